@@ -1,0 +1,171 @@
+"""Faces for training: any folder of pictures, decoded once, degraded in a process of its own.
+
+A folder may hold a `landmarks.csv` (columns file, source, score and x, y of left eye, right eye, nose, left and right
+mouth corner, in pixels of the 256x256 picture). Without one, every face is detected and aligned first, see
+`training.prepare`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from training.degradation import PaperDegradation, TrainingDegradation
+
+FACE_SIZE = 256
+VALIDATION_FACES = 96
+
+# How often a face of a source is drawn, relative to its number. Generated portraits are plentiful and smooth: at their
+# natural share the network learns wax. Photographs carry the texture, the light and the ages.
+SOURCE_WEIGHTS = {"hmd_generated": 0.3, "celebahq_train1000": 2.0, "ffhq256_real": 3.0}
+# Only photographs judge.
+VALIDATION_SOURCES = ("celebahq_train1000", "ffhq256_real")
+
+
+class FaceFolderError(ValueError):
+    """A folder that cannot be trained on; the message says what it lacks."""
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Aligned faces in memory: images uint8 (N, 256, 256, 3) BGR, landmarks float32 (N, 5, 2) pixels, weights (N,)."""
+
+    images: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+    weights: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """float32 (N, 3, S, S), RGB, [-1, 1], channels last; landmarks float32 (N, 5, 2) in pixels of the crop."""
+
+    degraded: Tensor
+    clean: Tensor
+    landmarks: Tensor
+
+
+def load_faces(folder: Path) -> tuple[FaceSet, FaceSet]:
+    """Read every face that `landmarks.csv` lists and return (training, validation).
+
+    The validation split is fixed by the file order, holds photographs only where the folder names its sources, and is
+    where every choice is made.
+    """
+    table = folder / "landmarks.csv"
+    if not table.is_file():
+        raise FaceFolderError(f"{folder} has no landmarks.csv; `python -m training.prepare` makes one from any pictures")
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows:
+        raise FaceFolderError(f"{table} lists no face")
+    with ThreadPoolExecutor() as pool:
+        images = np.stack(list(pool.map(lambda row: _read_face(folder / row["file"]), rows)))
+    points = ("leye", "reye", "nose", "lmouth", "rmouth")
+    landmarks = np.array([[[row[f"{p}_{a}"] for a in "xy"] for p in points] for row in rows], np.float32)
+    weights = np.array([SOURCE_WEIGHTS.get(row.get("source", ""), 1.0) for row in rows])
+
+    judges = [i for i, row in enumerate(rows) if row.get("source") in VALIDATION_SOURCES] or list(range(len(rows)))
+    held_out = judges[:: max(1, len(judges) // VALIDATION_FACES)][:VALIDATION_FACES]
+    kept = np.setdiff1d(np.arange(len(rows)), held_out)
+    if not len(kept):
+        raise FaceFolderError(f"{folder} holds {len(rows)} faces, too few to train on")
+    return tuple(  # type: ignore[return-value]
+        FaceSet(images[index], landmarks[index], weights[index]) for index in (kept, np.array(held_out))
+    )
+
+
+def _read_face(path: Path) -> NDArray[np.uint8]:
+    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    if image is None or image.shape != (FACE_SIZE, FACE_SIZE, 3):
+        raise FaceFolderError(f"{path} is not a readable {FACE_SIZE}x{FACE_SIZE} colour picture")
+    return image  # type: ignore[return-value]
+
+
+def to_tensor(images: NDArray[np.uint8]) -> Tensor:
+    """uint8 (N, H, W, 3) BGR to float32 (N, 3, H, W) RGB in [-1, 1], channels last."""
+    rgb = torch.from_numpy(images).permute(0, 3, 1, 2).flip(1)
+    return rgb.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1.0)
+
+
+def to_images(tensor: Tensor) -> NDArray[np.uint8]:
+    """float (N, 3, H, W) RGB in [-1, 1] to uint8 (N, H, W, 3) BGR, rounded."""
+    bgr = tensor.detach().float().flip(1).permute(0, 2, 3, 1)
+    return ((bgr + 1.0) * 127.5).round_().clamp_(0, 255).to(torch.uint8).contiguous().numpy()
+
+
+class _DegradedCrops(IterableDataset[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]]):
+    """Endless whole batches. One degraded face serves several crops: degrading it is the dear part."""
+
+    def __init__(self, faces: FaceSet, *, batch: int, crop: int, seed: int) -> None:
+        self.faces, self.batch, self.crop, self.seed = faces, batch, crop, seed
+        self.crops_per_face = 1 if crop == FACE_SIZE else 2
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]]:
+        cv2.setNumThreads(0)
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        degrade = TrainingDegradation()
+        chances = self.faces.weights / self.faces.weights.sum()
+        while True:
+            degraded, clean, points = [], [], []
+            for index in rng.choice(len(self.faces), size=self.batch // self.crops_per_face, p=chances):
+                image, landmarks = self.faces.images[index], self.faces.landmarks[index]
+                if rng.random() < 0.5:
+                    image, landmarks = flip(image, landmarks)
+                bad = degrade(image, rng)
+                for _ in range(self.crops_per_face):
+                    left, top = self._corner(landmarks, rng)
+                    window = np.s_[top : top + self.crop, left : left + self.crop]
+                    degraded.append(bad[window])
+                    clean.append(image[window])
+                    points.append(landmarks - np.float32([left, top]))
+            yield np.stack(degraded), np.stack(clean), np.stack(points).astype(np.float32)
+
+    def _corner(self, landmarks: NDArray[np.float32], rng: np.random.Generator) -> tuple[int, int]:
+        """Left and top of a crop; every second one is centred near a landmark, where people look."""
+        most = FACE_SIZE - self.crop
+        if most == 0 or rng.random() < 0.5:
+            left, top = rng.integers(0, most + 1, 2)
+        else:
+            centre = landmarks[rng.integers(5)] + rng.uniform(-24, 24, 2)
+            left, top = np.clip(np.round(centre - self.crop / 2), 0, most).astype(int)
+        return int(left), int(top)
+
+
+def flip(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Mirror a face; the left eye and mouth corner change places with the right ones."""
+    mirrored = landmarks[[1, 0, 2, 4, 3]] * np.float32([-1, 1]) + np.float32([image.shape[1] - 1, 0])
+    return image[:, ::-1], mirrored
+
+
+def batches(faces: FaceSet, *, batch: int, crop: int, seed: int) -> Iterator[Batch]:
+    """Endless batches from a worker process that stays a few batches ahead of the training step."""
+    loader = DataLoader(
+        _DegradedCrops(faces, batch=batch, crop=crop, seed=seed),
+        batch_size=None,
+        num_workers=1,
+        prefetch_factor=6,
+        collate_fn=lambda arrays: arrays,
+        worker_init_fn=lambda _: torch.set_num_threads(1),
+    )
+    for degraded, clean, landmarks in loader:
+        yield Batch(to_tensor(degraded), to_tensor(clean), torch.from_numpy(landmarks))
+
+
+def seeded_pairs(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    """(degraded, clean) of an evaluation set: the paper's D with the picture's index as the seed."""
+    degrade = PaperDegradation()
+    degraded = np.stack([degrade(image, np.random.default_rng(i)) for i, image in enumerate(images)])
+    return to_tensor(degraded), to_tensor(images)
