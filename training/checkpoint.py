@@ -1,0 +1,34 @@
+"""What a training run leaves behind, and how it is read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from training.networks import build_generator
+
+
+class CheckpointError(ValueError):
+    """A file that is no checkpoint of this package."""
+
+
+def load_generator(path: Path) -> nn.Module:
+    """The EMA generator of a checkpoint, in evaluation mode."""
+    state = read_checkpoint(path)
+    generator = build_generator(state["network"])
+    generator.load_state_dict({name: tensor.float() for name, tensor in state["ema"].items()})
+    return generator.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def read_checkpoint(path: Path) -> dict:  # type: ignore[type-arg]
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
+    if not isinstance(state, dict) or "ema" not in state or "network" not in state:
+        raise CheckpointError(f"{path} is no checkpoint of this package: it lacks 'network' or 'ema'")
+    return state

@@ -1,0 +1,102 @@
+"""Static INT8 quantization of an exported generator.
+
+`python -m training.quantize models/cfrnet-rt.fp32.onnx --faces DIR --out models/cfrnet-rt.int8.onnx`
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from training.data import load_faces, seeded_pairs
+from training.export import INPUT_NAME
+
+CALIBRATION_METHODS = {
+    "minmax": CalibrationMethod.MinMax,
+    "entropy": CalibrationMethod.Entropy,
+    "percentile": CalibrationMethod.Percentile,
+}
+CALIBRATION_FACES = 40
+CALIBRATION_CYCLES = 3
+
+
+class _CycleReader(CalibrationDataReader):  # type: ignore[misc]
+    """x0, x1 and x2 of every calibration face: one static scale has to serve every cycle."""
+
+    def __init__(self, model: Path, faces: NDArray[np.float32], cycles: int) -> None:
+        session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+        self._inputs = self._run(session, faces, cycles)
+
+    @staticmethod
+    def _run(
+        session: onnxruntime.InferenceSession, faces: NDArray[np.float32], cycles: int
+    ) -> Iterator[dict[str, NDArray[np.float32]]]:
+        for face in faces:
+            x = face[None]
+            for _ in range(cycles):
+                yield {INPUT_NAME: x}
+                (x,) = session.run(None, {INPUT_NAME: x})
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        return next(self._inputs, None)
+
+
+def quantize(
+    model: Path, out: Path, faces: NDArray[np.float32], method: str = "minmax", cycles: int = CALIBRATION_CYCLES
+) -> None:
+    """Write the QDQ INT8 twin of an FP32 generator, calibrated on `faces`, float32 (N, 3, 256, 256), RGB, [-1, 1].
+
+    Weights are signed and per channel, activations unsigned. `reduce_range` keeps weights to 7 bits: without VNNI the
+    16-bit sums of U8S8 saturate. The last addition and clamp stay in float, so an unchanged pixel is returned exactly.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(str(model), str(prepared))
+        quantize_static(
+            str(prepared),
+            str(out),
+            _CycleReader(model, faces, cycles),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+            calibrate_method=CALIBRATION_METHODS[method],
+            nodes_to_exclude=_output_nodes(prepared),
+        )
+
+
+def _output_nodes(model: Path) -> list[str]:
+    """Names of the nodes between the correction and the output: the clamp (or tanh) and the addition before it."""
+    graph = onnx.load(model).graph
+    makers = {name: node for node in graph.node for name in node.output}
+    bound = makers[graph.output[0].name]
+    addition = makers[bound.input[0]]
+    return [bound.name, addition.name]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Quantize an exported generator to INT8.")
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--faces", type=Path, required=True, help="training faces, calibrated on")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--method", choices=sorted(CALIBRATION_METHODS), default="minmax")
+    options = parser.parse_args()
+    training, _ = load_faces(options.faces)
+    chosen = np.linspace(0, len(training) - 1, CALIBRATION_FACES).astype(int)
+    degraded, _ = seeded_pairs(training.images[chosen])
+    quantize(options.model, options.out, np.ascontiguousarray(degraded.numpy()), options.method)
+    print(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.1f} MB), calibration {options.method}")
+
+
+if __name__ == "__main__":
+    main()
