@@ -65,6 +65,10 @@ class Settings:
     split: float = _setting(0.5, "Split", "Place of the divider", low=0.0, high=1.0)
     show_overlay: bool = _setting(True, "Latency overlay", "Show where the milliseconds go")
     show_faces: bool = _setting(True, "Face marks", "Show each face's box and the cycles it took")
+    show_plot: bool = _setting(False, "Live plot", "Plot the last minute under the picture")
+    theme: str = _setting(
+        "system", "Theme", "Light, dark or as the system has it", choices=("system", "light", "dark")
+    )
 
     record_mode: str = _setting(
         "side-by-side", "Film", "What is recorded", choices=("side-by-side", "split", "restored", "two-files")
