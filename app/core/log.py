@@ -1,0 +1,60 @@
+"""Where the application writes down what a person does not need to read, such as the traceback of a surprise."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+_FORMAT = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
+
+
+def log_folder() -> Path:
+    """The platform's folder for logs. The environment variable CFRNET_LIVE_LOG_FOLDER overrides it."""
+    override = os.environ.get("CFRNET_LIVE_LOG_FOLDER")
+    if override:
+        return Path(override)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Logs" / "CFRNet Live"
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        return (Path(local) if local else Path.home() / "AppData" / "Local") / "CFRNet Live" / "Logs"
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "cfrnet-live"
+
+
+def log_path() -> Path:
+    """The log file in use: where the handler of `set_up_log` writes, or would write before it was called."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            return Path(handler.baseFilename)
+    return log_folder() / "cfrnet-live.log"
+
+
+def set_up_log(*, level: int = logging.INFO) -> Path:
+    """Send the root logger to the log file and return its path; calling it again changes nothing.
+
+    A folder that cannot be written is replaced by the system's temporary one: a missing log must not keep the
+    application from working.
+    """
+    root = logging.getLogger()
+    if not any(isinstance(handler, logging.FileHandler) for handler in root.handlers):
+        handler = _open(log_folder()) or _open(Path(tempfile.gettempdir()))
+        if handler is not None:
+            handler.setFormatter(logging.Formatter(_FORMAT))
+            root.addHandler(handler)
+            root.setLevel(level)
+    return log_path()
+
+
+def _open(folder: Path) -> logging.Handler | None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return logging.handlers.RotatingFileHandler(
+            folder / "cfrnet-live.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8"
+        )
+    except OSError:
+        return None
