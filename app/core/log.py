@@ -1,4 +1,4 @@
-"""Where the application writes down what a person does not need to read, such as the traceback of a surprise."""
+"""Where the application writes what a person need not read, such as the traceback of a surprise."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def log_folder() -> Path:
 def log_path() -> Path:
     """The log file in use: where the handler of `set_up_log` writes, or would write before it was called."""
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.FileHandler):
+        if isinstance(handler, logging.handlers.RotatingFileHandler):
             return Path(handler.baseFilename)
     return log_folder() / "cfrnet-live.log"
 
@@ -41,7 +41,7 @@ def set_up_log(*, level: int = logging.INFO) -> Path:
     application from working.
     """
     root = logging.getLogger()
-    if not any(isinstance(handler, logging.FileHandler) for handler in root.handlers):
+    if not any(isinstance(handler, logging.handlers.RotatingFileHandler) for handler in root.handlers):
         handler = _open(log_folder()) or _open(Path(tempfile.gettempdir()))
         if handler is not None:
             handler.setFormatter(logging.Formatter(_FORMAT))

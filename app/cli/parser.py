@@ -1,0 +1,163 @@
+"""What can be typed. Every option that is also a setting is made from the settings table, with its limits."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, NoReturn
+
+from app import __version__
+from app.core.settings import Settings, specification
+
+COMMANDS = ("window", "restore", "cameras", "models", "bench")
+
+_RESTORE_SETTINGS = (
+    "k",
+    "restorer",
+    "precision",
+    "strength",
+    "max_faces",
+    "stop_threshold",
+    "detect_size",
+    "threads",
+)
+_SPELLED = {"max_faces": "--faces"}
+
+_EXAMPLES = """\
+examples:
+  python main.py                                       open the window on the last used or first camera
+  python main.py --source clip.mp4 --k 2               open the window on a film, two cycles
+  python main.py --source http://192.0.2.7:8080/video  open the window on a network camera
+  python main.py restore old.jpg better.png            one picture
+  python main.py restore call.mp4 call-restored.mp4 --k 3 --side-by-side
+  python main.py restore album/ album-restored/ --strength 70 --faces 2
+  python main.py restore crops/ restored/ --aligned    256x256 face crops, no detection
+  python main.py restore old.jpg better.png --json     with the milliseconds of every stage
+  python main.py models                                list the shipped networks and check their hashes
+  python main.py bench --json bench.json               measure this machine
+
+exit codes: 0 the work was done, 1 it was not (one line on stderr says why), 2 a wrong option, 130 interrupted
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse that answers a wrong option in two lines, not with the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}\nhint: {self.prog} --help shows every option with examples.\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python main.py",
+        description="Restores faces live, with a small network applied k times. No command opens the window.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"CFRNet Live {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_window(commands)
+    _add_restore(commands)
+    commands.add_parser("cameras", help="list the cameras by name", allow_abbrev=False)
+    commands.add_parser(
+        "models", help="list the shipped networks and verify their SHA-256", allow_abbrev=False
+    )
+    bench = commands.add_parser(
+        "bench", help="measure the networks and the pipeline on this machine", allow_abbrev=False
+    )
+    bench.add_argument("--json", metavar="FILE", help="also write the medians to FILE")
+    return parser
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The parsed command; options without a command are the window's. Exits with 2 on a wrong one."""
+    words = list(arguments)
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
+        words.insert(0, "window")
+    return build_parser().parse_args(words)
+
+
+def given_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Only the settings that were typed, by their names in the settings table."""
+    names = {spec.name for spec in fields(Settings)}
+    return {name: value for name, value in vars(options).items() if name in names}
+
+
+def _add_window(commands: Any) -> None:
+    window = commands.add_parser(
+        "window",
+        help="open the window (the default); every setting can be given as an option",
+        description="Opens the window. Settings given here hold this time; the others are as they were left.",
+        allow_abbrev=False,
+    )
+    for spec in fields(Settings):
+        _add_setting(window, spec.name)
+
+
+def _add_restore(commands: Any) -> None:
+    restore = commands.add_parser(
+        "restore",
+        help="restore a picture, a video or a folder",
+        description=(
+            "Restores every face in a picture, a video (every frame and the sound are kept) or a folder of both\n"
+            "(names and subfolders are kept). Outside the faces nothing changes. The input is never overwritten."
+        ),
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    restore.add_argument("input", metavar="INPUT", help="a picture, a video or a folder")
+    restore.add_argument("output", metavar="OUTPUT", help="the file or folder to write")
+    for name in _RESTORE_SETTINGS:
+        _add_setting(restore, name)
+    restore.add_argument(
+        "--side-by-side",
+        action="store_true",
+        help="write the original and the restored one next to each other",
+    )
+    restore.add_argument(
+        "--aligned",
+        action="store_true",
+        help="the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem",
+    )
+    restore.add_argument(
+        "--json", action="store_true", help="print the milliseconds of every stage as JSON on stdout"
+    )
+
+
+def _add_setting(parser: argparse.ArgumentParser, name: str) -> None:
+    spec = specification(name)
+    help_text = str(spec["help"]).replace("%", "%%")
+    flag = _SPELLED.get(name, "--" + name.replace("_", "-"))
+    default = argparse.SUPPRESS
+    if spec["type"] is bool:
+        parser.add_argument(
+            flag, dest=name, action=argparse.BooleanOptionalAction, default=default, help=help_text
+        )
+        return
+    limits = ""
+    if spec["choices"]:
+        limits = " | ".join(spec["choices"])
+    elif spec["low"] is not None:
+        limits = f"{spec['low']:g} to {spec['high']:g} {spec['unit']}".rstrip().replace("%", "%%")
+    shown = f" ({limits}; default {spec['default']})" if limits else ""
+    parser.add_argument(
+        flag,
+        dest=name,
+        type=_checked(name),
+        default=default,
+        metavar=name.upper().split("_")[-1],
+        help=help_text + shown,
+    )
+
+
+def _checked(name: str) -> Any:
+    def convert(text: str) -> Any:
+        settings, problems = Settings.load({name: text})
+        if problems:
+            raise argparse.ArgumentTypeError(problems[0].rstrip("."))
+        return getattr(settings, name)
+
+    return convert

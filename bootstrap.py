@@ -1,0 +1,220 @@
+"""Sets everything up in .venv and starts it; needs nothing but Python 3.11 or newer and its standard library.
+
+    python3 bootstrap.py run [OPTIONS]     set up and open the window; OPTIONS go to main.py
+    python3 bootstrap.py test [OPTIONS]    set up and run the linters and all tests; OPTIONS go to pytest
+    python3 bootstrap.py system            install the missing system libraries (Debian and Ubuntu, as root)
+
+The second time it starts at once: .venv is only touched again when a requirements file changed.
+"""
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+OLDEST = (3, 11)
+
+REQUIREMENTS = {
+    "run": ("requirements.txt",),
+    "test": ("requirements.txt", "training/requirements.txt", "requirements-dev.txt"),
+}
+
+CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), ("lint-imports",))
+
+# Library file, package of Debian and Ubuntu, package of Fedora. The wheels of Qt and OpenCV bring the rest.
+LIBRARIES = (
+    ("libEGL.so.1", "libegl1", "libglvnd-egl"),
+    ("libGL.so.1", "libgl1", "libglvnd-glx"),
+    ("libglib-2.0.so.0", "libglib2.0-0", "glib2"),
+    ("libfontconfig.so.1", "libfontconfig1", "fontconfig"),
+    ("libdbus-1.so.3", "libdbus-1-3", "dbus-libs"),
+    ("libX11-xcb.so.1", "libx11-xcb1", "libX11-xcb"),
+    ("libxkbcommon.so.0", "libxkbcommon0", "libxkbcommon"),
+    ("libxkbcommon-x11.so.0", "libxkbcommon-x11-0", "libxkbcommon-x11"),
+    ("libxcb-cursor.so.0", "libxcb-cursor0", "xcb-util-cursor"),
+    ("libxcb-icccm.so.4", "libxcb-icccm4", "xcb-util-wm"),
+    ("libxcb-image.so.0", "libxcb-image0", "xcb-util-image"),
+    ("libxcb-keysyms.so.1", "libxcb-keysyms1", "xcb-util-keysyms"),
+    ("libxcb-render-util.so.0", "libxcb-render-util0", "xcb-util-renderutil"),
+    ("libxcb-randr.so.0", "libxcb-randr0", "libxcb"),
+    ("libxcb-shape.so.0", "libxcb-shape0", "libxcb"),
+    ("libxcb-xkb.so.1", "libxcb-xkb1", "libxcb"),
+)
+SOUND = ("libportaudio.so.2", "libportaudio2", "portaudio")
+
+
+def main(arguments):
+    if not arguments or arguments[0] not in ("run", "test", "system"):
+        print(__doc__.strip())
+        return 0 if arguments and arguments[0] in ("-h", "--help") else 2
+    command, options = arguments[0], arguments[1:]
+    if sys.version_info < OLDEST:
+        return start_again_with_a_newer_python(arguments)
+    if command == "system":
+        return install_system_packages()
+    missing = missing_system_packages(for_tests=command == "test")
+    if missing["needed"]:
+        print_missing(missing["needed"])
+        return 1
+    if not set_up(command):
+        return 1
+    if command == "run":
+        say("starting " + " ".join(["main.py", *options]))
+        return subprocess.call([str(PYTHON), str(ROOT / "main.py"), *options])
+    return check_and_test(options)
+
+
+def say(text):
+    print("bootstrap: " + text, flush=True)
+
+
+def start_again_with_a_newer_python(arguments):
+    for minor in range(OLDEST[1] + 6, OLDEST[1] - 1, -1):
+        found = shutil.which("python3.%d" % minor)  # noqa: UP031  (this line must also run on an old Python)
+        if found:
+            return subprocess.call([found, __file__, *arguments])
+    say("this is Python %d.%d, but 3.11 or newer is needed: https://www.python.org" % sys.version_info[:2])  # noqa: UP031
+    return 1
+
+
+def missing_system_packages(*, for_tests):
+    """The packages to install, `needed` and merely `useful`, as pairs of Debian's and Fedora's names."""
+    missing = {"needed": [], "useful": []}
+    if not sys.platform.startswith("linux"):
+        return missing
+    for library, *packages in LIBRARIES:
+        if not loads(library):
+            missing["needed"].append(tuple(packages))
+    if not loads(SOUND[0]):
+        missing["useful"].append(SOUND[1:])
+    try:
+        import ensurepip  # noqa: F401
+        import venv  # noqa: F401
+    except ImportError:
+        missing["needed"].append(("python3-venv", "python3"))
+    if for_tests and not has_display() and not shutil.which("Xvfb"):
+        missing["needed"].append(("xvfb", "xorg-x11-server-Xvfb"))
+    if for_tests and not Path("/usr/share/fonts").is_dir():
+        missing["useful"].append(("fonts-dejavu-core", "dejavu-sans-fonts"))
+    return missing
+
+
+def loads(library):
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def has_display():
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def print_missing(packages):
+    debian = sorted({names[0] for names in packages})
+    fedora = sorted({names[1] for names in packages})
+    say("this Linux lacks a few system libraries. Install them, then run the same command again:")
+    if shutil.which("dnf"):
+        print("\n    sudo dnf install -y " + " ".join(fedora) + "\n", flush=True)
+    elif shutil.which("apt-get"):
+        print("\n    sudo apt-get update && sudo apt-get install -y " + " ".join(debian) + "\n", flush=True)
+    else:
+        print("\n    Debian's names: " + " ".join(debian), flush=True)
+        print("    Fedora's names: " + " ".join(fedora) + "\n", flush=True)
+
+
+def install_system_packages():
+    missing = missing_system_packages(for_tests=True)
+    packages = missing["needed"] + missing["useful"]
+    if not packages:
+        say("no system library is missing")
+        return 0
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        print_missing(packages)
+        return 1
+    names = sorted({names[0] for names in packages})
+    say("installing " + " ".join(names))
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", *names]):
+        code = subprocess.call(["apt-get", *words], env=environment)
+        if code:
+            return code
+    return 0
+
+
+def set_up(command):
+    """Brings .venv up to date for `run` or `test`; does nothing when no requirement changed."""
+    files = REQUIREMENTS[command]
+    wanted = fingerprint(files)
+    stamp = VENV / ("." + command + "-ready")
+    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return True
+    if not PYTHON.exists():
+        say("making .venv with Python " + sys.version.split()[0])
+        if subprocess.call([sys.executable, "-m", "venv", str(VENV)]):
+            say("could not make .venv; delete that folder if it is there and try again")
+            return False
+    say("installing " + ", ".join(files) + " (a few minutes the first time)")
+    words = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    for name in files:
+        words += ["-r", str(ROOT / name)]
+    if subprocess.call(words):
+        say("pip could not install everything: its message is above; check the network and run this again")
+        return False
+    stamp.write_text(wanted)
+    return True
+
+
+def fingerprint(files):
+    digest = hashlib.sha256(sys.version.encode())
+    for name in files:
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def check_and_test(options):
+    """Every check runs even if one failed; pytest comes last, so that its summary closes the output."""
+    environment = dict(os.environ)
+    display = None
+    if sys.platform.startswith("linux") and not has_display():
+        display, environment["DISPLAY"] = start_virtual_display()
+        say("no display: using a virtual one, " + environment["DISPLAY"])
+    failed = []
+    try:
+        for tool, *words in CHECKS:
+            say("checking: " + " ".join([tool, *words]))
+            if subprocess.call([str(PYTHON.with_name(tool)), *words], cwd=ROOT, env=environment):
+                failed.append(tool)
+        if failed:
+            say("FAILED before the tests: " + ", ".join(failed))
+        say("testing")
+        code = subprocess.call([str(PYTHON), "-m", "pytest", *options], cwd=ROOT, env=environment)
+    finally:
+        if display is not None:
+            display.terminate()
+            display.wait()
+    return code or (1 if failed else 0)
+
+
+def start_virtual_display():
+    """Xvfb on a free display number; it reports the number when it is ready."""
+    reading, writing = os.pipe()
+    words = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1920x1080x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(words, pass_fds=(writing,), stderr=subprocess.DEVNULL)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        number = answer.readline().strip()
+    if not number:
+        raise SystemExit("bootstrap: Xvfb did not start")
+    return server, ":" + number
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
