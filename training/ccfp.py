@@ -12,6 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from training.networks.discriminators import (
+    COMPONENT_SIZES,
+    ComponentDiscriminator,
+    PatchDiscriminator,
+    component_crops,
+)
+from training.networks.identity import MobileFaceNet
 from training.perceptual import LPIPS
 
 Degrade = Callable[[Tensor], Tensor]
@@ -21,22 +28,27 @@ Degrade = Callable[[Tensor], Tensor]
 class LossWeights:
     """The weight of every term; zero switches a term off and saves its cost. Saved beside the weights.
 
-    `progressive` weighs |x_i - y|_1 for each of the k cycles trained, `perceptual` their feature distance.
+    `progressive` weighs |x_i - y|_1 for each of the k cycles trained, `perceptual` their feature distance, `anchor`
+    |G(y) - y|_1; the others are the paper's lambdas. `style` belongs to Gram matrices divided by C H W.
     """
 
-    progressive: tuple[float, ...] = (0.3, 0.5, 1.0)
-    perceptual: tuple[float, ...] = (0.0, 0.0, 1.0)
+    progressive: tuple[float, ...] = (0.3, 1.0, 0.7)
+    perceptual: tuple[float, ...] = (0.0, 0.0, 0.6)
     fixed_point: float = 0.5
-    cycle: float = 0.5
-    anchor: float = 0.5
-    adversarial: float = 0.1
-    component: float = 1.0
-    style: float = 1.0
-    identity: float = 10.0
+    cycle: float = 0.25
+    anchor: float = 1.0
+    adversarial: float = 0.0
+    component: float = 0.0
+    style: float = 0.0
+    identity: float = 0.0
 
     @property
     def cycles(self) -> int:
         return len(self.progressive)
+
+    @property
+    def adversaries(self) -> bool:
+        return any((self.adversarial, self.component, self.style))
 
 
 def unroll(generator: nn.Module, x: Tensor, cycles: int) -> list[Tensor]:
@@ -54,15 +66,17 @@ def progressive_loss(outputs: list[Tensor], y: Tensor, weights: tuple[float, ...
     return torch.stack(terms).sum()
 
 
-def perceptual_loss(outputs: list[Tensor], y: Tensor, weights: tuple[float, ...], metric: LPIPS, window: int) -> Tensor:
-    """L_prog's feature part on one random window of each face, shared by the cycles: sum_i w_i phi(x_i, y).
+def perceptual_loss(
+    outputs: list[Tensor], y: Tensor, weights: tuple[float, ...], metric: LPIPS, window: int, faces: int
+) -> Tensor:
+    """L_prog's feature part on one random window of the first `faces` faces: sum_i w_i phi(x_i, y).
 
     phi is LPIPS with VGG16 where the paper takes raw VGG-19 features: the same network family with calibrated channels.
     A window costs a fraction of the face and every step draws another.
     """
     window = min(window, y.shape[-1])
     top, left = (int(torch.randint(0, y.shape[-1] - window + 1, ())) for _ in range(2))
-    crop = (..., slice(top, top + window), slice(left, left + window))
+    crop = (slice(faces), slice(None), slice(top, top + window), slice(left, left + window))
     with torch.no_grad():
         wanted = metric.features(y[crop])
     terms = [
@@ -97,3 +111,76 @@ def cycle_loss(generator: nn.Module, x: Tensor, degrade: Degrade) -> Tensor:
 def anchor_loss(generator: nn.Module, y: Tensor) -> Tensor:
     """|G(y) - y|_1: a clean face is a fixed point. The paper lacks it; without it clean faces drift."""
     return (generator(y) - y).abs().mean()
+
+
+def hinge_generator_loss(scores: Tensor) -> Tensor:
+    """-E[D(x_k)]."""
+    return -scores.float().mean()
+
+
+def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """E[max(0, 1 - D(y))] + E[max(0, 1 + D(x_k))]."""
+    return (1.0 - real.float()).relu().mean() + (1.0 + fake.float()).relu().mean()
+
+
+def gram(features: Tensor) -> Tensor:
+    """Gram matrices (N, C, C) of (N, C, H, W), divided by C H W as in GFPGAN: the scale its weight of 200 belongs to."""
+    channels = features.float().flatten(2)
+    return channels @ channels.mT / (channels.shape[1] * channels.shape[2])
+
+
+def style_loss(fake: list[Tensor], real: list[Tensor]) -> Tensor:
+    """L1 between the Gram matrices of a component discriminator's features."""
+    return torch.stack(
+        [(gram(a) - gram(b).detach()).abs().mean() for a, b in zip(fake, real, strict=True)]
+    ).sum()
+
+
+def identity_loss(embedder: MobileFaceNet, x: Tensor, y: Tensor, landmarks: Tensor) -> Tensor:
+    """1 - cosine similarity of the embeddings of x_k and y, averaged."""
+    with torch.no_grad():
+        wanted = embedder.embed(y, landmarks)
+    return 1.0 - (embedder.embed(x, landmarks) * wanted).sum(1).mean()
+
+
+class Critics(nn.Module):
+    """Every discriminator of a run: the global PatchGAN and one for each facial component, eyes, nose and mouth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = PatchDiscriminator()
+        self.components = nn.ModuleDict({name: ComponentDiscriminator() for name in COMPONENT_SIZES})
+
+    def generator_terms(
+        self, x: Tensor, y: Tensor, landmarks: Tensor, weights: LossWeights
+    ) -> dict[str, Tensor]:
+        """The weighted terms that x_k has to answer for; L_comp sums over the components."""
+        terms = {}
+        if weights.adversarial:
+            terms["adversarial"] = weights.adversarial * hinge_generator_loss(self.patch(x))
+        if weights.component or weights.style:
+            fake, real = component_crops(x, landmarks), component_crops(y, landmarks)
+            local, style = [], []
+            for name, critic in self.components.items():
+                scores, features = critic(fake[name])
+                local.append(hinge_generator_loss(scores))
+                with torch.no_grad():
+                    wanted = critic(real[name])[1]
+                style.append(style_loss(features, wanted))
+            terms["component"] = weights.component * torch.stack(local).sum()
+            terms["style"] = weights.style * torch.stack(style).sum()
+        return terms
+
+    def discriminator_loss(self, x: Tensor, y: Tensor, landmarks: Tensor, weights: LossWeights) -> Tensor:
+        """The hinge loss of every discriminator in use; x is detached."""
+        x = x.detach()
+        terms = []
+        if weights.adversarial:
+            terms.append(hinge_discriminator_loss(self.patch(y), self.patch(x)))
+        if weights.component or weights.style:
+            fake, real = component_crops(x, landmarks), component_crops(y, landmarks)
+            terms += [
+                hinge_discriminator_loss(critic(real[name])[0], critic(fake[name])[0])
+                for name, critic in self.components.items()
+            ]
+        return torch.stack(terms).sum()

@@ -32,3 +32,23 @@ def read_checkpoint(path: Path) -> dict:  # type: ignore[type-arg]
     if not isinstance(state, dict) or "ema" not in state or "network" not in state:
         raise CheckpointError(f"{path} is no checkpoint of this package: it lacks 'network' or 'ema'")
     return state
+
+
+def save_checkpoint(path: Path, state: dict) -> None:  # type: ignore[type-arg]
+    """Write whole or not at all: a run that is stopped in the middle keeps its last checkpoint."""
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    part.replace(path)
+
+
+def slim(state: dict) -> dict:  # type: ignore[type-arg]
+    """What another run needs to go on from, in half precision and without optimizers: small enough to commit."""
+    half = {
+        group: {
+            name: tensor.half() if tensor.is_floating_point() else tensor
+            for name, tensor in state[group].items()
+        }
+        for group in ("ema", "critics")
+        if group in state
+    }
+    return {key: state[key] for key in ("network", "preset", "elapsed", "steps")} | half

@@ -15,8 +15,20 @@ Backbone = Literal["alexnet", "vgg16"]
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 # (stride, padding) of each convolution and the indices that a max-pool precedes.
-_ALEXNET = {"strides": (4, 1, 1, 1, 1), "paddings": (2, 2, 1, 1, 1), "pools": (1, 2), "window": 3, "taps": (0, 1, 2, 3, 4)}
-_VGG16 = {"strides": (1,) * 13, "paddings": (1,) * 13, "pools": (2, 4, 7, 10), "window": 2, "taps": (1, 3, 6, 9, 12)}
+_ALEXNET = {
+    "strides": (4, 1, 1, 1, 1),
+    "paddings": (2, 2, 1, 1, 1),
+    "pools": (1, 2),
+    "window": 3,
+    "taps": (0, 1, 2, 3, 4),
+}
+_VGG16 = {
+    "strides": (1,) * 13,
+    "paddings": (1,) * 13,
+    "pools": (2, 4, 7, 10),
+    "window": 2,
+    "taps": (1, 3, 6, 9, 12),
+}
 
 
 class LPIPS(nn.Module):
@@ -39,7 +51,9 @@ class LPIPS(nn.Module):
         depth = self.taps[-1] + 1
         self.kernels = nn.ParameterList(_frozen(archive[f"conv_{i}.weight"]) for i in range(depth))
         self.biases = nn.ParameterList(_frozen(archive[f"conv_{i}.bias"]) for i in range(depth))
-        self.heads = nn.ParameterList(_frozen(archive[f"lin{j}.weight"].reshape(1, -1, 1, 1)) for j in range(taps))
+        self.heads = nn.ParameterList(
+            _frozen(archive[f"lin{j}.weight"].reshape(1, -1, 1, 1)) for j in range(taps)
+        )
         self.register_buffer("shift", torch.tensor(_SHIFT).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor(_SCALE).view(1, 3, 1, 1))
 

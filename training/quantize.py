@@ -14,7 +14,13 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from training.data import load_faces, seeded_pairs
@@ -51,7 +57,11 @@ class _CycleReader(CalibrationDataReader):  # type: ignore[misc]
 
 
 def quantize(
-    model: Path, out: Path, faces: NDArray[np.float32], method: str = "minmax", cycles: int = CALIBRATION_CYCLES
+    model: Path,
+    out: Path,
+    faces: NDArray[np.float32],
+    method: str = "minmax",
+    cycles: int = CALIBRATION_CYCLES,
 ) -> None:
     """Write the QDQ INT8 twin of an FP32 generator, calibrated on `faces`, float32 (N, 3, 256, 256), RGB, [-1, 1].
 

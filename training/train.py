@@ -1,152 +1,212 @@
-"""Train a generator: `python -m training.train --preset cfrnet-rt --faces DIR --weights DIR [--minutes M] [--resume PATH]`."""
+"""Train a generator.
+
+`python -m training.train --preset cfrnet-rt --faces DIR --weights DIR --out DIR [--minutes M] [--resume PATH]`
+"""
 
 from __future__ import annotations
 
 import argparse
-import csv
+import dataclasses
 import json
+import os
 import signal
-import sys
 import time
-from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from training import ccfp
-from training.ccfp import LossWeights
-from training.data import FaceSet, batches, load_faces, seeded_pairs, to_images, to_tensor
+from training.checkpoint import read_checkpoint, save_checkpoint
+from training.data import Batch, FaceSet, batches, load_faces, to_images, to_tensor
 from training.degradation import TrainingDegradation
+from training.log import RunLog
 from training.networks import build_generator
+from training.networks.identity import MobileFaceNet
 from training.optim import generator_optimizers, set_learning_rate
 from training.perceptual import LPIPS
+from training.presets import PRESETS, Preset, Stage
+from training.validation import Validation
 
-
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """A part of a training run; `share` is its part of the minutes. The rate falls linearly from `lr` to `lr_end`."""
-
-    name: str
-    share: float
-    losses: LossWeights
-    crop: int = 128
-    batch: int = 16
-    lr: float = 0.01
-    lr_end: float = 0.001
-    perceptual_window: int = 80
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preset:
-    network: str
-    stages: tuple[Stage, ...]
-    seed: int = 1
-    ema: float = 0.998
-    warmup_steps: int = 50
-    evaluate_seconds: float = 300.0
-    # L_cyc and the anchor cost a pass each; taken every n-th step with n times the weight they cost a quarter.
-    rare_every: int = 4
-
-
-_SINGLE = LossWeights(
-    progressive=(1.0,), perceptual=(0.3,), fixed_point=0.0, cycle=0.0, anchor=0.0,
-    adversarial=0.0, component=0.0, style=0.0, identity=0.0,
-)
-
-PRESETS = {
-    "cfrnet-d": Preset(network="cfrnet-d", stages=(Stage(name="single-pass", share=1.0, losses=_SINGLE),)),
-}
+DISCRIMINATOR_RATE = 2e-4
 
 
 class Trainer:
+    """A run: the generator, its moving average, the critics, their optimizers and the clock of the log."""
+
     def __init__(self, preset: Preset, faces: FaceSet, validation: FaceSet, weights: Path, out: Path) -> None:
-        self.preset, self.faces, self.out = preset, faces, out
+        self.preset, self.faces = preset, faces
         torch.manual_seed(preset.seed)
-        self.generator = build_generator(preset.network).to(memory_format=torch.channels_last)
-        self.ema = build_generator(preset.network).to(memory_format=torch.channels_last)
-        self.ema.load_state_dict(self.generator.state_dict())
-        self.vgg, self.alex = LPIPS("vgg16", weights), LPIPS("alexnet", weights)
-        self.validation = seeded_pairs(validation.images)
-        self.elapsed, self.step_count = 0.0, 0
+        self.generator = build_generator(preset.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = build_generator(preset.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average.load_state_dict(self.generator.state_dict())
+        self.critics = ccfp.Critics().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizers = generator_optimizers(self.generator, preset.lr)
+        self.critic_optimizer = torch.optim.Adam(
+            self.critics.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.99)
+        )
+        self.phi, self.embedder = LPIPS("vgg16", weights), MobileFaceNet(weights)
+        self.validation = Validation(validation, weights)
+        self.log = RunLog(out)
+        self.checkpoint = out / "checkpoint.pt"
+        self.elapsed, self.steps = 0.0, 0
         self.stopping = False
         self.rng = np.random.default_rng(preset.seed)
 
-    def step(self, batch: Any, stage: Stage) -> dict[str, Tensor]:
-        w = stage.losses
-        rare = self.step_count % self.preset.rare_every == 0
-        outputs = ccfp.unroll(self.generator, batch.degraded, w.cycles)
-        terms = {"progressive": ccfp.progressive_loss(outputs, batch.clean, w.progressive)}
-        if any(w.perceptual):
-            terms["perceptual"] = ccfp.perceptual_loss(outputs, batch.clean, w.perceptual, self.vgg, stage.perceptual_window)
-        return terms
+    def step(self, batch: Batch, stage: Stage, progress: float) -> dict[str, float]:
+        """One step of CCFP (Algorithm 1): unroll, all terms, one backward pass; then the discriminators."""
+        w, y = stage.losses, batch.clean
+        generator = self.generator
+        whole = y.shape[-1] == 256
+        rare = self.steps % self.preset.rare_every == 0
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.preset.bfloat16):
+            outputs = ccfp.unroll(generator, batch.degraded, w.cycles)
+            last = outputs[-1]
+            terms = {"progressive": ccfp.progressive_loss(outputs, y, w.progressive)}
+            if any(w.perceptual):
+                terms["perceptual"] = ccfp.perceptual_loss(
+                    outputs, y, w.perceptual, self.phi, stage.perceptual_window, stage.perceptual_faces
+                )
+            if w.fixed_point:
+                rise = _ramp(progress, stage.fixed_point_ramp)
+                terms["fixed_point"] = rise * w.fixed_point * ccfp.fixed_point_loss(generator, last)
+            if rare and w.cycle:
+                terms["cycle"] = (
+                    self.preset.rare_every * w.cycle * ccfp.cycle_loss(generator, last, self._degrade)
+                )
+            if rare and w.anchor:
+                terms["anchor"] = self.preset.rare_every * w.anchor * ccfp.anchor_loss(generator, y)
+            if w.adversaries:
+                self.critics.requires_grad_(False)
+                rise = _ramp(progress, stage.adversarial_ramp)
+                answers = self.critics.generator_terms(last, y, batch.landmarks, w)
+                terms |= {name: rise * term for name, term in answers.items()}
+                self.critics.requires_grad_(True)
+            if w.identity and whole:
+                terms["identity"] = w.identity * ccfp.identity_loss(self.embedder, last, y, batch.landmarks)
+        torch.stack([term.float() for term in terms.values()]).sum().backward()
+        torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+        if w.adversaries:
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.preset.bfloat16):
+                terms["critics"] = self.critics.discriminator_loss(last, y, batch.landmarks, w)
+            terms["critics"].backward()
+            self.critic_optimizer.step()
+            self.critic_optimizer.zero_grad(set_to_none=True)
+
+        self.steps += 1
+        decay = min(self.preset.ema, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for average, parameter in zip(self.average.parameters(), generator.parameters(), strict=True):
+                average.lerp_(parameter, 1.0 - decay)
+        return {name: float(term.detach()) for name, term in terms.items()}
 
     def run(self, minutes: float) -> None:
-        budget = minutes * 60
-        start = 0.0
+        """Train until `minutes` of the log's clock are reached or `stopping` is set; evaluation is not counted."""
+        end = 0.0
         for stage in self.preset.stages:
-            end = start + stage.share * budget
-            opts = generator_optimizers(self.generator, stage.lr)
-            source = batches(self.faces, batch=stage.batch, crop=stage.crop, seed=self.preset.seed + self.step_count)
-            t = time.monotonic(); n0 = self.step_count; sums = defaultdict(float); last = self.elapsed
-            while self.elapsed < end and not self.stopping:
-                batch = next(source)
-                p = (self.elapsed - start) / (end - start)
-                set_learning_rate(opts, min(1, (self.step_count - n0 + 1) / 50) * (1 - p + p * stage.lr_end / stage.lr))
-                with torch.autocast("cpu", dtype=torch.bfloat16):
-                    terms = self.step(batch, stage)
-                loss = torch.stack([v.float() for v in terms.values()]).sum()
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
-                for o in opts:
-                    o.step(); o.zero_grad(set_to_none=True)
-                self.step_count += 1
-                d = min(self.preset.ema, (1 + self.step_count) / (10 + self.step_count))
-                with torch.no_grad():
-                    for a, b in zip(self.ema.parameters(), self.generator.parameters()):
-                        a.lerp_(b, 1 - d)
-                now = time.monotonic(); self.elapsed += now - t; t = now
-                for k, v in terms.items(): sums[k] += float(v)
-                if self.step_count % 50 == 0:
-                    print(f"{self.elapsed:.0f}s step {self.step_count}", {k: round(v / 50, 4) for k, v in sums.items()}, flush=True); sums.clear()
-                if self.elapsed - last > self.preset.evaluate_seconds:
-                    self.evaluate(); self.save(); last = self.elapsed; t = time.monotonic()
-            start = end
-        self.evaluate(); self.save()
+            start, end = end, end + stage.share * minutes * 60.0
+            if self.elapsed < end and not self.stopping:
+                self._run_stage(stage, start, end)
+        self._evaluate()
 
-    @torch.no_grad()
-    def evaluate(self) -> None:
-        x, y = self.validation
-        n = 48
-        rows = []
-        sheets = [to_images(x[:8])]
-        xs = x[:n]; yt = y[:n]
-        for k in range(4):
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                xn = torch.cat([self.ema(c) for c in xs.split(16)]).float()
-                la = torch.cat([self.alex(a, b) for a, b in zip(xn.split(16), yt.split(16))]).mean()
-                lv = torch.cat([self.vgg(a, b) for a, b in zip(xn.split(16), yt.split(16))]).mean()
-            psnr = (-10 * torch.log10(((xn - yt) / 2).square().mean((1, 2, 3)))).mean()
-            rows.append(f"k{k+1} {psnr:.2f} A{la:.3f} V{lv:.3f} step {(xn - xs).square().mean((1,2,3)).sqrt().mean():.4f}")
-            xs = xn; sheets.append(to_images(xn[:8]))
-        sheets.append(to_images(y[:8]))
-        print("EVAL", " | ".join(rows), flush=True)
-        cv2.imwrite(str(self.out / "sheet.png"), np.vstack([np.hstack(r) for r in zip(*sheets)]))
+    def _run_stage(self, stage: Stage, start: float, end: float) -> None:
+        source = batches(self.faces, batch=stage.batch, crop=stage.crop, seed=self.preset.seed + self.steps)
+        first, evaluated = self.steps, self.elapsed
+        clock = time.monotonic()
+        while self.elapsed < end and not self.stopping:
+            progress = (self.elapsed - start) / (end - start)
+            warm_up = min(1.0, (self.steps - first + 1) / self.preset.warmup_steps)
+            rate = stage.rate + (stage.rate_end - stage.rate) * progress
+            set_learning_rate(self.optimizers, warm_up * rate)
+            terms = self.step(next(source), stage, progress)
+            now = time.monotonic()
+            self.elapsed, clock = self.elapsed + now - clock, now
+            self.log.step(self.elapsed, self.steps, stage.name, rate, terms, remaining=end - self.elapsed)
+            if self.elapsed - evaluated >= self.preset.evaluate_seconds:
+                self._evaluate()
+                evaluated, clock = self.elapsed, time.monotonic()
 
-    def save(self) -> None:
-        torch.save({"generator": self.generator.state_dict(), "ema": self.ema.state_dict(), "elapsed": self.elapsed, "step": self.step_count}, self.out / "ck.pt")
+    def _degrade(self, faces: Tensor) -> Tensor:
+        degrade = TrainingDegradation(paper=0.6, webcam=0.4)
+        return to_tensor(np.stack([degrade(image, self.rng) for image in to_images(faces)]))
+
+    def _evaluate(self) -> None:
+        figures, sheet = self.validation(self.average)
+        self.log.evaluation(self.elapsed, self.steps, figures, sheet)
+        save_checkpoint(self.checkpoint, self.state())
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "network": self.preset.network,
+            "preset": json.dumps(dataclasses.asdict(self.preset)),
+            "elapsed": self.elapsed,
+            "steps": self.steps,
+            "ema": self.average.state_dict(),
+            "generator": self.generator.state_dict(),
+            "critics": self.critics.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in (*self.optimizers, self.critic_optimizer)],
+        }
+
+    def load_state(self, state: dict[str, Any], *, keep_clock: bool = True) -> None:
+        """Continue from `state`. Without `keep_clock` only the weights are taken: a new run that starts from them."""
+        self.average.load_state_dict({name: tensor.float() for name, tensor in state["ema"].items()})
+        self.generator.load_state_dict(
+            {name: t.float() for name, t in state.get("generator", state["ema"]).items()}
+        )
+        if "critics" in state:
+            self.critics.load_state_dict({name: tensor.float() for name, tensor in state["critics"].items()})
+        if keep_clock:
+            self.elapsed, self.steps = state["elapsed"], state["steps"]
+            for optimizer, saved in zip(
+                (*self.optimizers, self.critic_optimizer), state.get("optimizers", ()), strict=False
+            ):
+                optimizer.load_state_dict(saved)
+
+
+def _ramp(progress: float, part: float) -> float:
+    """0 to 1 over the first `part` of a stage."""
+    return min(1.0, progress / part) if part else 1.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train a generator; SIGTERM and Ctrl-C stop cleanly.")
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="cfrnet-rt")
+    parser.add_argument("--faces", type=Path, required=True, help="folder of faces with landmarks.csv")
+    parser.add_argument(
+        "--weights", type=Path, required=True, help="folder of the LPIPS and MobileFaceNet weights"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for checkpoint.pt, log.csv and pictures"
+    )
+    parser.add_argument("--minutes", type=float, default=120.0)
+    parser.add_argument(
+        "--resume", type=Path, help="continue the run of this checkpoint, clock and optimizers included"
+    )
+    parser.add_argument("--init", type=Path, help="start a new run from this checkpoint's weights")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+
+    torch.set_num_threads(options.threads)
+    training, validation = load_faces(options.faces)
+    trainer = Trainer(PRESETS[options.preset], training, validation, options.weights, options.out)
+    if options.resume:
+        trainer.load_state(read_checkpoint(options.resume))
+    elif options.init:
+        trainer.load_state(read_checkpoint(options.init), keep_clock=False)
+
+    def stop(*_: object) -> None:
+        trainer.stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    trainer.run(options.minutes)
 
 
 if __name__ == "__main__":
-    import os
-    os.nice(10)
-    torch.set_num_threads(2)
-    faces, val = load_faces(Path("/work/shared/data/train"))
-    out = Path("/work/scratch/run_a"); out.mkdir(exist_ok=True)
-    t = Trainer(PRESETS["cfrnet-d"], faces, val, Path("/work/shared/weights"), out)
-    t.run(float(sys.argv[1]))
+    main()
