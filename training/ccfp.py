@@ -5,7 +5,6 @@ Everything here takes float tensors (N, 3, S, S), RGB, [-1, 1].
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -93,9 +92,8 @@ def fixed_point_loss(generator: nn.Module, x: Tensor) -> Tensor:
     The gradient moves x_k to where G already stands still. Left free, the outer pass has a cheaper answer:
     to turn G into the identity everywhere.
     """
-    frozen = copy.copy(generator)
-    parameters = {name: p.detach() for name, p in generator.named_parameters()}
-    again: Tensor = torch.func.functional_call(frozen, parameters, (x,))
+    frozen = {name: parameter.detach() for name, parameter in generator.named_parameters()}
+    again: Tensor = torch.func.functional_call(generator, frozen, (x,))
     return (again - x).abs().mean()
 
 
@@ -124,16 +122,14 @@ def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def gram(features: Tensor) -> Tensor:
-    """Gram matrices (N, C, C) of (N, C, H, W), divided by C H W as in GFPGAN: the scale its weight of 200 belongs to."""
+    """Gram matrices (N, C, C) of (N, C, H, W), divided by C H W as in GFPGAN (whose weight is 200)."""
     channels = features.float().flatten(2)
     return channels @ channels.mT / (channels.shape[1] * channels.shape[2])
 
 
 def style_loss(fake: list[Tensor], real: list[Tensor]) -> Tensor:
     """L1 between the Gram matrices of a component discriminator's features."""
-    return torch.stack(
-        [(gram(a) - gram(b).detach()).abs().mean() for a, b in zip(fake, real, strict=True)]
-    ).sum()
+    return torch.stack([(gram(a) - gram(b).detach()).abs().mean() for a, b in zip(fake, real, strict=True)]).sum()
 
 
 def identity_loss(embedder: MobileFaceNet, x: Tensor, y: Tensor, landmarks: Tensor) -> Tensor:
@@ -151,9 +147,7 @@ class Critics(nn.Module):
         self.patch = PatchDiscriminator()
         self.components = nn.ModuleDict({name: ComponentDiscriminator() for name in COMPONENT_SIZES})
 
-    def generator_terms(
-        self, x: Tensor, y: Tensor, landmarks: Tensor, weights: LossWeights
-    ) -> dict[str, Tensor]:
+    def generator_terms(self, x: Tensor, y: Tensor, landmarks: Tensor, weights: LossWeights) -> dict[str, Tensor]:
         """The weighted terms that x_k has to answer for; L_comp sums over the components."""
         terms = {}
         if weights.adversarial:

@@ -44,10 +44,7 @@ def save_checkpoint(path: Path, state: dict) -> None:  # type: ignore[type-arg]
 def slim(state: dict) -> dict:  # type: ignore[type-arg]
     """What another run needs to go on from, in half precision and without optimizers: small enough to commit."""
     half = {
-        group: {
-            name: tensor.half() if tensor.is_floating_point() else tensor
-            for name, tensor in state[group].items()
-        }
+        group: {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state[group].items()}
         for group in ("ema", "critics")
         if group in state
     }

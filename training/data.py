@@ -78,9 +78,7 @@ def load_faces(folder: Path) -> tuple[FaceSet, FaceSet]:
     landmarks = np.array([[[row[f"{p}_{a}"] for a in "xy"] for p in points] for row in rows], np.float32)
     weights = np.array([SOURCE_WEIGHTS.get(row.get("source", ""), 1.0) for row in rows])
 
-    judges = [i for i, row in enumerate(rows) if row.get("source") in VALIDATION_SOURCES] or list(
-        range(len(rows))
-    )
+    judges = [i for i, row in enumerate(rows) if row.get("source") in VALIDATION_SOURCES] or list(range(len(rows)))
     held_out = judges[:: max(1, len(judges) // VALIDATION_FACES)][:VALIDATION_FACES]
     kept = np.setdiff1d(np.arange(len(rows)), held_out)
     if not len(kept):
@@ -148,9 +146,7 @@ class _DegradedCrops(IterableDataset[tuple[NDArray[np.uint8], NDArray[np.uint8],
         return int(left), int(top)
 
 
-def flip(
-    image: NDArray[np.uint8], landmarks: NDArray[np.float32]
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def flip(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Mirror a face; the left eye and mouth corner change places with the right ones."""
     mirrored = landmarks[[1, 0, 2, 4, 3]] * np.float32([-1, 1]) + np.float32([image.shape[1] - 1, 0])
     return image[:, ::-1], mirrored

@@ -42,17 +42,13 @@ class RunLog:
             flush=True,
         )
 
-    def evaluation(
-        self, elapsed: float, step: int, figures: dict[str, float], sheet: NDArray[np.uint8]
-    ) -> None:
+    def evaluation(self, elapsed: float, step: int, figures: dict[str, float], sheet: NDArray[np.uint8]) -> None:
         for name, value in figures.items():
             self._append("validation.csv", ("elapsed_s", "step", "metric", "value"),
                          (f"{elapsed:.1f}", step, name, f"{value:.5f}"))  # fmt: skip
         cv2.imwrite(str(self.folder / "sheet.png"), sheet)
         self._draw_curves()
-        print(
-            "validation  " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()), flush=True
-        )
+        print("validation  " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()), flush=True)
 
     def _append(self, name: str, header: tuple[str, ...], row: tuple[object, ...]) -> None:
         path = self.folder / name
@@ -73,9 +69,7 @@ class RunLog:
             if path.exists():
                 with path.open(newline="") as file:
                     for row in csv.DictReader(file):
-                        groups.setdefault(row[key], []).append(
-                            (float(row["elapsed_s"]) / 60, float(row[value]))
-                        )
+                        groups.setdefault(row[key], []).append((float(row["elapsed_s"]) / 60, float(row[value])))
         columns = 4
         rows = -(-len(groups) // columns)
         figure, axes = plt.subplots(rows, columns, figsize=(4 * columns, 2.5 * rows), squeeze=False)

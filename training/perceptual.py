@@ -34,7 +34,7 @@ _VGG16 = {
 class LPIPS(nn.Module):
     """Learned perceptual distance between two batches, float (N, 3, H, W), RGB, [-1, 1]; returns (N,), 0 for equals.
 
-    `weights` is a folder with `lpips_alexnet.npz` and `lpips_vgg16.npz` (`conv_i.weight`, `conv_i.bias`, `linJ.weight`).
+    `weights` is a folder with `lpips_alexnet.npz` and `lpips_vgg16.npz` (`conv_i.weight`, `.bias`, `linJ.weight`).
     `taps` limits the sum to the first feature layers, which makes a cheaper training loss of it.
     """
 
@@ -51,9 +51,7 @@ class LPIPS(nn.Module):
         depth = self.taps[-1] + 1
         self.kernels = nn.ParameterList(_frozen(archive[f"conv_{i}.weight"]) for i in range(depth))
         self.biases = nn.ParameterList(_frozen(archive[f"conv_{i}.bias"]) for i in range(depth))
-        self.heads = nn.ParameterList(
-            _frozen(archive[f"lin{j}.weight"].reshape(1, -1, 1, 1)) for j in range(taps)
-        )
+        self.heads = nn.ParameterList(_frozen(archive[f"lin{j}.weight"].reshape(1, -1, 1, 1)) for j in range(taps))
         self.register_buffer("shift", torch.tensor(_SHIFT).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor(_SCALE).view(1, 3, 1, 1))
 

@@ -9,7 +9,7 @@ from training.ccfp import LossWeights
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A part of a run. `share` is its part of the minutes; `rate` scales the preset's learning rate, linearly in time."""
+    """A part of a run. `share` is its part of the minutes; `rate` scales the learning rate, linearly in time."""
 
     name: str
     share: float
@@ -38,8 +38,6 @@ class Preset:
     evaluate_seconds: float = 300.0
     # L_cyc and the anchor cost a pass each; taken every n-th step with n times the weight they cost a quarter.
     rare_every: int = 4
-    # Matrix units (AMX, AVX512-BF16) make autocast four times as fast; without them it is slower.
-    bfloat16: bool = True
 
 
 _OFF = LossWeights(progressive=(1.0,), perceptual=(0.3,), fixed_point=0.0, cycle=0.0, anchor=0.0)

@@ -44,13 +44,12 @@ class Trainer:
         self.average.load_state_dict(self.generator.state_dict())
         self.critics = ccfp.Critics().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizers = generator_optimizers(self.generator, preset.lr)
-        self.critic_optimizer = torch.optim.Adam(
-            self.critics.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.99)
-        )
+        self.critic_optimizer = torch.optim.Adam(self.critics.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.99))
         self.phi, self.embedder = LPIPS("vgg16", weights), MobileFaceNet(weights)
         self.validation = Validation(validation, weights)
         self.log = RunLog(out)
         self.checkpoint = out / "checkpoint.pt"
+        self.bfloat16 = bfloat16_pays(self.generator)
         self.elapsed, self.steps = 0.0, 0
         self.stopping = False
         self.rng = np.random.default_rng(preset.seed)
@@ -61,7 +60,7 @@ class Trainer:
         generator = self.generator
         whole = y.shape[-1] == 256
         rare = self.steps % self.preset.rare_every == 0
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.preset.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
             outputs = ccfp.unroll(generator, batch.degraded, w.cycles)
             last = outputs[-1]
             terms = {"progressive": ccfp.progressive_loss(outputs, y, w.progressive)}
@@ -73,9 +72,7 @@ class Trainer:
                 rise = _ramp(progress, stage.fixed_point_ramp)
                 terms["fixed_point"] = rise * w.fixed_point * ccfp.fixed_point_loss(generator, last)
             if rare and w.cycle:
-                terms["cycle"] = (
-                    self.preset.rare_every * w.cycle * ccfp.cycle_loss(generator, last, self._degrade)
-                )
+                terms["cycle"] = self.preset.rare_every * w.cycle * ccfp.cycle_loss(generator, last, self._degrade)
             if rare and w.anchor:
                 terms["anchor"] = self.preset.rare_every * w.anchor * ccfp.anchor_loss(generator, y)
             if w.adversaries:
@@ -93,7 +90,7 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
 
         if w.adversaries:
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.preset.bfloat16):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
                 terms["critics"] = self.critics.discriminator_loss(last, y, batch.landmarks, w)
             terms["critics"].backward()
             self.critic_optimizer.step()
@@ -156,9 +153,7 @@ class Trainer:
     def load_state(self, state: dict[str, Any], *, keep_clock: bool = True) -> None:
         """Continue from `state`. Without `keep_clock` only the weights are taken: a new run that starts from them."""
         self.average.load_state_dict({name: tensor.float() for name, tensor in state["ema"].items()})
-        self.generator.load_state_dict(
-            {name: t.float() for name, t in state.get("generator", state["ema"]).items()}
-        )
+        self.generator.load_state_dict({name: t.float() for name, t in state.get("generator", state["ema"]).items()})
         if "critics" in state:
             self.critics.load_state_dict({name: tensor.float() for name, tensor in state["critics"].items()})
         if keep_clock:
@@ -167,6 +162,24 @@ class Trainer:
                 (*self.optimizers, self.critic_optimizer), state.get("optimizers", ()), strict=False
             ):
                 optimizer.load_state_dict(saved)
+
+
+def bfloat16_pays(generator: torch.nn.Module) -> bool:
+    """Whether autocast is the faster way to train here: several times with matrix units (AMX), a loss without them."""
+    x = torch.zeros(4, 3, 128, 128).contiguous(memory_format=torch.channels_last)
+
+    def seconds(enabled: bool) -> float:
+        best = float("inf")
+        for _ in range(3):
+            start = time.perf_counter()
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+                loss = generator(x).float().mean()
+            loss.backward()
+            best = min(best, time.perf_counter() - start)
+        generator.zero_grad(set_to_none=True)
+        return best
+
+    return seconds(True) < seconds(False)
 
 
 def _ramp(progress: float, part: float) -> float:
@@ -178,12 +191,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train a generator; SIGTERM and Ctrl-C stop cleanly.")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cfrnet-rt")
     parser.add_argument("--faces", type=Path, required=True, help="folder of faces with landmarks.csv")
-    parser.add_argument(
-        "--weights", type=Path, required=True, help="folder of the LPIPS and MobileFaceNet weights"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for checkpoint.pt, log.csv and pictures"
-    )
+    parser.add_argument("--weights", type=Path, required=True, help="folder of the LPIPS and MobileFaceNet weights")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt, log.csv and pictures")
     parser.add_argument("--minutes", type=float, default=120.0)
     parser.add_argument(
         "--resume", type=Path, help="continue the run of this checkpoint, clock and optimizers included"

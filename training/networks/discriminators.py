@@ -5,6 +5,7 @@ Inputs are float (N, 3, H, W), RGB, [-1, 1]; every convolution is spectrally nor
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import torch
@@ -31,7 +32,7 @@ class PatchDiscriminator(nn.Module):
     def __init__(self, width: int = 40) -> None:
         super().__init__()
         widths = (3, width, 2 * width, 4 * width)
-        self.layers = nn.ModuleList(_conv(a, b, 4, 2) for a, b in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(_conv(a, b, 4, 2) for a, b in itertools.pairwise(widths))
         self.layers.append(_conv(widths[-1], 6 * width, 4, 1))
         self.score = _conv(6 * width, 1, 4, 1)
 

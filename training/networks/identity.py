@@ -80,9 +80,7 @@ class MobileFaceNet(nn.Module):
         self.linear1 = _Conv(512, 128, 1, 1, 0, active=False)
         path = weights / "mobilefacenet_068.ckpt"
         if not path.is_file():
-            raise FileNotFoundError(
-                f"{path} is missing; the identity loss needs MobileFaceNet's published weights"
-            )
+            raise FileNotFoundError(f"{path} is missing; the identity loss needs MobileFaceNet's published weights")
         self.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["net_state_dict"])
         self.eval().requires_grad_(False)
 
