@@ -71,8 +71,9 @@ class _FixedPointGenerator(nn.Module):
 class CFRNet(_FixedPointGenerator):
     """Table I of the paper: 2.0 M parameters, 8.7 GMAC a cycle at 256x256.
 
-    The table leaves two things open. Skip connections are additions here, and the convolution of an up stage comes
-    before its up-sampling: the reading that is nearest to the printed parameter and operation counts.
+    The table leaves two things open. The convolution of an up stage comes before its up-sampling here, and a skip
+    connection is a 1x1 convolution that is added: the plainest reading that gives the printed 8.7 GMAC (bare additions
+    give 8.57, concatenations over 10).
     """
 
     def __init__(self, bound: str = "clamp") -> None:
@@ -82,7 +83,9 @@ class CFRNet(_FixedPointGenerator):
         self.down2 = _conv(64, 128, stride=2)
         self.body = nn.Sequential(*(ResidualBlock(128) for _ in range(6)))
         self.up1 = _conv(128, 64)
+        self.skip1 = nn.Conv2d(64, 64, kernel_size=1)
         self.up2 = _conv(64, 32)
+        self.skip2 = nn.Conv2d(32, 32, kernel_size=1)
         self.head = _head(32, 3)
 
     def correction(self, x: Tensor) -> Tensor:
@@ -90,8 +93,8 @@ class CFRNet(_FixedPointGenerator):
         half = F.relu(self.down1(full))
         quarter = F.relu(self.down2(half))
         h = self.body(quarter)
-        h = F.relu(F.interpolate(self.up1(h), scale_factor=2.0, mode="nearest") + half)
-        h = F.relu(F.interpolate(self.up2(h), scale_factor=2.0, mode="nearest") + full)
+        h = F.relu(F.interpolate(self.up1(h), scale_factor=2.0, mode="nearest") + self.skip1(half))
+        h = F.relu(F.interpolate(self.up2(h), scale_factor=2.0, mode="nearest") + self.skip2(full))
         out: Tensor = self.head(h)
         return out
 
