@@ -1,0 +1,111 @@
+"""Alignment: the similarity transform between a face in the frame and the 256x256 FFHQ template."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.types import CROP_SIZE, Image, Points
+
+FFHQ_TEMPLATE: Points = np.array(
+    [(96.5, 120.0), (159.5, 120.1), (128.3, 157.0), (100.6, 185.7), (156.5, 185.6)], np.float32
+)
+"""float32 (5, 2): left eye, right eye, nose, left and right mouth corner in pixels of an FFHQ crop of 256x256."""
+
+Matrix = NDArray[np.float32]
+
+
+def estimate_similarity(landmarks: Points) -> Matrix:
+    """The least-squares similarity transform from `landmarks` (5, 2) to the template: float32 (2, 3), frame -> crop.
+
+    Exact closed form of Umeyama (1991) for two dimensions: with points as complex numbers about their centroids the
+    best rotation and scale is a = sum(conj(p) q) / sum(|p|^2). It cannot mirror. Raises ValueError when the
+    landmarks coincide.
+    """
+    points = np.asarray(landmarks, np.float64)
+    centre, target_centre = points.mean(axis=0), FFHQ_TEMPLATE.mean(axis=0, dtype=np.float64)
+    p = (points - centre) @ (1, 1j)
+    q = (FFHQ_TEMPLATE - target_centre) @ (1, 1j)
+    spread = float(np.vdot(p, p).real)
+    if not spread > 1e-6:  # also refuses values that are no numbers
+        raise ValueError("The five landmarks coincide.")
+    a = np.vdot(p, q) / spread
+    rotation = np.array(((a.real, -a.imag), (a.imag, a.real)))
+    if not abs(a) > 1e-6:
+        raise ValueError("The five landmarks are no face.")
+    return np.column_stack((rotation, target_centre - rotation @ centre)).astype(np.float32)
+
+
+def transform(points: Points, matrix: Matrix) -> Points:
+    """Points float32 (N, 2) through a matrix (2, 3)."""
+    return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32, copy=False)
+
+
+def invert(matrix: Matrix) -> Matrix:
+    """The matrix of the way back."""
+    return np.asarray(cv2.invertAffineTransform(matrix), np.float32)
+
+
+def scale_of(matrix: Matrix) -> float:
+    """Crop pixels for each frame pixel: above 1 the face is smaller than the crop."""
+    return float(np.hypot(matrix[0, 0], matrix[1, 0]))
+
+
+def misfit(landmarks: Points, matrix: Matrix) -> float:
+    """Root mean square distance in crop pixels between the aligned landmarks and the template."""
+    return float(np.sqrt(np.mean((transform(landmarks, matrix) - FFHQ_TEMPLATE) ** 2) * 2))
+
+
+def region_of(
+    matrix: Matrix, width: int, height: int, *, size: int = CROP_SIZE, margin: int = 0
+) -> tuple[int, int, int, int] | None:
+    """Smallest upright rectangle x1, y1, x2, y2 (x2, y2 excluded) of the frame that holds the crop.
+
+    Grown by `margin` pixels and clipped to the frame; None when nothing of the crop is inside.
+    """
+    last = size - 1
+    corners = transform(np.array([(0, 0), (last, 0), (last, last), (0, last)], np.float32), invert(matrix))
+    low = np.floor(corners.min(axis=0)) - margin
+    high = np.ceil(corners.max(axis=0)) + margin + 1
+    x1, y1, x2, y2 = max(int(low[0]), 0), max(int(low[1]), 0), min(int(high[0]), width), min(int(high[1]), height)
+    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+
+
+def shift_origin(matrix: Matrix, x: float, y: float) -> Matrix:
+    """The frame -> crop matrix for a picture whose origin is the frame's pixel (x, y)."""
+    shifted = matrix.copy()
+    shifted[:, 2] += matrix[:, :2] @ np.array((x, y), np.float32)
+    return shifted
+
+
+def warp_square(image: Image, matrix: Matrix, size: int) -> Image:
+    """Cut a square, uint8 (size, size, 3), out of `image`, uint8 (H, W, 3); `matrix` (2, 3) leads from image to square.
+
+    What lies beyond the image is mirrored: the networks were trained on photographs, and a black wedge or a streaked
+    edge is none. Where the square is coarser than the image, the image is averaged down first, because interpolation
+    alone would alias. Raises ValueError when the square lies outside the image.
+    """
+    height, width = image.shape[:2]
+    region = region_of(matrix, width, height, size=size, margin=4)
+    if region is None:
+        raise ValueError("The face lies outside the picture.")
+    x1, y1, x2, y2 = region
+    source = image[y1:y2, x1:x2]
+    local = shift_origin(matrix, x1, y1)
+    scale = scale_of(matrix)
+    if scale < 1.0:
+        wide, high = max(1, round((x2 - x1) * scale)), max(1, round((y2 - y1) * scale))
+        fx, fy = wide / (x2 - x1), high / (y2 - y1)
+        source = np.asarray(cv2.resize(source, (wide, high), interpolation=cv2.INTER_AREA), np.uint8)
+        # A pixel's centre lies half a pixel in on both grids: image = (reduced + 0.5) / f - 0.5.
+        local = shift_origin(local, 0.5 / fx - 0.5, 0.5 / fy - 0.5)
+        local[:, 0] /= fx
+        local[:, 1] /= fy
+    square = cv2.warpAffine(source, local, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(square, np.uint8)
+
+
+def warp_crop(image: Image, matrix: Matrix) -> Image:
+    """The aligned crop, uint8 (256, 256, 3) BGR, of `image`, uint8 (H, W, 3) BGR. See `warp_square`."""
+    return warp_square(image, matrix, CROP_SIZE)

@@ -1,0 +1,105 @@
+"""Pasting a restored crop back into the frame: the difference is added, the frame itself is never resampled.
+
+What is added is `restored - crop`, faded out by a mask that is made once, warped into the frame. Compared with
+replacing pixels this keeps whatever the frame shows beyond the crop's 256 pixels, so a large sharp face stays sharp;
+it leaves a face that the network does not change exactly as it was; and there is nothing to jitter, because the frame's
+own pixels stay where they are. On faces that were degraded before being enlarged both look alike.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.types import CROP_SIZE, Image
+from app.faces.alignment import Matrix, region_of, scale_of, shift_origin
+
+# The mask in crop pixels: a superellipse round the face, whole inside and fading to nothing at its rim. The rim stays
+# inside the crop, so that no edge of the square can ever show.
+_CENTRE = (127.5, 134.0)
+_RADII = (112.0, 120.0)
+_EXPONENT = 2.5
+_WHOLE_UNTIL = 0.62
+
+# Colour statistics are taken on 16x16 averages, which neither noise nor the restored detail can move, and are only
+# trusted within these bounds: a network that reads a coloured light as a defect may not repaint the face.
+_COARSE = 16
+_GAIN_BOUNDS = (0.8, 1.25)
+_SHIFT_BOUND = 24.0
+
+
+@cache
+def feathered_mask() -> NDArray[np.float32]:
+    """float32 (256, 256, 3) in [0, 1], the same in every channel; 0 at the crop's border. Do not write to it."""
+    y, x = np.mgrid[:CROP_SIZE, :CROP_SIZE].astype(np.float32)
+    radius = (
+        (np.abs(x - _CENTRE[0]) / _RADII[0]) ** _EXPONENT + (np.abs(y - _CENTRE[1]) / _RADII[1]) ** _EXPONENT
+    ) ** (1 / _EXPONENT)
+    t = np.clip((1 - radius) / (1 - _WHOLE_UNTIL), 0, 1)
+    mask = (t * t * (3 - 2 * t)).astype(np.float32)  # smoothstep: no visible beginning, no visible end
+    result = np.repeat(mask[:, :, None], 3, axis=2)
+    result.setflags(write=False)
+    return result
+
+
+@cache
+def _coarse_weights() -> NDArray[np.float32]:
+    weights = cv2.resize(feathered_mask()[:, :, 0], (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
+    normalised: NDArray[np.float32] = (weights / weights.sum())[:, :, None].astype(np.float32)
+    return normalised
+
+
+def match_colour(restored: Image, original: Image) -> Image:
+    """`restored` with each channel's low-frequency mean and contrast of `original`; all uint8 (256, 256, 3) BGR."""
+    weights = _coarse_weights()
+    size = (_COARSE, _COARSE)
+    ours = cv2.resize(restored, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    theirs = cv2.resize(original, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    our_mean, their_mean = (ours * weights).sum(axis=(0, 1)), (theirs * weights).sum(axis=(0, 1))
+    our_spread = np.sqrt(((ours - our_mean) ** 2 * weights).sum(axis=(0, 1)))
+    their_spread = np.sqrt(((theirs - their_mean) ** 2 * weights).sum(axis=(0, 1)))
+    # One level of spread is added on both sides: on a flat crop the ratio of two noises says nothing.
+    gain = np.clip((their_spread + 1) / (our_spread + 1), *_GAIN_BOUNDS)
+    shift = np.clip(their_mean - our_mean, -_SHIFT_BOUND, _SHIFT_BOUND)
+    levels = np.arange(256, dtype=np.float32)[:, None]
+    table = np.clip((levels - our_mean) * gain + our_mean + shift + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(restored, table[None]), np.uint8)
+
+
+def paste(
+    image: Image,
+    restored: Image,
+    original: Image,
+    matrix: Matrix,
+    *,
+    strength: float = 1.0,
+    opacity: float = 1.0,
+) -> None:
+    """Add what the network changed to `image`, uint8 (H, W, 3) BGR, in place and inside the face's region only.
+
+    `original` is the crop that was cut out of this image with `matrix` (2, 3), frame -> crop, `restored` what became
+    of it; both uint8 (256, 256, 3) BGR. `strength` and `opacity` in [0, 1] weaken the change; at 0 nothing is touched.
+    """
+    weight = strength * opacity
+    region = region_of(matrix, image.shape[1], image.shape[0])
+    if weight <= 0 or region is None:
+        return
+    x1, y1, x2, y2 = region
+    change = cv2.subtract(match_colour(restored, original), original, dtype=cv2.CV_32F)
+    cv2.multiply(change, feathered_mask(), dst=change, scale=weight)
+    local = shift_origin(matrix, x1, y1)
+    if scale_of(matrix) > 1:
+        # The face is smaller than the crop: blur what is finer than the frame's pixels, or it would alias.
+        sigma = 0.4 * (scale_of(matrix) ** 2 - 1) ** 0.5
+        change = cv2.GaussianBlur(change, (0, 0), sigma) if sigma > 0.3 else change
+        interpolation = cv2.INTER_LINEAR
+    else:
+        interpolation = cv2.INTER_CUBIC
+    warped = cv2.warpAffine(
+        change, local, (x2 - x1, y2 - y1), flags=interpolation | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT
+    )
+    target = image[y1:y2, x1:x2]
+    cv2.add(target, warped, dst=target, dtype=cv2.CV_8U)

@@ -1,0 +1,73 @@
+"""The cycle budget: how many cycles fit into a frame, decided before frames are dropped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_CYCLE_MS = 23.0
+"""What a cycle costs until it has been measured: the paper's figure for its NPU (arXiv 2606.06850)."""
+
+_HEADROOM = 0.92
+"""Share of a frame's time that is planned with; the rest is for the scheduler, the window and the camera."""
+
+_RAISE_AFTER_S = 1.0
+"""More cycles are tried only after they would have fitted for this long, so that k does not flutter."""
+
+_SMOOTHING = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class KChoice:
+    """The k to use now, and in words why it is not the one that was asked for ("" when it is)."""
+
+    k: int
+    reason: str = ""
+
+
+class AutoK:
+    """Holds a frame budget by lowering k. Pure: time comes in with every call."""
+
+    def __init__(self, *, cycle_ms: float = DEFAULT_CYCLE_MS) -> None:
+        """`cycle_ms`: a cycle's time as measured at start."""
+        self._cycle_ms = cycle_ms
+        self._overhead_ms = 0.0
+        self._k: int | None = None
+        self._roomy_since: float | None = None
+
+    @property
+    def cycle_ms(self) -> float:
+        """Smoothed time of one cycle of one face in milliseconds."""
+        return self._cycle_ms
+
+    def measured(self, *, cycle_ms: float | None, overhead_ms: float) -> None:
+        """Learn from a finished frame: mean time of a cycle of one face, None without any, and everything else's."""
+        if cycle_ms is not None:
+            self._cycle_ms += _SMOOTHING * (cycle_ms - self._cycle_ms)
+        self._overhead_ms += _SMOOTHING * (overhead_ms - self._overhead_ms)
+
+    def choose(self, *, wanted: int, lowest: int = 1, target_fps: float, faces: int, now: float) -> KChoice:
+        """The largest k in `lowest` to `wanted` whose cycles for all `faces` fit a frame at `target_fps`.
+
+        Lowered at once, raised again only after a second of room. `now` in seconds.
+        """
+        budget_ms = 1000 / target_fps
+        if faces == 0:
+            return KChoice(k=wanted)
+        one_k_ms = faces * self._cycle_ms
+        fitting = int((budget_ms * _HEADROOM - self._overhead_ms) / one_k_ms) if one_k_ms > 0 else wanted
+        possible = max(lowest, min(wanted, fitting))
+        if self._k is None or possible <= self._k or self._k < lowest:
+            self._k, self._roomy_since = possible, None
+        elif self._roomy_since is None:
+            self._roomy_since = now
+        elif now - self._roomy_since >= _RAISE_AFTER_S:
+            self._k, self._roomy_since = possible, None
+        k = min(self._k, wanted)
+        if k == wanted and fitting >= wanted:
+            return KChoice(k=k)
+        need_ms = self._overhead_ms + wanted * one_k_ms
+        who = "1 face" if faces == 1 else f"{faces} faces"
+        reason = f"{who} x {wanted} cycles need {need_ms:.0f} ms, {target_fps:g} fps leave {budget_ms:.0f} ms"
+        if fitting < lowest:
+            reason += f"; even k = {lowest} is too slow, frames are dropped"
+        return KChoice(k=k, reason=reason)

@@ -1,0 +1,102 @@
+"""One frame's way to a restored picture: detect, align, k cycles, paste. A function over objects handed in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from app.core.settings import Settings
+from app.core.types import Face, Frame, Image, Restored, RestoredFace, Timings
+from app.faces.alignment import estimate_similarity, warp_crop
+from app.faces.pasting import paste
+from app.pipeline.budget import AutoK, KChoice
+from app.restorers.base import Restorer
+
+
+class Tracker(Protocol):
+    def update(self, frame: Frame, *, detect_size: int, max_faces: int) -> tuple[Face, ...]: ...
+
+    def reset(self) -> None: ...
+
+
+class FramePipeline:
+    """Restores frame after frame with one tracker and one restorer. No thread, no Qt; not thread-safe."""
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        restorer: Restorer,
+        *,
+        auto_k: AutoK | None = None,
+        now: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`auto_k` decides k whenever the settings ask for it; `now` in seconds takes the timings."""
+        self.tracker = tracker
+        self.restorer = restorer
+        self.auto_k = auto_k or AutoK()
+        self.choice = KChoice(k=0)
+        self._now = now
+
+    def process(self, frame: Frame, settings: Settings) -> Restored:
+        """Restore the faces of one frame. Settings hold for this frame, so a new k or strength is seen at once.
+
+        A frame without a face comes back as the very same image. Raises InferenceError.
+        """
+        started = self._now()
+        faces = self.tracker.update(frame, detect_size=settings.detect_size, max_faces=settings.max_faces)
+        detected = self._now()
+        self.choice = self._choose_k(settings, len(faces), detected)
+        work = _Work(frame.image, self._now)
+        # From the back to the front: a nearer, larger face is pasted over a farther one.
+        done = [work.restore(face, self.restorer, self.choice.k, settings) for face in reversed(faces)]
+        timings = Timings(
+            detect_ms=(detected - started) * 1000,
+            align_ms=work.align_ms,
+            cycles_ms=tuple(work.cycles_ms),
+            paste_ms=work.paste_ms,
+            age_ms=(self._now() - frame.t_capture) * 1000,
+        )
+        spent = sum(face.cycles for face in done)
+        self.auto_k.measured(cycle_ms=timings.restore_ms / spent if spent else None, overhead_ms=timings.overhead_ms)
+        return Restored(frame=frame, image=work.image, k=self.choice.k, faces=tuple(reversed(done)), timings=timings)
+
+    def _choose_k(self, settings: Settings, faces: int, now: float) -> KChoice:
+        low, high = self.restorer.k_range
+        wanted = min(max(settings.k, low), high)
+        if not settings.auto_k:
+            return KChoice(k=wanted)
+        return self.auto_k.choose(wanted=wanted, lowest=low, target_fps=settings.target_fps, faces=faces, now=now)
+
+
+class _Work:
+    """The image that is being restored and the time it took so far."""
+
+    def __init__(self, image: Image, now: Callable[[], float]) -> None:
+        self.image = image
+        self._original = image
+        self._now = now
+        self.align_ms = self.paste_ms = 0.0
+        self.cycles_ms: list[float] = []
+
+    def restore(self, face: Face, restorer: Restorer, k: int, settings: Settings) -> RestoredFace:
+        """Restore one face. The crop is cut from what is already restored: where two faces overlap, the second
+        change then builds on the first instead of being added to it."""
+        started = self._now()
+        matrix = estimate_similarity(face.landmarks)
+        crop = warp_crop(self.image, matrix)
+        restored = restorer.restore(crop, k=k, stop_threshold=settings.stop_threshold)
+        aligned = self._now()
+        if self.image is self._original:
+            self.image = np.copy(self._original)
+        paste(self.image, restored.image, crop, matrix, strength=settings.strength / 100, opacity=face.opacity)
+        # Turning the crop into the network's tensor and back is part of aligning it.
+        self.align_ms += (aligned - started) * 1000 - sum(restored.cycles_ms)
+        self.paste_ms += (self._now() - aligned) * 1000
+        for index, cycle_ms in enumerate(restored.cycles_ms):
+            if index == len(self.cycles_ms):
+                self.cycles_ms.append(0.0)
+            self.cycles_ms[index] += cycle_ms
+        return RestoredFace(face=face, cycles=restored.cycles, steps=restored.steps)

@@ -1,0 +1,63 @@
+"""What a restorer is: something that takes an aligned face crop k times through one network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.core.types import Image
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineInfo:
+    """What really computes: the provider that was asked for, the one ONNX Runtime gave, and how it is set up."""
+
+    provider_asked: str
+    provider_got: str
+    precision: str
+    threads: int
+    spinning: bool = False
+
+    @property
+    def as_asked(self) -> bool:
+        return self.provider_asked == self.provider_got
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RestoredCrop:
+    """A crop after its cycles.
+
+    `image` is uint8 (256, 256, 3) BGR. `steps[i]` is mean |x_{i+1} - x_i| of cycle i on the [-1, 1] scale and
+    `cycles_ms[i]` its time in milliseconds; both have `cycles` entries.
+    """
+
+    image: Image
+    cycles: int
+    steps: tuple[float, ...]
+    cycles_ms: tuple[float, ...]
+
+
+class Restorer(Protocol):
+    """One network behind one engine. Not thread-safe: one worker owns it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def k_range(self) -> tuple[int, int]:
+        """Smallest and largest sensible number of cycles."""
+        ...
+
+    @property
+    def engine(self) -> EngineInfo: ...
+
+    def restore(self, crop: Image, *, k: int, stop_threshold: float = 0.0) -> RestoredCrop:
+        """Restore `crop`, uint8 (256, 256, 3) BGR aligned to the FFHQ template, with at most `k` cycles.
+
+        A cycle whose mean |G(x) - x| is under `stop_threshold` is the last one. Raises InferenceError.
+        """
+        ...
+
+    def warm_up(self) -> float:
+        """Pay for the first, slow run now; returns the median time of a cycle in milliseconds."""
+        ...
