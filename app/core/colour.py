@@ -1,0 +1,84 @@
+"""Between the YCbCr frames of a codec and BGR pictures, without a shift of colour.
+
+swscale's default path is fast and darkens every round trip by two levels of 255. Accurate rounding and full chroma
+cost about two milliseconds at 1280x720 and leave a mean error of 0.3 levels and no bias.
+"""
+
+from __future__ import annotations
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+from app.core.types import Image
+
+UNSPECIFIED = 2
+"""Of FFmpeg's colour tags (matrix, primaries, transfer) the value that means nobody said."""
+
+_INTO_BGR = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_INTO_YUV = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
+_MATRIX_OF_TAG = {
+    1: Colorspace.ITU709,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+_TURNS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
+
+
+def matrix_of(tag: int, height: int) -> Colorspace:
+    """The YCbCr matrix behind FFmpeg's colour space tag; without one BT.709 from 720 lines on, as players assume."""
+    untagged = Colorspace.ITU709 if height >= 720 else Colorspace.ITU601
+    return _MATRIX_OF_TAG.get(tag, untagged)
+
+
+def quarter_turns(rotation: float) -> int:
+    """Counter-clockwise quarter turns (0 to 3) nearest to `rotation` degrees."""
+    return round(rotation / 90) % 4
+
+
+def turn(image: Image, quarters: int) -> Image:
+    """`image` turned counter-clockwise by `quarters` quarter turns."""
+    if quarters == 0:
+        return image
+    return np.asarray(cv2.rotate(image, _TURNS[quarters]), np.uint8)
+
+
+class BgrConverter:
+    """Decoded frames to uint8 (H, W, 3) BGR, turned upright by the frame's own display matrix. For one thread."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def convert(self, frame: av.VideoFrame) -> Image:
+        bgr = self._reformatter.reformat(
+            frame,
+            format="bgr24",
+            src_colorspace=matrix_of(frame.colorspace, frame.height),
+            dst_color_range=ColorRange.JPEG,
+            interpolation=_INTO_BGR,
+            threads=1,
+        )
+        return turn(np.asarray(bgr.to_ndarray(), np.uint8), quarter_turns(frame.rotation))
+
+
+class YuvConverter:
+    """uint8 (H, W, 3) BGR, contiguous, to YUV 4:2:0 frames of a given matrix and range. For one thread."""
+
+    def __init__(self, *, matrix: Colorspace, color_range: ColorRange) -> None:
+        self._matrix = matrix
+        self._range = color_range
+        self._reformatter = VideoReformatter()
+
+    def convert(self, image: Image) -> av.VideoFrame:
+        return self._reformatter.reformat(
+            av.VideoFrame.from_numpy_buffer(image, format="bgr24"),
+            format="yuv420p",
+            dst_colorspace=self._matrix,
+            dst_color_range=self._range,
+            interpolation=_INTO_YUV,
+            threads=1,
+        )

@@ -1,0 +1,192 @@
+"""Reading video files with PyAV: upright BGR pictures with exact time stamps, and a plain word about damage.
+
+Playing a file and restoring a file share this reader, so both see the same pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias
+
+import av
+from av.stream import Stream
+
+from app.core.colour import BgrConverter, quarter_turns
+from app.core.errors import UnreadableMediaError
+from app.core.types import Image
+
+MediaPacket: TypeAlias = "av.Packet[Stream]"
+
+_SHORTFALL_S = 0.5
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class VideoPicture:
+    """One decoded picture: `image` uint8 (H, W, 3) BGR upright, its time stamp `pts` in units of `time_base`."""
+
+    image: Image
+    pts: int
+    time_base: Fraction
+
+    @property
+    def time_s(self) -> float:
+        return float(self.pts * self.time_base)
+
+
+class VideoReader:
+    """An open video file. Raises UnreadableMediaError when it is none, or when it breaks off while it is read.
+
+    `width` and `height` are those of the upright picture; `frame_count` and `duration_s` are None when the file does
+    not tell.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            if path.stat().st_size == 0:
+                raise UnreadableMediaError(f"{path} is empty.")
+            self.container = av.open(str(path), "r", metadata_errors="replace")
+        except UnreadableMediaError:
+            raise
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._unreadable(error) from error
+        if not self.container.streams.video:
+            self.container.close()
+            raise UnreadableMediaError(f"{path} has no pictures in it.", "Choose a video file.")
+        self.stream = self.container.streams.video[0]
+        self.stream.thread_type = "AUTO"
+        self.time_base = self.stream.time_base or Fraction(1, 90000)
+        rate = self.stream.average_rate or self.stream.guessed_rate
+        self.fps = float(rate) if rate else 0.0
+        self.has_audio = bool(self.container.streams.audio)
+        self.frame_count = self.stream.frames or None
+        duration = self.container.duration
+        self.duration_s = duration / av.time_base if duration else None
+        self._converter = BgrConverter()
+        self._packets = 0
+        self._end_s = 0.0
+        self._last_pts: int | None = None
+        try:
+            first = self._first_frame()
+        except UnreadableMediaError:
+            self.container.close()
+            raise
+        self.rotation = first.rotation
+        turned = quarter_turns(self.rotation) % 2
+        self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
+        self.colorspace, self.color_range = int(first.colorspace), int(first.color_range)
+        self.color_primaries, self.color_trc = int(first.color_primaries), int(first.color_trc)
+        self.first_pts = first.pts if first.pts is not None else 0
+
+    def items(self, *, other_streams: bool = False) -> Iterator[VideoPicture | MediaPacket]:
+        """Every picture from where the reader stands; with `other_streams` also the packets of sound, in file order.
+
+        Raises UnreadableMediaError at the place where the file is damaged or breaks off, after every picture before it.
+        """
+        packets = self.container.demux()
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, OSError) as error:
+                yield from self._drain()
+                raise self._broken(error) from error
+            if packet is None:
+                break
+            if packet.size == 0:
+                if packet.stream is self.stream:
+                    yield from self._drain()
+                continue
+            self._note(packet)
+            if packet.stream is not self.stream:
+                if other_streams:
+                    yield packet
+                continue
+            if packet.is_corrupt:
+                yield from self._drain()
+                raise self._broken(None)
+            try:
+                frames = self.stream.decode(packet)
+            except av.FFmpegError as error:
+                yield from self._drain()
+                raise self._broken(error) from error
+            for frame in frames:
+                yield self._picture(frame)
+        if self._is_short():
+            raise self._broken(None)
+
+    def pictures(self) -> Iterator[VideoPicture]:
+        """`items` without the packets of other streams."""
+        for item in self.items():
+            if isinstance(item, VideoPicture):
+                yield item
+
+    def seek(self, seconds: float) -> None:
+        """Go to the last key frame at or before `seconds` of the file's own timeline."""
+        self._packets, self._last_pts = -1, None
+        try:
+            self.container.seek(int(seconds / self.time_base), stream=self.stream, backward=True)
+        except (av.FFmpegError, OSError) as error:
+            raise self._unreadable(error) from error
+
+    def close(self) -> None:
+        self.container.close()
+
+    def _first_frame(self) -> av.VideoFrame:
+        try:
+            for frame in self.container.decode(self.stream):
+                self.container.seek(self.stream.start_time or 0, stream=self.stream, backward=True)
+                return frame
+        except (av.FFmpegError, OSError) as error:
+            raise self._unreadable(error) from error
+        raise UnreadableMediaError(f"Not one picture of {self.path} can be decoded.", "The file is damaged.")
+
+    def _picture(self, frame: av.VideoFrame) -> VideoPicture:
+        pts = frame.pts if frame.pts is not None else frame.dts
+        if self._last_pts is not None and (pts is None or pts <= self._last_pts):
+            pts = self._last_pts + 1
+        self._last_pts = pts if pts is not None else 0
+        return VideoPicture(image=self._converter.convert(frame), pts=self._last_pts, time_base=self.time_base)
+
+    def _drain(self) -> Iterator[VideoPicture]:
+        try:
+            frames = self.stream.decode(None)
+        except av.FFmpegError:
+            return
+        for frame in frames:
+            yield self._picture(frame)
+
+    def _note(self, packet: MediaPacket) -> None:
+        if packet.stream is self.stream and self._packets >= 0:
+            self._packets += 1
+        if packet.pts is not None:
+            end = packet.pts + (packet.duration or 0)
+            self._end_s = max(self._end_s, float(end * packet.time_base))
+
+    def _is_short(self) -> bool:
+        if self.frame_count is not None and 0 <= self._packets < self.frame_count:
+            return True
+        start_s = (self.container.start_time or 0) / av.time_base
+        return self.duration_s is not None and self._end_s - start_s < self.duration_s - _SHORTFALL_S
+
+    def _broken(self, error: Exception | None) -> UnreadableMediaError:
+        reached = self._end_s - (self.container.start_time or 0) / av.time_base
+        whole = f" of {self.duration_s:.1f} s" if self.duration_s else ""
+        cause = f" ({error})" if error else ""
+        return UnreadableMediaError(
+            f"{self.path} is damaged or breaks off after {max(reached, 0.0):.1f} s{whole}{cause}.",
+            "Get a whole copy of it.",
+        )
+
+    def _unreadable(self, error: Exception) -> UnreadableMediaError:
+        if isinstance(error, FileNotFoundError):
+            return UnreadableMediaError(f"There is no file {self.path}.")
+        if isinstance(error, IsADirectoryError):
+            return UnreadableMediaError(f"{self.path} is a folder, not a video.")
+        if isinstance(error, PermissionError):
+            return UnreadableMediaError(f"{self.path} may not be read.", "Ask for the right to read it.")
+        return UnreadableMediaError(
+            f"{self.path} is not a video that can be read ({error}).", "Check that the file is whole."
+        )

@@ -1,0 +1,119 @@
+"""What lies between two threads: a slot in which the newest value wins, or a short queue that loses nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Mailbox(Generic[T]):
+    """One slot. A live picture that nobody took in time is replaced and counted, never queued."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._value: T | None = None
+        self._full = False
+        self._dropped = 0
+        self._closed = False
+
+    @property
+    def dropped(self) -> int:
+        """Values that were replaced before anybody took them."""
+        with self._changed:
+            return self._dropped
+
+    @property
+    def closed(self) -> bool:
+        with self._changed:
+            return self._closed
+
+    def put(self, value: T) -> int:
+        """Leave `value`, never blocks. Returns 1 when it replaced one that nobody took, else 0. Ignored once closed."""
+        with self._changed:
+            if self._closed:
+                return 0
+            replaced = int(self._full)
+            self._dropped += replaced
+            self._value, self._full = value, True
+            self._changed.notify_all()
+            return replaced
+
+    def take(self, timeout: float | None = None) -> T | None:
+        """The newest value, at most once. None after `timeout` seconds (0 only looks), or when closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._full or self._closed, timeout)
+            value, self._value, self._full = self._value, None, False
+            if value is not None:
+                self._changed.notify_all()
+            return value
+
+    def wait_empty(self, timeout: float | None = None) -> bool:
+        """Wait until the slot was taken. False after `timeout` seconds or when closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._full or self._closed, timeout)
+            return not self._full and not self._closed
+
+    def clear(self) -> None:
+        """Throw away what lies in the slot without counting it as dropped."""
+        with self._changed:
+            self._value, self._full = None, False
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Empty the slot for good and wake everybody who waits on it."""
+        with self._changed:
+            self._value, self._full, self._closed = None, False, True
+            self._changed.notify_all()
+
+
+class BoundedQueue(Generic[T]):
+    """At most `capacity` values in order; the giver waits for room, so a file loses no picture."""
+
+    def __init__(self, *, capacity: int) -> None:
+        self._changed = threading.Condition()
+        self._values: deque[T] = deque()
+        self._capacity = capacity
+        self._closed = False
+
+    def __len__(self) -> int:
+        with self._changed:
+            return len(self._values)
+
+    @property
+    def closed(self) -> bool:
+        with self._changed:
+            return self._closed
+
+    def put(self, value: T, timeout: float | None = None) -> bool:
+        """Append `value`, waiting for room. False when there was none for `timeout` seconds or it is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._values) < self._capacity or self._closed, timeout)
+            if self._closed or len(self._values) >= self._capacity:
+                return False
+            self._values.append(value)
+            self._changed.notify_all()
+            return True
+
+    def take(self, timeout: float | None = None) -> T | None:
+        """The oldest value. None after `timeout` seconds, or when closed and everything was taken."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._values) or self._closed, timeout)
+            if not self._values:
+                return None
+            value = self._values.popleft()
+            self._changed.notify_all()
+            return value
+
+    def clear(self) -> None:
+        with self._changed:
+            self._values.clear()
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Accept nothing more; what is inside can still be taken."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

@@ -1,0 +1,99 @@
+"""What every source of pictures promises."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from app.core.types import Frame
+
+SourceKind = Literal["camera", "video", "images", "stream"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceInfo:
+    """What a source turned out to be once it was open.
+
+    `width` and `height` are those of the first picture as it is delivered (turned upright). `fps` is what a camera
+    really gives, nominal for a video, pictures per second of a slide show, and 0 when the source does not say.
+    """
+
+    name: str
+    kind: SourceKind
+    width: int
+    height: int
+    fps: float
+    live: bool
+    frame_count: int | None = None
+    duration_s: float | None = None
+    has_audio: bool = False
+
+
+class Source(Protocol):
+    """Pictures one after the other. `open` and `read` may block and belong to one thread, `close` to any."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """Valid after `open`."""
+
+    def open(self) -> None:
+        """Blocks until the first picture is certain; raises SourceOpenError or one of its kinds."""
+
+    def read(self) -> Frame | None:
+        """The next frame, None at the end.
+
+        Raises SourceOfflineError when a live source stopped delivering, UnreadableMediaError when a file is damaged.
+        """
+
+    def close(self) -> None:
+        """Let go of everything. Does not wait for a read that is blocked, may be called twice."""
+
+
+class ReleaseGuard:
+    """Releases a capture that is not thread-safe exactly once, and never under a call that is still inside it.
+
+    A device or demuxer that is freed while another thread waits in it takes the process down. So `close` frees it
+    only when it is idle; otherwise the thread inside frees it on its way out. A call that fails frees it as well.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._busy = False
+        self._closed = False
+        self._release: Callable[[], None] | None = None
+
+    @property
+    def closed(self) -> bool:
+        with self._lock:
+            return self._closed
+
+    def __enter__(self) -> ReleaseGuard:
+        with self._lock:
+            self._busy = True
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        with self._lock:
+            self._busy = False
+            self._closed = self._closed or kind is not None
+            release = self._take() if self._closed else None
+        if release is not None:
+            release()
+
+    def owns(self, release: Callable[[], None]) -> None:
+        """From now on `release` frees the capture."""
+        with self._lock:
+            self._release = release
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            release = None if self._busy else self._take()
+        if release is not None:
+            release()
+
+    def _take(self) -> Callable[[], None] | None:
+        release, self._release = self._release, None
+        return release

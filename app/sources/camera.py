@@ -1,0 +1,200 @@
+"""Cameras, found by name: the number of a camera changes when it is plugged in again, its name does not."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from app.core.errors import CameraOpenError, SourceOfflineError
+from app.core.types import Frame, Image
+from app.sources.base import ReleaseGuard, SourceInfo
+
+_PREFERRED_BACKEND = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}
+_IN_USE_HINT = "Close other programs that use it, check the system's camera permission, or choose another one."
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraDevice:
+    """A camera as the system lists it: `index` and `backend` are OpenCV's, `path` is the system's (may be empty)."""
+
+    name: str
+    index: int
+    backend: int
+    path: str
+
+
+class Capture(Protocol):
+    """The part of cv2.VideoCapture that is used."""
+
+    def isOpened(self) -> bool: ...  # noqa: N802  (OpenCV's name)
+
+    def read(self) -> tuple[bool, Any]: ...
+
+    def get(self, prop: int, /) -> float: ...
+
+    def set(self, prop: int, value: float, /) -> bool: ...
+
+    def release(self) -> None: ...
+
+
+Enumeration = Callable[[], list[CameraDevice]]
+CaptureFactory = Callable[[int, int], Capture]
+
+
+def list_cameras(*, enumerate_devices: Callable[[int], Iterable[Any]] | None = None) -> list[CameraDevice]:
+    """The cameras that are plugged in now, in the system's order, each under a name of its own.
+
+    Two cameras of one model are told apart by a number behind the name. A system that cannot be asked has none.
+    """
+    backend = _PREFERRED_BACKEND.get(sys.platform, cv2.CAP_ANY)
+    try:
+        if enumerate_devices is None:
+            from cv2_enumerate_cameras import enumerate_cameras
+
+            enumerate_devices = enumerate_cameras
+        found = sorted(enumerate_devices(backend), key=lambda camera: camera.index)
+    except (ImportError, NotImplementedError, OSError) as error:
+        _log.warning("The cameras cannot be listed: %s", error)
+        return []
+    devices: list[CameraDevice] = []
+    seen: dict[str, int] = {}
+    for camera in found:
+        name = (camera.name or f"Camera {camera.index}").strip()
+        seen[name] = seen.get(name, 0) + 1
+        unique = name if seen[name] == 1 else f"{name} ({seen[name]})"
+        devices.append(
+            CameraDevice(name=unique, index=camera.index, backend=camera.backend or backend, path=camera.path or "")
+        )
+    return devices
+
+
+def find_camera(name: str, devices: list[CameraDevice]) -> CameraDevice:
+    """The device called `name`, the first one for an empty name, or the one of that index for digits.
+
+    Raises CameraOpenError that names the cameras there are.
+    """
+    if not devices:
+        raise CameraOpenError("No camera was found.", "Plug one in, or choose a file or a stream.")
+    for device in devices:
+        if not name or device.name.casefold() == name.casefold():
+            return device
+    if name.isdecimal():
+        for device in devices:
+            if device.index == int(name):
+                return device
+    known = ", ".join(device.name for device in devices)
+    raise CameraOpenError(f"There is no camera called {name}.", f"Plug it in or choose one of: {known}.")
+
+
+class CameraSource:
+    """The camera called `name`, looked up anew at every `open`. `info.fps` and the size are what it really gives.
+
+    A camera that does not tell its rate is reported with the one that was asked.
+    """
+
+    def __init__(
+        self,
+        name: str = "",
+        *,
+        size: tuple[int, int] = (1280, 720),
+        fps: int = 30,
+        mirror: bool = True,
+        enumeration: Enumeration = list_cameras,
+        open_capture: CaptureFactory = cv2.VideoCapture,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._name = name
+        self._size = size
+        self._fps = fps
+        self._mirror = mirror
+        self._enumeration = enumeration
+        self._open_capture = open_capture
+        self._clock = clock
+        self._guard = ReleaseGuard()
+        self._capture: Capture | None = None
+        self._pending: tuple[Image, float] | None = None
+        self._info: SourceInfo | None = None
+        self._index = 0
+        self._t_first = 0.0
+
+    @property
+    def info(self) -> SourceInfo:
+        assert self._info is not None, "a source has its info once it is open"
+        return self._info
+
+    def open(self) -> None:
+        with self._guard:
+            device = find_camera(self._name, self._enumeration())
+            capture = self._open_capture(device.index, device.backend)
+            self._guard.owns(capture.release)
+            if not capture.isOpened():
+                raise CameraOpenError(f"The camera {device.name} cannot be opened.", _IN_USE_HINT)
+            self._configure(capture)
+            delivered, pixels = capture.read()
+            if not delivered or pixels is None:
+                raise CameraOpenError(f"The camera {device.name} opens but gives no picture.", _IN_USE_HINT)
+            self._name = device.name
+            self._capture = capture
+            image = self._upright(pixels)
+            self._t_first = self._clock()
+            self._pending = (image, self._t_first)
+            real_fps = capture.get(cv2.CAP_PROP_FPS)
+            height, width = image.shape[:2]
+            self._info = SourceInfo(
+                name=device.name,
+                kind="camera",
+                width=width,
+                height=height,
+                fps=real_fps if np.isfinite(real_fps) and real_fps > 0 else float(self._fps),
+                live=True,
+            )
+
+    def read(self) -> Frame | None:
+        with self._guard:
+            if self._guard.closed or self._capture is None:
+                return None
+            if self._pending is not None:
+                (image, t_capture), self._pending = self._pending, None
+            else:
+                delivered, pixels = self._capture.read()
+                t_capture = self._clock()
+                if self._guard.closed:
+                    return None
+                if not delivered or pixels is None:
+                    raise SourceOfflineError(
+                        f"The camera {self._name} stopped giving pictures.",
+                        "Check its cable; it is looked for by name.",
+                    )
+                image = self._upright(pixels)
+            frame = Frame(image=image, index=self._index, t_capture=t_capture, t_media=t_capture - self._t_first)
+            self._index += 1
+            return frame
+
+    def close(self) -> None:
+        self._guard.close()
+
+    def _configure(self, capture: Capture) -> None:
+        width, height = self._size
+        if width > 640:
+            # Uncompressed pictures over 640x480 do not fit through USB 2 at full rate.
+            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+        capture.set(cv2.CAP_PROP_FPS, self._fps)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+
+    def _upright(self, pixels: Any) -> Image:
+        if pixels.ndim == 2 or pixels.shape[2] == 1:
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
+        elif pixels.shape[2] == 4:
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR)
+        return np.asarray(cv2.flip(pixels, 1) if self._mirror else pixels, np.uint8)

@@ -1,0 +1,110 @@
+"""A picture or a folder of pictures as a source: a slide show in natural order."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.core.errors import EmptyFolderError, UnreadableMediaError
+from app.core.picture import PICTURE_SUFFIXES, read_picture
+from app.core.types import Frame, Image
+from app.sources.base import SourceInfo
+
+PICTURE_SECONDS = 2.0
+"""How long each picture of a folder stands."""
+
+_log = logging.getLogger(__name__)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The picture files of `folder` in natural order (2 before 10), by their suffix; sub-folders are not entered."""
+
+    def natural(path: Path) -> list[tuple[int, str]]:
+        return [
+            (int(part or 0), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path.name.lower())
+        ]
+
+    found = (path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    return sorted(found, key=natural)
+
+
+class ImagesSource:
+    """`path` is a picture or a folder. A damaged picture of a folder is passed over and kept in `skipped`."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._path = path
+        self._clock = clock
+        self._files: list[Path] = []
+        self._first: Image | None = None
+        self._position = 0
+        self._index = 0
+        self._info: SourceInfo | None = None
+        self._closed = False
+        self.skipped: list[UnreadableMediaError] = []
+
+    @property
+    def info(self) -> SourceInfo:
+        assert self._info is not None, "a source has its info once it is open"
+        return self._info
+
+    def open(self) -> None:
+        if self._path.is_dir():
+            self._files = pictures_in(self._path)
+            if not self._files:
+                raise EmptyFolderError(f"There is no picture in the folder {self._path}.", "Choose another folder.")
+            self._first = self._next_readable()
+            if self._first is None:
+                raise EmptyFolderError(
+                    f"Not one of the {len(self._files)} pictures in {self._path} can be read.", "Choose another folder."
+                )
+        else:
+            self._files = [self._path]
+            self._first = read_picture(self._path).bgr
+            self._position = 1
+        height, width = self._first.shape[:2]
+        self._info = SourceInfo(
+            name=self._path.name,
+            kind="images",
+            width=width,
+            height=height,
+            fps=1.0 / PICTURE_SECONDS,
+            live=False,
+            frame_count=len(self._files),
+            duration_s=len(self._files) * PICTURE_SECONDS,
+        )
+
+    def read(self) -> Frame | None:
+        if self._closed:
+            return None
+        image, self._first = self._first, None
+        if image is None:
+            image = self._next_readable()
+        if image is None:
+            return None
+        t_media = (self._position - 1) * PICTURE_SECONDS
+        frame = Frame(image=image, index=self._index, t_capture=self._clock(), t_media=t_media)
+        self._index += 1
+        return frame
+
+    def seek(self, seconds: float) -> None:
+        """The next `read` gives the picture that stands at `seconds`."""
+        self._first = None
+        self._position = min(max(int(seconds / PICTURE_SECONDS), 0), max(len(self._files) - 1, 0))
+
+    def close(self) -> None:
+        self._closed = True
+        self._first = None
+
+    def _next_readable(self) -> Image | None:
+        while self._position < len(self._files):
+            path = self._files[self._position]
+            self._position += 1
+            try:
+                return read_picture(path).bgr
+            except UnreadableMediaError as error:
+                _log.warning("%s", error)
+                self.skipped.append(error)
+        return None

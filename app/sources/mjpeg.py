@@ -1,0 +1,148 @@
+"""MJPEG over HTTP, the way network cameras and phones send it: JPEG after JPEG in one multipart answer.
+
+An own reader because every wait in it has an end, and because `close` from another thread wakes it.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import io
+import re
+import socket
+import time
+from collections.abc import Callable
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+from app.core.errors import SourceOfflineError, StreamOpenError
+
+_MAX_REDIRECTS = 3
+_MAX_PICTURE_BYTES = 64 * 1024 * 1024
+_REACH_HINT = "Check the address, and that the camera is on and in the same network."
+
+
+class NotMjpegError(Exception):
+    """The server answers, with something else than MJPEG; `content_type` says what."""
+
+    def __init__(self, content_type: str) -> None:
+        super().__init__(content_type)
+        self.content_type = content_type
+
+
+class MjpegReader:
+    """One connection. `read_jpeg` gives the bytes of the next picture or raises SourceOfflineError."""
+
+    def __init__(
+        self, url: str, *, open_timeout_s: float, read_timeout_s: float, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._url = url
+        self._open_timeout_s = open_timeout_s
+        self._read_timeout_s = read_timeout_s
+        self._clock = clock
+        self._socket: socket.socket | None = None
+        self._response: http.client.HTTPResponse | None = None
+        self._boundary = b""
+        self._buffer = b""
+
+    def open(self) -> None:
+        """Connect and read the head of the answer; raises StreamOpenError, or NotMjpegError for another content."""
+        url = self._url
+        for _ in range(_MAX_REDIRECTS + 1):
+            response = self._request(urlsplit(url))
+            target = response.getheader("Location") if 300 <= response.status < 400 else None
+            if target is None:
+                break
+            response.close()
+            url = urljoin(url, target)
+        if response.status in (401, 403):
+            raise StreamOpenError(
+                f"{self._url} asks for a name and a password.", "Write them as http://NAME:PASSWORD@..."
+            )
+        if response.status != 200:
+            raise StreamOpenError(f"{self._url} answers {response.status} {response.reason}.", "Check the address.")
+        kind = response.getheader("Content-Type", "")
+        if not kind.lower().startswith("multipart/"):
+            response.close()
+            raise NotMjpegError(kind)
+        boundary = re.search(r'boundary="?([^";]+)"?', kind, re.IGNORECASE)
+        if boundary is None:
+            raise StreamOpenError(f"{self._url} does not say where one picture ends.", "It is no MJPEG stream.")
+        self._boundary = b"--" + boundary[1].strip().removeprefix("--").encode("latin-1")
+        self._response = response
+        if self._socket is not None:
+            self._socket.settimeout(self._read_timeout_s)
+
+    def read_jpeg(self) -> bytes:
+        deadline = self._clock() + self._read_timeout_s
+        self._skip_past(self._boundary, deadline)
+        head = io.BytesIO(self._take_until(b"\r\n\r\n", deadline).lstrip(b"\r\n") + b"\r\n\r\n")
+        length = http.client.parse_headers(head).get("Content-Length", "")
+        if length.isdecimal():
+            return self._take(int(length), deadline)
+        return self._take_until(b"\r\n" + self._boundary, deadline, keep=True)
+
+    def close(self) -> None:
+        """Ends the connection; a `read_jpeg` that waits in another thread returns with SourceOfflineError."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.close()
+
+    def _request(self, address: SplitResult) -> http.client.HTTPResponse:
+        secure = address.scheme == "https"
+        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        headers = {"User-Agent": "cfrnet-live", "Accept": "multipart/x-mixed-replace, */*"}
+        if address.username is not None:
+            login = f"{unquote(address.username)}:{unquote(address.password or '')}"
+            headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode("ascii")
+        path = (address.path or "/") + (f"?{address.query}" if address.query else "")
+        try:
+            connection = kind(address.hostname or "", address.port, timeout=self._open_timeout_s)
+            connection.connect()
+            self._socket = connection.sock
+            connection.request("GET", path, headers=headers)
+            return connection.getresponse()
+        except TimeoutError as error:
+            raise StreamOpenError(
+                f"{self._url} did not answer within {self._open_timeout_s:g} s.", _REACH_HINT
+            ) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise StreamOpenError(f"{self._url} cannot be reached ({error}).", _REACH_HINT) from error
+
+    def _fill(self, deadline: float) -> None:
+        assert self._response is not None
+        if self._clock() > deadline or len(self._buffer) > _MAX_PICTURE_BYTES:
+            raise self._offline("is too slow")
+        try:
+            chunk = self._response.read1(65536)
+        except TimeoutError as error:
+            raise self._offline("stalled") from error
+        except (OSError, ValueError, http.client.HTTPException, AttributeError) as error:
+            # A response whose socket was closed by close() fails with any of these.
+            raise self._offline("was cut") from error
+        if not chunk:
+            raise self._offline("ended")
+        self._buffer += chunk
+
+    def _skip_past(self, mark: bytes, deadline: float) -> None:
+        while (position := self._buffer.find(mark)) < 0:
+            self._buffer = self._buffer[-len(mark) :]
+            self._fill(deadline)
+        self._buffer = self._buffer[position + len(mark) :]
+
+    def _take_until(self, mark: bytes, deadline: float, *, keep: bool = False) -> bytes:
+        while (position := self._buffer.find(mark)) < 0:
+            self._fill(deadline)
+        taken = self._buffer[:position]
+        self._buffer = self._buffer[position + (0 if keep else len(mark)) :]
+        return taken
+
+    def _take(self, length: int, deadline: float) -> bytes:
+        while len(self._buffer) < length:
+            self._fill(deadline)
+        taken, self._buffer = self._buffer[:length], self._buffer[length:]
+        return taken
+
+    def _offline(self, what: str) -> SourceOfflineError:
+        return SourceOfflineError(f"The stream {self._url} {what}.", "It is tried again.")

@@ -1,0 +1,189 @@
+"""Network streams: MJPEG over HTTP by an own reader, RTSP and the rest through FFmpeg, every wait with a time-out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import av
+import cv2
+import numpy as np
+
+from app.core.colour import BgrConverter
+from app.core.errors import SourceOfflineError, StreamOpenError
+from app.core.types import Frame, Image
+from app.sources.base import ReleaseGuard, SourceInfo
+from app.sources.mjpeg import MjpegReader, NotMjpegError
+
+_DAMAGED_IN_A_ROW = 30
+
+
+class _Pictures(Protocol):
+    fps: float
+    has_audio: bool
+
+    def next(self) -> Image: ...
+
+
+class StreamSource:
+    """The stream at `url`. `open` takes at most `open_timeout_s` a connection, `read` at most `read_timeout_s`."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        open_timeout_s: float = 6.0,
+        read_timeout_s: float = 4.0,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._url = url
+        self._open_timeout_s = open_timeout_s
+        self._read_timeout_s = read_timeout_s
+        self._clock = clock
+        self._guard = ReleaseGuard()
+        self._mjpeg: MjpegReader | None = None
+        self._pictures: _Pictures | None = None
+        self._pending: tuple[Image, float] | None = None
+        self._info: SourceInfo | None = None
+        self._index = 0
+        self._t_first = 0.0
+
+    @property
+    def info(self) -> SourceInfo:
+        assert self._info is not None, "a source has its info once it is open"
+        return self._info
+
+    def open(self) -> None:
+        with self._guard:
+            pictures = self._connect()
+            try:
+                image = pictures.next()
+            except SourceOfflineError as error:
+                raise StreamOpenError(f"{self._url} answers but gives no picture: {error.what}", error.hint) from error
+            self._pictures = pictures
+            self._t_first = self._clock()
+            self._pending = (image, self._t_first)
+            height, width = image.shape[:2]
+            self._info = SourceInfo(
+                name=urlsplit(self._url).hostname or self._url,
+                kind="stream",
+                width=width,
+                height=height,
+                fps=pictures.fps,
+                live=True,
+                has_audio=pictures.has_audio,
+            )
+
+    def read(self) -> Frame | None:
+        with self._guard:
+            if self._guard.closed or self._pictures is None:
+                return None
+            if self._pending is not None:
+                (image, t_capture), self._pending = self._pending, None
+            else:
+                try:
+                    image = self._pictures.next()
+                except SourceOfflineError:
+                    if self._guard.closed:
+                        return None
+                    raise
+                t_capture = self._clock()
+            frame = Frame(image=image, index=self._index, t_capture=t_capture, t_media=t_capture - self._t_first)
+            self._index += 1
+            return frame
+
+    def close(self) -> None:
+        if self._mjpeg is not None:
+            # A socket, unlike a demuxer, may be shut under a waiting read, and that is what wakes it.
+            self._mjpeg.close()
+        self._guard.close()
+
+    def _connect(self) -> _Pictures:
+        if urlsplit(self._url).scheme in ("http", "https"):
+            reader = MjpegReader(
+                self._url, open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s, clock=self._clock
+            )
+            self._guard.owns(reader.close)
+            self._mjpeg = reader
+            try:
+                reader.open()
+                return _MjpegPictures(reader, url=self._url)
+            except NotMjpegError as error:
+                if error.content_type.startswith("text/html"):
+                    raise StreamOpenError(
+                        f"{self._url} is a web page, not a stream.",
+                        "Look in the camera's manual for its stream address.",
+                    ) from error
+                reader.close()
+        pictures = _FfmpegPictures(self._url, open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s)
+        self._guard.owns(pictures.close)
+        return pictures
+
+
+class _MjpegPictures:
+    def __init__(self, reader: MjpegReader, *, url: str) -> None:
+        self._reader = reader
+        self._url = url
+        self.fps = 0.0
+        self.has_audio = False
+
+    def next(self) -> Image:
+        for _ in range(_DAMAGED_IN_A_ROW):
+            jpeg = np.frombuffer(self._reader.read_jpeg(), np.uint8)
+            image = cv2.imdecode(jpeg, cv2.IMREAD_COLOR) if jpeg.size else None
+            if image is not None:
+                return np.asarray(image, np.uint8)
+        raise SourceOfflineError(f"The stream {self._url} sends damaged pictures only.", "It is tried again.")
+
+
+class _FfmpegPictures:
+    def __init__(self, url: str, *, open_timeout_s: float, read_timeout_s: float) -> None:
+        self._url = url
+        options = {"fflags": "nobuffer", "flags": "low_delay"}
+        if urlsplit(url).scheme in ("rtsp", "rtsps"):
+            options["rtsp_transport"] = "tcp"
+        try:
+            self._container = av.open(url, "r", options=options, timeout=(open_timeout_s, read_timeout_s))
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise StreamOpenError(
+                f"{url} cannot be opened ({error}).",
+                "Check the address, and that the camera is on and in the same network.",
+            ) from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise StreamOpenError(f"{url} has no pictures in it.", "Choose another stream.")
+        stream = self._container.streams.video[0]
+        # Frame threads would hold back one picture each.
+        stream.thread_type = "SLICE"
+        self.fps = float(stream.average_rate or 0.0)
+        self.has_audio = bool(self._container.streams.audio)
+        self._converter = BgrConverter()
+        self._frames = self._decode(stream)
+
+    def next(self) -> Image:
+        try:
+            return next(self._frames)
+        except StopIteration:
+            raise SourceOfflineError(f"The stream {self._url} ended.", "It is tried again.") from None
+        except (av.FFmpegError, OSError) as error:
+            raise SourceOfflineError(f"The stream {self._url} stopped ({error}).", "It is tried again.") from error
+
+    def close(self) -> None:
+        self._container.close()
+
+    def _decode(self, stream: av.VideoStream) -> Iterator[Image]:
+        damaged = 0
+        for packet in self._container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
+                # A lost network packet damages pictures until the next key frame; the stream itself goes on.
+                damaged += 1
+                if damaged > _DAMAGED_IN_A_ROW:
+                    raise
+                continue
+            for frame in frames:
+                damaged = 0
+                yield self._converter.convert(frame)

@@ -1,0 +1,79 @@
+"""A video file as a source: every picture with its exact time stamp, also at a variable frame rate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from app.core.types import Frame
+from app.core.videofile import VideoPicture, VideoReader
+from app.sources.base import ReleaseGuard, SourceInfo
+
+
+class VideoSource:
+    """Plays `path` from its beginning as fast as it is read; who shows it keeps the pace by `Frame.t_media`.
+
+    `t_media` is in seconds from the file's first picture and exact to the file's time base.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._path = path
+        self._clock = clock
+        self._guard = ReleaseGuard()
+        self._reader: VideoReader | None = None
+        self._pictures: Iterator[VideoPicture] = iter(())
+        self._info: SourceInfo | None = None
+        self._index = 0
+        self._skip_before_s = 0.0
+
+    @property
+    def info(self) -> SourceInfo:
+        assert self._info is not None, "a source has its info once it is open"
+        return self._info
+
+    def open(self) -> None:
+        with self._guard:
+            reader = VideoReader(self._path)
+            self._guard.owns(reader.close)
+            self._reader = reader
+            self._pictures = reader.pictures()
+            self._info = SourceInfo(
+                name=self._path.name,
+                kind="video",
+                width=reader.width,
+                height=reader.height,
+                fps=reader.fps,
+                live=False,
+                frame_count=reader.frame_count,
+                duration_s=reader.duration_s,
+                has_audio=reader.has_audio,
+            )
+
+    def read(self) -> Frame | None:
+        with self._guard:
+            if self._guard.closed or self._reader is None:
+                return None
+            for picture in self._pictures:
+                t_media = float((picture.pts - self._reader.first_pts) * picture.time_base)
+                if t_media < self._skip_before_s:
+                    continue
+                frame = Frame(image=picture.image, index=self._index, t_capture=self._clock(), t_media=t_media)
+                self._index += 1
+                return frame
+            return None
+
+    def seek(self, seconds: float) -> None:
+        """The next `read` gives the first picture at or after `seconds`, held within the file."""
+        with self._guard:
+            if self._guard.closed or self._reader is None:
+                return
+            last_s = max((self._reader.duration_s or seconds) - 1.0 / max(self._reader.fps, 1.0), 0.0)
+            target_s = min(max(seconds, 0.0), last_s)
+            self._reader.seek(target_s + float(self._reader.first_pts * self._reader.time_base))
+            half_picture_s = 0.5 / max(self._reader.fps, 1.0)
+            self._skip_before_s = target_s - half_picture_s
+            self._pictures = self._reader.pictures()
+
+    def close(self) -> None:
+        self._guard.close()
