@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 
+from app.cli.messages import print_error, print_unexpected
 from app.cli.parser import given_settings, parse
 from app.core.errors import AppError
-from app.core.log import log_path, set_up_log
+from app.core.log import set_up_log
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -31,22 +31,8 @@ def main(arguments: Sequence[str]) -> int:
         print("interrupted: what was finished is kept, nothing half-written was left.", file=sys.stderr)
         return EXIT_INTERRUPTED
     except Exception as error:
-        print_unexpected(error, doing=options.command)
+        print_unexpected(error, about=options.command)
     return EXIT_FAILED
-
-
-def print_error(error: AppError) -> None:
-    """One line that says what happened and, if there is something to do about it, one that says what."""
-    print(f"error: {error.what}", file=sys.stderr)
-    if error.hint:
-        print(f"hint: {error.hint}", file=sys.stderr)
-
-
-def print_unexpected(error: Exception, *, doing: str) -> None:
-    """A short message instead of a traceback, which goes to the log file. Call it while handling `error`."""
-    logging.getLogger(__name__).exception("unexpected error: %s", doing)
-    print(f"error: something unexpected went wrong ({type(error).__name__}: {error}).", file=sys.stderr)
-    print(f"hint: the details are in {log_path()}", file=sys.stderr)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -61,9 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_window(commands)
     _add_restore(commands)
     commands.add_parser("cameras", help="list the cameras by name", allow_abbrev=False)
-    commands.add_parser(
-        "models", help="list the shipped networks and verify their SHA-256", allow_abbrev=False
-    )
+    commands.add_parser("models", help="list the shipped networks and verify their SHA-256", allow_abbrev=False)
     bench = commands.add_parser(
         "bench", help="measure the networks and the pipeline on this machine", allow_abbrev=False
     )
@@ -112,19 +110,16 @@ def _add_restore(commands: Any) -> None:
     restore.add_argument("output", metavar="OUTPUT", help="the file or folder to write")
     for name in _RESTORE_SETTINGS:
         _add_setting(restore, name)
-    restore.add_argument(
-        "--side-by-side",
-        action="store_true",
-        help="write the original and the restored one next to each other",
+    how = restore.add_mutually_exclusive_group()
+    how.add_argument(
+        "--side-by-side", action="store_true", help="write the original and the restored one next to each other"
     )
-    restore.add_argument(
+    how.add_argument(
         "--aligned",
         action="store_true",
         help="the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem",
     )
-    restore.add_argument(
-        "--json", action="store_true", help="print the milliseconds of every stage as JSON on stdout"
-    )
+    restore.add_argument("--json", action="store_true", help="print the milliseconds of every stage as JSON on stdout")
 
 
 def _add_setting(parser: argparse.ArgumentParser, name: str) -> None:
@@ -133,9 +128,7 @@ def _add_setting(parser: argparse.ArgumentParser, name: str) -> None:
     flag = _SPELLED.get(name, "--" + name.replace("_", "-"))
     default = argparse.SUPPRESS
     if spec["type"] is bool:
-        parser.add_argument(
-            flag, dest=name, action=argparse.BooleanOptionalAction, default=default, help=help_text
-        )
+        parser.add_argument(flag, dest=name, action=argparse.BooleanOptionalAction, default=default, help=help_text)
         return
     limits = ""
     if spec["choices"]:

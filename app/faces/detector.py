@@ -12,7 +12,7 @@ from app.core.onnx import session_options
 from app.core.types import Face, Image
 
 _STRIDE = 32
-_THRESHOLD = 0.5
+THRESHOLD = 0.5
 
 
 class FaceDetector:
@@ -35,7 +35,7 @@ class FaceDetector:
         except Exception as error:  # ONNX Runtime raises a different class for every kind of refusal
             raise InferenceError(f"The face detector {model_path.name} was refused: {error}.") from error
 
-    def detect(self, image: Image, size: int, *, threshold: float = _THRESHOLD) -> list[Face]:
+    def detect(self, image: Image, size: int, *, threshold: float = THRESHOLD) -> list[Face]:
         """Faces in `image`, uint8 (H, W, 3) BGR, best first, in its own pixels and with track_id -1.
 
         The image's longer side is scaled to `size` pixels first. Faces score at least `threshold`. Raises

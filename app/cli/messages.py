@@ -1,0 +1,35 @@
+"""What the command line says on stderr. stdout is for results alone."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from tqdm import tqdm
+
+from app.core.errors import AppError
+from app.core.log import log_path
+
+
+def say(text: str) -> None:
+    """One line on stderr, above a progress bar if one is shown."""
+    with tqdm.external_write_mode(file=sys.stderr):
+        print(text, file=sys.stderr, flush=True)
+
+
+def print_error(error: AppError, *, about: str = "") -> None:
+    """One line that says what happened and, if there is something to do about it, one that says what."""
+    say(f"error: {about}{': ' if about else ''}{one_line(error.what)}")
+    if error.hint:
+        say(f"hint: {one_line(error.hint)}")
+
+
+def print_unexpected(error: Exception, *, about: str) -> None:
+    """A short message instead of a traceback, which goes to the log file. Call it while handling `error`."""
+    logging.getLogger(__name__).exception("unexpected error: %s", about)
+    say(f"error: {about}: something unexpected went wrong ({type(error).__name__}: {one_line(str(error))}).")
+    say(f"hint: The details are in {log_path()}")
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())

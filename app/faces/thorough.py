@@ -1,0 +1,92 @@
+"""Finding faces in a still picture, where a few hundred milliseconds more do no harm: several sizes, every way up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from app.core.types import Face, Image, Points
+from app.faces.detector import THRESHOLD, FaceDetector
+
+_SMALLEST = 320
+_LARGEST_ENLARGEMENT = 2.0
+"""A picture that is enlarged further shows the detector nothing new."""
+
+
+class ThoroughDetector:
+    """A FaceDetector for pictures nobody waits for: faces of any size, and lying or upside-down ones.
+
+    SCRFD finds faces of 16 to 512 pixels on what it sees, so one size finds either the crowd or the close-up; and it
+    finds upright ones only.
+    """
+
+    def __init__(self, detector: FaceDetector) -> None:
+        self._detector = detector
+
+    def detect(self, image: Image, size: int, *, threshold: float = THRESHOLD) -> list[Face]:
+        """Faces in `image`, uint8 (H, W, 3) BGR, best first, in its own pixels and with track_id -1.
+
+        `size` in pixels is the largest longer side that is searched; one under 320 is searched plainly. Turned
+        pictures are searched only if nothing was found upright. Raises InferenceError.
+        """
+        if size < _SMALLEST:
+            return self._detector.detect(image, size, threshold=threshold)
+        sizes = list(_sizes(max(image.shape[:2]), size))
+        faces = [face for each in sizes for face in self._detector.detect(image, each, threshold=threshold)]
+        if not faces:
+            faces = self._detect_turned(image, min(sizes[-1], 2 * _SMALLEST), threshold)
+        return _without_repetition(faces)
+
+    def _detect_turned(self, image: Image, size: int, threshold: float) -> list[Face]:
+        # Turning the whole of a huge picture would take longer than searching it.
+        scale = min(1.0, size / max(image.shape[:2]))
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+        ratio = np.float32(image.shape[1] / small.shape[1])
+        height, width = small.shape[:2]
+        faces = []
+        for quarters in (2, 1, 3):
+            turned = np.ascontiguousarray(np.rot90(small, quarters))
+            for face in self._detector.detect(turned, size, threshold=threshold):
+                landmarks = _turn_back(face.landmarks, quarters, width, height) * ratio
+                corners = _turn_back(face.box.reshape(2, 2), quarters, width, height) * ratio
+                box = np.concatenate((corners.min(axis=0), corners.max(axis=0)))
+                faces.append(replace(face, landmarks=landmarks, box=box))
+        return faces
+
+
+def _sizes(longer_side: int, largest: int) -> Iterator[int]:
+    """320 and its doubles up to `largest`, as long as the picture has something to show at that size."""
+    size = min(_SMALLEST, largest)
+    yield size
+    while size < largest and size < longer_side * _LARGEST_ENLARGEMENT:
+        size = min(2 * size, largest)
+        yield size
+
+
+def _turn_back(points: Points, quarters: int, width: int, height: int) -> Points:
+    """Points (N, 2) found after `np.rot90(image, quarters)` in pixels of the image, which is width x height."""
+    x, y = points[:, 0], points[:, 1]
+    if quarters == 1:  # counter-clockwise
+        x, y = width - 1 - y, x
+    elif quarters == 2:
+        x, y = width - 1 - x, height - 1 - y
+    else:
+        x, y = y, height - 1 - x
+    return np.stack((x, y), axis=1).astype(np.float32)
+
+
+def _without_repetition(faces: list[Face]) -> list[Face]:
+    """The best sighting of each face: two are the same when one's centre lies in the other's box."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda face: -face.score):
+        if not any(_holds_centre(face, other) or _holds_centre(other, face) for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _holds_centre(outer: Face, inner: Face) -> bool:
+    x, y = (inner.box[:2] + inner.box[2:]) / 2
+    return bool(outer.box[0] < x < outer.box[2] and outer.box[1] < y < outer.box[3])
