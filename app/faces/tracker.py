@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.types import CROP_SIZE, Face, Frame, Image, Points
-from app.faces.alignment import (
-    FFHQ_TEMPLATE,
-    Matrix,
-    estimate_similarity,
-    invert,
-    misfit,
-    scale_of,
-    transform,
-    warp_square,
-)
+from app.faces.alignment import estimate_similarity, scale_of
 from app.faces.one_euro import OneEuroFilter
+from app.faces.sighting import SAME_FACE, Detector, area, examine, is_plausible, look, overlap, without_doubles
 
 HOLD_S = 0.3
 """A lost face stays where it was this long: a blink of the detector must not blink on the screen."""
@@ -29,25 +19,9 @@ FADE_S = 0.2
 SWEEP_INTERVAL_S = 0.8
 """Between full-frame sweeps only small windows round the known faces are searched. A newcomer waits no longer."""
 
-MIN_CROP_SIDE = 24.0
-"""Faces whose aligned crop is smaller than this many frame pixels (an eye distance of 6) are left alone: the network
-learned from crops that were reduced up to 12 times, 256 / 12 = 21, and below that it would have to invent a person."""
-
-MAX_MISFIT = 34.0
-"""Landmarks further than this from the template (root mean square, crop pixels) are no face that it could be aligned
-to: a false alarm, or a face whose key points were taken for others'."""
-
-_WINDOW = 160
-_WINDOW_SCALE = 0.4  # crop pixels to window pixels: the window spans 400 crop pixels, 1.56 crops
-_WINDOW_THRESHOLD = 0.4  # lower than a sweep's: a face that was there needs less proof
-_MAX_WINDOWS = 3  # at detector size 320 a sweep costs as much as two or three windows
+_PICTURE_SIZES = (160, 320, 640, 1280)  # detector sizes for a still picture: from one huge face to a crowd
 _LOYALTY = 1.25  # a followed face counts as this much larger, so that two of one size do not take turns
-_SAME_FACE = 0.35  # overlap (intersection over union) of two sightings of one face
-_CUT_DIFFERENCE = 36.0  # mean change of the thumbnail's pixels in levels: another picture, not another moment
-
-
-class Detector(Protocol):
-    def detect(self, image: Image, size: int, *, threshold: float = ...) -> list[Face]: ...
+_CUT_DIFFERENCE = 36.0  # mean change of the thumbnail's pixels in levels: another scene, not another moment
 
 
 class _Track:
@@ -73,6 +47,9 @@ class _Track:
 
     def opacity(self, time: float) -> float:
         return float(np.clip(1 - (time - self.seen - HOLD_S) / FADE_S, 0, 1))
+
+    def rank(self, time: float) -> float:
+        return area(self.box) * (_LOYALTY if self.born < time else 1.0)
 
     def face(self, time: float) -> Face:
         return Face(
@@ -110,16 +87,37 @@ class FaceTracker:
         """
         time = frame.t_media
         if self._is_another_scene(frame):
-            self.reset()
-            self._is_another_scene(frame)
+            self._tracks = []
         self._time = time
-        unseen = self._follow(frame.image, time) if len(self._tracks) <= _MAX_WINDOWS else list(self._tracks)
-        if unseen or not self._tracks or time - self._swept >= SWEEP_INTERVAL_S:
+        unseen = self._follow(frame.image, time)
+        if unseen or not self._tracks or not 0 <= time - self._swept < SWEEP_INTERVAL_S:
             self._sweep(frame.image, time, unseen, detect_size)
         self._tracks = [track for track in _without_doubles(self._tracks) if track.opacity(time) > 0]
         if max_faces:
-            self._tracks = sorted(self._tracks, key=lambda track: -_rank(track, time))[:max_faces]
-        return tuple(sorted((track.face(time) for track in self._tracks), key=lambda face: -_area(face.box)))
+            self._tracks = sorted(self._tracks, key=lambda track: -track.rank(time))[:max_faces]
+        return _largest_first([track.face(time) for track in self._tracks])
+
+    def find(self, frame: Frame, *, detect_size: int, max_faces: int) -> tuple[Face, ...]:
+        """The faces of a still picture, largest first, searched at several sizes; no other picture counts.
+
+        Slower and more thorough than `update`. `detect_size` joins the sizes. Raises InferenceError.
+        """
+        self.reset()
+        longest = max(frame.image.shape[:2])
+        sizes = sorted({detect_size, *(size for size in _PICTURE_SIZES if size <= 2 * longest)})
+        faces = self._find(frame.image, sizes)
+        if not faces:  # upside down some faces are not found at all
+            turned = np.ascontiguousarray(frame.image[::-1, ::-1])
+            limit = np.array((frame.image.shape[1] - 1, frame.image.shape[0] - 1), np.float32)
+            faces = [_turn(face, limit) for face in self._find(turned, sizes)]
+        chosen = _largest_first(faces)[: max_faces or None]
+        return tuple(_numbered(face, number) for number, face in enumerate(chosen))
+
+    def _find(self, image: Image, sizes: list[int]) -> list[Face]:
+        seen = [face for size in sizes for face in self._detector.detect(image, size) if is_plausible(face)]
+        seen = without_doubles(sorted(seen, key=lambda face: -face.score))
+        closer = [better for face in seen if (better := examine(self._detector, image, face))]
+        return without_doubles(sorted(closer, key=lambda face: -face.score))
 
     def _is_another_scene(self, frame: Frame) -> bool:
         """True after a cut, a jump back in time or a change of size. Remembers a thumbnail of every frame."""
@@ -136,100 +134,50 @@ class FaceTracker:
         """Look for every known face in a small window round its place; gives the ones that were not found."""
         unseen = []
         for track in self._tracks:
-            found = self._look(image, track.predicted(time))
+            found = look(self._detector, image, track.predicted(time))
             if found is None:
                 unseen.append(track)
             else:
                 track.see(found, time)
         return unseen
 
-    def _look(self, image: Image, landmarks: Points) -> Face | None:
-        """The face near `landmarks`, searched in a window that shows it upright and always equally large.
-
-        The detector knows upright faces best and its landmarks depend a little on their size, so a window that turns
-        and zooms with the face gives calmer landmarks than the frame does.
-        """
-        matrix = _window_matrix(estimate_similarity(landmarks))
-        try:
-            window = warp_square(image, matrix, _WINDOW)
-        except ValueError:  # the face has left the frame
-            return None
-        best: Face | None = None
-        nearest = 0.25 * _WINDOW
-        for face in self._detector.detect(window, _WINDOW, threshold=_WINDOW_THRESHOLD):
-            distance = float(np.linalg.norm(face.landmarks.mean(axis=0) - _WINDOW / 2))
-            if distance < nearest:
-                best, nearest = face, distance
-        if best is None:
-            return None
-        found = _through(best, invert(matrix))
-        return found if _is_plausible(found) else None
-
     def _sweep(self, image: Image, time: float, unseen: list[_Track], detect_size: int) -> None:
         """Search the whole frame: for the faces that the windows lost, and for newcomers."""
         self._swept = time
-        sightings = [face for face in self._detector.detect(image, detect_size) if _is_plausible(face)]
-        refine = len(self._tracks) - len(unseen) + len(sightings) <= _MAX_WINDOWS
-        for track in unseen:
-            overlaps = [_overlap(track.box, face.box) for face in sightings]
-            if overlaps and max(overlaps) > _SAME_FACE:
-                track.see(sightings.pop(int(np.argmax(overlaps))), time)
-        for face in sightings:
-            if any(_overlap(track.box, face.box) > _SAME_FACE for track in self._tracks):
+        for face in self._detector.detect(image, detect_size):
+            followed = (track for track in self._tracks if track not in unseen)
+            if not is_plausible(face) or any(overlap(track.box, face.box) > SAME_FACE for track in followed):
                 continue
-            better = self._look(image, face.landmarks) if refine else None
-            self._tracks.append(_Track(self._next_id, better or face, time))
-            self._next_id += 1
-
-
-def _rank(track: _Track, time: float) -> float:
-    return _area(track.box) * (_LOYALTY if track.born < time else 1.0)
-
-
-def _window_matrix(matrix: Matrix) -> Matrix:
-    """frame -> window, from frame -> crop: the template's centre comes to the window's."""
-    window = matrix * np.float32(_WINDOW_SCALE)
-    window[:, 2] += _WINDOW / 2 - FFHQ_TEMPLATE.mean(axis=0) * _WINDOW_SCALE
-    return window
-
-
-def _through(face: Face, matrix: Matrix) -> Face:
-    """A face in the pixels of the picture that `matrix` leads to. The box stays upright and keeps its area."""
-    scale = scale_of(matrix)
-    corners = face.box.reshape(2, 2)
-    centre = transform(corners.mean(axis=0, keepdims=True), matrix)[0]
-    half = (corners[1] - corners[0]) / 2 * scale
-    return Face(
-        track_id=face.track_id,
-        box=np.concatenate((centre - half, centre + half)).astype(np.float32),
-        landmarks=transform(face.landmarks, matrix),
-        score=face.score,
-    )
-
-
-def _is_plausible(face: Face) -> bool:
-    try:
-        matrix = estimate_similarity(face.landmarks)
-    except ValueError:
-        return False
-    return scale_of(matrix) * MIN_CROP_SIDE <= CROP_SIZE and misfit(face.landmarks, matrix) <= MAX_MISFIT
-
-
-def _area(box: Points) -> float:
-    return float(max(box[2] - box[0], 0) * max(box[3] - box[1], 0))
-
-
-def _overlap(a: Points, b: Points) -> float:
-    """Intersection over union of two boxes."""
-    shared = _area(np.concatenate((np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:]))))
-    union = _area(a) + _area(b) - shared
-    return shared / union if union > 0 else 0.0
+            closer = examine(self._detector, image, face)
+            if closer is None:
+                continue
+            lost = max(unseen, key=lambda track: overlap(track.box, closer.box), default=None)
+            if lost is not None and overlap(lost.box, closer.box) > SAME_FACE:
+                lost.see(closer, time)
+                unseen.remove(lost)
+            else:
+                self._tracks.append(_Track(self._next_id, closer, time))
+                self._next_id += 1
 
 
 def _without_doubles(tracks: list[_Track]) -> list[_Track]:
     """Drop a track that has run onto an older one's face."""
     kept: list[_Track] = []
     for track in tracks:
-        if all(_overlap(track.box, other.box) <= _SAME_FACE for other in kept):
+        if all(overlap(track.box, other.box) <= SAME_FACE for other in kept):
             kept.append(track)
     return kept
+
+
+def _largest_first(faces: list[Face]) -> tuple[Face, ...]:
+    return tuple(sorted(faces, key=lambda face: -area(face.box)))
+
+
+def _turn(face: Face, limit: Points) -> Face:
+    """A face found in the picture turned by 180 degrees; `limit` is its last pixel."""
+    box = np.concatenate((limit - face.box[2:], limit - face.box[:2]))
+    return Face(track_id=face.track_id, box=box, landmarks=limit - face.landmarks, score=face.score)
+
+
+def _numbered(face: Face, number: int) -> Face:
+    return Face(track_id=number, box=face.box, landmarks=face.landmarks, score=face.score)

@@ -1,0 +1,145 @@
+"""A face seen once: looked at closely in a window of its own, judged, and compared with others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from app.core.types import CROP_SIZE, Face, Image, Points
+from app.faces.alignment import (
+    FFHQ_TEMPLATE,
+    Matrix,
+    estimate_similarity,
+    invert,
+    misfit,
+    scale_of,
+    transform,
+    warp_square,
+)
+
+MIN_CROP_SIDE = 24.0
+"""Faces whose aligned crop is smaller than this many frame pixels (an eye distance of 6) are left alone: the network
+learned from crops that were reduced up to 12 times, 256 / 12 = 21, and below that it would have to invent a person."""
+
+MAX_MISFIT = 34.0
+"""Landmarks further than this from the template (root mean square, crop pixels) are no face that it could be aligned
+to: a false alarm, or a face whose key points were taken for others'."""
+
+SAME_FACE = 0.35
+"""Two boxes that overlap more than this (intersection over union) show one face."""
+
+_WINDOW = 160
+_WINDOW_SCALE = 0.4  # window pixels for each crop pixel: the window spans 400 crop pixels, 1.56 crops
+_REACH = 0.25 * _WINDOW  # further from the middle it is another face
+_THRESHOLD = 0.4  # lower than a sweep's: where a face was seen it needs less proof
+_CERTAIN = 0.75
+"""An upright face in its window scores 0.78 to 0.92, one that is upside down up to 0.72, with invented landmarks."""
+
+_TURNED = np.array(((-1, 0, _WINDOW), (0, -1, _WINDOW)), np.float32)
+_DIFFERENT_TURN = 0.5  # radians between two readings of a face's tilt that call for a third
+
+
+class Detector(Protocol):
+    def detect(self, image: Image, size: int, *, threshold: float = ...) -> list[Face]: ...
+
+
+def look(detector: Detector, image: Image, landmarks: Points, *, upside_down: bool = False) -> Face | None:
+    """The face near `landmarks` (5, 2), searched in a window that shows it upright and always equally large.
+
+    The detector knows upright faces best, and its landmarks depend on how large and how tilted a face is: a window
+    that turns and zooms with the face gives right landmarks at any tilt and calmer ones from frame to frame.
+    """
+    matrix = _window_matrix(estimate_similarity(landmarks))
+    if upside_down:
+        matrix = (_TURNED[:, :2] @ matrix + np.pad(_TURNED[:, 2:], ((0, 0), (2, 0)))).astype(np.float32)
+    try:
+        window = warp_square(image, matrix, _WINDOW)
+    except ValueError:  # the face has left the picture
+        return None
+    best: Face | None = None
+    nearest = _REACH
+    for face in detector.detect(window, _WINDOW, threshold=_THRESHOLD):
+        distance = float(np.linalg.norm(face.landmarks.mean(axis=0) - _WINDOW / 2))
+        if distance < nearest:
+            best, nearest = face, distance
+    if best is None:
+        return None
+    found = _through(best, invert(matrix))
+    return found if is_plausible(found) else None
+
+
+def examine(detector: Detector, image: Image, face: Face) -> Face | None:
+    """A closer look at a face that was just found in the whole picture: where it really is, and which way up.
+
+    None when it is no face. Found upside down, a face comes with landmarks that turn it upright.
+    """
+    first = look(detector, image, face.landmarks)
+    if first is not None and first.score >= _CERTAIN:
+        best = first
+    else:
+        turned = look(detector, image, face.landmarks, upside_down=True)
+        candidates = [candidate for candidate in (first, turned) if candidate is not None]
+        if not candidates:
+            return None
+        best = max(candidates, key=lambda candidate: candidate.score)
+    if abs(_turn_between(face.landmarks, best.landmarks)) > _DIFFERENT_TURN:
+        return look(detector, image, best.landmarks) or best
+    return best
+
+
+def is_plausible(face: Face) -> bool:
+    """Whether the landmarks could be a face's, and it is large enough to be restored."""
+    try:
+        matrix = estimate_similarity(face.landmarks)
+    except ValueError:
+        return False
+    return scale_of(matrix) * MIN_CROP_SIDE <= CROP_SIZE and misfit(face.landmarks, matrix) <= MAX_MISFIT
+
+
+def area(box: Points) -> float:
+    """Of a box x1, y1, x2, y2 in square pixels; 0 when it is turned inside out."""
+    return float(max(box[2] - box[0], 0) * max(box[3] - box[1], 0))
+
+
+def overlap(a: Points, b: Points) -> float:
+    """Intersection over union of two boxes."""
+    shared = area(np.concatenate((np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:]))))
+    union = area(a) + area(b) - shared
+    return shared / union if union > 0 else 0.0
+
+
+def without_doubles(faces: Sequence[Face]) -> list[Face]:
+    """Of faces that share a place the first one."""
+    kept: list[Face] = []
+    for face in faces:
+        if all(overlap(face.box, other.box) <= SAME_FACE for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _window_matrix(matrix: Matrix) -> Matrix:
+    """frame -> window, from frame -> crop: the template's centre comes to the window's."""
+    window = matrix * np.float32(_WINDOW_SCALE)
+    window[:, 2] += _WINDOW / 2 - FFHQ_TEMPLATE.mean(axis=0) * _WINDOW_SCALE
+    return window
+
+
+def _through(face: Face, matrix: Matrix) -> Face:
+    """A face in the pixels of the picture that `matrix` leads to. The box stays upright and keeps its shape."""
+    corners = face.box.reshape(2, 2)
+    centre = transform(corners.mean(axis=0, keepdims=True), matrix)[0]
+    half = (corners[1] - corners[0]) / 2 * scale_of(matrix)
+    return Face(
+        track_id=face.track_id,
+        box=np.concatenate((centre - half, centre + half)).astype(np.float32),
+        landmarks=transform(face.landmarks, matrix),
+        score=face.score,
+    )
+
+
+def _turn_between(a: Points, b: Points) -> float:
+    """Radians from the tilt of face `a` to that of face `b`."""
+    first, second = (complex(*estimate_similarity(points)[:, 0]) for points in (a, b))
+    return float(np.angle(second / first))
