@@ -8,6 +8,7 @@ mouth corner, in pixels of the 256x256 picture). Without one, every face is dete
 from __future__ import annotations
 
 import csv
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -160,10 +161,17 @@ def batches(faces: FaceSet, *, batch: int, crop: int, seed: int) -> Iterator[Bat
         num_workers=1,
         prefetch_factor=6,
         collate_fn=lambda arrays: arrays,
-        worker_init_fn=lambda _: torch.set_num_threads(1),
+        worker_init_fn=_prepare_worker,
     )
     for degraded, clean, landmarks in loader:
         yield Batch(to_tensor(degraded), to_tensor(clean), torch.from_numpy(landmarks))
+
+
+def _prepare_worker(_: int) -> None:
+    torch.set_num_threads(1)
+    # A Ctrl-C or a SIGTERM for the whole group asks the trainer to stop; this process ends with it, not before it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def seeded_pairs(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
