@@ -36,28 +36,44 @@ class Settings:
 
     source: str = _setting("", "Source", "Camera name, file, folder or stream address; empty for the first camera")
     camera_size: str = _setting(
-        "1280x720", "Resolution", "Asked of the camera; what it really gives is shown",
+        "1280x720",
+        "Resolution",
+        "Asked of the camera; what it really gives is shown",
         choices=("640x480", "1280x720", "1920x1080"),
     )
     camera_fps: int = _setting(30, "Frame rate", "Asked of the camera", low=5, high=120, unit="fps")
     mirror: bool = _setting(True, "Mirror", "Show a camera as a mirror does")
 
     restorer: str = _setting("cfrnet-rt", "Restorer", "The network that restores faces")
-    precision: str = _setting(
-        "int8", "Precision", "INT8 is faster, FP32 the reference", choices=("int8", "fp32")
+    precision: str = _setting("int8", "Precision", "INT8 is faster, FP32 the reference", choices=("int8", "fp32"))
+    k: int = _setting(
+        3, "Cycles k", "Times that the network is applied: 1 fastest, 2 faithful, 3 perceptual", low=1, high=4
     )
-    k: int = _setting(3, "Cycles k", "Times that the network is applied: 1 fastest, 2 faithful, 3 perceptual", low=1, high=4)
     auto_k: bool = _setting(False, "Auto k", "Lower k before frames are dropped")
     target_fps: int = _setting(25, "Target rate", "What auto k holds", low=5, high=60, unit="fps")
     stop_threshold: float = _setting(
-        0.0, "Stop below", "A face's cycles end when mean |G(x) - x| falls under this; 0 never stops early",
-        low=0.0, high=0.05,
+        0.0,
+        "Stop below",
+        "A face's cycles end when mean |G(x) - x| falls under this; 0 never stops early",
+        low=0.0,
+        high=0.05,
     )
     threads: int = _setting(0, "Threads", "Of the inference engine; 0 uses every physical core", low=0, high=64)
+    spinning: bool = _setting(
+        False, "Spinning", "Idle engine threads keep their core: a little faster alone, much slower beside other work"
+    )
+    provider: str = _setting(
+        "cpu",
+        "Engine",
+        "What runs the network; what is not there is replaced by the CPU, and the window says so",
+        choices=("cpu", "cuda", "directml", "coreml", "openvino"),
+    )
 
     strength: int = _setting(100, "Strength", "How much of the restored face is pasted back", low=0, high=100, unit="%")
     max_faces: int = _setting(0, "Faces", "Restore the largest N faces; 0 restores all", low=0, high=40)
-    detect_size: int = _setting(320, "Detector size", "Longer side that the detector sees", low=160, high=1280, unit="px")
+    detect_size: int = _setting(
+        320, "Detector size", "Longer side that the detector sees", low=160, high=1280, unit="px"
+    )
 
     view: str = _setting(
         "split", "View", "What the preview shows", choices=("split", "side-by-side", "restored", "original")
@@ -66,9 +82,7 @@ class Settings:
     show_overlay: bool = _setting(True, "Latency overlay", "Show where the milliseconds go")
     show_faces: bool = _setting(True, "Face marks", "Show each face's box and the cycles it took")
     show_plot: bool = _setting(False, "Live plot", "Plot the last minute under the picture")
-    theme: str = _setting(
-        "system", "Theme", "Light, dark or as the system has it", choices=("system", "light", "dark")
-    )
+    theme: str = _setting("system", "Theme", "Light, dark or as the system has it", choices=("system", "light", "dark"))
 
     record_mode: str = _setting(
         "side-by-side", "Film", "What is recorded", choices=("side-by-side", "split", "restored", "two-files")

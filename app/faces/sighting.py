@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -108,15 +107,6 @@ def overlap(a: Points, b: Points) -> float:
     shared = area(np.concatenate((np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:]))))
     union = area(a) + area(b) - shared
     return shared / union if union > 0 else 0.0
-
-
-def without_doubles(faces: Sequence[Face]) -> list[Face]:
-    """Of faces that share a place the first one."""
-    kept: list[Face] = []
-    for face in faces:
-        if all(overlap(face.box, other.box) <= SAME_FACE for other in kept):
-            kept.append(face)
-    return kept
 
 
 def _window_matrix(matrix: Matrix) -> Matrix:

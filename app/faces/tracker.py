@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from app.core.types import CROP_SIZE, Face, Frame, Image, Points
 from app.faces.alignment import estimate_similarity, scale_of
 from app.faces.one_euro import OneEuroFilter
-from app.faces.sighting import SAME_FACE, Detector, area, examine, is_plausible, look, overlap, without_doubles
+from app.faces.sighting import SAME_FACE, Detector, area, examine, is_plausible, look, overlap
 
 HOLD_S = 0.3
 """A lost face stays where it was this long: a blink of the detector must not blink on the screen."""
@@ -19,7 +19,6 @@ FADE_S = 0.2
 SWEEP_INTERVAL_S = 0.8
 """Between full-frame sweeps only small windows round the known faces are searched. A newcomer waits no longer."""
 
-_PICTURE_SIZES = (160, 320, 640, 1280)  # detector sizes for a still picture: from one huge face to a crowd
 _LOYALTY = 1.25  # a followed face counts as this much larger, so that two of one size do not take turns
 _CUT_DIFFERENCE = 36.0  # mean change of the thumbnail's pixels in levels: another scene, not another moment
 
@@ -95,29 +94,8 @@ class FaceTracker:
         self._tracks = [track for track in _without_doubles(self._tracks) if track.opacity(time) > 0]
         if max_faces:
             self._tracks = sorted(self._tracks, key=lambda track: -track.rank(time))[:max_faces]
-        return _largest_first([track.face(time) for track in self._tracks])
-
-    def find(self, frame: Frame, *, detect_size: int, max_faces: int) -> tuple[Face, ...]:
-        """The faces of a still picture, largest first, searched at several sizes; no other picture counts.
-
-        Slower and more thorough than `update`. `detect_size` joins the sizes. Raises InferenceError.
-        """
-        self.reset()
-        longest = max(frame.image.shape[:2])
-        sizes = sorted({detect_size, *(size for size in _PICTURE_SIZES if size <= 2 * longest)})
-        faces = self._find(frame.image, sizes)
-        if not faces:  # upside down some faces are not found at all
-            turned = np.ascontiguousarray(frame.image[::-1, ::-1])
-            limit = np.array((frame.image.shape[1] - 1, frame.image.shape[0] - 1), np.float32)
-            faces = [_turn(face, limit) for face in self._find(turned, sizes)]
-        chosen = _largest_first(faces)[: max_faces or None]
-        return tuple(_numbered(face, number) for number, face in enumerate(chosen))
-
-    def _find(self, image: Image, sizes: list[int]) -> list[Face]:
-        seen = [face for size in sizes for face in self._detector.detect(image, size) if is_plausible(face)]
-        seen = without_doubles(sorted(seen, key=lambda face: -face.score))
-        closer = [better for face in seen if (better := examine(self._detector, image, face))]
-        return without_doubles(sorted(closer, key=lambda face: -face.score))
+        faces = [track.face(time) for track in self._tracks]
+        return tuple(sorted(faces, key=lambda face: -area(face.box)))
 
     def _is_another_scene(self, frame: Frame) -> bool:
         """True after a cut, a jump back in time or a change of size. Remembers a thumbnail of every frame."""
@@ -167,17 +145,3 @@ def _without_doubles(tracks: list[_Track]) -> list[_Track]:
         if all(overlap(track.box, other.box) <= SAME_FACE for other in kept):
             kept.append(track)
     return kept
-
-
-def _largest_first(faces: list[Face]) -> tuple[Face, ...]:
-    return tuple(sorted(faces, key=lambda face: -area(face.box)))
-
-
-def _turn(face: Face, limit: Points) -> Face:
-    """A face found in the picture turned by 180 degrees; `limit` is its last pixel."""
-    box = np.concatenate((limit - face.box[2:], limit - face.box[:2]))
-    return Face(track_id=face.track_id, box=box, landmarks=limit - face.landmarks, score=face.score)
-
-
-def _numbered(face: Face, number: int) -> Face:
-    return Face(track_id=number, box=face.box, landmarks=face.landmarks, score=face.score)

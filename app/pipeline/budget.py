@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+from collections import deque
 from dataclasses import dataclass
 
 DEFAULT_CYCLE_MS = 23.0
@@ -13,7 +15,8 @@ _HEADROOM = 0.92
 _RAISE_AFTER_S = 1.0
 """More cycles are tried only after they would have fitted for this long, so that k does not flutter."""
 
-_SMOOTHING = 0.2
+_REMEMBERED = 15
+"""Frames whose median is planned with: half a second, which one slow frame cannot move."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,21 +32,21 @@ class AutoK:
 
     def __init__(self, *, cycle_ms: float = DEFAULT_CYCLE_MS) -> None:
         """`cycle_ms`: a cycle's time as measured at start."""
-        self._cycle_ms = cycle_ms
-        self._overhead_ms = 0.0
+        self._cycles_ms = deque([cycle_ms], maxlen=_REMEMBERED)
+        self._overheads_ms = deque([0.0], maxlen=_REMEMBERED)
         self._k: int | None = None
         self._roomy_since: float | None = None
 
     @property
     def cycle_ms(self) -> float:
-        """Smoothed time of one cycle of one face in milliseconds."""
-        return self._cycle_ms
+        """Median time of one cycle of one face in milliseconds."""
+        return statistics.median(self._cycles_ms)
 
     def measured(self, *, cycle_ms: float | None, overhead_ms: float) -> None:
         """Learn from a finished frame: mean time of a cycle of one face, None without any, and everything else's."""
         if cycle_ms is not None:
-            self._cycle_ms += _SMOOTHING * (cycle_ms - self._cycle_ms)
-        self._overhead_ms += _SMOOTHING * (overhead_ms - self._overhead_ms)
+            self._cycles_ms.append(cycle_ms)
+        self._overheads_ms.append(overhead_ms)
 
     def choose(self, *, wanted: int, lowest: int = 1, target_fps: float, faces: int, now: float) -> KChoice:
         """The largest k in `lowest` to `wanted` whose cycles for all `faces` fit a frame at `target_fps`.
@@ -53,8 +56,8 @@ class AutoK:
         budget_ms = 1000 / target_fps
         if faces == 0:
             return KChoice(k=wanted)
-        one_k_ms = faces * self._cycle_ms
-        fitting = int((budget_ms * _HEADROOM - self._overhead_ms) / one_k_ms) if one_k_ms > 0 else wanted
+        one_k_ms, overhead_ms = faces * self.cycle_ms, statistics.median(self._overheads_ms)
+        fitting = int((budget_ms * _HEADROOM - overhead_ms) / one_k_ms) if one_k_ms > 0 else wanted
         possible = max(lowest, min(wanted, fitting))
         if self._k is None or possible <= self._k or self._k < lowest:
             self._k, self._roomy_since = possible, None
@@ -65,7 +68,7 @@ class AutoK:
         k = min(self._k, wanted)
         if k == wanted and fitting >= wanted:
             return KChoice(k=k)
-        need_ms = self._overhead_ms + wanted * one_k_ms
+        need_ms = overhead_ms + wanted * one_k_ms
         who = "1 face" if faces == 1 else f"{faces} faces"
         reason = f"{who} x {wanted} cycles need {need_ms:.0f} ms, {target_fps:g} fps leave {budget_ms:.0f} ms"
         if fitting < lowest:

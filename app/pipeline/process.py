@@ -53,6 +53,7 @@ class FramePipeline:
         # From the back to the front: a nearer, larger face is pasted over a farther one.
         done = [work.restore(face, self.restorer, self.choice.k, settings) for face in reversed(faces)]
         timings = Timings(
+            capture_ms=(started - frame.t_capture) * 1000,
             detect_ms=(detected - started) * 1000,
             align_ms=work.align_ms,
             cycles_ms=tuple(work.cycles_ms),

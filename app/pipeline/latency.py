@@ -1,0 +1,212 @@
+"""Where the milliseconds go: percentiles of every stage, the frame's age, and the last minute."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+
+from app.core.types import Restored, Timings
+
+WINDOW_S = 5.0
+"""Percentiles and rates are taken over this long."""
+
+HISTORY_S = 60
+"""The history has one point a second and this many at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageStatistics:
+    """Median and 95th percentile of one stage in milliseconds a frame."""
+
+    name: str
+    p50_ms: float
+    p95_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryPoint:
+    """One second: `t` seconds ago, median age and processing time, frames finished a second, and the k in use."""
+
+    t: float
+    age_ms: float
+    process_ms: float
+    fps_out: float
+    k: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveStatistics:
+    """What the overlay shows.
+
+    `stages` are capture (from the camera to the worker), detect, align, "cycle 1" and so on, paste, paint. Ages are
+    those of frames when they came to the screen, or of finished ones while nothing is painted. `budget_ms` is a
+    frame's time at the target rate, `cycle_ms` the smoothed time of one cycle of one face, `auto_reason` says why
+    auto-k chose what it did ("" when it need not). Everything is 0 before the first frame.
+    """
+
+    stages: tuple[StageStatistics, ...] = ()
+    age_p50_ms: float = 0.0
+    age_p95_ms: float = 0.0
+    overhead_p50_ms: float = 0.0
+    fps_in: float = 0.0
+    fps_out: float = 0.0
+    dropped: int = 0
+    k: int = 0
+    auto_reason: str = ""
+    budget_ms: float = 0.0
+    cycle_ms: float = 0.0
+    history: tuple[HistoryPoint, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Finished:
+    at: float
+    index: int
+    t_capture: float
+    k: int
+    timings: Timings
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Painted:
+    at: float
+    paint_ms: float
+    age_ms: float
+
+
+class LatencyStatistics:
+    """Gathers finished and painted frames, but not their pictures. Thread-safe; time comes from the clock."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, as when another source is opened."""
+        with self._lock:
+            self._finished: deque[_Finished] = deque()
+            self._painted: deque[_Painted] = deque()
+            self._history: deque[tuple[float, HistoryPoint]] = deque(maxlen=HISTORY_S)
+            self._second_began = self._clock()
+
+    def add(self, restored: Restored) -> None:
+        """A frame was finished just now."""
+        with self._lock:
+            now = self._clock()
+            self._close_second(now)
+            self._trim(now)
+            frame = restored.frame
+            self._finished.append(
+                _Finished(at=now, index=frame.index, t_capture=frame.t_capture, k=restored.k, timings=restored.timings)
+            )
+
+    def painted(self, restored: Restored, paint_ms: float) -> None:
+        """A frame came to the screen just now, after `paint_ms` of painting."""
+        with self._lock:
+            now = self._clock()
+            age_ms = (now - restored.frame.t_capture) * 1000
+            self._painted.append(_Painted(at=now, paint_ms=paint_ms, age_ms=age_ms))
+
+    def snapshot(
+        self, *, dropped: int = 0, target_fps: float = 0.0, auto_reason: str = "", cycle_ms: float = 0.0
+    ) -> LiveStatistics:
+        """Statistics of the last five seconds and the history of the last minute."""
+        with self._lock:
+            now = self._clock()
+            self._close_second(now)
+            self._trim(now)
+            finished, painted = list(self._finished), list(self._painted)
+            history = tuple(
+                HistoryPoint(
+                    t=now - at, age_ms=point.age_ms, process_ms=point.process_ms, fps_out=point.fps_out, k=point.k
+                )
+                for at, point in self._history
+                if now - at <= HISTORY_S
+            )
+        ages = [sample.age_ms for sample in painted] or [sample.timings.age_ms for sample in finished]
+        age_p50_ms, age_p95_ms = _percentiles(ages)
+        return LiveStatistics(
+            stages=_stages([sample.timings for sample in finished], [sample.paint_ms for sample in painted]),
+            age_p50_ms=age_p50_ms,
+            age_p95_ms=age_p95_ms,
+            overhead_p50_ms=_percentiles([sample.timings.overhead_ms for sample in finished])[0],
+            fps_in=_rate([(sample.t_capture, sample.index) for sample in finished]),
+            fps_out=_rate([(sample.at, count) for count, sample in enumerate(finished)]),
+            dropped=dropped,
+            k=finished[-1].k if finished else 0,
+            auto_reason=auto_reason,
+            budget_ms=1000 / target_fps if target_fps else 0.0,
+            cycle_ms=cycle_ms,
+            history=history,
+        )
+
+    def _trim(self, now: float) -> None:
+        while self._finished and now - self._finished[0].at > WINDOW_S:
+            self._finished.popleft()
+        while self._painted and now - self._painted[0].at > WINDOW_S:
+            self._painted.popleft()
+
+    def _close_second(self, now: float) -> None:
+        """Turn every second that is over into a point of the history."""
+        length = now - self._second_began
+        if length < 1:
+            return
+        frames = [sample for sample in self._finished if sample.at >= self._second_began]
+        ages = [sample.age_ms for sample in self._painted if sample.at >= self._second_began]
+        point = HistoryPoint(
+            t=0.0,
+            age_ms=_percentiles(ages or [sample.timings.age_ms for sample in frames])[0],
+            process_ms=_percentiles([_process_ms(sample.timings) for sample in frames])[0],
+            fps_out=len(frames) / length,
+            k=frames[-1].k if frames else 0,
+        )
+        self._history.append((now, point))
+        self._second_began = now
+
+
+def _stages(timings: Sequence[Timings], paint_ms: Sequence[float]) -> tuple[StageStatistics, ...]:
+    if not timings:
+        return ()
+    cycles = max(len(each.cycles_ms) for each in timings)
+    columns: list[tuple[str, Sequence[float]]] = [
+        ("capture", [each.capture_ms for each in timings]),
+        ("detect", [each.detect_ms for each in timings]),
+        ("align", [each.align_ms for each in timings]),
+        *(
+            # Only frames that went that far: a cycle that k no longer asks for must not fade out of the figures.
+            (f"cycle {number + 1}", [each.cycles_ms[number] for each in timings if len(each.cycles_ms) > number])
+            for number in range(cycles)
+        ),
+        ("paste", [each.paste_ms for each in timings]),
+        ("paint", paint_ms),
+    ]
+    return tuple(
+        StageStatistics(name=name, p50_ms=p50_ms, p95_ms=p95_ms)
+        for name, values in columns
+        for p50_ms, p95_ms in (_percentiles(values),)
+    )
+
+
+def _process_ms(timings: Timings) -> float:
+    return timings.overhead_ms + timings.restore_ms
+
+
+def _percentiles(values: Sequence[float]) -> tuple[float, float]:
+    """Median and 95th percentile; 0 for nothing."""
+    if not values:
+        return 0.0, 0.0
+    p50, p95 = np.percentile(values, (50, 95))
+    return float(p50), float(p95)
+
+
+def _rate(samples: Sequence[tuple[float, int]]) -> float:
+    """Counts a second over (time, count) samples; 0 when they do not span any time."""
+    if len(samples) < 2 or samples[-1][0] <= samples[0][0]:
+        return 0.0
+    return (samples[-1][1] - samples[0][1]) / (samples[-1][0] - samples[0][0])

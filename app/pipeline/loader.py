@@ -1,0 +1,113 @@
+"""The loading thread: it makes pipelines while the one before goes on working."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from app.core.errors import AppError, InferenceError
+from app.core.log import log_path
+from app.core.settings import Settings
+from app.faces.detector import FaceDetector
+from app.faces.tracker import FaceTracker
+from app.pipeline.budget import AutoK
+from app.pipeline.process import FramePipeline
+from app.restorers.store import ModelStore
+
+_JOIN_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """What of the settings needs other models or another engine."""
+
+    restorer: str
+    precision: str
+    provider: str
+    threads: int
+    spinning: bool
+
+
+class PipelineLoader:
+    """Loads, checks and warms up models on a thread of its own, always for the newest settings."""
+
+    def __init__(
+        self,
+        store: ModelStore,
+        *,
+        on_ready: Callable[[FramePipeline], None],
+        on_error: Callable[[AppError], None],
+    ) -> None:
+        """Both callbacks come from the loading thread. A pipeline is warmed up and belongs to whoever it is given to;
+        its tracker goes on to the next pipeline unless the engine's threads changed."""
+        self._store = store
+        self._on_ready = on_ready
+        self._on_error = on_error
+        self._changed = threading.Condition()
+        self._wanted: _Wanted | None = None
+        self._closing = False
+        self._tracker: tuple[int, bool, FaceTracker] | None = None
+        self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
+        self._thread.start()
+
+    def request(self, settings: Settings) -> None:
+        """Have the pipeline for `settings` made, unless it was made or tried already. Returns at once."""
+        wanted = _Wanted(
+            restorer=settings.restorer,
+            precision=settings.precision,
+            provider=settings.provider,
+            threads=settings.threads,
+            spinning=settings.spinning,
+        )
+        with self._changed:
+            self._wanted = wanted
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """End the thread. A model that is just being loaded is finished first, for a few seconds at most."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(_JOIN_S)
+
+    def _run(self) -> None:
+        tried: _Wanted | None = None
+        while True:
+            with self._changed:
+                self._changed.wait_for(partial(self._is_due, tried))
+                if self._closing:
+                    return
+                tried = self._wanted
+            if tried is None:
+                continue
+            try:
+                pipeline = self._make(tried)
+            except AppError as error:
+                self._on_error(error)
+            except Exception as error:  # a surprise must reach the person, not end the thread in silence
+                _log.exception("A model could not be loaded")
+                what = f"The restorer {tried.restorer} could not be loaded: {error!r}."
+                self._on_error(InferenceError(what, f"Details are in {log_path()}."))
+            else:
+                self._on_ready(pipeline)
+
+    def _is_due(self, tried: _Wanted | None) -> bool:
+        return self._closing or self._wanted != tried
+
+    def _make(self, wanted: _Wanted) -> FramePipeline:
+        restorer = self._store.create_restorer(
+            wanted.restorer, wanted.precision, wanted.threads, provider=wanted.provider, spinning=wanted.spinning
+        )
+        cycle_ms = restorer.warm_up()
+        return FramePipeline(self._make_tracker(wanted), restorer, auto_k=AutoK(cycle_ms=cycle_ms))
+
+    def _make_tracker(self, wanted: _Wanted) -> FaceTracker:
+        if self._tracker is None or self._tracker[:2] != (wanted.threads, wanted.spinning):
+            detector = FaceDetector(self._store.detector_path(), threads=wanted.threads, spinning=wanted.spinning)
+            self._tracker = (wanted.threads, wanted.spinning, FaceTracker(detector))
+        return self._tracker[2]
