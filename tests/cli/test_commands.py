@@ -1,0 +1,143 @@
+"""The command line itself: help, version, the window's options, the models, and what a surprise looks like."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import types
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import __version__
+from app.cli import inspection
+from app.restorers.store import MODELS_FOLDER, ModelStore
+from tests.cli.helpers import Cli
+
+
+def test_version(cli: Cli) -> None:
+    answer = cli("--version")
+    assert answer.code == 0
+    assert __version__ in answer.out
+
+
+@pytest.mark.parametrize("words", [["--help"], ["restore", "--help"]])
+def test_help_shows_examples(cli: Cli, words: list[str]) -> None:
+    answer = cli(*words)
+    assert answer.code == 0
+    assert "python main.py restore old.jpg better.png" in answer.out
+
+
+def test_every_setting_is_an_option_of_the_window(cli: Cli) -> None:
+    answer = cli("window", "--help")
+    for option in ("--source", "--k", "--no-mirror", "--camera-size", "--target-fps", "--record-mode", "--strength"):
+        assert option in answer.out
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the window was opened with, each time; the window itself has tests of its own."""
+    calls: list[dict[str, Any]] = []
+
+    def run(**given: Any) -> int:
+        calls.append(given)
+        return 0
+
+    window = types.ModuleType("app.ui.application")
+    window.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "app.ui.application", window)
+    return calls
+
+
+def test_no_arguments_open_the_window_as_it_was_left(cli: Cli, opened: list[dict[str, Any]]) -> None:
+    assert cli().code == 0
+    assert opened == [{"settings_overrides": {}, "source": None}]
+
+
+def test_options_without_a_command_are_the_windows(cli: Cli, opened: list[dict[str, Any]]) -> None:
+    assert cli("--source", "clip.mp4", "--k", 2, "--no-mirror", "--stop-threshold", "0.01").code == 0
+    expected = {"k": 2, "mirror": False, "stop_threshold": 0.01}
+    assert opened == [{"settings_overrides": expected, "source": "clip.mp4"}]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["restroe", "a", "b"], "restroe"),
+        (["restore", "a"], "OUTPUT"),
+        (["restore", "a", "b", "--strength", "101"], "from 0 to 100"),
+        (["restore", "a", "b", "--precision", "int4"], "int8"),
+        (["restore", "a", "b", "--aligned", "--side-by-side"], "not allowed"),
+        (["--camera-fps", "1000"], "from 5 to 120"),
+        (["--colour", "red"], "--colour"),
+    ],
+)
+def test_a_wrong_word_is_answered_in_two_lines(
+    cli: Cli, opened: list[dict[str, Any]], words: list[str], said: str
+) -> None:
+    answer = cli(*words)
+    assert answer.code == 2
+    assert len(answer.err.splitlines()) == 2
+    assert said in answer.errors[0]
+    assert not opened
+
+
+def test_cameras_are_listed(cli: Cli) -> None:
+    answer = cli("cameras")
+    assert answer.code == 0
+    assert answer.out or "no camera" in answer.err
+
+
+def test_the_shipped_models_are_as_they_were_shipped(cli: Cli) -> None:
+    answer = cli("models")
+    assert answer.code == 0
+    for entry in ModelStore().entries():
+        assert f"sha256 {entry.sha256}" in answer.out
+    assert "ALTERED" not in answer.out
+
+
+def test_an_altered_and_a_missing_model_are_named_with_both_hashes(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(MODELS_FOLDER, tmp_path / "models")
+    store = ModelStore(tmp_path / "models")
+    altered, missing, *_ = store.entries()
+    altered.path.write_bytes(altered.path.read_bytes()[:-1] + b"!")
+    missing.path.unlink()
+    monkeypatch.setattr(inspection, "ModelStore", partial(ModelStore, tmp_path / "models"))
+    answer = cli("models")
+    assert answer.code == 1
+    assert len(answer.errors) == 2
+    assert altered.name in answer.errors[0]
+    assert altered.sha256 in answer.errors[0]
+    assert missing.sha256 in answer.errors[1]
+    assert "MISSING" in answer.out
+
+
+def test_a_surprise_is_a_short_message_and_a_traceback_in_the_log(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def burst() -> None:
+        raise ZeroDivisionError("the moon is in the seventh house")
+
+    monkeypatch.setattr(inspection, "list_cameras", burst)
+    answer = cli("cameras")
+    assert answer.code == 1
+    assert len(answer.err.splitlines()) == 2
+    log = tmp_path / "log" / "cfrnet-live.log"
+    assert str(log) in answer.err
+    assert "Traceback" in log.read_text()
+
+
+def test_the_headless_commands_need_neither_qt_nor_torch(
+    cli_process: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    forbid = "import sys\nsys.modules |= dict.fromkeys(('PySide6', 'pyqtgraph', 'torch'))"
+    process = cli_process("models", before=forbid)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "cfrnet-rt" in out

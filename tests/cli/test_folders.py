@@ -1,0 +1,129 @@
+"""`restore` on a folder: names and subfolders stay, one bad file does not stop the others, and the end says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.cli.helpers import Cli, difference, leftovers, read
+from tests.media import write_video
+
+Pixels = NDArray[np.uint8]
+
+
+def save(path: Path, image: Pixels) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image)
+    return path
+
+
+def test_names_and_subfolders_are_kept(cli: Cli, tmp_path: Path, portrait: Pixels, landscape: Pixels) -> None:
+    album = tmp_path / "album"
+    save(album / "one.png", portrait)
+    save(album / "trip" / "two.jpg", landscape)
+    write_video(album / "trip" / "three.mp4", [np.ascontiguousarray(portrait[:320, :400])] * 3)
+    (album / "notes.txt").write_text("not a picture")
+    answer = cli("restore", album, tmp_path / "new", "--k", 1, "--json")
+    assert answer.code == 0
+    assert leftovers(tmp_path / "new") == ["one.png", "trip/three.mp4", "trip/two.jpg"]
+    assert difference(read(tmp_path / "new" / "one.png"), portrait).max() > 0
+    assert [entry["frames"] for entry in answer.document["files"]] == [1, 3, 1]
+    assert "3 of 3 files restored" in answer.err
+
+
+def test_a_bad_file_does_not_stop_the_others(cli: Cli, tmp_path: Path, landscape: Pixels) -> None:
+    album = tmp_path / "album"
+    save(album / "a.png", landscape)
+    (album / "b.jpg").write_bytes(b"no picture")
+    (album / "c.mp4").write_bytes(b"")
+    save(album / "d.png", landscape)
+    answer = cli("restore", album, tmp_path / "new", "--json")
+    assert answer.code == 1
+    assert leftovers(tmp_path / "new") == ["a.png", "d.png"]
+    assert [line.split(":")[1].strip() for line in answer.errors] == ["b.jpg", "c.mp4"]
+    assert "2 of 4 files restored, 2 failed" in answer.err
+    assert [("error" in entry) for entry in answer.document["files"]] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("content", [[], ["letter.txt"]])
+def test_a_folder_without_pictures(cli: Cli, tmp_path: Path, content: list[str]) -> None:
+    (tmp_path / "album").mkdir()
+    for name in content:
+        (tmp_path / "album" / name).write_text("nothing to see")
+    answer = cli("restore", tmp_path / "album", tmp_path / "new")
+    assert answer.code == 1
+    assert "album" in answer.errors[0]
+    assert not (tmp_path / "new").exists()
+
+
+def test_results_inside_the_input_are_not_restored_again(cli: Cli, tmp_path: Path, landscape: Pixels) -> None:
+    save(tmp_path / "album" / "a.png", landscape)
+    for _ in range(2):
+        assert cli("restore", tmp_path / "album", tmp_path / "album" / "restored").code == 0
+    assert leftovers(tmp_path / "album") == ["a.png", "restored/a.png"]
+
+
+def test_a_folder_is_never_written_over_itself(cli: Cli, tmp_path: Path, portrait: Pixels) -> None:
+    source = save(tmp_path / "album" / "a.png", portrait)
+    before = source.read_bytes()
+    answer = cli("restore", tmp_path / "album", f"{tmp_path}/album/../album")
+    assert answer.code == 1
+    assert source.read_bytes() == before
+
+
+def test_a_folder_does_not_go_into_a_file(cli: Cli, tmp_path: Path, landscape: Pixels) -> None:
+    save(tmp_path / "album" / "a.png", landscape)
+    (tmp_path / "new").write_text("precious")
+    assert cli("restore", tmp_path / "album", tmp_path / "new").code == 1
+    assert (tmp_path / "new").read_text() == "precious"
+
+
+def crop_of(portrait: Pixels) -> Pixels:
+    """The portrait's face roughly as the FFHQ template has it."""
+    return cv2.resize(portrait[15:200, 132:317], (256, 256), interpolation=cv2.INTER_CUBIC)
+
+
+def test_aligned_crops_become_png_of_the_same_stem(cli: Cli, tmp_path: Path, portrait: Pixels) -> None:
+    crop = crop_of(portrait)
+    save(tmp_path / "crops" / "00001.png", crop)
+    save(tmp_path / "crops" / "00002.jpg", crop)
+    save(tmp_path / "crops" / "more" / "00003.webp", cv2.resize(crop, (512, 512)))
+    answer = cli("restore", tmp_path / "crops", tmp_path / "new", "--aligned", "--k", 2, "--json")
+    assert answer.code == 0
+    assert leftovers(tmp_path / "new") == ["00001.png", "00002.png", "more/00003.png"]
+    results = [read(path) for path in sorted((tmp_path / "new").rglob("*.png"))]
+    assert all(result.shape == (256, 256, 3) for result in results)
+    assert all(2 < difference(result, crop).mean() < 40 for result in results)
+    assert answer.document["stages"]["cycle_2"]["frames"] == 3
+
+
+def test_an_aligned_crop_is_what_the_network_gives(cli: Cli, tmp_path: Path, portrait: Pixels) -> None:
+    from app.restorers.store import ModelStore
+
+    crop = crop_of(portrait)
+    save(tmp_path / "crops" / "a.png", crop)
+    assert cli("restore", tmp_path / "crops", tmp_path / "new", "--aligned", "--k", 3, "--precision", "fp32").code == 0
+    expected = ModelStore().create_restorer("cfrnet-rt", "fp32").restore(crop, k=3).image
+    assert (read(tmp_path / "new" / "a.png") == expected).all()
+
+
+def test_a_crop_that_is_not_square_is_no_aligned_face(cli: Cli, tmp_path: Path, portrait: Pixels) -> None:
+    save(tmp_path / "crops" / "a.png", portrait[:, :300])
+    answer = cli("restore", tmp_path / "crops", tmp_path / "new", "--aligned")
+    assert answer.code == 1
+    assert "300x512" in answer.errors[0]
+
+
+def test_two_crops_of_one_stem_are_refused_before_anything_is_written(
+    cli: Cli, tmp_path: Path, portrait: Pixels
+) -> None:
+    save(tmp_path / "crops" / "a.png", crop_of(portrait))
+    save(tmp_path / "crops" / "a.jpg", crop_of(portrait))
+    answer = cli("restore", tmp_path / "crops", tmp_path / "new", "--aligned")
+    assert answer.code == 1
+    assert "a.png" in answer.errors[0]
+    assert not (tmp_path / "new").exists()
