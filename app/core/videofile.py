@@ -89,36 +89,11 @@ class VideoReader:
 
         Raises UnreadableMediaError at the place where the file is damaged or breaks off, after every picture before it.
         """
-        packets = self.container.demux()
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, OSError) as error:
-                yield from self._drain()
-                raise self._broken(error) from error
-            if packet is None:
-                break
-            if packet.size == 0:
-                if packet.stream is self.stream:
-                    yield from self._drain()
-                continue
-            self._note(packet)
-            if packet.stream is not self.stream:
-                if other_streams:
-                    yield packet
-                continue
-            if packet.is_corrupt:
-                yield from self._drain()
-                raise self._broken(None)
-            try:
-                frames = self.stream.decode(packet)
-            except av.FFmpegError as error:
-                yield from self._drain()
-                raise self._broken(error) from error
-            for frame in frames:
-                yield self._picture(frame)
-        if self._is_short():
-            raise self._broken(None)
+        for item in self._decode():
+            if isinstance(item, av.VideoFrame):
+                yield self._picture(item)
+            elif other_streams:
+                yield item
 
     def pictures(self) -> Iterator[VideoPicture]:
         """`items` without the packets of other streams."""
@@ -138,13 +113,41 @@ class VideoReader:
         self.container.close()
 
     def _first_frame(self) -> av.VideoFrame:
-        try:
-            for frame in self.container.decode(self.stream):
-                self.container.seek(self.stream.start_time or 0, stream=self.stream, backward=True)
-                return frame
-        except (av.FFmpegError, OSError) as error:
-            raise self._unreadable(error) from error
+        for item in self._decode():
+            if isinstance(item, av.VideoFrame):
+                self.seek((self.stream.start_time or 0) * float(self.time_base))
+                self._packets = 0
+                return item
         raise UnreadableMediaError(f"Not one picture of {self.path} can be decoded.", "The file is damaged.")
+
+    def _decode(self) -> Iterator[av.VideoFrame | MediaPacket]:
+        packets = self.container.demux()
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, OSError) as error:
+                yield from self._drain()
+                raise self._broken(error) from error
+            if packet is None:
+                break
+            if packet.size == 0:
+                if packet.stream is self.stream:
+                    yield from self._drain()
+                continue
+            self._note(packet)
+            if packet.stream is not self.stream:
+                yield packet
+                continue
+            if packet.is_corrupt:
+                yield from self._drain()
+                raise self._broken(None)
+            try:
+                yield from self.stream.decode(packet)
+            except av.FFmpegError as error:
+                yield from self._drain()
+                raise self._broken(error) from error
+        if self._is_short():
+            raise self._broken(None)
 
     def _picture(self, frame: av.VideoFrame) -> VideoPicture:
         pts = frame.pts if frame.pts is not None else frame.dts
@@ -153,13 +156,12 @@ class VideoReader:
         self._last_pts = pts if pts is not None else 0
         return VideoPicture(image=self._converter.convert(frame), pts=self._last_pts, time_base=self.time_base)
 
-    def _drain(self) -> Iterator[VideoPicture]:
+    def _drain(self) -> Iterator[av.VideoFrame]:
+        """What the decoder still holds back."""
         try:
-            frames = self.stream.decode(None)
+            yield from self.stream.decode(None)
         except av.FFmpegError:
             return
-        for frame in frames:
-            yield self._picture(frame)
 
     def _note(self, packet: MediaPacket) -> None:
         if packet.stream is self.stream and self._packets >= 0:

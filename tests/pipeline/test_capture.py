@@ -1,0 +1,343 @@
+"""The capture worker against real servers and files, and cameras that are pulled, hang and freeze."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+
+from app.core.errors import CameraOpenError, SourceOfflineError, SourceOpenError, UnreadableMediaError
+from app.core.types import Frame
+from app.pipeline.capture import CaptureWorker, FrozenPicture, ReconnectPolicy, SourceState, SourceStatus
+from app.pipeline.mailbox import Mailbox
+from app.sources.base import Source
+from app.sources.camera import CameraSource
+from app.sources.spec import SourceSpec, open_source
+from app.sources.stream import StreamSource
+from tests.fake_camera import FakeCameras
+from tests.media import number_of, numbered_picture, write_video
+from tests.mjpeg_server import MjpegServer
+
+QUICK = ReconnectPolicy(first_s=0.02, longest_s=0.1)
+
+
+class Harness:
+    """A worker whose statuses can be waited for."""
+
+    def __init__(self, make_source: Callable[[SourceSpec], Source] = open_source, **options: float) -> None:
+        self.mailbox: Mailbox[Frame] = Mailbox()
+        self.statuses: list[SourceStatus] = []
+        self._changed = threading.Condition()
+        self.worker = CaptureWorker(
+            self.mailbox, on_status=self._note, make_source=make_source, policy=QUICK, **{**_LIMITS, **options}
+        )
+
+    def _note(self, status: SourceStatus) -> None:
+        with self._changed:
+            self.statuses.append(status)
+            self._changed.notify_all()
+
+    def wait_for(self, state: SourceState, *, after: int = 0) -> SourceStatus:
+        with self._changed:
+            found = self._changed.wait_for(lambda: any(s.state == state for s in self.statuses[after:]), 20)
+            assert found, f"never {state}: {self.statuses}"
+            return next(s for s in self.statuses[after:] if s.state == state)
+
+    def frames(self, count: int) -> list[Frame]:
+        frames = []
+        for _ in range(count):
+            frame = self.mailbox.take(20)
+            assert frame is not None, f"no frame: {self.statuses}"
+            frames.append(frame)
+        return frames
+
+    def states(self) -> list[SourceState]:
+        return [status.state for status in self.statuses]
+
+
+_LIMITS = {"freeze_timeout_s": 0.5, "open_timeout_s": 5.0}
+
+
+@pytest.fixture
+def harness() -> Iterator[Callable[..., Harness]]:
+    made: list[Harness] = []
+
+    def make(*arguments: Callable[[SourceSpec], Source], **options: float) -> Harness:
+        made.append(Harness(*arguments, **options))
+        return made[-1]
+
+    before = set(threading.enumerate())
+    yield make
+    for one in made:
+        one.worker.close()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive(), f"{thread} is left"
+
+
+def camera_maker(cameras: FakeCameras) -> Callable[[SourceSpec], Source]:
+    return lambda spec: CameraSource(spec.address, enumeration=cameras.list, open_capture=cameras.open)
+
+
+def stream_maker(spec: SourceSpec) -> Source:
+    return StreamSource(spec.address, open_timeout_s=2.0, read_timeout_s=1.0)
+
+
+CAMERA = SourceSpec(kind="camera", address="Desk camera")
+
+
+def video_spec(path: Path, count: int = 10, fps: int = 50) -> SourceSpec:
+    write_video(path, [numbered_picture(i) for i in range(count)], fps=fps)
+    return SourceSpec(kind="video", address=str(path))
+
+
+def test_a_stream_that_dies_goes_offline_and_comes_back_by_itself(harness: Callable[..., Harness]) -> None:
+    with MjpegServer(fps=60) as server:
+        h = harness(stream_maker)
+        h.worker.open(SourceSpec(kind="stream", address=server.url))
+        assert h.wait_for("online").info is not None
+        before = h.frames(3)
+        server.die()
+        offline = h.wait_for("offline")
+        assert isinstance(offline.error, SourceOfflineError)
+        assert offline.retry_in_s is not None
+        assert offline.info is not None
+        seen = len(h.statuses)
+        server.revive()
+        h.wait_for("online", after=seen - 1)
+        h.mailbox.clear()
+        after = h.frames(3)
+    indices = [frame.index for frame in before + after]
+    assert all(a < b for a, b in itertools.pairwise(indices))
+    assert all(a.t_capture < b.t_capture for a, b in itertools.pairwise(before + after))
+
+
+def test_a_stalled_stream_is_noticed_by_the_watchdog_before_its_own_time_out(harness: Callable[..., Harness]) -> None:
+    with MjpegServer(fps=60) as server:
+        h = harness(lambda spec: StreamSource(spec.address, read_timeout_s=20.0))
+        h.worker.open(SourceSpec(kind="stream", address=server.url))
+        h.frames(2)
+        server.stall()
+        assert isinstance(h.wait_for("offline").error, SourceOfflineError)
+        seen = len(h.statuses)
+        server.resume()
+        h.wait_for("online", after=seen - 1)
+        h.frames(2)
+
+
+def test_closing_does_not_wait_for_a_stalled_server(harness: Callable[..., Harness]) -> None:
+    with MjpegServer(fps=60) as server:
+        h = harness(lambda spec: StreamSource(spec.address, read_timeout_s=60.0), freeze_timeout_s=60.0)
+        h.worker.open(SourceSpec(kind="stream", address=server.url))
+        h.frames(2)
+        server.stall()
+        h.worker.close()
+        assert not h.worker._watchdog.is_alive()
+
+
+def test_an_unplugged_camera_is_found_again_by_name_under_its_new_number(harness: Callable[..., Harness]) -> None:
+    cameras = FakeCameras(["Other camera", "Desk camera"], picture=numbered_picture, fps=100)
+    h = harness(camera_maker(cameras))
+    h.worker.open(CAMERA)
+    h.frames(2)
+    cameras.unplug("Desk camera")
+    h.wait_for("offline")
+    seen = len(h.statuses)
+    cameras.plug("Desk camera")
+    h.wait_for("online", after=seen - 1)
+    h.mailbox.clear()
+    h.frames(2)
+    assert set(cameras.opened) == {"Desk camera"}
+
+
+def test_a_driver_that_never_returns_is_given_up(harness: Callable[..., Harness]) -> None:
+    cameras = FakeCameras(["Desk camera"], picture=numbered_picture, fps=100)
+    h = harness(camera_maker(cameras))
+    h.worker.open(CAMERA)
+    h.frames(2)
+    cameras.hang("Desk camera")
+    offline = h.wait_for("offline")
+    assert "no picture" in str(offline.error)
+    cameras.release_hung()
+    h.wait_for("online", after=len(h.statuses) - 1)
+    h.mailbox.clear()
+    h.frames(2)
+    h.worker.close()
+    assert cameras.open_captures <= 1
+
+
+def test_a_camera_that_repeats_one_picture_for_ever_is_connected_again(harness: Callable[..., Harness]) -> None:
+    cameras = FakeCameras(["Desk camera"], picture=lambda i: numbered_picture(min(i, 5)), fps=100)
+    h = harness(camera_maker(cameras), frozen_picture_s=0.3)
+    h.worker.open(CAMERA)
+    assert "repeats" in str(h.wait_for("offline").error)
+
+
+def test_opening_returns_at_once_and_a_hanging_open_is_reported(harness: Callable[..., Harness]) -> None:
+    released = threading.Event()
+
+    class NeverOpens:
+        def open(self) -> None:
+            released.wait(20)
+            raise SourceOpenError("It hung.")
+
+        def close(self) -> None:
+            pass
+
+    h = harness(lambda spec: NeverOpens(), open_timeout_s=0.2)
+    h.worker.open(CAMERA)
+    failed = h.wait_for("failed")
+    assert "did not open" in str(failed.error)
+    released.set()
+
+
+def test_a_source_that_cannot_be_opened_at_first_has_failed(harness: Callable[..., Harness]) -> None:
+    h = harness(camera_maker(FakeCameras([], picture=numbered_picture)))
+    h.worker.open(CAMERA)
+    assert isinstance(h.wait_for("failed").error, CameraOpenError)
+    assert h.states() == ["connecting", "failed"]
+
+
+def test_a_surprise_in_a_driver_is_reported_in_words(harness: Callable[..., Harness]) -> None:
+    def explode(spec: SourceSpec) -> Source:
+        raise RuntimeError("boom")
+
+    h = harness(explode)
+    h.worker.open(CAMERA)
+    assert "boom" in str(h.wait_for("failed").error)
+
+
+def test_a_file_loses_no_frame_however_slow_the_taker(harness: Callable[..., Harness], tmp_path: Path) -> None:
+    h = harness()
+    h.worker.open(video_spec(tmp_path / "film.mp4"))
+    assert [number_of(frame.image) for frame in h.frames(10)] == list(range(10))
+    h.wait_for("ended")
+    assert h.mailbox.dropped == 0
+
+
+def test_a_file_is_played_at_its_own_pace(harness: Callable[..., Harness], tmp_path: Path) -> None:
+    h = harness()
+    h.worker.open(video_spec(tmp_path / "film.mp4", count=20))
+    frames = h.frames(20)
+    for frame in frames[1:]:
+        assert frame.t_capture - frames[0].t_capture >= frame.t_media - 0.001
+
+
+def test_a_looped_film_starts_again_and_its_time_goes_on(harness: Callable[..., Harness], tmp_path: Path) -> None:
+    h = harness()
+    h.worker.open(video_spec(tmp_path / "film.mp4", count=5), loop=True)
+    frames = h.frames(13)
+    assert [number_of(frame.image) for frame in frames] == [i % 5 for i in range(13)]
+    assert [frame.index for frame in frames] == list(range(13))
+    assert [round(frame.t_media, 3) for frame in frames] == [round(i / 50, 3) for i in range(13)]
+
+
+def test_seeking_while_paused_shows_the_place(harness: Callable[..., Harness], tmp_path: Path) -> None:
+    h = harness()
+    h.worker.open(video_spec(tmp_path / "film.mp4", count=50, fps=25))
+    h.frames(1)
+    h.worker.set_paused(True)
+    h.worker.seek(1.0)
+    shown = next(number for number in map(number_of, (h.frames(1)[0].image for _ in range(50))) if number >= 25)
+    assert shown == 25
+    assert number_of(h.frames(1)[0].image) == 25
+    h.worker.set_paused(False)
+    assert next(n for n in map(number_of, (h.frames(1)[0].image for _ in range(50))) if n != 25) == 26
+
+
+def test_seeking_after_the_end_plays_from_there(harness: Callable[..., Harness], tmp_path: Path) -> None:
+    h = harness()
+    h.worker.open(video_spec(tmp_path / "film.mp4"))
+    h.frames(10)
+    h.wait_for("ended")
+    seen = len(h.statuses)
+    h.worker.seek(0.1)
+    h.wait_for("online", after=seen)
+    assert 5 in [number_of(frame.image) for frame in h.frames(2)]
+
+
+def test_a_single_picture_in_a_loop_is_shown_again_and_again(harness: Callable[..., Harness], tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "one.png"), numbered_picture(3))
+    h = harness()
+    h.worker.open(SourceSpec(kind="images", address=str(tmp_path / "one.png")), loop=True)
+    frames = h.frames(4)
+    assert [number_of(frame.image) for frame in frames] == [3] * 4
+    assert all(a.t_capture < b.t_capture for a, b in itertools.pairwise(frames))
+
+
+def test_a_damaged_film_plays_to_the_damage_and_says_so(harness: Callable[..., Harness], tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    write_video(path, [numbered_picture(i) for i in range(60)], container_options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 4 // 5])
+    h = harness()
+    h.worker.open(SourceSpec(kind="video", address=str(path)))
+    numbers = []
+    while (frame := h.mailbox.take(1)) is not None:
+        numbers.append(number_of(frame.image))
+    assert 3 < len(numbers) < 60
+    assert numbers == list(range(len(numbers)))
+    assert isinstance(h.wait_for("failed").error, UnreadableMediaError)
+
+
+def test_another_source_takes_over_and_the_index_goes_on(harness: Callable[..., Harness], tmp_path: Path) -> None:
+    cameras = FakeCameras(["Desk camera"], picture=numbered_picture, fps=100)
+
+    def make(spec: SourceSpec) -> Source:
+        return open_source(spec) if spec.kind == "video" else camera_maker(cameras)(spec)
+
+    h = harness(make)
+    h.worker.open(CAMERA)
+    first = h.frames(3)
+    seen = len(h.statuses)
+    h.worker.open(video_spec(tmp_path / "film.mp4"))
+    h.wait_for("online", after=seen)
+    second = h.frames(3)
+    assert second[0].index > first[-1].index
+    assert number_of(second[-1].image) <= 3
+    assert cameras.open_captures == 0
+
+
+def test_stopping_lets_go_of_the_source(harness: Callable[..., Harness]) -> None:
+    cameras = FakeCameras(["Desk camera"], picture=numbered_picture, fps=100)
+    h = harness(camera_maker(cameras))
+    h.worker.open(CAMERA)
+    h.frames(1)
+    h.worker.stop()
+    h.wait_for("ended")
+    assert cameras.open_captures == 0
+    assert h.mailbox.take(0) is None
+
+
+def test_a_paused_camera_shows_nothing_new_but_stays_online(harness: Callable[..., Harness]) -> None:
+    cameras = FakeCameras(["Desk camera"], picture=numbered_picture, fps=100)
+    h = harness(camera_maker(cameras))
+    h.worker.open(CAMERA)
+    h.frames(2)
+    h.worker.set_paused(True)
+    h.mailbox.clear()
+    assert h.mailbox.take(_LIMITS["freeze_timeout_s"] * 1.5) is None
+    h.worker.set_paused(False)
+    h.frames(1)
+    assert h.states() == ["connecting", "online"]
+
+
+def test_waiting_grows_and_has_a_limit() -> None:
+    policy = ReconnectPolicy(first_s=0.5, factor=2.0, longest_s=8.0)
+    assert [policy.delay_s(failures) for failures in range(7)] == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+    assert policy.delay_s(10_000) == 8.0
+
+
+def test_a_camera_on_something_still_is_not_frozen() -> None:
+    frozen = FrozenPicture(timeout_s=1.0)
+    card = numbered_picture(1)
+    assert not any(frozen.update(card, now) for now in (0.0, 1.0, 2.0, 60.0))
+
+
+def test_a_camera_is_frozen_when_it_moved_and_then_repeats() -> None:
+    frozen = FrozenPicture(timeout_s=1.0)
+    frozen.update(numbered_picture(1), 0.0)
+    assert [frozen.update(numbered_picture(2), now) for now in (0.1, 0.5, 1.05, 1.2)] == [False, False, False, True]

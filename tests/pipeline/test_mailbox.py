@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import threading
+
+from app.pipeline.mailbox import BoundedQueue, Mailbox
+
+
+def test_the_newest_value_wins_and_the_replaced_are_counted() -> None:
+    box: Mailbox[int] = Mailbox()
+    assert [box.put(i) for i in range(5)] == [0, 1, 1, 1, 1]
+    assert box.take(0) == 4
+    assert box.take(0) is None
+    assert box.dropped == 4
+
+
+def test_a_waiting_taker_gets_what_is_put() -> None:
+    box: Mailbox[int] = Mailbox()
+    taken: list[int | None] = []
+    taker = threading.Thread(target=lambda: taken.append(box.take(10)))
+    taker.start()
+    box.put(7)
+    taker.join(10)
+    assert taken == [7]
+
+
+def test_closing_wakes_takers_and_empties_the_slot() -> None:
+    box: Mailbox[int] = Mailbox()
+    taken: list[int | None] = []
+    taker = threading.Thread(target=lambda: taken.append(box.take(None)))
+    taker.start()
+    box.close()
+    taker.join(10)
+    assert taken == [None]
+    assert box.put(1) == 0
+    assert box.take(0) is None
+    assert not box.wait_empty(0)
+
+
+def test_who_waits_for_the_slot_goes_on_when_it_was_taken() -> None:
+    box: Mailbox[int] = Mailbox()
+    box.put(1)
+    assert not box.wait_empty(0)
+    empty: list[bool] = []
+    waiter = threading.Thread(target=lambda: empty.append(box.wait_empty(10)))
+    waiter.start()
+    box.take(0)
+    waiter.join(10)
+    assert empty == [True]
+
+
+def test_clearing_counts_nothing_as_dropped() -> None:
+    box: Mailbox[int] = Mailbox()
+    box.put(1)
+    box.clear()
+    assert box.take(0) is None
+    assert box.dropped == 0
+
+
+def test_a_queue_keeps_order_and_makes_the_giver_wait() -> None:
+    queue: BoundedQueue[int] = BoundedQueue(capacity=2)
+    given: list[bool] = []
+
+    def give() -> None:
+        given.extend(queue.put(i, 10) for i in range(20))
+        queue.close()
+
+    giver = threading.Thread(target=give)
+    giver.start()
+    taken = []
+    while (value := queue.take(10)) is not None:
+        taken.append(value)
+        assert len(queue) <= 2
+    giver.join(10)
+    assert taken == list(range(20))
+    assert all(given)
+
+
+def test_a_full_queue_refuses_after_its_time_and_a_closed_one_at_once() -> None:
+    queue: BoundedQueue[int] = BoundedQueue(capacity=1)
+    assert queue.put(1)
+    assert not queue.put(2, 0)
+    queue.close()
+    assert not queue.put(3)
+    assert queue.take() == 1
+    assert queue.take() is None
