@@ -1,0 +1,6 @@
+"""The window. Only this package knows Qt; its decisions are value-only functions beside the widgets."""
+
+import sys
+
+if sys.platform == "win32":
+    import onnxruntime  # noqa: F401  (its libraries must be loaded before Qt's)

@@ -1,0 +1,72 @@
+"""Starts the window: environment, theme, log, hooks, event loop."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
+
+from app.core.log import set_up_log
+from app.ui.host import SessionHost
+from app.ui.icons import application_icon
+from app.ui.reports import OnceFilter, Reporter
+from app.ui.settings_store import SettingsStore
+from app.ui.window import MainWindow
+
+
+def forget_opencv_plugins() -> None:
+    """Importing OpenCV's wheel points Qt at OpenCV's own Qt plug-ins, with which no window opens."""
+    if "cv2" in os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH", ""):
+        del os.environ["QT_QPA_PLATFORM_PLUGIN_PATH"]
+
+
+def version() -> str:
+    """The installed version, or that of the source tree."""
+    try:
+        return metadata.version("cfrnet-live")
+    except metadata.PackageNotFoundError:
+        return "source tree"
+
+
+def make_application() -> QApplication:
+    """The QApplication with the names that QSettings and QStandardPaths go by."""
+    forget_opencv_plugins()
+    application = QApplication(sys.argv[:1])
+    application.setApplicationName("CFRNet Live")
+    application.setOrganizationName("CFRNet Live")
+    application.setStyle("Fusion")
+    application.setWindowIcon(application_icon())
+    return application
+
+
+def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
+    """Open the window and stay until it is closed; returns the exit code.
+
+    `settings_overrides` count for this run over the remembered ones. `source` None opens the remembered one.
+    Raises SettingError for an override out of range.
+    """
+    application = make_application()
+    set_up_log()
+    reporter = Reporter(OnceFilter(clock=time.monotonic))
+    restore_hooks = reporter.set_hooks(on_interrupt=application.quit)
+    store = SettingsStore(QSettings())
+    window = MainWindow(
+        host=SessionHost(),
+        store=store,
+        settings=store.load().replace(**settings_overrides),
+        reporter=reporter,
+        version=version(),
+        open_at_start=source,
+    )
+    window.show()
+    try:
+        return application.exec()
+    finally:
+        window.close()
+        restore_hooks()

@@ -1,0 +1,203 @@
+"""Between the session's threads and the window: blocking calls go out, signals come back in the window's thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from app.core.errors import AppError
+from app.core.settings import Settings
+from app.core.types import Restored
+
+if TYPE_CHECKING:
+    from app.pipeline.capture import SourceStatus
+    from app.pipeline.latency import LiveStatistics
+    from app.pipeline.session import LiveSession
+    from app.recording.video import RecordingState
+    from app.restorers.base import EngineInfo
+
+
+def make_live_session(settings: Settings, listener: SessionHost) -> tuple[LiveSession, Sequence[str]]:
+    """The session over the shipped models, and the restorers that are installed. Imports the heavy libraries."""
+    from app.pipeline.session import LiveSession
+    from app.restorers.store import ModelStore
+
+    store = ModelStore()
+    return LiveSession(store, settings, listener), store.restorer_names()
+
+
+def camera_names() -> list[str]:
+    """The cameras by name; asks the system, which may take a second."""
+    from app.sources.camera import list_cameras
+
+    return [camera.name for camera in list_cameras()]
+
+
+class SessionHost(QObject):
+    """Owns the live session. Its public methods return at once and belong to the window's thread.
+
+    One background thread carries out what may block, in order: loading, opening, starting and ending a film,
+    snapshots, looking for cameras. It implements the session's listener; those calls come from any thread.
+    """
+
+    ready = Signal(object)
+    frame_ready = Signal()
+    status_changed = Signal(object)
+    open_failed = Signal(object)
+    noticed = Signal(str)
+    failed = Signal(object)
+    cameras_listed = Signal(object)
+    recording_started = Signal(object)
+    recording_finished = Signal(object)
+    snapshot_saved = Signal(object)
+
+    def __init__(
+        self,
+        *,
+        make_session: Callable[[Settings, SessionHost], tuple[LiveSession, Sequence[str]]] = make_live_session,
+        list_names: Callable[[], list[str]] = camera_names,
+    ) -> None:
+        super().__init__()
+        self._make_session = make_session
+        self._list_names = list_names
+        self._session: LiveSession | None = None
+        self._jobs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="window-jobs")
+        self._frame_pending = threading.Event()
+        self._closed = False
+
+    # Called by the window
+
+    def load(self, settings: Settings) -> None:
+        """Make the session; `ready` follows with the installed restorers' names."""
+
+        def job() -> None:
+            session, names = self._make_session(settings, self)
+            self._session = session
+            self.ready.emit(tuple(names))
+
+        self._submit(job)
+
+    def open(self, text: str, settings: Settings) -> None:
+        """Open what `text` names; `status_changed` or `open_failed` follows."""
+
+        def job() -> None:
+            from app.sources.spec import parse_source
+
+            if self._session is None:
+                return
+            try:
+                self._session.open(parse_source(text, settings))
+            except AppError as error:
+                self.open_failed.emit(error)
+
+        self._submit(job)
+
+    def look_for_cameras(self) -> None:
+        """`cameras_listed` follows."""
+        self._submit(lambda: self.cameras_listed.emit(tuple(self._list_names())))
+
+    def start_recording(self, folder: Path) -> None:
+        def job(session: LiveSession) -> None:
+            self.recording_started.emit(session.start_recording(folder))
+
+        self._submit_with_session(job)
+
+    def stop_recording(self) -> None:
+        def job(session: LiveSession) -> None:
+            self.recording_finished.emit(session.stop_recording())
+
+        self._submit_with_session(job)
+
+    def snapshot(self, folder: Path) -> None:
+        def job(session: LiveSession) -> None:
+            self.snapshot_saved.emit(session.snapshot(folder))
+
+        self._submit_with_session(job)
+
+    def update(self, settings: Settings) -> None:
+        if self._session is not None:
+            self._session.update(settings)
+
+    def take(self) -> Restored | None:
+        """The newest frame, once."""
+        self._frame_pending.clear()
+        return self._session.take() if self._session is not None else None
+
+    def painted(self, restored: Restored, paint_ms: float) -> None:
+        if self._session is not None:
+            self._session.painted(restored, paint_ms)
+
+    def statistics(self) -> LiveStatistics | None:
+        return self._session.statistics() if self._session is not None else None
+
+    def engine_info(self) -> EngineInfo | None:
+        return self._session.engine_info() if self._session is not None else None
+
+    def recording(self) -> RecordingState | None:
+        return self._session.recording() if self._session is not None else None
+
+    def set_paused(self, paused: bool) -> None:
+        if self._session is not None:
+            self._session.set_paused(paused)
+
+    def seek(self, seconds: float) -> None:
+        if self._session is not None:
+            self._session.seek(seconds)
+
+    def close(self) -> tuple[Path, ...]:
+        """Finish a film that is being recorded and let go of everything; returns the film's files. Waits."""
+        if self._closed:
+            return ()
+        self._closed = True
+        self._jobs.shutdown(wait=True, cancel_futures=True)
+        paths: tuple[Path, ...] = ()
+        if self._session is not None:
+            try:
+                if self._session.recording() is not None:
+                    paths = tuple(self._session.stop_recording())
+            except AppError as error:
+                self.failed.emit(error)
+            self._session.close()
+        return paths
+
+    # Called by the session, from its threads
+
+    def on_frame(self) -> None:
+        if not self._frame_pending.is_set():
+            self._frame_pending.set()
+            self.frame_ready.emit()
+
+    def on_status(self, status: SourceStatus) -> None:
+        self.status_changed.emit(status)
+
+    def on_error(self, error: AppError) -> None:
+        self.failed.emit(error)
+
+    def on_notice(self, text: str) -> None:
+        self.noticed.emit(text)
+
+    # The background thread
+
+    def _submit(self, job: Callable[[], Any]) -> None:
+        if self._closed:
+            return
+
+        def guarded() -> None:
+            try:
+                job()
+            except Exception as error:
+                self.failed.emit(error)
+
+        self._jobs.submit(guarded)
+
+    def _submit_with_session(self, job: Callable[[LiveSession], None]) -> None:
+        def inner() -> None:
+            if self._session is not None:
+                job(self._session)
+
+        self._submit(inner)

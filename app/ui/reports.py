@@ -1,0 +1,108 @@
+"""Errors of any thread become one report in words. The filter is a plain value; the hooks are set once at start."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInstallMessageHandler
+
+from app.core.errors import AppError
+from app.core.log import log_path
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a person reads about an error: one sentence, what to do, and whether the log has more to tell."""
+
+    what: str
+    hint: str = ""
+    unexpected: bool = False
+
+
+def describe(error: BaseException) -> Report:
+    """The words for an error: an AppError's own, or a general sentence that names the log's place for a surprise."""
+    if isinstance(error, AppError):
+        return Report(error.what, error.hint)
+    return Report(
+        f"Something unexpected went wrong: {type(error).__name__}: {error}".rstrip(": "),
+        f"The details are in {log_path()}",
+        unexpected=True,
+    )
+
+
+class OnceFilter:
+    """Lets a report through once; the same again only after it was quiet for `quiet_s` seconds."""
+
+    def __init__(self, *, clock: Callable[[], float], quiet_s: float = 30.0) -> None:
+        self._clock = clock
+        self._quiet_s = quiet_s
+        self._seen: dict[Report, float] = {}
+        self._lock = threading.Lock()
+
+    def admits(self, report: Report) -> bool:
+        """Whether the report is new. Any thread."""
+        now = self._clock()
+        with self._lock:
+            last = self._seen.get(report)
+            self._seen[report] = now
+            return last is None or now - last > self._quiet_s
+
+
+class Reporter(QObject):
+    """The one way to the notification: `report` may be called from any thread, `reported` arrives in the window's."""
+
+    reported = Signal(object)
+
+    def __init__(self, once: OnceFilter) -> None:
+        super().__init__()
+        self._once = once
+
+    def report(self, error: BaseException) -> None:
+        """Log the error, with its traceback when it is a surprise, and tell of it unless it was just told."""
+        report = describe(error)
+        if report.unexpected:
+            _log.error("unexpected error", exc_info=(type(error), error, error.__traceback__))
+        else:
+            _log.warning("%s %s", report.what, report.hint)
+        if self._once.admits(report):
+            self.reported.emit(report)
+
+    def set_hooks(self, *, on_interrupt: Callable[[], None]) -> Callable[[], None]:
+        """Catch what nobody caught, in every thread, and Qt's own messages. Returns what puts the old hooks back."""
+        old_hook, old_thread_hook = sys.excepthook, threading.excepthook
+
+        def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+            if isinstance(error, KeyboardInterrupt):
+                on_interrupt()
+                return
+            self.report(error.with_traceback(trace))
+
+        def thread_hook(arguments: threading.ExceptHookArgs) -> None:
+            if arguments.exc_value is not None and not isinstance(arguments.exc_value, SystemExit):
+                self.report(arguments.exc_value)
+
+        sys.excepthook = hook
+        threading.excepthook = thread_hook
+        old_messages = qInstallMessageHandler(_log_qt_message)
+
+        def restore() -> None:
+            sys.excepthook, threading.excepthook = old_hook, old_thread_hook
+            qInstallMessageHandler(old_messages)
+
+        return restore
+
+
+def _log_qt_message(kind: QtMsgType, context: QMessageLogContext, message: str | None) -> None:
+    levels = {
+        QtMsgType.QtDebugMsg: logging.DEBUG,
+        QtMsgType.QtInfoMsg: logging.INFO,
+        QtMsgType.QtWarningMsg: logging.WARNING,
+    }
+    logging.getLogger("qt").log(levels.get(kind, logging.ERROR), "%s", message)

@@ -1,0 +1,406 @@
+"""The main window: puts the parts together and carries every change of a setting to all of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
+from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+
+from app.core.log import log_path
+from app.core.settings import Settings
+from app.ui.actions import MoreMenu, make_actions
+from app.ui.capture_flow import CaptureFlow, default_folder, open_folder
+from app.ui.diagnostics import diagnostics_text
+from app.ui.dialogs import DiagnosticsDialog, ShortcutsSheet, StreamDialog
+from app.ui.engine_words import engine_line, engine_sentence
+from app.ui.formatting import rate
+from app.ui.host import SessionHost
+from app.ui.notifications import Banner, Notifications
+from app.ui.overlay_model import OverlayModel, Usage, overlay_model, reading_of
+from app.ui.panel import Panel
+from app.ui.preview import Preview
+from app.ui.reports import Report, Reporter
+from app.ui.settings_store import SettingsStore
+from app.ui.shortcuts import HOLD_ORIGINAL_KEY
+from app.ui.source_flow import SourceFlow
+from app.ui.source_menu import SourceMenu
+from app.ui.source_words import DEMO_CLIP, source_facts
+from app.ui.status_line import StatusLine
+from app.ui.theme import apply_theme
+from app.ui.transport import Transport
+
+if TYPE_CHECKING:
+    from app.pipeline.latency import LiveStatistics
+    from app.ui.plot import LivePlot
+
+_TICK_MS = 250
+_SAVE_MS = 600
+_REOPEN_MS = 500
+_CAMERA_SETTINGS = {"camera_size", "camera_fps", "mirror"}
+_VIEWS = ("split", "side-by-side", "restored", "original")
+
+
+class MainWindow(QMainWindow):
+    """The window over a session host. `open_at_start` None opens the remembered source."""
+
+    def __init__(
+        self,
+        *,
+        host: SessionHost,
+        store: SettingsStore,
+        settings: Settings,
+        reporter: Reporter,
+        version: str,
+        open_at_start: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._host, self._store, self._reporter, self._version = host, store, reporter, version
+        self._settings = settings
+        self._before_reset: Settings | None = None
+        self._plot: LivePlot | None = None
+        self._overlay: OverlayModel | None = None
+        self._process = psutil.Process()
+        self._process.cpu_percent()
+        self._closed = False
+        self.setWindowTitle("CFRNet Live")
+        self.setMinimumSize(860, 540)
+
+        self.preview = Preview()
+        self.transport = Transport()
+        self.status_line = StatusLine()
+        self.notifications = Notifications(self.preview)
+        self.banner = Banner(self.preview)
+        self.actions_by_name = make_actions(self, self._handlers())
+        named = self.actions_by_name
+        self.source_menu = SourceMenu(
+            self,
+            refresh=named["refresh_cameras"],
+            files=[named[name] for name in ("open_file", "open_folder", "open_stream")],
+            demo=named["open_demo"],
+        )
+        self.more_menu = MoreMenu(self, named, lambda theme: self.change(theme=theme))
+        self.panel = Panel(source_menu=self.source_menu, more_menu=self.more_menu)
+        self._lay_out()
+        self.source = SourceFlow(
+            host=host,
+            preview=self.preview,
+            panel=self.panel,
+            menu=self.source_menu,
+            status_line=self.status_line,
+            transport=self.transport,
+            banner=self.banner,
+            notifications=self.notifications,
+        )
+        self.capture = CaptureFlow(
+            host=host, panel=self.panel, notifications=self.notifications, folder=self._output_folder
+        )
+        self._connect()
+        self._show_settings(settings, set())
+        geometry = store.geometry()
+        if geometry is None or not self.restoreGeometry(geometry):
+            room = QGuiApplication.primaryScreen().availableGeometry()
+            self.resize(min(1360, room.width()), min(820, room.height()))
+        self.preview.setFocus()
+        QTimer.singleShot(0, self, lambda: self._start(open_at_start))
+
+    # Building
+
+    def _lay_out(self) -> None:
+        left = QVBoxLayout()
+        left.setSpacing(0)
+        left.addWidget(self.preview, 1)
+        left.addWidget(self.transport)
+        self._left = left
+        upper = QHBoxLayout()
+        upper.setSpacing(0)
+        upper.addLayout(left, 1)
+        upper.addWidget(self.panel)
+        whole = QVBoxLayout()
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addLayout(upper, 1)
+        whole.addWidget(self.status_line)
+        body = QWidget()
+        body.setLayout(whole)
+        self.setCentralWidget(body)
+
+    def _connect(self) -> None:
+        self.panel.bindings.changed.connect(lambda name, value: self.change(**{name: value}))
+        self.panel.restorer_chosen.connect(lambda name: self.change(restorer=name))
+        self.panel.shortcuts_button.clicked.connect(self.show_shortcuts)
+        self.preview.split_changed.connect(lambda split: self.change(split=split))
+        self.preview.source_dropped.connect(self.open_source)
+        self.preview.painted.connect(self._host.painted)
+        self.source_menu.camera_chosen.connect(lambda name: self.open_source(f"camera:{name}"))
+        self.source.failed.connect(self._reporter.report)
+        self._host.frame_ready.connect(self._on_frame)
+        self._host.ready.connect(self._on_ready)
+        self._host.failed.connect(self._reporter.report)
+        self._host.noticed.connect(self.status_line.show_notice)
+        self._reporter.reported.connect(self._on_report)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_theme)
+        self._save_timer = _single_shot(self, _SAVE_MS, lambda: self._store.save(self._settings))
+        self._reopen_timer = _single_shot(self, _REOPEN_MS, self._reopen_camera)
+        self._tick_timer = QTimer(self)
+        self._tick_timer.timeout.connect(self._tick)
+        self._tick_timer.start(_TICK_MS)
+
+    def _handlers(self) -> dict[str, Any]:
+        toggles = ("auto_k", "show_overlay", "show_faces", "show_plot", "mirror")
+        return {
+            **{f"k{k}": (lambda k=k: self.change(k=k)) for k in (1, 2, 3, 4)},
+            **{name: (lambda name=name: self._toggle(name)) for name in toggles},
+            "strength_down": lambda: self._step_strength(-5),
+            "strength_up": lambda: self._step_strength(5),
+            "next_view": lambda: self.change(view=_VIEWS[(_VIEWS.index(self._settings.view) + 1) % len(_VIEWS)]),
+            "toggle_panel": lambda: self.panel.setVisible(not self.panel.isVisible()),
+            "full_screen": self._toggle_full_screen,
+            "record": lambda: self.panel.record.click(),
+            "snapshot": lambda: self.panel.snapshot.click(),
+            "open_file": self._ask_for_file,
+            "open_folder": self._ask_for_folder,
+            "open_stream": self._ask_for_stream,
+            "open_demo": lambda: self.open_source(str(DEMO_CLIP), remember=False),
+            "refresh_cameras": lambda: self.source.look_for_cameras(),
+            "shortcuts": self.show_shortcuts,
+            "choose_output": self._ask_for_output_folder,
+            "open_output": lambda: open_folder(self._output_folder()),
+            "show_diagnostics": lambda: DiagnosticsDialog(self, self.diagnostics()).exec(),
+            "diagnostics": self._copy_diagnostics,
+            "open_log": lambda: open_folder(log_path().parent),
+            "reset": self.reset_settings,
+            "undo_reset": self.undo_reset,
+            "quit": self.close,
+        }
+
+    # Settings
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    def change(self, **changes: Any) -> None:
+        """Set one or more settings; everything that depends on them follows with the next frame."""
+        before, self._settings = self._settings, self._settings.replace(**changes)
+        changed = {name for name in changes if getattr(before, name) != changes[name]}
+        if changed:
+            self._show_settings(self._settings, changed)
+            self._host.update(self._settings)
+            self._save_timer.start()
+
+    def reset_settings(self) -> None:
+        """Back to the defaults, but for the source; can be undone."""
+        self._before_reset = self._settings
+        self._replace_all(Settings(source=self._settings.source))
+        self.notifications.notice("Settings are back to their defaults", "", (("Undo", self.undo_reset),))
+
+    def undo_reset(self) -> None:
+        """Bring back what the last reset took."""
+        if self._before_reset is not None:
+            before, self._before_reset = self._before_reset, None
+            self._replace_all(before)
+            self.notifications.notice("Settings are as they were")
+
+    def _replace_all(self, settings: Settings) -> None:
+        names = set(vars(settings))
+        self.change(**{name: getattr(settings, name) for name in names})
+        self.actions_by_name["undo_reset"].setEnabled(self._before_reset is not None)
+
+    def _show_settings(self, settings: Settings, changed: set[str]) -> None:
+        if not changed or "theme" in changed:
+            application = QApplication.instance()
+            assert isinstance(application, QApplication)
+            apply_theme(application, settings.theme)
+            self.more_menu.show_theme(settings.theme)
+        self.panel.show_settings(settings)
+        self.preview.set_view(settings.view)
+        self.preview.set_split(settings.split)
+        self.preview.set_show_faces(settings.show_faces)
+        self.preview.set_overlay(self._overlay if settings.show_overlay else None)
+        self._show_plot(settings.show_plot)
+        self.actions_by_name["undo_reset"].setEnabled(self._before_reset is not None)
+        if changed & _CAMERA_SETTINGS:
+            self._reopen_timer.start()
+
+    def _toggle(self, name: str) -> None:
+        self.change(**{name: not getattr(self._settings, name)})
+
+    def _step_strength(self, step: int) -> None:
+        self.change(strength=min(max(self._settings.strength + step, 0), 100))
+
+    def _show_plot(self, shown: bool) -> None:
+        if shown and self._plot is None:
+            from app.ui.plot import LivePlot
+
+            self._plot = LivePlot()
+            self._left.addWidget(self._plot)
+        if self._plot is not None:
+            self._plot.setVisible(shown)
+
+    def _on_system_theme(self) -> None:
+        if self._settings.theme == "system":
+            self._show_settings(self._settings, {"theme"})
+
+    # Source
+
+    def open_source(self, text: str, *, remember: bool = True) -> None:
+        """Open a camera ("camera:NAME", empty for the first), a file, a folder or a stream's address."""
+        if remember:
+            self.change(source=text)
+        self.source.open(text, self._settings)
+
+    def _start(self, open_at_start: str | None) -> None:
+        self.panel.set_ready(False)
+        self._host.load(self._settings)
+        self.source.open(self._settings.source if open_at_start is None else open_at_start, self._settings)
+        self.source.look_for_cameras()
+
+    def _reopen_camera(self) -> None:
+        info = self.source.info
+        if info is not None and info.kind == "camera":
+            self.source.open(f"camera:{info.name}", self._settings)
+
+    def _ask_for_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a video or a picture", str(Path.home()))
+        if path:
+            self.open_source(path)
+
+    def _ask_for_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Open a folder of pictures", str(Path.home()))
+        if path:
+            self.open_source(path)
+
+    def _ask_for_stream(self) -> None:
+        suggestion = self._settings.source if "://" in self._settings.source else ""
+        dialog = StreamDialog(self, suggestion=suggestion)
+        if dialog.exec():
+            self.open_source(dialog.address)
+
+    # Output
+
+    def _output_folder(self) -> Path:
+        return Path(self._settings.output_folder) if self._settings.output_folder else default_folder()
+
+    def _ask_for_output_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Folder for films and snapshots", str(self._output_folder()))
+        if path:
+            self.change(output_folder=path)
+
+    # What the session tells
+
+    def _on_ready(self, restorers: tuple[str, ...]) -> None:
+        self.panel.show_restorers(restorers, self._settings.restorer)
+
+    def _on_frame(self) -> None:
+        restored = self._host.take()
+        if restored is None:
+            return
+        self.preview.show_frame(restored)
+        self.panel.set_ready(True)
+        self.source.follow(restored.frame.t_media)
+
+    def _on_report(self, report: Report) -> None:
+        actions = (("Open log's folder", lambda: open_folder(log_path().parent)),) if report.unexpected else ()
+        self.notifications.error(report.what, report.hint, actions)
+
+    def _tick(self) -> None:
+        self.source.tick()
+        self.capture.tick()
+        engine = self._host.engine_info()
+        if engine is not None:
+            words = engine_sentence(engine)
+            self.status_line.show_engine(engine_line(engine, self._settings.restorer), words, as_asked=engine.as_asked)
+            self.panel.show_engine_truth(words)
+        statistics = self._host.statistics()
+        if statistics is None or not statistics.stages:
+            return
+        self.panel.show_auto_state(statistics.auto_reason if self._settings.auto_k else "")
+        self.status_line.show_speed(f"k {statistics.k} · {rate(statistics.fps_out)}")
+        usage = Usage(self._process.cpu_percent(), self._process.memory_info().rss)
+        self._overlay = overlay_model(reading_of(statistics), usage, cores=os.cpu_count() or 1)
+        if self._settings.show_overlay:
+            self.preview.set_overlay(self._overlay)
+        if self._plot is not None and self._settings.show_plot:
+            self._draw_plot(statistics)
+
+    def _draw_plot(self, statistics: LiveStatistics) -> None:
+        from app.ui.plot import PlotPoint
+
+        assert self._plot is not None
+        points = [PlotPoint(-point.t, point.age_ms, point.process_ms, point.fps_out) for point in statistics.history]
+        self._plot.show_points(points, budget_ms=statistics.budget_ms)
+
+    # Application
+
+    def diagnostics(self) -> str:
+        """The facts that a bug report needs."""
+        info, engine, screen = self.source.info, self._host.engine_info(), self.screen()
+        facts = {
+            "Source": f"{info.kind}, {source_facts(info)}, {self.source.state}" if info else self.source.state,
+            "Engine": engine_line(engine, self._settings.restorer) if engine else "not loaded",
+            "Screen": f"{screen.size().width()} x {screen.size().height()} at {screen.devicePixelRatio():g}, "
+            f"{QGuiApplication.platformName()}",
+        }
+        return diagnostics_text(
+            version=self._version, settings=self._settings, facts=facts, overlay=self._overlay, log=log_path()
+        )
+
+    def show_shortcuts(self) -> None:
+        ShortcutsSheet(self).exec()
+
+    def _copy_diagnostics(self) -> None:
+        QApplication.clipboard().setText(self.diagnostics())
+        self.notifications.notice("Diagnostics copied", "Paste them where you report the problem.")
+
+    def _toggle_full_screen(self) -> None:
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self.isFullScreen():
+            self._toggle_full_screen()
+        elif _is_hold_key(event):
+            self.preview.set_hold_original(True)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if _is_hold_key(event) and not event.isAutoRepeat():
+            self.preview.set_hold_original(False)
+        else:
+            super().keyReleaseEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
+            self.preview.set_hold_original(False)
+        super().changeEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Finish a film that is being made, remember the settings, let go of the source."""
+        if not self._closed:
+            self._closed = True
+            self._tick_timer.stop()
+            self._reopen_timer.stop()
+            self._store.save(self._settings)
+            self._store.save_geometry(self.saveGeometry())
+            self._store.flush()
+            self.hide()
+            self._host.close()
+        event.accept()
+
+
+def _is_hold_key(event: QKeyEvent) -> bool:
+    plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier)
+    return plain and event.key() == ord(HOLD_ORIGINAL_KEY)
+
+
+def _single_shot(parent: QWidget, interval_ms: int, action: Any) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(interval_ms)
+    timer.timeout.connect(action)
+    return timer
