@@ -20,7 +20,9 @@ _RESTORE_SETTINGS = (
     "max_faces",
     "stop_threshold",
     "detect_size",
+    "provider",
     "threads",
+    "spinning",
 )
 _SPELLED = {"max_faces": "--faces"}
 

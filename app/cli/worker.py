@@ -54,7 +54,13 @@ class RestoreWorker:
         """`detect_size` None chooses by the kind of file. Raises SettingError for a k that the network cannot do,
         ModelMissingError, ModelIntegrityError, ManifestError or InferenceError.
         """
-        self._restorer = store.create_restorer(settings.restorer, settings.precision, settings.threads)
+        self._restorer = store.create_restorer(
+            settings.restorer,
+            settings.precision,
+            settings.threads,
+            provider=settings.provider,
+            spinning=settings.spinning,
+        )
         low, high = self._restorer.k_range
         if k_is_given and not low <= settings.k <= high:
             raise SettingError(
@@ -143,7 +149,9 @@ class RestoreWorker:
 
     def _load_detector(self) -> FaceDetector:
         if self._detector is None:
-            self._detector = FaceDetector(self._store.detector_path(), threads=self.settings.threads)
+            self._detector = FaceDetector(
+                self._store.detector_path(), threads=self.settings.threads, spinning=self.settings.spinning
+            )
         return self._detector
 
 
