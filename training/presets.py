@@ -20,7 +20,7 @@ class Stage:
     rate_end: float = 0.1
     # The perceptual terms see one window of this size on this many faces of a batch.
     perceptual_window: int = 96
-    perceptual_faces: int = 8
+    perceptual_faces: int = 6
     # L_fp rises to its weight over this part of the stage: large from the start it makes G the identity.
     fixed_point_ramp: float = 0.0
     # The critics' terms rise likewise, while the critics learn.
@@ -36,7 +36,7 @@ class Preset:
     ema: float = 0.998
     warmup_steps: int = 50
     evaluate_seconds: float = 400.0
-    # L_cyc and the anchor cost a pass each; taken every n-th step with n times the weight they cost a quarter.
+    # L_cyc, L_id and the anchor cost a pass each; taken every n-th step with n times the weight they cost a quarter.
     rare_every: int = 4
 
 
@@ -50,7 +50,7 @@ _FACE = replace(_CCFP, adversarial=0.05, component=0.03, style=50.0, identity=0.
 _SINGLE_PASS = Stage(name="single-pass", share=1.0, losses=_OFF)
 _FIRST_PASS = Stage(name="single-pass", share=0.12, losses=_OFF)
 _FIXED_POINT = Stage(
-    name="ccfp-faces", share=0.88, losses=_FACE, crop=256, batch=8, rate=0.6, rate_end=0.02,
+    name="ccfp-faces", share=0.88, losses=_FACE, crop=256, batch=6, rate=0.6, rate_end=0.02,
     perceptual_window=112, fixed_point_ramp=0.1, adversarial_ramp=0.3,
 )  # fmt: skip
 

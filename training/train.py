@@ -20,7 +20,7 @@ from torch import Tensor
 
 from training import ccfp
 from training.checkpoint import read_checkpoint, save_checkpoint
-from training.data import Batch, FaceSet, batches, load_faces, to_images, to_tensor
+from training.data import FACE_SIZE, Batch, FaceSet, batches, load_faces, to_images, to_tensor
 from training.degradation import TrainingDegradation
 from training.log import RunLog
 from training.networks import build_generator
@@ -58,7 +58,7 @@ class Trainer:
         """One step of CCFP (Algorithm 1): unroll, all terms, one backward pass; then the discriminators."""
         w, y = stage.losses, batch.clean
         generator = self.generator
-        whole = y.shape[-1] == 256
+        whole = y.shape[-1] == FACE_SIZE
         rare = self.steps % self.preset.rare_every == 0
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
             outputs = ccfp.unroll(generator, batch.degraded, w.cycles)
@@ -81,8 +81,8 @@ class Trainer:
                 answers = self.critics.generator_terms(last, y, batch.landmarks, w)
                 terms |= {name: rise * term for name, term in answers.items()}
                 self.critics.requires_grad_(True)
-            if w.identity and whole:
-                terms["identity"] = w.identity * ccfp.identity_loss(self.embedder, last, y, batch.landmarks)
+            if rare and w.identity and whole:
+                terms["identity"] = self.preset.rare_every * w.identity * ccfp.identity_loss(self.embedder, last, y, batch.landmarks)
         torch.stack([term.float() for term in terms.values()]).sum().backward()
         torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
         for optimizer in self.optimizers:
