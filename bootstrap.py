@@ -168,7 +168,9 @@ def set_up(command):
     if subprocess.call(words):
         say("pip could not install everything: its message is above; check the network and run this again")
         return False
-    stamp.write_text(wanted)
+    for ready, its_files in REQUIREMENTS.items():
+        if set(its_files) <= set(files):
+            (VENV / ("." + ready + "-ready")).write_text(fingerprint(its_files))
     return True
 
 
@@ -191,7 +193,7 @@ def check_and_test(options):
         for tool, *words in CHECKS:
             say("checking: " + " ".join([tool, *words]))
             if subprocess.call([str(PYTHON.with_name(tool)), *words], cwd=ROOT, env=environment):
-                failed.append(tool)
+                failed.append(" ".join([tool, *words]))
         if failed:
             say("FAILED before the tests: " + ", ".join(failed))
         say("testing")

@@ -149,9 +149,7 @@ class RestoreWorker:
 
     def _load_detector(self) -> FaceDetector:
         if self._detector is None:
-            self._detector = FaceDetector(
-                self._store.detector_path(), threads=self.settings.threads, spinning=self.settings.spinning
-            )
+            self._detector = FaceDetector(self._store.detector_path(), threads=self.settings.threads)
         return self._detector
 
 

@@ -43,7 +43,9 @@ class ThoroughDetector:
     def _detect_turned(self, image: Image, size: int, threshold: float) -> list[Face]:
         # Turning the whole of a huge picture would take longer than searching it.
         scale = min(1.0, size / max(image.shape[:2]))
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+        small = image
+        if scale < 1:
+            small = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
         ratio = np.float32(image.shape[1] / small.shape[1])
         height, width = small.shape[:2]
         faces = []

@@ -1,0 +1,60 @@
+"""Stills are searched at several sizes and every way up, and each face is found once."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+
+from app.core.types import Frame
+from app.faces.detector import FaceDetector
+from app.faces.thorough import ThoroughDetector
+from app.faces.tracker import FaceTracker
+from app.restorers.store import ModelStore
+
+LANDMARKS = np.array([(206, 101), (248, 104), (225, 127), (204, 139), (245, 142)], np.float32)
+"""Of the portrait: left eye, right eye, nose, mouth corners as the viewer sees them."""
+
+
+@pytest.fixture(scope="module")
+def detector() -> ThoroughDetector:
+    return ThoroughDetector(FaceDetector(ModelStore().detector_path()))
+
+
+@pytest.fixture(scope="module")
+def portrait() -> NDArray[np.uint8]:
+    return np.ascontiguousarray(skimage.data.astronaut()[:, :, ::-1])
+
+
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_landmarks_are_right_whichever_way_up(
+    detector: ThoroughDetector, portrait: NDArray[np.uint8], quarters: int
+) -> None:
+    frame = Frame(image=np.ascontiguousarray(np.rot90(portrait, quarters)), index=0, t_capture=0.0, t_media=0.0)
+    (face,) = FaceTracker(detector).update(frame, detect_size=640, max_faces=0)
+    x, y = LANDMARKS.T
+    expected = {0: (x, y), 1: (y, 511 - x), 2: (511 - x, 511 - y), 3: (511 - y, x)}[quarters]
+    assert np.abs(face.landmarks - np.stack(expected, axis=1)).max() < 8
+    assert (face.box[:2] < face.landmarks.mean(axis=0)).all()
+    assert (face.landmarks.mean(axis=0) < face.box[2:]).all()
+
+
+def test_a_close_up_and_a_small_face_are_found_in_one_picture(
+    detector: ThoroughDetector, portrait: NDArray[np.uint8]
+) -> None:
+    image = np.full((1200, 1800, 3), 100, np.uint8)
+    image[:, :1200] = cv2.resize(portrait[:260, 90:350], (1200, 1200))
+    image[100:250, 1500:1650] = cv2.resize(portrait, (150, 150), interpolation=cv2.INTER_AREA)
+    faces = detector.detect(image, 1280)
+    widths = sorted(float(face.box[2] - face.box[0]) for face in faces)
+    assert len(faces) == 2
+    assert widths[0] < 40
+    assert widths[1] > 300
+
+
+def test_a_window_of_the_tracker_is_searched_once(detector: ThoroughDetector, portrait: NDArray[np.uint8]) -> None:
+    upside_down = cv2.resize(np.ascontiguousarray(portrait[::-1, ::-1]), (160, 160), interpolation=cv2.INTER_AREA)
+    plain = FaceDetector(ModelStore().detector_path())
+    assert len(detector.detect(upside_down, 160)) == len(plain.detect(upside_down, 160))
