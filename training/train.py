@@ -82,7 +82,9 @@ class Trainer:
                 terms |= {name: rise * term for name, term in answers.items()}
                 self.critics.requires_grad_(True)
             if rare and w.identity and whole:
-                terms["identity"] = self.preset.rare_every * w.identity * ccfp.identity_loss(self.embedder, last, y, batch.landmarks)
+                terms["identity"] = (
+                    self.preset.rare_every * w.identity * ccfp.identity_loss(self.embedder, last, y, batch.landmarks)
+                )
         torch.stack([term.float() for term in terms.values()]).sum().backward()
         torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
         for optimizer in self.optimizers:
