@@ -192,7 +192,7 @@ def check_and_test(options):
     try:
         for tool, *words in CHECKS:
             say("checking: " + " ".join([tool, *words]))
-            if subprocess.call([str(PYTHON.with_name(tool)), *words], cwd=ROOT, env=environment):
+            if subprocess.call([str(PYTHON.with_name(tool + PYTHON.suffix)), *words], cwd=ROOT, env=environment):
                 failed.append(" ".join([tool, *words]))
         if failed:
             say("FAILED before the tests: " + ", ".join(failed))

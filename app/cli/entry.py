@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import sys
 from collections.abc import Sequence
 
 from app.cli.messages import print_error, print_unexpected
 from app.cli.parser import given_settings, parse
-from app.core.errors import AppError
+from app.core.errors import AppError, DisplayError
 from app.core.log import set_up_log
 
 EXIT_DONE = 0
@@ -30,15 +32,36 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted: what was finished is kept, nothing half-written was left.", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except ImportError as error:
+        print_error(_missing_library(error))
     except Exception as error:
         print_unexpected(error, about=options.command)
     return EXIT_FAILED
+
+
+def _missing_library(error: ImportError) -> AppError:
+    logging.getLogger(__name__).exception("a library is missing")
+    return AppError(
+        f"A library that this needs cannot be loaded: {error}.",
+        "Set everything up with `python3 bootstrap.py run`; it names what the system itself lacks.",
+    )
+
+
+def _expect_display() -> None:
+    """Say plainly what Qt would only abort on."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in names):
+        raise DisplayError(
+            "There is no display to open a window on.",
+            "Start it on a desktop. Without one, `python main.py restore` works on files; see --help.",
+        )
 
 
 def _run(options: argparse.Namespace) -> int:
     # Each command imports what it needs, so that --help and a wrong option answer at once and only the window
     # asks for Qt.
     if options.command == "window":
+        _expect_display()
         from app.ui.application import run
 
         overrides = given_settings(options)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-
-from tqdm import tqdm
+from contextlib import nullcontext
 
 from app.core.errors import AppError
 from app.core.log import log_path
@@ -13,7 +12,9 @@ from app.core.log import log_path
 
 def say(text: str) -> None:
     """One line on stderr, above a progress bar if one is shown."""
-    with tqdm.external_write_mode(file=sys.stderr):
+    # Whoever shows a bar has loaded tqdm; without it there is none, and a missing library can be reported.
+    loaded = sys.modules.get("tqdm")
+    with loaded.tqdm.external_write_mode(file=sys.stderr) if loaded else nullcontext():
         print(text, file=sys.stderr, flush=True)
 
 

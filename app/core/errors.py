@@ -68,3 +68,7 @@ class OutputError(AppError):
 
 class RecordingError(AppError):
     """A recording that had to end early; its `hint` says where the playable part is."""
+
+
+class DisplayError(AppError):
+    """A window that was asked for where there is nothing to show it on."""

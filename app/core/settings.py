@@ -103,7 +103,7 @@ class Settings:
 
     @classmethod
     def load(cls, stored: Mapping[str, object]) -> tuple[Self, list[str]]:
-        """Settings from stored values, possibly text; a bad or unknown one is left out and named in the second result."""
+        """Settings from stored values, possibly text; bad and unknown ones are left out and named in the second result."""
         good: dict[str, Any] = {}
         problems: list[str] = []
         specs = {spec.name: spec for spec in fields(cls)}
@@ -148,7 +148,7 @@ def _check(spec: Field[Any], value: object) -> None:
         value = float(value)
     low, high, choices = (spec.metadata[key] for key in ("low", "high", "choices"))
     right_type = type(value) is wanted
-    in_range = right_type and (low is None or low <= value) and (high is None or value <= high)  # type: ignore[operator]
+    in_range = right_type and (low is None or low <= value) and (high is None or value <= high)
     if not in_range or (choices and value not in choices):
         raise SettingError(f"{spec.name} cannot be {value!r}; it needs {_describe(spec)}.")
 

@@ -50,6 +50,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     window = types.ModuleType("app.ui.application")
     window.run = run  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "app.ui.application", window)
+    monkeypatch.setenv("DISPLAY", ":0")
     return calls
 
 
@@ -84,6 +85,28 @@ def test_a_wrong_word_is_answered_in_two_lines(
     assert len(answer.err.splitlines()) == 2
     assert said in answer.errors[0]
     assert not opened
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
+def test_without_a_display_the_window_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    answer = cli()
+    assert answer.code == 1
+    assert "no display" in answer.errors[0]
+
+
+@pytest.mark.parametrize("words", [["models"], ["restore", "a.png", "b.png"], ["--help"]])
+def test_without_the_libraries_the_set_up_is_named(
+    cli_process: Callable[..., subprocess.Popen[str]], words: list[str]
+) -> None:
+    forbid = "import sys\nsys.modules |= dict.fromkeys(('numpy', 'cv2', 'onnxruntime', 'tqdm', 'av'))"
+    process = cli_process(*words, before=forbid)
+    _, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    if words != ["--help"]:
+        assert process.returncode == 1
+        assert "bootstrap.py" in err
 
 
 def test_cameras_are_listed(cli: Cli) -> None:
