@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Protocol, runtime_checkable
 
@@ -50,8 +51,8 @@ class FilePlayer:
     """Plays `source`, which is open, on `stage` until its end; with `loop` again and again.
 
     A frame is never left out: when the stage takes them too slowly the film slows down. Of a slide show each picture
-    stands for its time, and a single picture in a loop for ever. What stands, also while paused, is shown again every
-    `STILL_INTERVAL_S`. `t_media` goes on growing over loops, and is the place in the file again after a seek.
+    stands for its time, and a single picture in a loop for ever; it is shown again every `STILL_INTERVAL_S` until then.
+    `t_media` goes on growing over loops and while a picture stands, and is the place in the file again after a seek.
     """
 
     def __init__(self, source: Source, *, stage: Stage, loop: bool, clock: Callable[[], float]) -> None:
@@ -80,19 +81,24 @@ class FilePlayer:
         now = self._clock()
         if self._zero is None or now - (self._zero + place_s) > _LATE_S:
             self._zero = now - place_s
-        shown = Frame(image=frame.image, index=frame.index, t_capture=frame.t_capture, t_media=place_s)
         signal = self._stage.wait(self._zero + place_s)
-        while signal is Signal.GO:
-            signal = self._stage.show(shown)
+        if signal is Signal.GO:
+            signal = self._stage.show(replace(frame, t_media=place_s))
+        while signal is Signal.GO and (self._stage.paused or self._stands_on(place_s)):
+            since = self._clock()
+            signal = self._stage.wait(since + STILL_INTERVAL_S)
             if signal is not Signal.GO:
                 break
-            now = self._clock()
             if self._stage.paused:
-                self._zero = now - place_s
-            elif not self._is_still and now + STILL_INTERVAL_S > self._zero + place_s + self._stands_s:
-                break
-            signal = self._stage.wait(now + STILL_INTERVAL_S)
+                self._zero += self._clock() - since
+            elif self._stands_on(place_s):
+                signal = self._stage.show(replace(frame, t_media=max(self._clock() - self._zero, place_s)))
         return signal
+
+    def _stands_on(self, place_s: float) -> bool:
+        """Whether a picture that is due at `place_s` stands for one more interval."""
+        end_s = (self._zero or 0.0) + place_s + self._stands_s
+        return self._is_still or end_s - self._clock() >= STILL_INTERVAL_S
 
     def _next(self, shown: Frame) -> Frame | None:
         frame = self._source.read()

@@ -244,9 +244,9 @@ def test_seeking_while_paused_shows_the_place(harness: Callable[..., Harness], t
     h.worker.seek(1.0)
     shown = next(number for number in map(number_of, (h.frames(1)[0].image for _ in range(50))) if number >= 25)
     assert shown == 25
-    assert number_of(h.frames(1)[0].image) == 25
+    assert h.mailbox.take(0.3) is None
     h.worker.set_paused(False)
-    assert next(n for n in map(number_of, (h.frames(1)[0].image for _ in range(50))) if n != 25) == 26
+    assert number_of(h.frames(1)[0].image) == 26
 
 
 def test_seeking_after_the_end_plays_from_there(harness: Callable[..., Harness], tmp_path: Path) -> None:
@@ -266,6 +266,7 @@ def test_a_single_picture_in_a_loop_is_shown_again_and_again(harness: Callable[.
     h.worker.open(SourceSpec(kind="images", address=str(tmp_path / "one.png")), loop=True)
     frames = h.frames(4)
     assert [number_of(frame.image) for frame in frames] == [3] * 4
+    assert all(a.t_media < b.t_media for a, b in itertools.pairwise(frames))
     assert all(a.t_capture < b.t_capture for a, b in itertools.pairwise(frames))
 
 
