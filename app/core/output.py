@@ -47,3 +47,6 @@ def write_atomically(path: Path, data: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise output_error(path, error) from error
+    except BaseException:  # an interruption is no reason to leave half a file either
+        part.unlink(missing_ok=True)
+        raise

@@ -103,7 +103,7 @@ class Settings:
 
     @classmethod
     def load(cls, stored: Mapping[str, object]) -> tuple[Self, list[str]]:
-        """Settings from stored values, possibly text; bad and unknown ones are left out and named in the second result."""
+        """From stored values, text or not; bad and unknown ones are left out and named in the second result."""
         good: dict[str, Any] = {}
         problems: list[str] = []
         specs = {spec.name: spec for spec in fields(cls)}
