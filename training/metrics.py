@@ -6,7 +6,6 @@ Batches are float (N, 3, H, W), RGB, [-1, 1]; results are float (N,) unless said
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
@@ -70,13 +69,15 @@ def identity_distance(embedder: MobileFaceNet, x: Tensor, y: Tensor, landmarks: 
 
     Both are aligned by `landmarks` (N, 5, 2), the truth's, in pixels: what is compared is the face, not the detector.
     """
-    return (embedder.embed(x, landmarks) - embedder.embed(y, landmarks)).norm(dim=1)
+    distance: Tensor = (embedder.embed(x, landmarks) - embedder.embed(y, landmarks)).norm(dim=1)
+    return distance
 
 
 def landmark_error(found: Tensor, wanted: Tensor) -> Tensor:
     """LLE: mean distance of 68 landmarks (N, 68, 2), in percent of the truth's distance between outer eye corners."""
     between = (wanted[:, 36] - wanted[:, 45]).norm(dim=1)
-    return 100.0 * (found - wanted).norm(dim=2).mean(1) / between
+    error: Tensor = (found - wanted).norm(dim=2).mean(1) / between
+    return 100.0 * error
 
 
 def flicker(restored: Tensor, given: Tensor) -> tuple[float, float]:
@@ -92,13 +93,6 @@ def flicker(restored: Tensor, given: Tensor) -> tuple[float, float]:
     if not still.any():
         return float("nan"), float("nan")
     return float((restored[1:] - restored[:-1])[still].abs().mean()), float(change[still].abs().mean())
-
-
-def mean_and_error(values: Tensor) -> tuple[float, float]:
-    """Mean of (N,) and the standard error of that mean."""
-    numbers = values.double().numpy()
-    spread = float(numbers.std(ddof=1)) if len(numbers) > 1 else float("nan")
-    return float(numbers.mean()), spread / float(np.sqrt(len(numbers)))
 
 
 def _eight_bit(x: Tensor) -> Tensor:

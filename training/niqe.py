@@ -24,7 +24,7 @@ _NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
 class NIQE:
-    """Distance between the statistics of a picture and those of natural pictures; lower is better, about 3 to 6 is good.
+    """Distance between the statistics of a picture and those of natural pictures; lower is better, 3 to 6 is good.
 
     Computed on the luma of BT.601 in studio range (16 to 235, rounded, as MATLAB's `rgb2ycbcr` gives it) over blocks of
     96x96 at full and half size. The blocks are centred, because a face is: 256x256 holds four of them. Four are few:
@@ -88,7 +88,7 @@ def _fit(values: Plane) -> tuple[float, float, float]:
     left = np.sqrt(np.mean(np.square(flat[flat < 0]))) if (flat < 0).any() else 1e-6
     right = np.sqrt(np.mean(np.square(flat[flat > 0]))) if (flat > 0).any() else 1e-6
     lean = left / right
-    ratio = np.mean(np.abs(flat)) ** 2 / max(np.mean(flat**2), 1e-12)
+    ratio = np.mean(np.abs(flat)) ** 2 / max(float(np.mean(flat**2)), 1e-12)
     wanted = ratio * (lean**3 + 1.0) * (lean + 1.0) / (lean**2 + 1.0) ** 2
     # The ratio grows with the shape, so the nearest entry is found by bisection.
     place = int(np.clip(np.searchsorted(_RATIOS, wanted), 1, len(_RATIOS) - 1))
@@ -99,7 +99,7 @@ def _fit(values: Plane) -> tuple[float, float, float]:
 
 
 def _half(plane: Plane) -> Plane:
-    """Half the size, bicubic (a = -0.5) stretched by two against aliasing, mirrored at the border: MATLAB's imresize."""
+    """Half the size: bicubic (a = -0.5) stretched by two against aliasing, mirrored border, as MATLAB's imresize."""
     rows, columns = (_half_matrix(size) for size in plane.shape)
     return rows @ plane @ columns.T
 

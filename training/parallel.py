@@ -1,0 +1,42 @@
+"""Many faces at once: one thread a core, each with its own few faces.
+
+Nothing inside a part may start threads of its own. Threads that wait for each other at every layer lose most of their
+time as soon as anything else runs beside them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import cv2
+import torch
+from tqdm import tqdm
+
+PART = 5  # faces
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Torch and OpenCV keep to the thread that calls them, until the block is left."""
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
+
+
+def each_part(work: Callable[[slice], Result], count: int, *, title: str = "") -> list[Result]:
+    """[work(slice(0, 5)), work(slice(5, 10)), ...] over `count` faces, in order; with a title, with a progress bar."""
+    parts = [slice(start, min(start + PART, count)) for start in range(0, count, PART)]
+    with one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(work, parts)
+        return list(tqdm(results, desc=title, total=len(parts), unit=f"x{PART} faces", disable=not title))
