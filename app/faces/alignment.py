@@ -58,14 +58,16 @@ def misfit(landmarks: Points, matrix: Matrix) -> float:
 
 
 def region_of(
-    matrix: Matrix, width: int, height: int, *, size: int = CROP_SIZE, margin: int = 0
+    matrix: Matrix, width: int, height: int, *, box: tuple[float, float, float, float], margin: int = 0
 ) -> tuple[int, int, int, int] | None:
-    """Smallest upright rectangle x1, y1, x2, y2 (x2, y2 excluded) of the frame that holds the crop.
+    """Smallest upright rectangle x1, y1, x2, y2 (x2, y2 excluded) of the frame that holds `box` of the crop.
 
-    Grown by `margin` pixels and clipped to the frame; None when nothing of the crop is inside.
+    `box` is x1, y1, x2, y2 in crop pixels. The rectangle is grown by `margin` pixels and clipped to the frame; None
+    when nothing of it is inside.
     """
-    last = size - 1
-    corners = transform(np.array([(0, 0), (last, 0), (last, last), (0, last)], np.float32), invert(matrix))
+    left, top, right, bottom = box
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+    corners = transform(corners, invert(matrix))
     low = np.floor(corners.min(axis=0)) - margin
     high = np.ceil(corners.max(axis=0)) + margin + 1
     x1, y1, x2, y2 = max(int(low[0]), 0), max(int(low[1]), 0), min(int(high[0]), width), min(int(high[1]), height)
@@ -87,7 +89,7 @@ def warp_square(image: Image, matrix: Matrix, size: int) -> Image:
     alone would alias. Raises ValueError when the square lies outside the image.
     """
     height, width = image.shape[:2]
-    region = region_of(matrix, width, height, size=size, margin=4)
+    region = region_of(matrix, width, height, box=(0, 0, size - 1, size - 1), margin=4)
     if region is None:
         raise ValueError("The face lies outside the picture.")
     x1, y1, x2, y2 = region

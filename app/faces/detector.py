@@ -18,8 +18,12 @@ THRESHOLD = 0.5
 class FaceDetector:
     """SCRFD behind one ONNX Runtime session. Not thread-safe: one worker owns it."""
 
-    def __init__(self, model_path: Path, *, threads: int = 0, spinning: bool = False) -> None:
-        """Load the detector. Raises ModelMissingError or InferenceError."""
+    def __init__(self, model_path: Path, *, threads: int = 1) -> None:
+        """Load the detector. Raises ModelMissingError or InferenceError.
+
+        In a window of 128 or 160 pixels its layers are too small to be shared: a second thread gains nothing and
+        keeps a core from the camera and the screen. Large pictures are worth more `threads`; 0 takes every core.
+        """
         # The model zoo answers a missing path with an assertion, or with a download when told so.
         if not model_path.is_file():
             raise ModelMissingError(f"The face detector is missing: {model_path}.")
@@ -30,7 +34,9 @@ class FaceDetector:
             self._network = get_model(
                 str(model_path),
                 providers=["CPUExecutionProvider"],
-                sess_options=session_options(threads=threads, spinning=spinning),
+                sess_options=session_options(threads=threads, spinning=False),
+                # Otherwise the zoo keeps a session, with all its memory, for every size that it ever sees.
+                static_shape_sessions=False,
             )
         except Exception as error:  # ONNX Runtime raises a different class for every kind of refusal
             raise InferenceError(f"The face detector {model_path.name} was refused: {error}.") from error

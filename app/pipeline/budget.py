@@ -68,6 +68,8 @@ class AutoK:
         k = min(self._k, wanted)
         if k == wanted and fitting >= wanted:
             return KChoice(k=k)
+        if fitting >= wanted:
+            return KChoice(k=k, reason="there is room for more cycles, which are used if it lasts")
         need_ms = overhead_ms + wanted * one_k_ms
         who = "1 face" if faces == 1 else f"{faces} faces"
         reason = f"{who} x {wanted} cycles need {need_ms:.0f} ms, {target_fps:g} fps leave {budget_ms:.0f} ms"

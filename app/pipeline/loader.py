@@ -44,14 +44,14 @@ class PipelineLoader:
         on_error: Callable[[AppError], None],
     ) -> None:
         """Both callbacks come from the loading thread. A pipeline is warmed up and belongs to whoever it is given to;
-        its tracker goes on to the next pipeline unless the engine's threads changed."""
+        its tracker goes on to the next pipeline."""
         self._store = store
         self._on_ready = on_ready
         self._on_error = on_error
         self._changed = threading.Condition()
         self._wanted: _Wanted | None = None
         self._closing = False
-        self._tracker: tuple[int, bool, FaceTracker] | None = None
+        self._tracker: FaceTracker | None = None
         self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
         self._thread.start()
 
@@ -104,10 +104,9 @@ class PipelineLoader:
             wanted.restorer, wanted.precision, wanted.threads, provider=wanted.provider, spinning=wanted.spinning
         )
         cycle_ms = restorer.warm_up()
-        return FramePipeline(self._make_tracker(wanted), restorer, auto_k=AutoK(cycle_ms=cycle_ms))
+        return FramePipeline(self._the_tracker(), restorer, auto_k=AutoK(cycle_ms=cycle_ms))
 
-    def _make_tracker(self, wanted: _Wanted) -> FaceTracker:
-        if self._tracker is None or self._tracker[:2] != (wanted.threads, wanted.spinning):
-            detector = FaceDetector(self._store.detector_path(), threads=wanted.threads, spinning=wanted.spinning)
-            self._tracker = (wanted.threads, wanted.spinning, FaceTracker(detector))
-        return self._tracker[2]
+    def _the_tracker(self) -> FaceTracker:
+        if self._tracker is None:
+            self._tracker = FaceTracker(FaceDetector(self._store.detector_path()))
+        return self._tracker

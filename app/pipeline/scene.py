@@ -18,7 +18,7 @@ _ROUND_S = 4.0
 
 
 class MovingFaceScene:
-    """NASA's portrait of Eileen Collins (public domain, in scikit-image), degraded as a webcam would and moved about."""
+    """NASA's portrait of Eileen Collins (public domain, in scikit-image), degraded as by a webcam and moved about."""
 
     def __init__(self, *, width: int = 1280, height: int = 720, reduction: int = 3, seed: int = 0) -> None:
         """`reduction`: how many times the portrait is reduced and enlarged again before it is shown."""
