@@ -66,7 +66,7 @@ def main(arguments):
         return 1
     if command == "run":
         say("starting " + " ".join(["main.py", *options]))
-        return subprocess.call([str(PYTHON), str(ROOT / "main.py"), *options])
+        return run([str(PYTHON), str(ROOT / "main.py"), *options])
     return check_and_test(options)
 
 
@@ -81,6 +81,16 @@ def start_again_with_a_newer_python(arguments):
             return subprocess.call([found, __file__, *arguments])
     say("this is Python %d.%d, but 3.11 or newer is needed: https://www.python.org" % sys.version_info[:2])  # noqa: UP031
     return 1
+
+
+def run(words, **how):
+    """The exit code of a program. Ctrl-C reaches it as well, and it is waited for while it tidies up."""
+    process = subprocess.Popen(words, **how)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 def missing_system_packages(*, for_tests):
@@ -197,7 +207,7 @@ def check_and_test(options):
         if failed:
             say("FAILED before the tests: " + ", ".join(failed))
         say("testing")
-        code = subprocess.call([str(PYTHON), "-m", "pytest", *options], cwd=ROOT, env=environment)
+        code = run([str(PYTHON), "-m", "pytest", *options], cwd=ROOT, env=environment)
     finally:
         if display is not None:
             display.terminate()
@@ -219,4 +229,7 @@ def start_virtual_display():
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
