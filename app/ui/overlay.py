@@ -99,8 +99,8 @@ def _paint_bar(painter: QPainter, model: OverlayModel, bar: QRectF) -> None:
     painter.drawLine(QPointF(x, bar.top() - 3), QPointF(x, bar.bottom() + 3))
 
 
-def paint_face_mark(painter: QPainter, box: Box, words: str, *, opacity: float, base: QFont) -> None:
-    """Corner brackets round a face and its words above; opacity follows the face's."""
+def paint_face_mark(painter: QPainter, box: Box, words: str, *, top: float, opacity: float, base: QFont) -> None:
+    """Corner brackets round a face and its words above, not over `top`; opacity follows the face's."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     arm = max(min(box.width, box.height) * 0.16, 6.0)
     path = QPainterPath()
@@ -119,7 +119,7 @@ def paint_face_mark(painter: QPainter, box: Box, words: str, *, opacity: float, 
     painter.drawPath(path)
     painter.setPen(QPen(QColor("#4cc2ff"), 1.8, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
     painter.drawPath(path)
-    paint_pill(painter, words, QPointF(box.x, box.y - 27), base)
+    paint_pill(painter, words, QPointF(box.x, max(box.y - 27, top + 4)), base)
     painter.setOpacity(1.0)
 
 

@@ -98,9 +98,13 @@ def overlay_model(reading: Reading, usage: Usage, *, cores: int) -> OverlayModel
 
 
 def reading_of(statistics: LiveStatistics) -> Reading:
-    """The overlay's input from the session's statistics; waiting for the source is not part of the bar."""
+    """The overlay's input from the session's statistics.
+
+    Waiting for the source is not part of the bar, nor are cycles that only frames before the last change of k had.
+    """
+    left_out = {"capture", *(f"cycle {number}" for number in range(statistics.k + 1, 10))}
     return Reading(
-        stages=tuple((stage.name, stage.p50_ms) for stage in statistics.stages if stage.name != "capture"),
+        stages=tuple((stage.name, stage.p50_ms) for stage in statistics.stages if stage.name not in left_out),
         age_p50_ms=statistics.age_p50_ms,
         age_p95_ms=statistics.age_p95_ms,
         fps_in=statistics.fps_in,

@@ -128,10 +128,10 @@ class Panel(QFrame):
         column.addWidget(self.presets)
         column.addWidget(self.bindings.slider("k"))
         column.addWidget(self.bindings.switch("auto_k"))
-        self._auto_state = label("", "muted")
-        self._auto_state.setWordWrap(True)
-        self._auto_state.hide()
-        column.addWidget(self._auto_state)
+        self.auto_state = label("", "muted")
+        self.auto_state.setWordWrap(True)
+        self.auto_state.hide()
+        column.addWidget(self.auto_state)
         column.addWidget(self.bindings.slider("strength"))
         column.addWidget(self.bindings.stepper("max_faces", special="All"))
 
@@ -143,6 +143,7 @@ class Panel(QFrame):
 
     def _engine_group(self, column: QVBoxLayout) -> None:
         self._engine_toggle = SectionButton("ENGINE", "Engine settings")
+        self._engine_toggle.setToolTip("Show or hide the settings of the engine")
         column.addWidget(self._engine_toggle)
         self._engine_body = QWidget()
         inner = QVBoxLayout(self._engine_body)
@@ -198,7 +199,7 @@ class Panel(QFrame):
                 self._restorers.addItem(settings.restorer, settings.restorer)
             self._restorers.setCurrentIndex(self._restorers.findData(settings.restorer))
         if not settings.auto_k:
-            self._auto_state.hide()
+            self.auto_state.hide()
 
     def show_restorers(self, names: Sequence[str], chosen: str) -> None:
         """The restorers that are installed."""
@@ -215,8 +216,8 @@ class Panel(QFrame):
 
     def show_auto_state(self, text: str) -> None:
         """What auto-k does now; empty hides the line."""
-        self._auto_state.setText(text.replace(" ms", "\u00a0ms"))
-        self._auto_state.setVisible(bool(text))
+        self.auto_state.setText(text.replace(" ms", "\u00a0ms"))
+        self.auto_state.setVisible(bool(text))
 
     def show_engine_truth(self, text: str) -> None:
         self._engine_truth.setText(text)

@@ -167,8 +167,10 @@ class Preview(QWidget):
                 for entry in restored.faces:
                     box = _box_of(entry)
                     place = on_screen(box, width=width, height=height, target=tile.target)
-                    words = f"{count(entry.cycles, 'cycle', 'cycles')}"
-                    paint_face_mark(painter, place, words, opacity=entry.face.opacity, base=self.font())
+                    words = count(entry.cycles, "cycle", "cycles")
+                    paint_face_mark(
+                        painter, place, words, top=tile.target.y, opacity=entry.face.opacity, base=self.font()
+                    )
                 painter.setClipping(False)
         if layout.divider is not None:
             paint_divider(painter, layout.divider, layout.tiles[0].target, focused=self.hasFocus())

@@ -126,7 +126,7 @@ QPushButton[kind="link"] { background: transparent; border: 0; border-radius: 4p
     min-height: 26px; font-weight: 600; }
 QPushButton[kind="link"]:hover { color: $text; }
 QPushButton[kind="link"]:focus { background: $raised; }
-QPushButton[kind="section"] { background: transparent; color: $muted; font-size: 11px; font-weight: 600;
+QPushButton[kind="section"] { border: 0; background: transparent; color: $muted; font-size: 11px; font-weight: 600;
     text-align: left;
     padding: 0; min-height: 24px; border-radius: 4px; }
 QPushButton[kind="section"]:hover { color: $text; }

@@ -129,33 +129,31 @@ class SectionButton(QPushButton):
         painter.end()
 
 
-class SourceButton(LabelledButton):
-    """The source's name with a chevron at its right end; a long name is elided in the middle."""
+class SourceButton(QPushButton):
+    """The source's icon and name with a chevron at the right end; a long name is elided in the middle."""
 
     def __init__(self) -> None:
-        super().__init__("", "camera", kind="source")
-        self._full = ""
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        super().__init__()
+        self._name, self._icon = "", "camera"
+        self.setProperty("kind", "source")
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
 
-    def set_source(self, text: str, icon: str) -> None:
-        self._full = text
-        self.setAccessibleName(f"Source: {text}")
-        self.set_look(icon=icon, kind="source")
-        self._elide()
-
-    def resizeEvent(self, event: object) -> None:
-        self._elide()
-        super().resizeEvent(event)  # type: ignore[arg-type]
-
-    def _elide(self) -> None:
-        room = self.width() - 10 - 18 - 10 - 30
-        self.setText(self.fontMetrics().elidedText(f" {self._full}", Qt.TextElideMode.ElideMiddle, max(room, 20)))
+    def set_source(self, name: str, icon: str) -> None:
+        self._name, self._icon = name, icon
+        self.setAccessibleName(f"Source: {name}")
+        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         painter = QPainter(self)
-        picture = icons.pixmap("chevron-down", colour("muted").name(), 16, self.devicePixelRatioF())
-        painter.drawPixmap(QPointF(self.width() - 26, (self.height() - 16) / 2), picture)
+        ratio, middle = self.devicePixelRatioF(), self.height() / 2
+        painter.drawPixmap(QPointF(12, middle - 9), icons.pixmap(self._icon, colour("text").name(), 18, ratio))
+        chevron = icons.pixmap("chevron-down", colour("muted").name(), 16, ratio)
+        painter.drawPixmap(QPointF(self.width() - 24, middle - 8), chevron)
+        painter.setPen(colour("text"))
+        room = QRectF(40, 0, self.width() - 72, self.height())
+        name = painter.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, int(room.width()))
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, name)
         painter.end()
 
 
@@ -340,7 +338,6 @@ class Stepper(QFrame):
         self.setObjectName("stepper")
         self.setFixedHeight(32)
         self.spin = QSpinBox()
-        self.spin.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.spin.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.spin.setRange(low, high)
         self.spin.setSingleStep(step)

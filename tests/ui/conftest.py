@@ -1,0 +1,101 @@
+"""Windows over a scripted session, a clean settings store, and no thread left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.core.settings import Settings
+from app.core.types import Image
+from app.ui.host import SessionHost
+from app.ui.reports import OnceFilter, Reporter
+from app.ui.settings_store import SettingsStore
+from app.ui.theme import apply_theme
+from app.ui.window import MainWindow
+from tests.ui.scripted import ScriptedSession
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in left:
+        thread.join(timeout=5)
+    assert not [thread.name for thread in left if thread.is_alive()]
+
+
+@pytest.fixture(autouse=True)
+def log_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CFRNET_LIVE_LOG_FOLDER", str(tmp_path / "log"))
+
+
+@pytest.fixture
+def themed(qapp: QApplication) -> QApplication:
+    qapp.setStyle("Fusion")
+    apply_theme(qapp, "dark")
+    return qapp
+
+
+@pytest.fixture
+def pictures() -> tuple[Image, Image]:
+    """Before and after at 1280 x 720: smooth noise, and the same with a face's place changed."""
+    noise = np.random.default_rng(7).integers(0, 256, (45, 80, 3), dtype=np.uint8)
+    before = cv2.resize(noise, (1280, 720), interpolation=cv2.INTER_CUBIC)
+    after = before.copy()
+    after[200:500, 500:800] = 255 - after[200:500, 500:800]
+    return before, after
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SettingsStore:
+    return SettingsStore(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+
+
+@pytest.fixture
+def session() -> ScriptedSession:
+    return ScriptedSession()
+
+
+@pytest.fixture
+def make_window(
+    themed: QApplication, qtbot: QtBot, store: SettingsStore, session: ScriptedSession, tmp_path: Path
+) -> Iterator[Callable[..., MainWindow]]:
+    """Makes a shown window over the scripted session and waits until the session is ready."""
+    windows: list[MainWindow] = []
+
+    def make(*, source: str = "camera:Integrated Camera", size: tuple[int, int] = (1280, 800), **settings: Any) -> Any:
+        defaults = {"theme": "dark", "output_folder": str(tmp_path / "out"), **settings}
+        host = SessionHost(
+            make_session=lambda _settings, _listener: (session, ("cfrnet-rt", "cfrnet")),  # type: ignore[arg-type,return-value]
+            list_names=lambda: ["Integrated Camera", "USB Video"],
+        )
+        window = MainWindow(
+            host=host,
+            store=store,
+            settings=Settings(**defaults),
+            reporter=Reporter(OnceFilter(clock=time.monotonic)),
+            version="test",
+            open_at_start=source,
+        )
+        windows.append(window)
+        window.resize(*size)
+        with qtbot.waitSignals([host.ready, host.cameras_listed], timeout=5000):
+            window.show()
+        qtbot.waitUntil(lambda: any(name == "open" for name, _ in session.calls), timeout=5000)
+        return window
+
+    yield make
+    for window in windows:
+        window.close()
+        window.deleteLater()

@@ -1,0 +1,42 @@
+"""Settings come back as they were; what no longer fits is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings
+
+from app.core.settings import Settings
+from app.ui.settings_store import SettingsStore
+
+
+def backend(folder: Path) -> QSettings:
+    return QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat)
+
+
+def test_every_type_survives_the_file(tmp_path: Path) -> None:
+    wanted = Settings(k=2, auto_k=True, stop_threshold=0.01, source="camera:Zoë's Kamera", mirror=False, split=0.25)
+    store = SettingsStore(backend(tmp_path))
+    store.save(wanted)
+    store.save_geometry(QByteArray(b"place"))
+    store.flush()
+    again = SettingsStore(backend(tmp_path))
+    assert again.load() == wanted
+    assert again.geometry() == QByteArray(b"place")
+
+
+def test_a_value_that_no_longer_fits_is_left_out(tmp_path: Path) -> None:
+    raw = backend(tmp_path)
+    raw.setValue("settings/k", 9)
+    raw.setValue("settings/strength", 40)
+    raw.setValue("settings/gone", "x")
+    assert SettingsStore(raw).load() == Settings(strength=40)
+
+
+def test_defaults_are_not_written_down(tmp_path: Path) -> None:
+    raw = backend(tmp_path)
+    store = SettingsStore(raw)
+    store.save(Settings(k=1))
+    store.save(Settings(strength=40))
+    raw.beginGroup("settings")
+    assert raw.childKeys() == ["strength"]

@@ -1,0 +1,384 @@
+"""The window as a person uses it, over a session that follows a script."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox, QLabel, QSlider, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.core.errors import CameraOpenError, RecordingError, SourceOfflineError, UnreadableMediaError
+from app.core.settings import Settings
+from app.core.types import Image
+from app.pipeline.capture import SourceStatus
+from app.sources.base import SourceInfo
+from app.ui.dialogs import ShortcutsSheet
+from app.ui.settings_store import SettingsStore
+from app.ui.shortcuts import SHORTCUTS
+from app.ui.source_words import DEMO_CLIP
+from app.ui.window import MainWindow
+from tests.ui.scripted import CAMERA, ONLINE, ScriptedSession, restored_frame, statistics
+
+MakeWindow = Callable[..., MainWindow]
+VIDEO = SourceInfo(
+    name="holiday.mp4", kind="video", width=1280, height=720, fps=25.0, live=False, frame_count=250, duration_s=10.0
+)
+
+
+def deliver(qtbot: QtBot, window: MainWindow, session: ScriptedSession, pictures: tuple[Image, Image]) -> None:
+    """One frame comes from the session and reaches the screen."""
+    session.next_frame = restored_frame(*pictures, index=25, boxes=[(500, 200, 800, 500)])
+    with qtbot.waitSignal(window.preview.painted, timeout=5000):
+        window._host.on_frame()
+
+
+def press(qtbot: QtBot, window: MainWindow, key: Qt.Key) -> None:
+    window.activateWindow()
+    window.preview.setFocus()
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is window.preview, timeout=5000)
+    qtbot.keyClick(window.preview, key)
+
+
+def opened(session: ScriptedSession) -> list[str]:
+    return [spec.address for name, spec in session.calls if name == "open"]
+
+
+def test_the_window_is_there_before_the_session(qtbot: QtBot, make_window: MakeWindow) -> None:
+    window = make_window()
+    assert window.isVisible()
+    assert window.source_menu.camera_names() == ("Integrated Camera", "USB Video")
+    assert not window.panel.record.isEnabled()
+
+
+def test_a_frame_reaches_the_screen_and_the_session_learns_of_it(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    window._host.on_status(ONLINE)
+    deliver(qtbot, window, session, pictures)
+    assert [name for name, _ in session.calls].count("painted") == 1
+    assert window.panel.record.isEnabled()
+    assert window.status_line.facts.text() == "1280 × 720 · 30.0 fps"
+
+
+def test_keys_set_k_view_and_strength(qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession) -> None:
+    window = make_window(k=3)
+    press(qtbot, window, Qt.Key.Key_1)
+    assert session.settings is not None
+    assert session.settings.k == 1
+    assert window.panel.presets.value() == 1
+    press(qtbot, window, Qt.Key.Key_4)
+    assert window.panel.presets.value() is None
+    press(qtbot, window, Qt.Key.Key_A)
+    press(qtbot, window, Qt.Key.Key_V)
+    press(qtbot, window, Qt.Key.Key_BracketLeft)
+    assert (session.settings.k, session.settings.auto_k) == (4, True)
+    assert (session.settings.view, session.settings.strength) == ("side-by-side", 95)
+
+
+def test_the_slider_of_k_reaches_the_session_at_once(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession
+) -> None:
+    window = make_window(k=3)
+    slider = window.panel.findChild(QSlider, "k")
+    assert slider is not None
+    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(3, slider.height() // 2))
+    assert session.settings is not None
+    assert session.settings.k == 1
+    qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton)
+    slider.setFocus()
+    qtbot.keyClick(slider, Qt.Key.Key_Right)
+    assert session.settings.k == 2
+
+
+def test_holding_the_key_shows_the_original(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    deliver(qtbot, window, session, pictures)
+    qtbot.keyPress(window.preview, Qt.Key.Key_O)
+    held = window.preview.picture_layout()
+    qtbot.keyRelease(window.preview, Qt.Key.Key_O)
+    free = window.preview.picture_layout()
+    assert held is not None
+    assert free is not None
+    assert [tile.content for tile in held.tiles] == ["original"]
+    assert [tile.content for tile in free.tiles] == ["original", "restored"]
+
+
+def test_auto_k_says_what_it_does(qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession) -> None:
+    window = make_window(auto_k=True)
+    session.numbers = statistics(cycles=2, auto_reason="3 cycles would take 61 of 40 ms")
+    state = window.panel.auto_state
+    qtbot.waitUntil(state.isVisible, timeout=3000)
+    assert state.text() == "3 cycles would take 61 of 40\u00a0ms"
+    assert window.status_line.speed.text() == "k 2 · 24.9 fps"
+    window.change(auto_k=False)
+    assert not state.isVisible()
+
+
+def test_the_overlay_and_the_engine_are_shown(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window(show_plot=True)
+    deliver(qtbot, window, session, pictures)
+    qtbot.waitUntil(lambda: window.status_line.engine.text() == "cfrnet-rt · INT8 · CPU · 2 threads", timeout=3000)
+    assert "Frame: 35.7 ms of 40.0 ms" in window.diagnostics()
+
+
+# Sources
+
+
+def test_without_a_camera_the_demo_clip_plays_and_the_window_says_why(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession
+) -> None:
+    window = make_window(source="")
+    window._host.on_status(SourceStatus(state="failed", error=CameraOpenError("No camera was found.")))
+    qtbot.waitUntil(lambda: str(DEMO_CLIP) in opened(session), timeout=5000)
+    (text,) = window.notifications.texts()
+    assert text[0] == "No camera, so the demo clip is playing"
+    assert window.settings.source == ""
+
+
+def test_a_file_that_cannot_be_read_is_said_once(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, tmp_path: Path
+) -> None:
+    path = tmp_path / "notes.mp4"
+    path.write_text("no film")
+    window = make_window()
+    session.open_error = UnreadableMediaError("notes.mp4 is not a video.", "Choose another file.")
+    window.open_source(str(path))
+    qtbot.waitUntil(lambda: bool(window.notifications.texts()), timeout=5000)
+    window.open_source(str(path))
+    qtbot.waitUntil(lambda: len(opened(session)) == 3, timeout=5000)
+    assert window.notifications.texts() == (("notes.mp4 is not a video.", "Choose another file."),)
+
+
+def test_a_camera_that_goes_offline_has_a_banner_until_it_is_back(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    window._host.on_status(ONLINE)
+    deliver(qtbot, window, session, pictures)
+    error = SourceOfflineError("Integrated Camera stopped delivering.")
+    window._host.on_status(SourceStatus(state="offline", info=CAMERA, error=error, retry_in_s=4.0))
+    qtbot.waitUntil(window.banner.isVisible, timeout=3000)
+    assert window.banner.text().startswith("Integrated Camera is offline. Trying again in")
+    window._host.on_status(ONLINE)
+    qtbot.waitUntil(lambda: not window.banner.isVisible(), timeout=3000)
+    assert not window.notifications.texts()
+
+
+def test_a_dropped_file_is_opened_and_remembered(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, store: SettingsStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(b"0")
+    window = make_window()
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    none = Qt.KeyboardModifier.NoModifier
+    drop = QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, none)
+    window.preview.dropEvent(drop)
+    qtbot.waitUntil(lambda: opened(session)[-1] == str(path), timeout=5000)
+    window.close()
+    assert store.load().source == str(path)
+
+
+def test_a_video_has_a_seek_bar_that_a_camera_lacks(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    window._host.on_status(ONLINE)
+    qtbot.waitUntil(lambda: window.status_line.source.text() == "Integrated Camera", timeout=3000)
+    assert not window.transport.isVisible()
+    window._host.on_status(SourceStatus(state="online", info=VIDEO))
+    qtbot.waitUntil(window.transport.isVisible, timeout=3000)
+    deliver(qtbot, window, session, pictures)
+    assert window.transport.bar.value() == pytest.approx(83, abs=1)
+    qtbot.mouseClick(window.transport.play, Qt.MouseButton.LeftButton)
+    bar = window.transport.bar
+    qtbot.mouseClick(bar, Qt.MouseButton.LeftButton, pos=QPoint(bar.width() // 2, 5))
+    names = [name for name, _ in session.calls]
+    assert ("set_paused", True) in session.calls
+    assert "seek" in names
+    assert next(value for name, value in session.calls if name == "seek") == pytest.approx(5.0, abs=0.1)
+
+
+# Films and snapshots
+
+
+def test_a_film_from_the_button_to_the_message(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], tmp_path: Path
+) -> None:
+    window = make_window()
+    deliver(qtbot, window, session, pictures)
+    session.film = tmp_path / "film.mp4"
+    session.film.write_bytes(b"0" * 1_234_567)
+    press(qtbot, window, Qt.Key.Key_R)
+    qtbot.waitUntil(lambda: window.panel.record.text() == "Stop  00:05  1.2 MB", timeout=3000)
+    press(qtbot, window, Qt.Key.Key_R)
+    qtbot.waitUntil(lambda: bool(window.notifications.texts()), timeout=3000)
+    assert window.notifications.texts() == (("Saved film.mp4", f"00:05, 1.2 MB, in {tmp_path}"),)
+    assert window.panel.record.text() == "Record"
+    assert ("start_recording", tmp_path / "out") in session.calls
+
+
+def test_a_film_that_ends_by_itself_frees_the_button(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    deliver(qtbot, window, session, pictures)
+    press(qtbot, window, Qt.Key.Key_R)
+    qtbot.waitUntil(lambda: session.recording_state is not None, timeout=3000)
+    session.recording_state = None
+    window._host.on_error(RecordingError("The disk is full.", "The playable part is film.mp4."))
+    qtbot.waitUntil(lambda: window.panel.record.text() == "Record", timeout=3000)
+    assert ("The disk is full.", "The playable part is film.mp4.") in window.notifications.texts()
+
+
+def test_closing_the_window_finishes_the_film(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    deliver(qtbot, window, session, pictures)
+    press(qtbot, window, Qt.Key.Key_R)
+    qtbot.waitUntil(lambda: session.recording_state is not None, timeout=3000)
+    window.close()
+    assert [name for name, _ in session.calls][-2:] == ["stop_recording", "close"]
+
+
+def test_a_snapshot_tells_where_it_is(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], tmp_path: Path
+) -> None:
+    window = make_window()
+    deliver(qtbot, window, session, pictures)
+    press(qtbot, window, Qt.Key.Key_S)
+    qtbot.waitUntil(lambda: bool(window.notifications.texts()), timeout=3000)
+    assert window.notifications.texts()[0][1] == f"before.png, after.png, in {tmp_path / 'out'}"
+
+
+# Settings, themes, help
+
+
+def test_settings_are_remembered(make_window: MakeWindow, store: SettingsStore) -> None:
+    window = make_window()
+    window.change(k=2, strength=40, view="restored", threads=1)
+    window.close()
+    assert store.load() == window.settings
+    assert store.geometry() is not None
+
+
+def test_a_reset_can_be_undone(qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession) -> None:
+    window = make_window(k=1, strength=30)
+    window.reset_settings()
+    assert window.settings.k == Settings().k
+    window.undo_reset()
+    assert (window.settings.k, window.settings.strength) == (1, 30)
+    assert session.settings == window.settings
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_theme_reaches_the_whole_window(make_window: MakeWindow, themed: QApplication, theme: str) -> None:
+    window = make_window(theme=theme)
+    assert (window.panel.palette().window().color().lightness() > 128) is (theme == "light")
+
+
+def test_the_sheet_names_every_shortcut(make_window: MakeWindow) -> None:
+    window = make_window()
+    sheet = ShortcutsSheet(window)
+    texts = {label.text() for label in sheet.findChildren(QLabel)}
+    assert {entry.words for entry in SHORTCUTS} <= texts
+    named = set(window.actions_by_name) | {"strength"}
+    assert {entry.action for entry in SHORTCUTS if entry.action} <= named
+
+
+def test_diagnostics_are_copied(make_window: MakeWindow) -> None:
+    window = make_window()
+    window.actions_by_name["diagnostics"].trigger()
+    text = QGuiApplication.clipboard().text()
+    assert text.startswith("CFRNet Live test")
+    assert "onnxruntime" in text
+    assert "cfrnet-live.log" in text
+
+
+def test_every_control_can_be_reached_and_is_named(make_window: MakeWindow) -> None:
+    window = make_window()
+    window.panel.open_engine()
+    kinds = (QAbstractButton, QComboBox, QSlider, QAbstractSpinBox)
+    controls = [widget for kind in kinds for widget in window.panel.findChildren(kind)]
+    controls += window.transport.findChildren(QAbstractButton)
+    nameless = [widget for widget in controls if not (widget.accessibleName() or getattr(widget, "text", lambda: "")())]
+    assert not nameless
+    silent = [widget.accessibleName() for widget in controls if not _tooltip(widget)]
+    assert not silent
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1024, 640), (1440, 900)])
+def test_no_words_are_cut_off(
+    qtbot: QtBot,
+    make_window: MakeWindow,
+    session: ScriptedSession,
+    pictures: tuple[Image, Image],
+    size: tuple[int, int],
+    theme: str,
+) -> None:
+    window = make_window(size=size, theme=theme, show_plot=True, auto_k=True)
+    window._host.on_status(ONLINE)
+    session.numbers = statistics(cycles=2, auto_reason="3 cycles would take 61 of 40 ms")
+    deliver(qtbot, window, session, pictures)
+    window.panel.open_engine()
+    qtbot.waitUntil(lambda: bool(window.status_line.speed.text()), timeout=3000)
+    assert (window.width(), window.height()) == size
+    qtbot.waitUntil(lambda: not _cut_off(window), timeout=3000)
+    body = window.panel.scroll_area.widget()
+    assert body.width() <= window.panel.scroll_area.viewport().width()
+
+
+def test_the_window_thread_is_never_held_up(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    """Taking a frame, painting it, the overlay's tick and the plot, each under 16 ms at 1280 x 720."""
+    window = make_window(show_plot=True)
+    window._host.on_status(ONLINE)
+    deliver(qtbot, window, session, pictures)
+    taking, ticking = [], []
+    for index in range(20):
+        session.next_frame = restored_frame(*pictures, index=index, boxes=[(500, 200, 800, 500)])
+        started = time.perf_counter()
+        window._on_frame()
+        window.preview.repaint()
+        taking.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        window._tick()
+        ticking.append(time.perf_counter() - started)
+    assert sorted(taking)[10] < 0.016
+    assert sorted(ticking)[10] < 0.016
+
+
+def _cut_off(window: MainWindow) -> list[str]:
+    """The words of visible widgets that are narrower than their words."""
+    widgets = [widget for kind in (QLabel, QAbstractButton, QComboBox) for widget in window.findChildren(kind)]
+    return [
+        getattr(widget, "text", widget.accessibleName)()
+        for widget in widgets
+        if widget.isVisible()
+        and widget is not window.status_line.notice
+        and not widget.property("wordWrap")
+        and widget.width() < widget.minimumSizeHint().width()
+    ]
+
+
+def _tooltip(widget: QWidget | None) -> str:
+    """The tooltip that a person sees: the widget's own or that of what it stands in."""
+    while widget is not None:
+        if widget.toolTip():
+            return widget.toolTip()
+        widget = widget.parentWidget()
+    return ""

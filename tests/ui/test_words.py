@@ -1,0 +1,125 @@
+"""What the window says: numbers, sources, the engine, the overlay, the shortcuts."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from app.core.errors import CameraOpenError
+from app.restorers.base import EngineInfo
+from app.sources.base import SourceInfo
+from app.ui.engine_words import engine_line, engine_sentence
+from app.ui.formatting import count, duration, elide_middle, file_size, milliseconds
+from app.ui.overlay_model import Usage, overlay_model, reading_of
+from app.ui.shortcuts import SHORTCUTS, groups, keys_of
+from app.ui.source_words import falls_back_to_demo, no_camera_words, offline_text, source_facts, source_name
+from tests.ui.scripted import statistics
+
+USAGE = Usage(cpu_percent=131.4, memory_bytes=412_345_678)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [(0, "0 B"), (999, "999 B"), (1_234_567, "1.2 MB"), (999_999, "1.0 MB"), (734_000_000, "734 MB")]
+)
+def test_file_sizes(size: int, words: str) -> None:
+    assert file_size(size) == words
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(5.9, "00:05"), (61, "01:01"), (3723, "1:02:03"), (-1, "00:00")])
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_small_words() -> None:
+    assert milliseconds(3.14) == "3.1 ms"
+    assert milliseconds(104.4) == "104 ms"
+    assert count(0, "face", "faces") == "no faces"
+    assert count(1, "cycle", "cycles") == "1 cycle"
+    assert len(elide_middle("a" * 50, 20)) == 20
+
+
+def test_the_overlay_shows_each_cycle_and_leaves_the_wait_for_the_source_out() -> None:
+    model = overlay_model(reading_of(statistics(cycles=3, cycle_ms=9.0)), USAGE, cores=2)
+    assert [segment.name for segment in model.segments] == [
+        "detect", "align", "cycle 1", "cycle 2", "cycle 3", "paste", "paint",
+    ]  # fmt: skip
+    assert model.total == milliseconds(3.1 + 0.4 + 27.0 + 1.7 + 2.3)
+    assert not model.over_budget
+    last = model.segments[-1]
+    assert 0.7 < last.start + last.length < model.budget_at < 1.0
+
+
+def test_the_overlay_is_red_over_the_budget_and_the_bar_still_fits() -> None:
+    model = overlay_model(reading_of(statistics(cycles=4, cycle_ms=20.0)), USAGE, cores=2)
+    assert model.over_budget
+    assert model.budget_at < 1.0
+    last = model.segments[-1]
+    assert last.start + last.length == pytest.approx(1.0)
+
+
+def test_the_overlay_drops_cycles_that_are_no_longer_run() -> None:
+    now = dataclasses.replace(statistics(cycles=3), k=1)
+    names = [segment.name for segment in overlay_model(reading_of(now), USAGE, cores=2).segments]
+    assert "cycle 1" in names
+    assert "cycle 2" not in names
+
+
+def test_the_overlay_tells_age_rates_drops_and_the_machine() -> None:
+    model = overlay_model(reading_of(statistics()), USAGE, cores=2)
+    lines = {line.label: line.value for line in model.lines}
+    assert lines == {
+        "Frame age": "47.2 ms · p95 58.9 ms",
+        "In / out": "30.0 / 24.9 fps",
+        "Dropped": "12",
+        "CPU": "131 of 200 %",
+        "Memory": "412 MB",
+    }
+
+
+def test_the_engine_is_named_as_it_is() -> None:
+    got = EngineInfo(
+        provider_asked="CUDAExecutionProvider", provider_got="CPUExecutionProvider", precision="int8", threads=1
+    )
+    assert engine_line(got, "cfrnet-rt") == "cfrnet-rt · INT8 · CPU, CUDA was asked · 1 thread"
+    assert engine_sentence(got).startswith("CUDA was asked, but CPU is what runs.")
+    asked = dataclasses.replace(got, provider_asked="CPUExecutionProvider", threads=2)
+    assert engine_line(asked, "cfrnet-rt") == "cfrnet-rt · INT8 · CPU · 2 threads"
+
+
+def test_sources_are_described_by_what_they_give() -> None:
+    info = SourceInfo(name="demo.mp4", kind="video", width=640, height=480, fps=25.0, live=False)
+    assert source_facts(info) == "640 × 480 · 25.0 fps"
+    assert source_facts(dataclasses.replace(info, fps=0.0)) == "640 × 480"
+    assert source_name(info) == "Demo clip"
+    assert offline_text("USB Video", 3.2) == "USB Video is offline. Trying again in 3 s"
+    assert offline_text("USB Video", 0.0) == "USB Video is offline. Trying to reconnect…"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "exists", "played", "expected"),
+    [
+        ("", True, False, True),
+        ("camera:USB Video", True, False, True),
+        ("film.mp4", True, False, False),
+        ("", False, False, False),
+        ("", True, True, False),
+    ],
+)
+def test_the_demo_clip_takes_the_place_of_an_absent_camera_alone(
+    wanted: str, exists: bool, played: bool, expected: bool
+) -> None:
+    assert falls_back_to_demo(wanted=wanted, demo_exists=exists, has_played=played) is expected
+
+
+def test_the_demo_clip_comes_with_the_reason() -> None:
+    title, detail = no_camera_words(CameraOpenError("No camera was found."))
+    assert "demo clip" in title
+    assert detail.startswith("No camera was found. Plug one in and press F5")
+
+
+def test_no_key_has_two_meanings() -> None:
+    keys = [key for entry in SHORTCUTS for key in entry.keys]
+    assert len(keys) == len(set(keys))
+    assert keys_of("record") == ("R",)
+    assert sum(len(entries) for _, entries in groups()) == len(SHORTCUTS)
