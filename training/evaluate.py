@@ -34,7 +34,7 @@ from training.degradation import PaperDegradation
 from training.figures import draw_photos, draw_sheet, draw_trade_off
 from training.machine import describe_machine
 from training.metrics import psnr, step_size
-from training.parallel import each_part
+from training.parallel import each_part, keep_freed_memory
 from training.real_world import judge_photos, judge_videos
 from training.results_page import write_page
 from training.scoring import Collected, Scorer, Scores
@@ -257,6 +257,7 @@ def main() -> int:
     parser.add_argument("--skip", nargs="*", choices=SECTIONS, default=(), help="sections to leave out")
     options = vars(parser.parse_args())
     options["skip"] = tuple(options["skip"])
+    keep_freed_memory()
     try:
         results = evaluate(**options)
     except (AppError, FaceFolderError, FileNotFoundError, BusyMachineError) as error:

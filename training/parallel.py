@@ -6,7 +6,9 @@ time as soon as anything else runs beside them.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +19,9 @@ import torch
 from tqdm import tqdm
 
 PART = 5  # faces
+
+# glibc's M_MMAP_THRESHOLD and M_TRIM_THRESHOLD, in bytes.
+_KEPT_FROM, _TRIMMED_FROM = -3, -1
 
 Result = TypeVar("Result")
 
@@ -32,6 +37,20 @@ def one_thread_each() -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         cv2.setNumThreads(before[1])
+
+
+def keep_freed_memory() -> None:
+    """Ask glibc to keep what is freed instead of giving it back to the system; no other platform needs it.
+
+    Feature maps are tens of megabytes. Fetched anew for every layer, filling their pages with zeros costs VGG16 half of
+    its time. It holds for the whole process, so only a program of its own should call it.
+    """
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "gnu_get_libc_version"):
+        for option in _KEPT_FROM, _TRIMMED_FROM:
+            libc.mallopt(option, 1 << 30)
 
 
 def each_part(work: Callable[[slice], Result], count: int, *, title: str = "") -> list[Result]:

@@ -1,0 +1,117 @@
+"""From a checkpoint to what the application loads, in one command.
+
+`python -m training.publish CHECKPOINT --name cfrnet-rt --faces DIR --models models
+ [--evaluate --data DIR --weights DIR --docs docs]`
+
+Exports FP32, quantizes INT8, writes the manifest and, if asked, measures both and puts the figures into the manifest.
+The new files are made beside the old ones and take their place only when both are complete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import AppError
+from training.calibration import calibration_faces
+from training.checkpoint import CheckpointError, load_generator
+from training.data import FaceFolderError, load_faces
+from training.evaluate import SECTIONS, evaluate
+from training.export import export_onnx
+from training.manifest import write_manifest
+from training.parallel import keep_freed_memory
+from training.quantize import CALIBRATION_METHODS, quantize
+from training.shipped import BusyMachineError
+
+# What a person who chooses a model wants to know; docs/results.md has the rest.
+_MANIFEST_METRICS = {"psnr": 2, "ssim": 4, "lpips_alex": 4, "lpips_vgg": 4}
+
+
+def publish(*, checkpoint: Path, name: str, faces: Path, models: Path, method: str = "minmax") -> tuple[Path, Path]:
+    """Write NAME.fp32.onnx, NAME.int8.onnx and the manifest into `models`; return the two files."""
+    generator = load_generator(checkpoint)
+    training, _ = load_faces(faces)
+    targets = models / f"{name}.fp32.onnx", models / f"{name}.int8.onnx"
+    models.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=models) as folder:
+        made = tuple(Path(folder) / target.name for target in targets)
+        export_onnx(generator, made[0])
+        quantize(made[0], made[1], calibration_faces(training), method)
+        for source, target in zip(made, targets, strict=True):
+            source.replace(target)
+    write_manifest(models)
+    return targets
+
+
+def manifest_metrics(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What `write_manifest` wants of the results of an evaluation: a few figures a file and k."""
+    figures: dict[str, dict[str, Any]] = {}
+    means = results["ffhq300"]["means"]
+    for precision in results["models"]:
+        states = {"input": means["input"]}
+        states |= {state.split()[1]: row for state, row in means.items() if state.startswith(f"{precision} k")}
+        entry: dict[str, Any] = {
+            "set": f"ffhq300, {results['ffhq300']['faces']} faces",
+            "date": results["date"],
+            **{
+                state: {m: round(row[m], digits) for m, digits in _MANIFEST_METRICS.items()}
+                for state, row in states.items()
+            },
+        }
+        cycle = results["timing"].get("cycles", {}).get(precision)
+        if cycle:
+            entry["cycle_ms"] = {"median": round(cycle["median_ms"], 2), "threads": cycle["threads"]}
+        figures[f"{results['network']}.{precision}"] = entry
+    return figures
+
+
+def _rounded(row: dict[str, float]) -> dict[str, float]:
+    return {metric: round(row[metric], digits) for metric, digits in _MANIFEST_METRICS.items()}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Export, quantize and describe a checkpoint; measure it if asked.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--name", default="cfrnet-rt")
+    parser.add_argument("--faces", type=Path, required=True, help="training faces, for calibration")
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--method", choices=sorted(CALIBRATION_METHODS), default="minmax")
+    parser.add_argument("--evaluate", action="store_true", help="measure by the protocol and write the docs")
+    parser.add_argument("--data", type=Path, help="with --evaluate: folder with test/, photos/ and video/")
+    parser.add_argument("--weights", type=Path, help="with --evaluate: folder of the metrics' published weights")
+    parser.add_argument("--docs", type=Path, default=Path("docs"))
+    parser.add_argument("--limit", type=int, help="with --evaluate: the first N faces only")
+    parser.add_argument("--timing", action="store_true", help="with --evaluate: time a cycle; the machine must be idle")
+    parser.add_argument(
+        "--skip", nargs="*", choices=SECTIONS, default=(), help="with --evaluate: sections to leave out"
+    )
+    options = parser.parse_args()
+    if options.evaluate and not (options.data and options.weights):
+        parser.error("--evaluate needs --data and --weights")
+    keep_freed_memory()
+    try:
+        files = publish(
+            checkpoint=options.checkpoint, name=options.name, faces=options.faces, models=options.models,
+            method=options.method,
+        )  # fmt: skip
+        for file in files:
+            print(f"wrote {file} ({file.stat().st_size / 1e6:.2f} MB)")
+        if options.evaluate:
+            results = evaluate(
+                models=options.models, data=options.data, weights=options.weights, out=options.docs, name=options.name,
+                limit=options.limit, timing=options.timing, skip=tuple(options.skip), faces=options.faces,
+            )  # fmt: skip
+            write_manifest(options.models, manifest_metrics(results))
+            print(f"wrote {options.docs / 'results.md'}")
+    except (AppError, CheckpointError, FaceFolderError, FileNotFoundError, BusyMachineError) as error:
+        print(f"publish: {error}", file=sys.stderr)
+        return 1
+    print(f"wrote {options.models / 'manifest.json'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
