@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from av.container import OutputContainer
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
@@ -29,7 +30,9 @@ class EncoderChoice:
 
 
 LIVE_ENCODERS = (
-    EncoderChoice(name="libx264", options={"preset": "superfast", "crf": "18", "bf": "0", "rc-lookahead": "0"}),
+    EncoderChoice(
+        name="libx264", options={"preset": "superfast", "crf": "18", "bf": "0", "rc-lookahead": "0", "forced-idr": "1"}
+    ),
     EncoderChoice(name="h264_videotoolbox", options={"b": "8M", "realtime": "1"}),
     EncoderChoice(name="h264_mf", options={"b": "8M"}),
     EncoderChoice(name="libopenh264", options={"b": "8M"}),
@@ -52,13 +55,15 @@ class ColourTags:
     transfer_tag: int = 1
 
 
-def choose_encoder(candidates: Sequence[EncoderChoice], *, width: int, height: int) -> EncoderChoice:
-    """The first of `candidates` that FFmpeg has and that really opens at this size; raises RecordingError."""
+def choose_encoder(
+    candidates: Sequence[EncoderChoice], *, width: int, height: int, time_base: Fraction
+) -> EncoderChoice:
+    """The first of `candidates` that FFmpeg has and that really opens like this; raises RecordingError."""
     for choice in candidates:
         try:
             context = cast(VideoCodecContext, av.CodecContext.create(choice.name, "w"))
             context.width, context.height, context.pix_fmt = width, height, "yuv420p"
-            context.time_base = Fraction(1, 90000)
+            context.time_base = time_base
             context.options = dict(choice.options)
             context.open()
         except (av.FFmpegError, ValueError, OSError):
@@ -89,7 +94,7 @@ class VideoEncoder:
         colour = colour or ColourTags()
         self._size = size
         self._even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
-        self.choice = choose_encoder(candidates, width=self._even[0], height=self._even[1])
+        self.choice = choose_encoder(candidates, width=self._even[0], height=self._even[1], time_base=time_base)
         options = dict(self.choice.options)
         self.stream = cast(VideoStream, container.add_stream(self.choice.name, rate=rate, options=options))
         self.stream.width, self.stream.height = self._even
@@ -107,11 +112,15 @@ class VideoEncoder:
         self._colour = colour
         self._converter = YuvConverter(matrix=colour.matrix, color_range=colour.color_range)
 
-    def encode(self, image: Image, pts: int, *, duration: int = 0) -> list[av.Packet[VideoStream]]:
+    def encode(
+        self, image: Image, pts: int, *, duration: int = 0, key_frame: bool = False
+    ) -> list[av.Packet[VideoStream]]:
         """Packets that are ready after `image`, uint8 (H, W, 3) BGR, at `pts` in units of the time base."""
         frame = self._converter.convert(fit(image, self._size, self._even))
         frame.pts, frame.time_base = pts, self._time_base
         frame.duration = duration
+        if key_frame:
+            frame.pict_type = PictureType.I
         frame.color_range = int(self._colour.color_range)
         frame.colorspace = self._colour.matrix_tag
         return list(self.stream.encode(frame))

@@ -1,0 +1,128 @@
+"""Sound beside the pictures: the microphone, and how its samples are kept in step with capture time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+_RATE = 48000
+_BLOCK = 960
+_MOST_WAITING_BLOCKS = 500
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AudioBlock:
+    """`samples` float32 (N, channels) in -1 to 1, the first of them captured at `t_capture` (`time.perf_counter()`)."""
+
+    samples: Samples
+    t_capture: float
+
+
+class AudioInput(Protocol):
+    """Something that delivers sound between `start` and `stop`."""
+
+    @property
+    def rate(self) -> int: ...
+
+    @property
+    def channels(self) -> int: ...
+
+    def start(self) -> None: ...
+
+    def read(self) -> list[AudioBlock]:
+        """What came since the last call; never waits."""
+
+    def stop(self) -> None:
+        """Deliver nothing more; may be called twice."""
+
+
+class SoundAligner:
+    """Turns blocks with capture times into one gapless track from `t_zero` on.
+
+    The clock of a sound card and that of the pictures drift apart, and a device may lose blocks. While the track is
+    within `tolerance_s` of where it should be the samples pass untouched; beyond it silence is put in, or samples are
+    left out, once.
+    """
+
+    def __init__(self, *, rate: int, channels: int, t_zero: float, tolerance_s: float = 0.06) -> None:
+        self._rate = rate
+        self._channels = channels
+        self._t_zero = t_zero
+        self._tolerance = round(tolerance_s * rate)
+        self.written = 0
+
+    def align(self, block: AudioBlock) -> Samples:
+        """The samples to append to the track for `block`, float32 (N, channels); possibly none."""
+        samples = block.samples
+        late = round((block.t_capture - self._t_zero) * self._rate) - self.written
+        is_first = self.written == 0
+        if late > (0 if is_first else self._tolerance):
+            silence = np.zeros((late, self._channels), np.float32)
+            samples = np.concatenate((silence, samples))
+        elif late < (0 if is_first else -self._tolerance):
+            samples = samples[-late:]
+        self.written += len(samples)
+        return samples
+
+
+class Microphone:
+    """The system's chosen microphone through `sounddevice`, whose module is handed in."""
+
+    def __init__(self, sounddevice: Any, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._blocks: deque[AudioBlock] = deque(maxlen=_MOST_WAITING_BLOCKS)
+        self._lock = threading.Lock()
+        self.rate = _RATE
+        self.channels = 1
+        self._stream = sounddevice.InputStream(
+            samplerate=_RATE, channels=1, dtype="float32", blocksize=_BLOCK, callback=self._take
+        )
+
+    def start(self) -> None:
+        self._stream.start()
+
+    def read(self) -> list[AudioBlock]:
+        with self._lock:
+            blocks = list(self._blocks)
+            self._blocks.clear()
+        return blocks
+
+    def stop(self) -> None:
+        if not self._stream.closed:
+            self._stream.stop()
+            self._stream.close()
+
+    def _take(self, samples: Samples, count: int, times: Any, status: object) -> None:
+        # The device tells how long ago the first sample was heard, on a clock of its own.
+        ago_s = times.currentTime - times.inputBufferAdcTime
+        if not 0.0 < ago_s < 1.0:
+            ago_s = count / _RATE
+        block = AudioBlock(samples=samples.copy(), t_capture=self._clock() - ago_s)
+        with self._lock:
+            self._blocks.append(block)
+
+
+def open_microphone() -> AudioInput | None:
+    """The default microphone, or None when `sounddevice` is not installed or there is no device that opens."""
+    try:
+        import sounddevice
+    except (ImportError, OSError) as error:
+        _log.info("No sound is recorded: %s", error)
+        return None
+    try:
+        return Microphone(sounddevice)
+    except (sounddevice.PortAudioError, ValueError) as error:
+        _log.info("No sound is recorded, no microphone opens: %s", error)
+        return None
