@@ -193,39 +193,15 @@ def fingerprint(files):
 
 def check_and_test(options):
     """Every check runs even if one failed; pytest comes last, so that its summary closes the output."""
-    environment = dict(os.environ)
-    display = None
-    if sys.platform.startswith("linux") and not has_display():
-        display, environment["DISPLAY"] = start_virtual_display()
-        say("no display: using a virtual one, " + environment["DISPLAY"])
     failed = []
-    try:
-        for tool, *words in CHECKS:
-            say("checking: " + " ".join([tool, *words]))
-            if subprocess.call([str(PYTHON.with_name(tool + PYTHON.suffix)), *words], cwd=ROOT, env=environment):
-                failed.append(" ".join([tool, *words]))
-        if failed:
-            say("FAILED before the tests: " + ", ".join(failed))
-        say("testing")
-        code = run([str(PYTHON), "-m", "pytest", *options], cwd=ROOT, env=environment)
-    finally:
-        if display is not None:
-            display.terminate()
-            display.wait()
-    return code or (1 if failed else 0)
-
-
-def start_virtual_display():
-    """Xvfb on a free display number; it reports the number when it is ready."""
-    reading, writing = os.pipe()
-    words = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1920x1080x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(words, pass_fds=(writing,), stderr=subprocess.DEVNULL)
-    os.close(writing)
-    with os.fdopen(reading) as answer:
-        number = answer.readline().strip()
-    if not number:
-        raise SystemExit("bootstrap: Xvfb did not start")
-    return server, ":" + number
+    for tool, *words in CHECKS:
+        say("checking: " + " ".join([tool, *words]))
+        if run([str(PYTHON.with_name(tool + PYTHON.suffix)), *words], cwd=ROOT):
+            failed.append(" ".join([tool, *words]))
+    if failed:
+        say("FAILED before the tests: " + ", ".join(failed))
+    say("testing" + ("" if has_display() else " (without a display, the windows open on a virtual one)"))
+    return run([str(PYTHON), "-m", "pytest", *options], cwd=ROOT) or (1 if failed else 0)
 
 
 if __name__ == "__main__":
