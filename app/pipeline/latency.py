@@ -130,12 +130,12 @@ class LatencyStatistics:
                 if now - at <= HISTORY_S
             )
         ages = [sample.age_ms for sample in painted] or [sample.timings.age_ms for sample in finished]
-        age_p50_ms, age_p95_ms = _percentiles(ages)
+        age_p50_ms, age_p95_ms = percentiles(ages)
         return LiveStatistics(
-            stages=_stages([sample.timings for sample in finished], [sample.paint_ms for sample in painted]),
+            stages=stage_statistics([sample.timings for sample in finished], [sample.paint_ms for sample in painted]),
             age_p50_ms=age_p50_ms,
             age_p95_ms=age_p95_ms,
-            overhead_p50_ms=_percentiles([sample.timings.overhead_ms for sample in finished])[0],
+            overhead_p50_ms=percentiles([sample.timings.overhead_ms for sample in finished])[0],
             fps_in=_rate([(sample.t_capture, sample.index) for sample in finished]),
             fps_out=_rate([(sample.at, count) for count, sample in enumerate(finished)]),
             dropped=dropped,
@@ -161,8 +161,8 @@ class LatencyStatistics:
         ages = [sample.age_ms for sample in self._painted if sample.at >= self._second_began]
         point = HistoryPoint(
             t=0.0,
-            age_ms=_percentiles(ages or [sample.timings.age_ms for sample in frames])[0],
-            process_ms=_percentiles([_process_ms(sample.timings) for sample in frames])[0],
+            age_ms=percentiles(ages or [sample.timings.age_ms for sample in frames])[0],
+            process_ms=percentiles([_process_ms(sample.timings) for sample in frames])[0],
             fps_out=len(frames) / length,
             k=frames[-1].k if frames else 0,
         )
@@ -170,7 +170,8 @@ class LatencyStatistics:
         self._second_began = now
 
 
-def _stages(timings: Sequence[Timings], paint_ms: Sequence[float]) -> tuple[StageStatistics, ...]:
+def stage_statistics(timings: Sequence[Timings], paint_ms: Sequence[float] = ()) -> tuple[StageStatistics, ...]:
+    """Every stage's percentiles over `timings`, in the order of the frame's way; none for no frames."""
     if not timings:
         return ()
     cycles = max(len(each.cycles_ms) for each in timings)
@@ -189,7 +190,7 @@ def _stages(timings: Sequence[Timings], paint_ms: Sequence[float]) -> tuple[Stag
     return tuple(
         StageStatistics(name=name, p50_ms=p50_ms, p95_ms=p95_ms)
         for name, values in columns
-        for p50_ms, p95_ms in (_percentiles(values),)
+        for p50_ms, p95_ms in (percentiles(values),)
     )
 
 
@@ -197,8 +198,8 @@ def _process_ms(timings: Timings) -> float:
     return timings.overhead_ms + timings.restore_ms
 
 
-def _percentiles(values: Sequence[float]) -> tuple[float, float]:
-    """Median and 95th percentile; 0 for nothing."""
+def percentiles(values: Sequence[float]) -> tuple[float, float]:
+    """Median and 95th percentile; 0 and 0 for nothing."""
     if not values:
         return 0.0, 0.0
     p50, p95 = np.percentile(values, (50, 95))

@@ -1,0 +1,254 @@
+"""Measuring this machine: the time of a cycle, and of everything round it in a live session.
+
+Shared by `main.py bench` and the scripts in `benchmarks/`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import psutil
+
+from app.core.errors import AppError, InferenceError
+from app.core.settings import Settings
+from app.core.types import CROP_SIZE, Timings
+from app.pipeline.capture import SourceStatus
+from app.pipeline.latency import percentiles, stage_statistics
+from app.pipeline.scene import MovingFaceScene, MovingFaceSource
+from app.pipeline.session import LiveSession
+from app.restorers.base import Restorer
+from app.restorers.store import ModelStore
+from app.sources.base import Source
+from app.sources.spec import SourceSpec
+
+SOURCE_FPS = 30.0
+"""Rate of the moving face: a webcam's."""
+
+SYNTHETIC = SourceSpec(kind="stream", address="moving face")
+
+Progress = Callable[[str], None]
+
+_START_TIMEOUT_S = 60.0
+_SETTLE_S = 1.0
+
+
+def quiet(text: str) -> None:
+    """A Progress that says nothing."""
+
+
+def run_benchmark(
+    store: ModelStore,
+    *,
+    threads: int = 0,
+    repeats: int = 40,
+    seconds: float = 5.0,
+    progress: Progress = quiet,
+) -> dict[str, Any]:
+    """Everything about this machine, ready for JSON: machine, cycles and pipeline. About half a minute.
+
+    `repeats` cycles of each network and `seconds` of live session for each k are measured. Raises AppError.
+    """
+    return {
+        "machine": describe_machine(),
+        "cycles": measure_cycles(store, threads=threads, repeats=repeats, progress=progress),
+        "pipeline": measure_pipeline(store, threads=threads, seconds=seconds, progress=progress),
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    return {
+        "system": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "physical_cores": psutil.cpu_count(logical=False),
+        "logical_cores": psutil.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "python": platform.python_version(),
+        "onnxruntime": onnxruntime.__version__,
+    }
+
+
+def measure_cycles(
+    store: ModelStore, *, threads: int = 0, repeats: int = 40, progress: Progress = quiet
+) -> dict[str, dict[str, float]]:
+    """Median milliseconds of one cycle: {"cfrnet-rt": {"int8_ms": , "fp32_ms": , "ratio": }}.
+
+    The precisions of a network take turns, so that whatever else the machine does meets both.
+    """
+    result: dict[str, dict[str, float]] = {}
+    rng = np.random.default_rng(0)
+    crop = rng.integers(0, 256, (CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
+    for name in store.restorer_names():
+        progress(f"Measuring a cycle of {name}")
+        precisions = [entry.precision for entry in store.entries() if entry.name == name]
+        restorers: dict[str, Restorer] = {
+            precision: store.create_restorer(name, precision, threads) for precision in precisions
+        }
+        times_ms: dict[str, list[float]] = {precision: [] for precision in precisions}
+        for restorer in restorers.values():
+            restorer.warm_up()
+        for _ in range(repeats):
+            for precision, restorer in restorers.items():
+                times_ms[precision].extend(restorer.restore(crop, k=restorer.k_range[0]).cycles_ms)
+        figures = {f"{precision}_ms": percentiles(times)[0] for precision, times in times_ms.items()}
+        if "int8_ms" in figures and "fp32_ms" in figures:
+            figures["ratio"] = figures["int8_ms"] / figures["fp32_ms"]
+        result[name] = figures
+    return result
+
+
+def measure_pipeline(
+    store: ModelStore,
+    *,
+    restorer: str = "cfrnet-rt",
+    precision: str = "int8",
+    threads: int = 0,
+    ks: tuple[int, ...] = (1, 2, 3),
+    seconds: float = 5.0,
+    progress: Progress = quiet,
+) -> dict[str, dict[str, Any]]:
+    """A live session at 1280x720 with one moving face at 30 fps, for every k: {"k1": {"overhead_ms_p50": , ...}}.
+
+    Also overhead_ms_p95, fps, age_ms_p50, age_ms_p95 (of finished frames, nothing is painted), dropped, frames, and
+    `stages` with p50 and p95 of each stage. Raises AppError, InferenceError when no frame comes through.
+    """
+    scene = MovingFaceScene()
+    result: dict[str, dict[str, Any]] = {}
+    for k in ks:
+        progress(f"Measuring a moving face at k = {k}")
+        settings = Settings(restorer=restorer, precision=precision, threads=threads, k=k)
+        result[f"k{k}"] = _measure_session(store, settings, scene, seconds)
+    return result
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Finished:
+    """A frame that came through with a face: when it was finished (`time.perf_counter()`) and how long it took."""
+
+    at: float
+    timings: Timings
+
+
+class FrameCollector:
+    """A session's listener that takes every frame and keeps the timings of those with a face."""
+
+    def __init__(self) -> None:
+        self.session: LiveSession | None = None
+        self.started = threading.Event()
+        self.failed = threading.Event()
+        self.error: AppError | None = None
+        self._lock = threading.Lock()
+        self._finished: list[Finished] = []
+
+    def on_frame(self) -> None:
+        restored = self.session.take() if self.session is not None else None
+        if restored is None or not restored.faces:
+            return
+        with self._lock:
+            self._finished.append(Finished(at=time.perf_counter(), timings=restored.timings))
+        self.started.set()
+
+    def on_status(self, status: SourceStatus) -> None:
+        """Offline and online again is part of what is measured."""
+
+    def on_error(self, error: AppError) -> None:
+        self.error = error
+        self.failed.set()
+        self.started.set()
+
+    def on_notice(self, text: str) -> None:
+        """Nothing that a measurement would need."""
+
+    def collect(self) -> list[Finished]:
+        """The frames since the last call. Raises the error that the session reported."""
+        if self.error is not None:
+            raise self.error
+        with self._lock:
+            finished, self._finished = self._finished, []
+        return finished
+
+
+@contextmanager
+def running_session(
+    store: ModelStore, settings: Settings, *, make_source: Callable[[SourceSpec], Source]
+) -> Iterator[tuple[LiveSession, FrameCollector]]:
+    """A live session that has restored its first face already. Raises AppError when that takes a minute."""
+    collector = FrameCollector()
+    session = LiveSession(store, settings, collector, make_source=make_source)
+    collector.session = session
+    try:
+        session.open(SYNTHETIC)
+        if not collector.started.wait(_START_TIMEOUT_S):
+            raise InferenceError(f"No face was restored within {_START_TIMEOUT_S:g} s.")
+        yield session, collector
+    finally:
+        session.close()
+
+
+def _measure_session(store: ModelStore, settings: Settings, scene: MovingFaceScene, seconds: float) -> dict[str, Any]:
+    def moving_face(spec: SourceSpec) -> Source:
+        return MovingFaceSource(scene, fps=SOURCE_FPS)
+
+    with running_session(store, settings, make_source=moving_face) as (session, collector):
+        collector.failed.wait(_SETTLE_S)
+        collector.collect()
+        dropped_before = session.statistics().dropped
+        collector.failed.wait(seconds)
+        finished = collector.collect()
+        dropped = session.statistics().dropped - dropped_before
+    if len(finished) < 2:
+        raise InferenceError(f"Only {len(finished)} frames came through in {seconds:g} s.")
+    timings = [frame.timings for frame in finished]
+    overhead_p50, overhead_p95 = percentiles([each.overhead_ms for each in timings])
+    age_p50, age_p95 = percentiles([each.age_ms for each in timings])
+    return {
+        "overhead_ms_p50": overhead_p50,
+        "overhead_ms_p95": overhead_p95,
+        "fps": (len(finished) - 1) / (finished[-1].at - finished[0].at),
+        "age_ms_p50": age_p50,
+        "age_ms_p95": age_p95,
+        "dropped": dropped,
+        "frames": len(finished),
+        "stages": {
+            stage.name: {"p50_ms": stage.p50_ms, "p95_ms": stage.p95_ms}
+            for stage in stage_statistics(timings)
+            if stage.name != "paint"
+        },
+    }
+
+
+def cycles_table(cycles: dict[str, dict[str, float]]) -> str:
+    """`measure_cycles` for a person."""
+    lines = [f"{'network':<14}{'INT8 ms':>10}{'FP32 ms':>10}{'INT8/FP32':>11}   a cycle, median"]
+    for name, figures in cycles.items():
+        cells = (figures.get(key) for key in ("int8_ms", "fp32_ms", "ratio"))
+        int8, fp32, ratio = (f"{cell:.2f}" if cell is not None else "-" for cell in cells)
+        lines.append(f"{name:<14}{int8:>10}{fp32:>10}{ratio:>11}")
+    return "\n".join(lines)
+
+
+def pipeline_table(pipeline: dict[str, dict[str, Any]]) -> str:
+    """`measure_pipeline` for a person: a column for each k, p50 / p95 in each cell."""
+    names = max((list(figures["stages"]) for figures in pipeline.values()), key=len)
+    width = 17
+    lines = ["1280x720, one moving face at 30 fps; ms a frame, p50 / p95"]
+    lines.append(f"{'':<18}" + "".join(f"{k:>{width}}" for k in pipeline))
+    for name in names:
+        cells = (figures["stages"].get(name) for figures in pipeline.values())
+        texts = (f"{cell['p50_ms']:.1f} / {cell['p95_ms']:.1f}" if cell else "-" for cell in cells)
+        lines.append(f"{name:<18}" + "".join(f"{text:>{width}}" for text in texts))
+    for label, stem in (("all but cycles", "overhead_ms"), ("age when finished", "age_ms")):
+        texts = (f"{each[stem + '_p50']:.1f} / {each[stem + '_p95']:.1f}" for each in pipeline.values())
+        lines.append(f"{label:<18}" + "".join(f"{text:>{width}}" for text in texts))
+    lines.append(f"{'fps':<18}" + "".join(f"{each['fps']:>{width}.1f}" for each in pipeline.values()))
+    lines.append(f"{'dropped frames':<18}" + "".join(f"{each['dropped']:>{width}}" for each in pipeline.values()))
+    return "\n".join(lines)
