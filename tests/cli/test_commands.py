@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -121,6 +122,28 @@ def test_the_shipped_models_are_as_they_were_shipped(cli: Cli) -> None:
     for entry in ModelStore().entries():
         assert f"sha256 {entry.sha256}" in answer.out
     assert "ALTERED" not in answer.out
+
+
+@pytest.mark.slow
+def test_bench_writes_its_medians(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.pipeline import bench
+
+    monkeypatch.setattr(bench, "run_benchmark", partial(bench.run_benchmark, repeats=2, seconds=0.7))
+    answer = cli("bench", "--json", tmp_path / "bench.json")
+    assert answer.code == 0
+    assert "cfrnet-rt" in answer.out
+    figures = json.loads((tmp_path / "bench.json").read_text())
+    assert figures["cycles"]["cfrnet-rt"]["int8_ms"] > 0
+    assert figures["cycles"]["cfrnet-rt"]["fp32_ms"] > 0
+    assert list(figures["pipeline"]) == ["k1", "k2", "k3"]
+    for each in figures["pipeline"].values():
+        assert min(each["overhead_ms_p50"], each["fps"], each["age_ms_p95"]) > 0
+
+
+def test_bench_tells_at_once_that_its_file_cannot_be_written(cli: Cli, tmp_path: Path) -> None:
+    answer = cli("bench", "--json", tmp_path / "nowhere" / "bench.json")
+    assert answer.code == 1
+    assert "nowhere" in answer.errors[0]
 
 
 def test_an_altered_and_a_missing_model_are_named_with_both_hashes(
