@@ -6,12 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any
 
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
+from app import __version__
 from app.core.log import set_up_log
 from app.ui.host import SessionHost
 from app.ui.icons import application_icon
@@ -24,14 +24,6 @@ def forget_opencv_plugins() -> None:
     """Importing OpenCV's wheel points Qt at OpenCV's own Qt plug-ins, with which no window opens."""
     if "cv2" in os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH", ""):
         del os.environ["QT_QPA_PLATFORM_PLUGIN_PATH"]
-
-
-def version() -> str:
-    """The installed version, or that of the source tree."""
-    try:
-        return metadata.version("cfrnet-live")
-    except metadata.PackageNotFoundError:
-        return "source tree"
 
 
 def make_application() -> QApplication:
@@ -61,7 +53,7 @@ def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
         store=store,
         settings=store.load().replace(**settings_overrides),
         reporter=reporter,
-        version=version(),
+        version=__version__,
         open_at_start=source,
     )
     window.show()

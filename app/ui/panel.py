@@ -16,6 +16,14 @@ from app.ui.widgets import Choice, IconButton, LabelledButton, SectionButton, So
 
 PANEL_WIDTH = 312
 
+_PROVIDERS = {
+    "cpu": "CPU",
+    "cuda": "NVIDIA CUDA",
+    "directml": "DirectML",
+    "coreml": "Core ML",
+    "openvino": "OpenVINO",
+}
+
 _PRESET_HINTS = {
     "fast": "1 cycle: lowest latency",
     "faithful": "2 cycles: nearest to the true face",
@@ -148,7 +156,7 @@ class Panel(QFrame):
         self._engine_body = QWidget()
         inner = QVBoxLayout(self._engine_body)
         inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(10)
+        inner.setSpacing(8)
         self._restorers = Choice()
         self._restorers.setAccessibleName("Restorer")
         self._restorers.setToolTip("The network that restores faces")
@@ -156,7 +164,9 @@ class Panel(QFrame):
         self._restorers.activated.connect(lambda _: self.restorer_chosen.emit(self._restorers.currentData()))
         inner.addWidget(titled("Restorer", self._restorers))
         inner.addWidget(self.bindings.choice("precision", {"int8": "INT8, faster", "fp32": "FP32, reference"}))
+        inner.addWidget(self.bindings.choice("provider", _PROVIDERS))
         inner.addWidget(self.bindings.stepper("threads", special="Auto"))
+        inner.addWidget(self.bindings.switch("spinning"))
         inner.addWidget(self.bindings.stepper("target_fps", step=5))
         inner.addWidget(self.bindings.slider("stop_threshold", steps=50))
         inner.addWidget(self.bindings.stepper("detect_size", step=32))

@@ -79,6 +79,7 @@ class StatusLine(QFrame):
     def show_notice(self, text: str) -> None:
         """Something to know, for some seconds."""
         self.notice.setText(text)
+        self.notice.setToolTip(text)
         self._forget.start()
 
     def show_engine(self, text: str, tip: str, *, as_asked: bool) -> None:

@@ -186,7 +186,7 @@ QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 #toast { background: $panel; border: 1px solid $line; border-radius: 12px; }
 #toast[level="error"] { border-color: $danger; }
 #toast QLabel[role="title"] { font-size: 13px; }
-#banner { background: rgba(16, 17, 20, 235); border-radius: 16px; }
+#banner { background: rgba(16, 17, 20, 235); border-radius: 14px; }
 #banner QLabel { color: #f2f3f5; font-size: 13px; }
 #keycap { background: $raised; border: 1px solid $line; border-radius: 6px; padding: 2px 7px; font-size: 12px; }
 """)

@@ -312,12 +312,14 @@ class MainWindow(QMainWindow):
         self.source.tick()
         self.capture.tick()
         engine = self._host.engine_info()
-        if engine is not None:
+        if engine is None:
+            self.status_line.show_engine("Loading the network…", "", as_asked=True)
+        else:
             words = engine_sentence(engine)
             self.status_line.show_engine(engine_line(engine, self._settings.restorer), words, as_asked=engine.as_asked)
             self.panel.show_engine_truth(words)
         statistics = self._host.statistics()
-        if statistics is None or not statistics.stages:
+        if engine is None or statistics is None or not statistics.stages:
             return
         self.panel.show_auto_state(statistics.auto_reason if self._settings.auto_k else "")
         self.status_line.show_speed(f"k {statistics.k} · {rate(statistics.fps_out)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,13 +25,8 @@ from tests.ui.scripted import ScriptedSession
 
 
 @pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    left = [thread for thread in threading.enumerate() if thread not in before]
-    for thread in left:
-        thread.join(timeout=5)
-    assert not [thread.name for thread in left if thread.is_alive()]
+def tidy(no_thread_is_left: None) -> None:
+    """Every test here ends its threads."""
 
 
 @pytest.fixture(autouse=True)

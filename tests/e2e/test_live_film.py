@@ -1,0 +1,191 @@
+"""From a network camera on loopback through the window to a film that is decoded and checked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QSlider
+from pytestqt.qtbot import QtBot
+
+from app.core.types import Image, Restored
+from app.ui.window import MainWindow
+from tests.mjpeg_server import MjpegServer
+
+OpenWindow = Callable[..., MainWindow]
+KeepPicture = Callable[[MainWindow, str], None]
+
+FACE_MARGIN = 0.75
+"""Of a face's box on every side: the crop that is pasted back reaches this far beyond the detector's box."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """A decoded film: seconds of every frame and the frames, uint8 BGR."""
+
+    seconds: NDArray[np.float64]
+    images: list[Image]
+
+
+def decode(path: Path) -> Film:
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+    return Film(
+        np.array([float(frame.pts * frame.time_base) for frame in frames]),
+        [frame.to_ndarray(format="bgr24") for frame in frames],
+    )
+
+
+def small(image: Image) -> NDArray[np.int16]:
+    """A thumbnail to know a picture by."""
+    return cv2.resize(image, (80, 60), interpolation=cv2.INTER_AREA).astype(np.int16)
+
+
+def nearest(image: Image, thumbnails: NDArray[np.int16]) -> int:
+    return int(np.abs(thumbnails - small(image)).mean(axis=(1, 2, 3)).argmin())
+
+
+def wait_for_restored_face(qtbot: QtBot, window: MainWindow, *, k: int) -> None:
+    def is_there() -> bool:
+        shown = window.preview.restored
+        return shown is not None and shown.k == k and bool(shown.faces)
+
+    qtbot.waitUntil(is_there, timeout=20000)
+
+
+def record(qtbot: QtBot, window: MainWindow) -> None:
+    qtbot.mouseClick(window.panel.record, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Stop" in window.panel.record.text() and window.capture.recording, timeout=5000)
+
+
+def stop(qtbot: QtBot, window: MainWindow) -> Path:
+    with qtbot.waitSignal(window._host.recording_finished, timeout=20000) as finished:
+        qtbot.mouseClick(window.panel.record, Qt.MouseButton.LeftButton)
+    (path,) = finished.args[0]
+    return path
+
+
+def seconds_recorded(window: MainWindow) -> float:
+    state = window._host.recording()
+    return state.seconds if state is not None else 0.0
+
+
+def test_open_slide_k_record_and_stop(
+    qtbot: QtBot, open_window: OpenWindow, camera: MjpegServer, scene: list[Image], keep_picture: KeepPicture
+) -> None:
+    started = time.perf_counter()
+    window = open_window(camera.url, k=3, show_plot=True)
+    wait_for_restored_face(qtbot, window, k=3)
+    first_face_s = time.perf_counter() - started
+    slider = window.panel.findChild(QSlider, "k")
+    assert slider is not None
+    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(2, slider.height() // 2))
+    qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton)
+    wait_for_restored_face(qtbot, window, k=1)
+    qtbot.keyClick(slider, Qt.Key.Key_Right)
+    wait_for_restored_face(qtbot, window, k=2)
+
+    painted: list[Restored] = []
+    window.preview.painted.connect(lambda restored, _ms: painted.append(restored))
+    record(qtbot, window)
+    qtbot.waitUntil(lambda: seconds_recorded(window) >= 5.0, timeout=20000)
+    keep_picture(window, "recording")
+    path = stop(qtbot, window)
+    assert any(title.startswith("Saved") for title, _ in window.notifications.texts())
+    keep_picture(window, "saved")
+    window.close()
+
+    film = decode(path)
+    assert path.stat().st_size > 10_000
+    assert not list(path.parent.glob("*.part"))
+    assert 4.9 <= film.seconds[-1] <= 7.0
+    assert (np.diff(film.seconds) > 0).all()
+    assert len(film.images) >= 25
+    assert film.images[0].shape == (480, 1280, 3)
+
+    sent = np.stack([small(image) for image in scene])
+    shown = np.stack([small(restored.frame.image) for restored in painted])
+    in_face, outside = [], []
+    for image in film.images[2::5]:
+        left, right = image[:, :640], image[:, 640:]
+        source = scene[nearest(left, sent)]
+        assert np.abs(left.astype(int) - source).mean() < 4.0, "the left half is the input, up to the codec's noise"
+        restored = painted[nearest(left, shown)]
+        near_face = np.zeros(left.shape[:2], bool)
+        for entry in restored.faces:
+            x1, y1, x2, y2 = entry.face.box
+            across, down = (x2 - x1) * FACE_MARGIN, (y2 - y1) * FACE_MARGIN
+            rows = slice(max(int(y1 - down), 0), int(y2 + down))
+            near_face[rows, max(int(x1 - across), 0) : int(x2 + across)] = True
+            changed = np.abs(right.astype(int) - left)[int(y1) : int(y2), int(x1) : int(x2)]
+            in_face.append(float(changed.mean()))
+        outside.append(float(np.abs(right.astype(int) - left)[~near_face].mean()))
+    assert max(outside) < 2.0, "outside the face the right half is the left one"
+    assert np.median(in_face) > 2 * np.median(outside), "in the face the right half differs"
+    assert first_face_s < 10.0, "generous: the machine may be busy; it takes about a second"
+
+
+def test_a_film_survives_a_camera_that_stalls_dies_and_comes_back(
+    qtbot: QtBot, open_window: OpenWindow, camera: MjpegServer, keep_picture: KeepPicture
+) -> None:
+    window = open_window(camera.url, k=1)
+    wait_for_restored_face(qtbot, window, k=1)
+    record(qtbot, window)
+    qtbot.waitUntil(lambda: seconds_recorded(window) >= 1.0, timeout=20000)
+    camera.stall()
+    qtbot.waitUntil(window.banner.isVisible, timeout=15000)
+    assert "is offline" in window.banner.text()
+    keep_picture(window, "offline")
+    camera.die()
+    assert window.capture.recording
+    camera.revive()
+    qtbot.waitUntil(lambda: not window.banner.isVisible(), timeout=20000)
+    before = window.preview.restored
+    assert before is not None
+    qtbot.waitUntil(
+        lambda: window.preview.restored is not None and window.preview.restored.frame.index > before.frame.index + 5,
+        timeout=20000,
+    )
+    path = stop(qtbot, window)
+    film = decode(path)
+    assert (np.diff(film.seconds) > 0).all()
+    assert film.seconds[-1] > 3.0, "the time that the camera was away is in the film"
+
+
+def test_closing_the_window_leaves_a_whole_film(
+    qtbot: QtBot, open_window: OpenWindow, camera: MjpegServer, tmp_path: Path
+) -> None:
+    window = open_window(camera.url, k=1)
+    wait_for_restored_face(qtbot, window, k=1)
+    record(qtbot, window)
+    qtbot.waitUntil(lambda: seconds_recorded(window) >= 1.0, timeout=20000)
+    window.close()
+    (path,) = (tmp_path / "films").iterdir()
+    film = decode(path)
+    assert path.suffix == ".mp4"
+    assert film.seconds[-1] >= 0.8
+    assert (np.diff(film.seconds) > 0).all()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_without_a_camera_the_demo_clip_is_restored(
+    qtbot: QtBot,
+    open_window: OpenWindow,
+    keep_picture: KeepPicture,
+    theme: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.sources.camera.list_cameras", list)
+    window = open_window("", theme=theme, k=2)
+    wait_for_restored_face(qtbot, window, k=2)
+    assert window.notifications.texts()[0][0] == "No camera, so the demo clip is playing"
+    assert window.transport.isVisible()
+    keep_picture(window, f"demo-{theme}")

@@ -1,0 +1,199 @@
+"""Pictures of every view of the real window, restoring the demo clip.
+
+python tools/screenshots.py FOLDER        every view, light and dark, at 1024 x 640 and 1440 x 900
+python tools/screenshots.py --readme      docs/images/window.png alone
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tools.virtual_display import virtual_display  # noqa: E402  (the line above makes it importable)
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from app.ui.window import MainWindow
+
+SIZES = ((1024, 640), (1440, 900))
+README_PICTURE = ROOT / "docs" / "images" / "window.png"
+README_SIZE = (1280, 800)
+TIMEOUT_S = 60.0
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Let the window work until the condition holds; raises TimeoutError."""
+    from PySide6.QtCore import QCoreApplication, QEventLoop
+
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {TIMEOUT_S:g} s for {what}")
+        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+
+
+def open_window(folder: Path, size: tuple[int, int], **settings: Any) -> MainWindow:
+    """The real window on the demo clip, with its first restored face on screen."""
+    from PySide6.QtCore import QSettings
+
+    from app.core.settings import Settings
+    from app.ui.host import SessionHost
+    from app.ui.reports import OnceFilter, Reporter
+    from app.ui.settings_store import SettingsStore
+    from app.ui.source_words import DEMO_CLIP
+    from app.ui.window import MainWindow
+
+    window = MainWindow(
+        host=SessionHost(),
+        store=SettingsStore(QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat)),
+        settings=Settings(**{"output_folder": str(folder), "record_sound": False, **settings}),
+        reporter=Reporter(OnceFilter(clock=time.monotonic)),
+        version="",
+        open_at_start=str(DEMO_CLIP),
+    )
+    window.resize(*size)
+    window.show()
+    wait_for_face(window)
+    return window
+
+
+def wait_for_face(window: MainWindow, *, at_least_s: float = 0.0) -> None:
+    """Wait for a restored face, at this place of the clip or later, and for the numbers that go with it."""
+
+    def is_there() -> bool:
+        shown = window.preview.restored
+        return (
+            shown is not None
+            and shown.k == window.settings.k
+            and bool(shown.faces)
+            and shown.frame.t_media >= at_least_s
+            and "Frame:" in window.diagnostics()
+        )
+
+    wait_until(is_there, "a restored face")
+
+
+def settle(seconds: float) -> None:
+    """Let the window work for a while, so that its rates and plots have something to tell."""
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > end, "the clock")
+
+
+def split_on_face(window: MainWindow) -> None:
+    """Put the divider on the middle of the face, and its marks on the frame that is shown."""
+    shown = window.preview.restored
+    assert shown is not None
+    left, _, right, _ = shown.faces[0].face.box
+    window.change(split=float((left + right) / 2 / shown.image.shape[1]))
+
+
+def keep(widget: QWidget, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not widget.grab().save(str(path)):
+        raise OSError(f"{path} cannot be written")
+    print(path)
+
+
+def readme_picture(scratch: Path) -> None:
+    """The window as the README shows it."""
+    window = open_window(scratch, README_SIZE, theme="dark", k=2)
+    wait_for_face(window, at_least_s=5.0)
+    split_on_face(window)
+    settle(0.3)
+    keep(window, README_PICTURE)
+    window.close()
+
+
+def every_view(target: Path, scratch: Path) -> None:
+    """All views in both themes and sizes, then what lies over the window, once in each theme."""
+    for theme in ("dark", "light"):
+        for width, height in SIZES:
+            window = open_window(scratch, (width, height), theme=theme, k=2)
+            for view in ("split", "side-by-side", "restored", "original"):
+                window.change(view=view)
+                wait_for_face(window)
+                settle(0.4)
+                keep(window, target / f"{theme}-{width}-{view}.png")
+            window.change(view="split", show_plot=True, auto_k=True)
+            window.panel.open_engine()
+            settle(4.0)
+            bar = window.panel.scroll_area.verticalScrollBar()
+            bar.setValue(bar.maximum())
+            settle(0.3)
+            keep(window, target / f"{theme}-{width}-plot-engine.png")
+            over_the_window(window, target, f"{theme}-{width}")
+            window.close()
+
+
+def over_the_window(window: MainWindow, target: Path, name: str) -> None:
+    """Recording, messages, the offline banner, menus and dialogs."""
+    from app.core.errors import UnreadableMediaError
+    from app.ui.dialogs import DiagnosticsDialog, ShortcutsSheet, StreamDialog
+
+    window.change(show_plot=False, auto_k=False)
+    window.panel.record.click()
+    wait_until(lambda: "00:02" in window.panel.record.text(), "two seconds of film")
+    keep(window, target / f"{name}-recording.png")
+    window.panel.record.click()
+    wait_until(lambda: bool(window.notifications.texts()), "the film's message")
+    window.source.failed.emit(UnreadableMediaError("notes.mp4 is not a video.", "Choose another file."))
+    window.banner.say("Integrated Camera is offline. Trying again in 4 s")
+    wait_until(lambda: len(window.notifications.texts()) == 2, "both messages")
+    settle(0.3)
+    keep(window, target / f"{name}-messages.png")
+    window.notifications.clear()
+    window.banner.say("")
+    for menu, label in ((window.source_menu, "source-menu"), (window.more_menu, "more-menu")):
+        menu.popup(window.mapToGlobal(window.rect().center()))
+        settle(0.2)
+        keep(menu, target / f"{name}-{label}.png")
+        menu.close()
+    dialogs = (
+        (ShortcutsSheet(window), "shortcuts"),
+        (StreamDialog(window), "stream"),
+        (DiagnosticsDialog(window, window.diagnostics()), "diagnostics"),
+    )
+    for dialog, label in dialogs:
+        dialog.show()
+        settle(0.2)
+        keep(dialog, target / f"{name}-{label}.png")
+        dialog.close()
+    window.preview.show_message("offline", "holiday.mp4 is not a video.", "Choose another file, or drop one here.")
+    window.preview.repaint()
+    keep(window.preview, target / f"{name}-no-picture.png")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, help="where the pictures go")
+    parser.add_argument("--readme", action="store_true", help=f"write {README_PICTURE.relative_to(ROOT)}")
+    options = parser.parse_args()
+    if options.folder is None and not options.readme:
+        parser.error("name a folder, or give --readme")
+    with tempfile.TemporaryDirectory() as scratch, virtual_display():
+        os.environ["CFRNET_LIVE_LOG_FOLDER"] = scratch
+        import shiboken6
+
+        from app.ui.application import make_application
+
+        application = make_application()
+        if options.readme:
+            readme_picture(Path(scratch))
+        if options.folder is not None:
+            every_view(options.folder, Path(scratch))
+        shiboken6.delete(application)  # while its screen is still there
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
