@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import shiboken6
@@ -40,3 +41,13 @@ def no_thread_is_left() -> Iterator[None]:
     for thread in left:
         thread.join(timeout=10)
     assert not [thread.name for thread in left if thread.is_alive()]
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The faces and films that are not part of the repository; the environment variable CFRNET_DATA says where."""
+    root = Path(__file__).resolve().parents[1]
+    folder = Path(os.environ.get("CFRNET_DATA", root.parent / "shared"))
+    if not (folder / "data" / "video").is_dir():
+        pytest.skip(f"there are no films in {folder}; CFRNET_DATA names another folder")
+    return folder

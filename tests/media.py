@@ -36,6 +36,7 @@ def write_video(
     times_ms: Sequence[int] | None = None,
     fps: int = 25,
     sound: bool = False,
+    sound_codec: str = "aac",
     rotation: float | None = None,
     codec: str = "libx264",
     options: dict[str, str] | None = None,
@@ -58,7 +59,7 @@ def write_video(
             stream.codec_context.colorspace = matrix if matrix != 5 else 6
         if tagged and color_range is not None:
             stream.codec_context.color_range = color_range
-        audio = container.add_stream("aac", rate=rate, layout="mono") if sound else None
+        audio = container.add_stream(sound_codec, rate=rate, layout="mono") if sound else None
         if audio is not None:
             _write_tone(container, audio, seconds=(times[-1] + 1000 / fps) / 1000, rate=rate)
         for image, time_ms in zip(images, times, strict=True):

@@ -5,6 +5,7 @@ Playing a file and restoring a file share this reader, so both see the same pixe
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 import av
+from av.container import InputContainer
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from app.core.colour import BgrConverter, quarter_turns
 from app.core.errors import UnreadableMediaError
@@ -28,10 +31,14 @@ _SHORTFALL_S = 0.5
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class VideoPicture:
-    """One decoded picture: `image` uint8 (H, W, 3) BGR upright, its time stamp `pts` in units of `time_base`."""
+    """One decoded picture: `image` uint8 (H, W, 3) BGR upright, its time stamp `pts` in units of `time_base`.
+
+    `duration` is in the same units, 0 when the file does not tell.
+    """
 
     image: Image
     pts: int
+    duration: int
     time_base: Fraction
 
     @property
@@ -42,25 +49,13 @@ class VideoPicture:
 class VideoReader:
     """An open video file. Raises UnreadableMediaError when it is none, or when it breaks off while it is read.
 
-    `width` and `height` are those of the upright picture; `frame_count` and `duration_s` are None when the file does
-    not tell.
+    `width` and `height` are those of the upright picture, `pixel_shape` is how wide its pixels are for their height.
+    Colour tags are FFmpeg's numbers. `frame_count` and `duration_s` are None when the file does not tell.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            if path.stat().st_size == 0:
-                raise UnreadableMediaError(f"{path} is empty.")
-            self.container = av.open(str(path), "r", metadata_errors="replace")
-        except UnreadableMediaError:
-            raise
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise self._unreadable(error) from error
-        if not self.container.streams.video:
-            self.container.close()
-            raise UnreadableMediaError(f"{path} has no pictures in it.", "Choose a video file.")
-        self.stream = self.container.streams.video[0]
-        self.stream.thread_type = "AUTO"
+        self.container, self.stream = self._open()
         self.time_base = self.stream.time_base or Fraction(1, 90000)
         rate = self.stream.average_rate or self.stream.guessed_rate
         self.fps = float(rate) if rate else 0.0
@@ -72,16 +67,21 @@ class VideoReader:
         self._packets = 0
         self._end_s = 0.0
         self._last_pts: int | None = None
+        self._raw = self._decode()
+        self._ahead: deque[av.VideoFrame | MediaPacket] = deque()
         try:
-            first = self._first_frame()
+            first = self._peek_frame()
         except UnreadableMediaError:
             self.container.close()
             raise
         self.rotation = first.rotation
         turned = quarter_turns(self.rotation) % 2
         self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
+        self.coded_height = first.height
         self.colorspace, self.color_range = int(first.colorspace), int(first.color_range)
         self.color_primaries, self.color_trc = int(first.color_primaries), int(first.color_trc)
+        shape = self.stream.sample_aspect_ratio or Fraction(1)
+        self.pixel_shape = 1 / shape if turned and shape else shape
         self.first_pts = first.pts if first.pts is not None else 0
 
     def items(self, *, other_streams: bool = False) -> Iterator[VideoPicture | MediaPacket]:
@@ -89,7 +89,7 @@ class VideoReader:
 
         Raises UnreadableMediaError at the place where the file is damaged or breaks off, after every picture before it.
         """
-        for item in self._decode():
+        while (item := self._ahead.popleft() if self._ahead else next(self._raw, None)) is not None:
             if isinstance(item, av.VideoFrame):
                 yield self._picture(item)
             elif other_streams:
@@ -103,20 +103,42 @@ class VideoReader:
 
     def seek(self, seconds: float) -> None:
         """Go to the last key frame at or before `seconds` of the file's own timeline."""
-        self._packets, self._last_pts = -1, None
+        target = int(seconds / self.time_base)
         try:
-            self.container.seek(int(seconds / self.time_base), stream=self.stream, backward=True)
+            if target <= self.first_pts:
+                # Some containers (MPEG-TS) have no way back to their very first frame.
+                self.container.close()
+                self.container, self.stream = self._open()
+            else:
+                self.container.seek(target, stream=self.stream, backward=True)
         except (av.FFmpegError, OSError) as error:
             raise self._unreadable(error) from error
+        self._packets, self._end_s, self._last_pts = (0 if target <= self.first_pts else -1), 0.0, None
+        self._raw = self._decode()
+        self._ahead.clear()
 
     def close(self) -> None:
         self.container.close()
 
-    def _first_frame(self) -> av.VideoFrame:
-        for item in self._decode():
+    def _open(self) -> tuple[InputContainer, VideoStream]:
+        try:
+            if self.path.stat().st_size == 0:
+                raise UnreadableMediaError(f"{self.path} is empty.")
+            container = av.open(str(self.path), "r", metadata_errors="replace")
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._unreadable(error) from error
+        if not container.streams.video:
+            container.close()
+            raise UnreadableMediaError(f"{self.path} has no pictures in it.", "Choose a video file.")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        return container, stream
+
+    def _peek_frame(self) -> av.VideoFrame:
+        """The first frame; what was read on the way to it is still given by `items`."""
+        for item in self._raw:
+            self._ahead.append(item)
             if isinstance(item, av.VideoFrame):
-                self.seek((self.stream.start_time or 0) * float(self.time_base))
-                self._packets = 0
                 return item
         raise UnreadableMediaError(f"Not one picture of {self.path} can be decoded.", "The file is damaged.")
 
@@ -154,7 +176,12 @@ class VideoReader:
         if self._last_pts is not None and (pts is None or pts <= self._last_pts):
             pts = self._last_pts + 1
         self._last_pts = pts if pts is not None else 0
-        return VideoPicture(image=self._converter.convert(frame), pts=self._last_pts, time_base=self.time_base)
+        return VideoPicture(
+            image=self._converter.convert(frame),
+            pts=self._last_pts,
+            duration=max(frame.duration or 0, 0),
+            time_base=self.time_base,
+        )
 
     def _drain(self) -> Iterator[av.VideoFrame]:
         """What the decoder still holds back."""

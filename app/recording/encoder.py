@@ -40,7 +40,7 @@ LIVE_ENCODERS = (
 )
 """In the order of preference while the restoring needs the processor. The last one is in every FFmpeg."""
 
-FILE_ENCODERS = (EncoderChoice(name="libx264", options={"preset": "medium", "crf": "16"}), *LIVE_ENCODERS[1:])
+FILE_ENCODERS = (EncoderChoice(name="libx264", options={"preset": "fast", "crf": "17"}), *LIVE_ENCODERS[1:])
 """The same for restoring a file, where quality counts more than time."""
 
 
@@ -88,6 +88,7 @@ class VideoEncoder:
         time_base: Fraction,
         candidates: Sequence[EncoderChoice],
         colour: ColourTags | None = None,
+        pixel_shape: Fraction = Fraction(1),
         key_frame_interval: int = 0,
         threads: int = 0,
     ) -> None:
@@ -105,6 +106,7 @@ class VideoEncoder:
         context.colorspace = colour.matrix_tag
         context.color_primaries = colour.primaries_tag
         context.color_trc = colour.transfer_tag
+        context.sample_aspect_ratio = pixel_shape
         context.thread_count = threads
         if key_frame_interval:
             context.gop_size = key_frame_interval
