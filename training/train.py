@@ -112,7 +112,10 @@ class Trainer:
             start, end = end, end + stage.share * minutes * 60.0
             if self.elapsed < end and not self.stopping:
                 self._run_stage(stage, start, end)
-        self._evaluate()
+        if self.stopping:  # whoever asked for it does not want to wait
+            save_checkpoint(self.checkpoint, self.state())
+        else:
+            self._evaluate()
 
     def _run_stage(self, stage: Stage, start: float, end: float) -> None:
         source = batches(self.faces, batch=stage.batch, crop=stage.crop, seed=self.preset.seed + self.steps)
