@@ -46,6 +46,7 @@ def open_window(folder: Path, size: tuple[int, int], **settings: Any) -> MainWin
     """The real window on the demo clip, with its first restored face on screen."""
     from PySide6.QtCore import QSettings
 
+    from app import __version__
     from app.core.settings import Settings
     from app.ui.host import SessionHost
     from app.ui.reports import OnceFilter, Reporter
@@ -58,7 +59,7 @@ def open_window(folder: Path, size: tuple[int, int], **settings: Any) -> MainWin
         store=SettingsStore(QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat)),
         settings=Settings(**{"output_folder": str(folder), "record_sound": False, **settings}),
         reporter=Reporter(OnceFilter(clock=time.monotonic)),
-        version="",
+        version=__version__,
         open_at_start=str(DEMO_CLIP),
     )
     window.resize(*size)

@@ -107,7 +107,7 @@ class DiagnosticsDialog(QDialog):
         box = QPlainTextEdit(text)
         box.setReadOnly(True)
         box.setAccessibleName("Diagnostics")
-        box.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        box.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
         copy, close = LabelledButton("Copy", "copy"), LabelledButton("Close", kind="primary")
         copy.clicked.connect(lambda: QApplication.clipboard().setText(text))
         close.clicked.connect(self.accept)
@@ -136,6 +136,7 @@ def _keycaps(keys: tuple[str, ...]) -> QWidget:
             cap = QLabel({"Left": "←", "Right": "→"}.get(part, part))
             cap.setObjectName("keycap")
             cap.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            cap.setMinimumWidth(26)
+            cap.ensurePolished()
+            cap.setFixedWidth(max(cap.sizeHint().width(), 26))
             line.addWidget(cap)
     return holder

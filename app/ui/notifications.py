@@ -166,9 +166,10 @@ class Notifications(QWidget):
 class Banner(QFrame):
     """A pill at the top of its parent, for as long as something lasts: a camera that is offline."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, *, covered_to: Callable[[], int]) -> None:
+        """`covered_to` tells how far from the left something else lies at the top of the parent."""
         super().__init__(parent)
-        self._ground = parent
+        self._ground, self._covered_to = parent, covered_to
         self.setObjectName("banner")
         self._words = QLabel()
         line = QHBoxLayout(self)
@@ -192,7 +193,10 @@ class Banner(QFrame):
 
     def _place(self) -> None:
         self.adjustSize()
-        self.move((self._ground.width() - self.width()) // 2, 24)
+        left = (self._ground.width() - self.width()) // 2
+        if left < self._covered_to() + 12:
+            left = (self._ground.width() + self._covered_to() - self.width()) // 2
+        self.move(left, 24)
         self.raise_()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

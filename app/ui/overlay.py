@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QPixmap
 
 from app.ui.geometry import Box
 from app.ui.overlay_model import OverlayModel
@@ -23,6 +23,18 @@ def overlay_height(model: OverlayModel) -> float:
     """The card's height in logical pixels."""
     legend_rows = (len(model.segments) + 1) // 2
     return _PADDING * 2 + 26 + 8 + 12 + 10 + legend_rows * _ROW + 10 + len(model.lines) * _ROW
+
+
+def overlay_picture(model: OverlayModel, base: QFont, ratio: float) -> QPixmap:
+    """The card as a picture: it changes four times a second, frames come far more often."""
+    size = QSizeF(WIDTH, overlay_height(model)) * ratio
+    picture = QPixmap(size.toSize())
+    picture.setDevicePixelRatio(ratio)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    paint_overlay(painter, model, QPointF(0, 0), base)
+    painter.end()
+    return picture
 
 
 def paint_overlay(painter: QPainter, model: OverlayModel, origin: QPointF, base: QFont) -> QRectF:

@@ -6,14 +6,14 @@ import time
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.core.types import Image, Restored, RestoredFace
 from app.ui import icons
 from app.ui.formatting import count
 from app.ui.geometry import Box, Layout, arrange, on_screen
-from app.ui.overlay import WIDTH, overlay_height, paint_divider, paint_face_mark, paint_overlay, paint_pill
+from app.ui.overlay import WIDTH, overlay_height, overlay_picture, paint_divider, paint_face_mark, paint_pill
 from app.ui.overlay_model import OverlayModel
 from app.ui.theme import colour
 
@@ -50,6 +50,7 @@ class Preview(QWidget):
         self._hold_original = False
         self._show_faces = True
         self._overlay: OverlayModel | None = None
+        self._card: QPixmap | None = None
         self._message = ("camera", "Starting…", "")
         self._dimmed = False
         self._dragging = False
@@ -106,7 +107,7 @@ class Preview(QWidget):
 
     def set_overlay(self, model: OverlayModel | None) -> None:
         if model != self._overlay:
-            self._overlay = model
+            self._overlay, self._card = model, None
             self.update()
 
     @property
@@ -121,7 +122,9 @@ class Preview(QWidget):
         height, width = self._restored.image.shape[:2]
         area = Box(_MARGIN, _MARGIN, self.width() - 2 * _MARGIN, self.height() - 2 * _MARGIN)
         view = "original" if self._hold_original else self._view
-        return arrange(view, width=width, height=height, area=area, split=self._split)
+        layout = arrange(view, width=width, height=height, area=area, split=self._split)
+        covered = self.overlay_right()
+        return layout.clear_of(covered + _MARGIN, area) if covered else layout
 
     # Painting
 
@@ -141,11 +144,18 @@ class Preview(QWidget):
                 painter.fillRect(self.rect(), colour("canvas", 0.6))
             self._paint_marks(painter, layout, self._restored)
         if self._overlay is not None and layout is not None and self._overlay_fits():
-            paint_overlay(painter, self._overlay, QPointF(_MARGIN * 2, _MARGIN * 2), self.font())
+            if self._card is None or self._card.devicePixelRatio() != self.devicePixelRatioF():
+                self._card = overlay_picture(self._overlay, self.font(), self.devicePixelRatioF())
+            painter.drawPixmap(QPointF(_MARGIN * 2, _MARGIN * 2), self._card)
         painter.end()
         if self._restored is not None and not self._reported:
             self._reported = True
             self.painted.emit(self._restored, (time.perf_counter() - started) * 1000.0)
+
+    def overlay_right(self) -> int:
+        """Where the overlay ends at its right, 0 when it is not shown."""
+        shown = self._overlay is not None and self._restored is not None and self._overlay_fits()
+        return round(_MARGIN * 2 + WIDTH) if shown else 0
 
     def _overlay_fits(self) -> bool:
         assert self._overlay is not None

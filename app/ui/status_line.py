@@ -7,7 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QWidget
 
 from app.ui.theme import colour
-from app.ui.widgets import label, restyle
+from app.ui.widgets import ElidedLabel, label, restyle
 
 _NOTICE_MS = 6000
 
@@ -42,15 +42,15 @@ class StatusLine(QFrame):
         self.setObjectName("statusLine")
         self.setFixedHeight(30)
         self.dot = Dot()
-        self.source = label("Starting…")
+        self.source = ElidedLabel()
+        self.source.setText("Starting…")
         self.source.setProperty("strong", True)
         self.facts = label("")
-        self.notice = label("")
+        self.notice = ElidedLabel()
         self.engine = label("")
         self.speed = label("")
         self.speed.setProperty("strong", True)
         self.source.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
-        self.notice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._forget = QTimer(self)
         self._forget.setSingleShot(True)
         self._forget.setInterval(_NOTICE_MS)
@@ -79,7 +79,6 @@ class StatusLine(QFrame):
     def show_notice(self, text: str) -> None:
         """Something to know, for some seconds."""
         self.notice.setText(text)
-        self.notice.setToolTip(text)
         self._forget.start()
 
     def show_engine(self, text: str, tip: str, *, as_asked: bool) -> None:

@@ -122,7 +122,7 @@ QPushButton[kind="recording"] { background: $danger_soft; color: $text; border: 
     min-height: 38px; border-radius: 10px; }
 QPushButton::menu-indicator { image: none; }
 QPushButton[kind="source"] { text-align: left; padding: 0 10px; min-height: 38px; }
-QPushButton[kind="link"] { background: transparent; border: 0; border-radius: 4px; color: $accent; padding: 0 2px;
+QPushButton[kind="link"] { background: transparent; border: 0; border-radius: 4px; color: $accent; padding: 0;
     min-height: 26px; font-weight: 600; }
 QPushButton[kind="link"]:hover { color: $text; }
 QPushButton[kind="link"]:focus { background: $raised; }

@@ -74,7 +74,7 @@ class MainWindow(QMainWindow):
         self.transport = Transport()
         self.status_line = StatusLine()
         self.notifications = Notifications(self.preview)
-        self.banner = Banner(self.preview)
+        self.banner = Banner(self.preview, covered_to=self.preview.overlay_right)
         self.actions_by_name = make_actions(self, self._handlers())
         named = self.actions_by_name
         self.source_menu = SourceMenu(

@@ -63,6 +63,16 @@ def test_a_single_view_shows_one_picture_whole(view: str) -> None:
     assert tile.clip == tile.target
 
 
+def test_pictures_make_room_for_the_overlay_where_there_is_some() -> None:
+    area = Box(0, 0, 700, 560)
+    stacked = arrange("side-by-side", width=640, height=480, area=area, split=0.5)
+    cleared = stacked.clear_of(310, area)
+    assert {tile.target.x for tile in cleared.tiles} == {310}
+    assert {tile.target.width for tile in cleared.tiles} == {tile.target.width for tile in stacked.tiles}
+    whole = arrange("split", width=1280, height=720, area=area, split=0.5)
+    assert whole.clear_of(310, area) == whole
+
+
 def test_a_face_lands_on_its_place_in_the_picture() -> None:
     target = Box(100, 50, 640, 360)
     box = on_screen((320.0, 180.0, 640.0, 360.0), width=1280, height=720, target=target)

@@ -21,6 +21,7 @@ from app.ui.dialogs import ShortcutsSheet
 from app.ui.settings_store import SettingsStore
 from app.ui.shortcuts import SHORTCUTS
 from app.ui.source_words import DEMO_CLIP
+from app.ui.widgets import ElidedLabel
 from app.ui.window import MainWindow
 from tests.ui.scripted import CAMERA, ONLINE, ScriptedSession, restored_frame, statistics
 
@@ -292,10 +293,20 @@ def test_the_theme_reaches_the_whole_window(make_window: MakeWindow, themed: QAp
 def test_the_sheet_names_every_shortcut(make_window: MakeWindow) -> None:
     window = make_window()
     sheet = ShortcutsSheet(window)
+    sheet.show()
     texts = {label.text() for label in sheet.findChildren(QLabel)}
     assert {entry.words for entry in SHORTCUTS} <= texts
+    assert not _cut_off(sheet)
     named = set(window.actions_by_name) | {"strength"}
     assert {entry.action for entry in SHORTCUTS if entry.action} <= named
+
+
+def test_menus_have_words(make_window: MakeWindow) -> None:
+    window = make_window()
+    for menu in (window.source_menu, window.more_menu):
+        texts = [action.text() for action in menu.actions() if not action.isSeparator()]
+        assert texts
+        assert all(text[0].isupper() and "_" not in text for text in texts)
 
 
 def test_diagnostics_are_copied(make_window: MakeWindow) -> None:
@@ -362,14 +373,14 @@ def test_the_window_thread_is_never_held_up(
     assert sorted(ticking)[10] < 0.016
 
 
-def _cut_off(window: MainWindow) -> list[str]:
+def _cut_off(window: QWidget) -> list[str]:
     """The words of visible widgets that are narrower than their words."""
     widgets = [widget for kind in (QLabel, QAbstractButton, QComboBox) for widget in window.findChildren(kind)]
     return [
         getattr(widget, "text", widget.accessibleName)()
         for widget in widgets
         if widget.isVisible()
-        and widget is not window.status_line.notice
+        and not isinstance(widget, ElidedLabel)
         and not widget.property("wordWrap")
         and widget.width() < widget.minimumSizeHint().width()
     ]
