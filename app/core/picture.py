@@ -130,6 +130,8 @@ def _encode(path: Path, pixels: NDArray[Any], metadata: dict[int, bytes]) -> byt
 def _merged(picture: Picture, restored: Image) -> NDArray[Any]:
     """The original's pixels plus what the restoring changed, so that untouched ones keep their full depth."""
     original = picture.original
+    if original.dtype == np.uint8 and original.ndim == 3 and original.shape[2] >= 3:
+        return np.concatenate((restored, original[:, :, 3:]), axis=2) if original.shape[2] > 3 else restored
     change = restored.astype(np.int32) - picture.bgr
     if original.ndim == 2:
         grey = cv2.cvtColor(restored, cv2.COLOR_BGR2GRAY).astype(np.int32)
