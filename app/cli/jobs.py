@@ -11,7 +11,10 @@ from typing import Literal
 from app.core.errors import EmptyFolderError, OutputError, UnreadableMediaError
 from app.core.output import output_error
 from app.core.picture import PICTURE_SUFFIXES
-from app.core.videofile import VIDEO_SUFFIXES
+from app.recording.transcode import FORMATS
+
+VIDEO_SUFFIXES = frozenset(FORMATS)
+"""File names that are taken for videos, and that can be written."""
 
 JobKind = Literal["picture", "video", "crop"]
 

@@ -66,7 +66,7 @@ def restore(options: argparse.Namespace) -> bool:
 
 def _run_one(worker: RestoreWorker, job: Job) -> list[_Result]:
     video = job.kind == "video"
-    with _bar(1, job.name, "frames" if video else "files") as bar:
+    with _bar(None if video else 1, job.name, "frames" if video else "files") as bar:
         outcome = worker.restore(job, progress=_show_on(bar) if video else None)
         if not video:
             bar.update()
@@ -80,7 +80,7 @@ def _run_many(worker: RestoreWorker, jobs: list[Job]) -> list[_Result]:
         for job in jobs:
             try:
                 if job.kind == "video":
-                    with _bar(1, job.name, "frames", inner=True) as frames:
+                    with _bar(None, job.name, "frames", inner=True) as frames:
                         outcome = worker.restore(job, progress=_show_on(frames))
                 else:
                     outcome = worker.restore(job)
@@ -101,7 +101,7 @@ def _say_notes(job: Job, outcome: Outcome) -> None:
         say(f"note: {job.name}: {note}")
 
 
-def _bar(total: int, title: str, unit: str, *, inner: bool = False) -> Any:
+def _bar(total: int | None, title: str, unit: str, *, inner: bool = False) -> Any:
     # A log file gets a line now and then, a terminal a bar that moves.
     interval = 0.1 if sys.stderr.isatty() else 5.0
     return tqdm(

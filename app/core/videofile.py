@@ -21,9 +21,6 @@ from app.core.colour import BgrConverter, quarter_turns
 from app.core.errors import UnreadableMediaError
 from app.core.types import Image
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv"})
-"""File names that are taken for videos, and that can be written."""
-
 MediaPacket: TypeAlias = "av.Packet[Stream]"
 
 _SHORTFALL_S = 0.5

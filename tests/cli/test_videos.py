@@ -102,14 +102,16 @@ def test_a_file_that_is_no_video(cli: Cli, tmp_path: Path, content: bytes) -> No
 def test_a_video_cut_in_the_middle(cli: Cli, tmp_path: Path, portrait: Pixels, container: str) -> None:
     whole = tmp_path / f"whole{container}"
     options = {"movflags": "+faststart"} if container == ".mp4" else None
-    write_video(whole, moving(portrait, 50), container_options=options)
+    write_video(whole, moving(portrait, 50), options={"crf": "20", "g": "5"}, container_options=options)
     content = whole.read_bytes()
     (tmp_path / f"cut{container}").write_bytes(content[: len(content) // 2])
     answer = cli("restore", tmp_path / f"cut{container}", tmp_path / f"new{container}", "--k", 1)
     assert answer.code == 1
     assert len(answer.errors) == 1
     assert f"cut{container}" in answer.errors[0]
-    assert not [name for name in leftovers(tmp_path) if name.startswith("new")]
+    assert f"new.incomplete{container}" in answer.err
+    assert [name for name in leftovers(tmp_path) if name.startswith("new")] == [f"new.incomplete{container}"]
+    assert 0 < len(pictures_of(tmp_path / f"new.incomplete{container}")) < 50
 
 
 def test_a_video_is_not_written_as_a_picture(cli: Cli, tmp_path: Path, film: Path) -> None:
