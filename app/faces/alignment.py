@@ -81,12 +81,11 @@ def shift_origin(matrix: Matrix, x: float, y: float) -> Matrix:
     return shifted
 
 
-def warp_square(image: Image, matrix: Matrix, size: int) -> Image:
+def warp_square(image: Image, matrix: Matrix, size: int, *, mirrored: bool) -> Image:
     """Cut a square, uint8 (size, size, 3), out of `image`, uint8 (H, W, 3); `matrix` (2, 3) leads from image to square.
 
-    What lies beyond the image is mirrored: the networks were trained on photographs, and a black wedge or a streaked
-    edge is none. Where the square is coarser than the image, the image is averaged down first, because interpolation
-    alone would alias. Raises ValueError when the square lies outside the image.
+    Beyond its border the image is mirrored or black. Where the square is coarser than the image, the image is averaged
+    down first, because interpolation alone would alias. Raises ValueError when the square lies outside the image.
     """
     height, width = image.shape[:2]
     region = region_of(matrix, width, height, box=(0, 0, size - 1, size - 1), margin=4)
@@ -104,10 +103,15 @@ def warp_square(image: Image, matrix: Matrix, size: int) -> Image:
         local = shift_origin(local, 0.5 / fx - 0.5, 0.5 / fy - 0.5)
         local[:, 0] /= fx
         local[:, 1] /= fy
-    square = cv2.warpAffine(source, local, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    border = cv2.BORDER_REFLECT_101 if mirrored else cv2.BORDER_CONSTANT
+    square = cv2.warpAffine(source, local, (size, size), flags=cv2.INTER_CUBIC, borderMode=border)
     return np.asarray(square, np.uint8)
 
 
 def warp_crop(image: Image, matrix: Matrix) -> Image:
-    """The aligned crop, uint8 (256, 256, 3) BGR, of `image`, uint8 (H, W, 3) BGR. See `warp_square`."""
-    return warp_square(image, matrix, CROP_SIZE)
+    """The aligned crop, uint8 (256, 256, 3) BGR, of `image`, uint8 (H, W, 3) BGR.
+
+    Mirrored beyond the border: the networks were trained on photographs, and a black wedge or a streaked edge is none.
+    Raises ValueError when nothing of the crop lies in the image.
+    """
+    return warp_square(image, matrix, CROP_SIZE, mirrored=True)

@@ -36,7 +36,6 @@ _THRESHOLD = 0.4  # lower than a sweep's: where a face was seen it needs less pr
 _CERTAIN = 0.75
 """An upright face in its window scores 0.78 to 0.92, one that is upside down up to 0.72, with invented landmarks."""
 
-_TURNED = np.array(((-1, 0, _WINDOW), (0, -1, _WINDOW)), np.float32)
 _DIFFERENT_TURN = 0.5  # radians between two readings of a face's tilt that call for a third
 
 
@@ -48,13 +47,16 @@ def look(detector: Detector, image: Image, landmarks: Points, *, upside_down: bo
     """The face near `landmarks` (5, 2), searched in a window that shows it upright and always equally large.
 
     The detector knows upright faces best, and its landmarks depend on how large and how tilted a face is: a window
-    that turns and zooms with the face gives right landmarks at any tilt and calmer ones from frame to frame.
+    that turns and zooms with the face gives right landmarks at any tilt and calmer ones from frame to frame. None when
+    nothing is found, or its middle lies outside the picture.
     """
     matrix = _window_matrix(estimate_similarity(landmarks))
     if upside_down:
-        matrix = (_TURNED[:, :2] @ matrix + np.pad(_TURNED[:, 2:], ((0, 0), (2, 0)))).astype(np.float32)
+        matrix = -matrix
+        matrix[:, 2] += _WINDOW
     try:
-        window = warp_square(image, matrix, _WINDOW)
+        # Black beyond the border, as the detector pads its pictures: mirrored, half a face would be a face.
+        window = warp_square(image, matrix, _WINDOW, mirrored=False)
     except ValueError:  # the face has left the picture
         return None
     best: Face | None = None
@@ -66,7 +68,9 @@ def look(detector: Detector, image: Image, landmarks: Points, *, upside_down: bo
     if best is None:
         return None
     found = _through(best, invert(matrix))
-    return found if is_plausible(found) else None
+    x, y = found.landmarks.mean(axis=0)
+    inside = 0 <= x < image.shape[1] and 0 <= y < image.shape[0]
+    return found if inside and is_plausible(found) else None
 
 
 def examine(detector: Detector, image: Image, face: Face) -> Face | None:

@@ -1,0 +1,51 @@
+"""The real detector on real pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.core.errors import InferenceError, ModelMissingError
+from app.faces.detector import FaceDetector
+from tests.vision import detector, portrait, show
+
+
+@pytest.mark.parametrize("size", [160, 320, 480, 640])
+def test_landmarks_are_the_same_at_every_detector_size(size: int) -> None:
+    frame, landmarks = show(scale=1.0)
+    (face,) = detector().detect(frame, size)
+    assert np.abs(face.landmarks - landmarks).max() < 8
+    assert face.box[0] < landmarks[:, 0].min() < landmarks[:, 0].max() < face.box[2]
+    assert face.landmarks.dtype == face.box.dtype == np.float32
+
+
+@pytest.mark.parametrize("shape", [(352, 480), (720, 1280), (1280, 720), (333, 999), (65, 40)])
+def test_any_shape_of_picture_is_searched(shape: tuple[int, int]) -> None:
+    height, width = shape
+    side = min(height, width)
+    frame, landmarks = show(size=(width, height), centre=(width / 2, height / 2), scale=side / 300)
+    face = detector().detect(frame, 480)[0]
+    assert np.abs(face.landmarks - landmarks).max() < 0.03 * side
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3000), (3000, 2), (6000, 8000)])
+def test_a_picture_without_a_face_has_none(shape: tuple[int, int]) -> None:
+    assert detector().detect(np.full((*shape, 3), 90, np.uint8), 320) == []
+
+
+def test_a_missing_detector_is_named_and_not_downloaded(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissingError, match=r"nowhere\.onnx"):
+        FaceDetector(tmp_path / "nowhere.onnx")
+
+
+def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "text.onnx"
+    path.write_text("not a network")
+    with pytest.raises(InferenceError, match=r"text\.onnx"):
+        FaceDetector(path)
+
+
+def test_the_picture_is_not_written_to() -> None:
+    assert detector().detect(portrait(), 320)  # it is read-only
