@@ -31,7 +31,7 @@ class EncoderChoice:
 
 LIVE_ENCODERS = (
     EncoderChoice(
-        name="libx264", options={"preset": "superfast", "crf": "18", "bf": "0", "rc-lookahead": "0", "forced-idr": "1"}
+        name="libx264", options={"preset": "ultrafast", "crf": "18", "bf": "0", "rc-lookahead": "0", "forced-idr": "1"}
     ),
     EncoderChoice(name="h264_videotoolbox", options={"b": "8M", "realtime": "1"}),
     EncoderChoice(name="h264_mf", options={"b": "8M"}),
