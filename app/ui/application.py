@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -18,6 +19,8 @@ from app.ui.icons import application_icon
 from app.ui.reports import OnceFilter, Reporter
 from app.ui.settings_store import SettingsStore
 from app.ui.window import MainWindow
+
+_log = logging.getLogger(__name__)
 
 
 def forget_opencv_plugins() -> None:
@@ -47,16 +50,17 @@ def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
     set_up_log()
     reporter = Reporter(OnceFilter(clock=time.monotonic))
     restore_hooks = reporter.set_hooks(on_interrupt=application.quit)
-    store = SettingsStore(QSettings())
+    store = SettingsStore(QSettings(), overrides=settings_overrides)
     window = MainWindow(
         host=SessionHost(),
         store=store,
-        settings=store.load().replace(**settings_overrides),
+        settings=store.load(),
         reporter=reporter,
         version=__version__,
         open_at_start=source,
     )
     window.show()
+    _log.info("the window of CFRNet Live %s is open", __version__)
     try:
         return application.exec()
     finally:

@@ -15,8 +15,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.ui.buttons import LabelledButton
 from app.ui.shortcuts import groups
-from app.ui.widgets import LabelledButton, label
+from app.ui.widgets import label
 
 
 class ShortcutsSheet(QDialog):

@@ -9,8 +9,9 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.ui import icons
+from app.ui.buttons import IconButton, LabelledButton
 from app.ui.theme import colour
-from app.ui.widgets import IconButton, LabelledButton, label
+from app.ui.widgets import label
 
 _WIDTH = 460
 _MOST = 3

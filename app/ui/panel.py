@@ -9,10 +9,11 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QScrollArea, Q
 
 from app.core.settings import PRESETS, Settings, specification
 from app.ui.bindings import Bindings, titled
+from app.ui.buttons import IconButton, LabelledButton, SectionButton, SourceButton
 from app.ui.formatting import duration, file_size
 from app.ui.icons import application_icon
 from app.ui.shortcuts import keys_of
-from app.ui.widgets import Choice, IconButton, LabelledButton, SectionButton, SourceButton, label
+from app.ui.widgets import Choice, label
 
 PANEL_WIDTH = 312
 

@@ -111,6 +111,11 @@ class Preview(QWidget):
             self.update()
 
     @property
+    def message(self) -> tuple[str, str]:
+        """The words that stand in place of a picture, title and detail."""
+        return self._message[1:]
+
+    @property
     def restored(self) -> Restored | None:
         """The frame on screen."""
         return self._restored

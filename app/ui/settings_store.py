@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings
 
@@ -14,23 +16,35 @@ _GEOMETRY = "window/geometry"
 
 
 class SettingsStore:
-    """Reads and writes QSettings; a stored value that no longer fits is left out and logged."""
+    """Reads and writes QSettings; a stored value that no longer fits is left out and logged.
 
-    def __init__(self, backend: QSettings) -> None:
+    `overrides` count for this run: they are loaded over the stored values, and not stored unless changed.
+    """
+
+    def __init__(self, backend: QSettings, *, overrides: Mapping[str, Any] | None = None) -> None:
         self._backend = backend
+        self._overrides = dict(overrides or {})
+        self._stored = Settings()
 
     def load(self) -> Settings:
+        """The remembered settings with the overrides; raises SettingError for an override out of range."""
         self._backend.beginGroup(_GROUP)
         stored = {name: self._backend.value(name) for name in self._backend.childKeys()}
         self._backend.endGroup()
         settings, problems = Settings.load(stored)
         for problem in problems:
             logging.getLogger(__name__).warning("stored setting left out: %s", problem)
-        return settings
+        self._stored = settings
+        return settings.replace(**self._overrides)
 
     def save(self, settings: Settings) -> None:
         """Store what differs from the defaults, so that a better default reaches everyone who never chose."""
-        defaults = asdict(Settings())
+        kept = {
+            name: getattr(self._stored, name)
+            for name, value in self._overrides.items()
+            if getattr(settings, name) == value
+        }
+        settings, defaults = settings.replace(**kept), asdict(Settings())
         self._backend.beginGroup(_GROUP)
         self._backend.remove("")
         for name, value in asdict(settings).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ from app.ui.transport import Transport
 if TYPE_CHECKING:
     from app.pipeline.capture import SourceStatus
 
+_log = logging.getLogger(__name__)
+
 
 class SourceFlow(QObject):
     """Follows the source's status and shows it everywhere. `failed` carries an error that a person must read."""
@@ -58,6 +61,7 @@ class SourceFlow(QObject):
         self._wanted = ""
         self._settings = Settings()
         self._info: SourceInfo | None = None
+        self._before: SourceInfo | None = None
         self._state = "connecting"
         self._retry_at: float | None = None
         self._has_played = False
@@ -82,9 +86,9 @@ class SourceFlow(QObject):
 
     def open(self, text: str, settings: Settings) -> None:
         """Open what a person named; the old picture makes room for a word about it."""
-        self._wanted, self._settings = text, settings
-        self._info, self._retry_at = None, None
         self._set_paused(False)
+        self._wanted, self._settings = text, settings
+        self._before, self._info, self._retry_at = self._info or self._before, None, None
         self._banner.say("")
         name = text.removeprefix("camera:") or "the first camera"
         self._preview.show_message("camera", f"Opening {name}…")
@@ -117,6 +121,8 @@ class SourceFlow(QObject):
             self._paused = paused
             self._host.set_paused(paused)
             self._transport.show_paused(paused)
+            if self._info is not None and self._info.kind != "video":
+                self._banner.say("Paused. Press Space to go on" if paused else "")
 
     def _name(self) -> str:
         return source_name(self._info) if self._info is not None else "The source"
@@ -131,6 +137,7 @@ class SourceFlow(QObject):
 
     def _on_status(self, status: SourceStatus) -> None:
         self._state = status.state
+        _log.info("the source is %s", status.state)
         if status.info is not None:
             self._info = status.info
         if status.state == "online":
@@ -140,8 +147,10 @@ class SourceFlow(QObject):
             self._preview.set_dimmed(True)
             self._line.show_source(self._name(), "offline", state="offline")
             self.tick()
+        elif status.state == "connecting" and self._info is not None:
+            self._banner.say(offline_text(self._name(), None))
         elif status.state == "failed":
-            self._on_open_failed(status.error)
+            self._fail(status.error)
         elif status.state == "ended":
             self._set_paused(True)
             self._line.show_source(self._name(), "ended", state="ended")
@@ -150,7 +159,7 @@ class SourceFlow(QObject):
         info = self._info
         if info is None:
             return
-        self._has_played = True
+        self._has_played, self._before = True, None
         self._banner.say("")
         self._preview.set_dimmed(False)
         name, facts = source_name(info), source_facts(info)
@@ -162,19 +171,29 @@ class SourceFlow(QObject):
         self._transport.set_duration(info.duration_s or 0.0)
         self._show_menu()
 
-    def _on_open_failed(self, error: AppError | None) -> None:
+    def _on_open_failed(self, error: AppError) -> None:
+        """Nothing was opened: what played before plays on, and the error is a message over it."""
+        if self._before is None:
+            self._fail(error)
+            return
+        self._info, self._state = self._before, "online"
+        self._on_online()
+        self.failed.emit(error)
+
+    def _fail(self, error: AppError | None) -> None:
+        """There is no picture: the demo clip plays, or the words stand in its place."""
         self._state = "failed"
+        self._info = None
         self._banner.say("")
+        if error is not None:
+            _log.warning("%s %s", error.what, error.hint)
         if falls_back_to_demo(wanted=self._wanted, demo_exists=DEMO_CLIP.exists(), has_played=self._has_played):
             self._has_played = True
-            title, detail = no_camera_words(error)
-            self._notifications.notice(title, detail)
+            self._notifications.notice(*no_camera_words(error))
             self._host.open(str(DEMO_CLIP), self._settings)
             return
         what = error.what if error is not None else "The source cannot be opened."
-        hint = error.hint if error is not None else ""
-        self._preview.show_message("offline", what, hint)
+        self._preview.show_message("offline", what, error.hint if error is not None else "")
+        self._panel.set_ready(False)
         self._transport.hide()
         self._line.show_source("No source", "", state="failed")
-        if error is not None:
-            self.failed.emit(error)

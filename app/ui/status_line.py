@@ -6,8 +6,9 @@ from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QWidget
 
+from app.ui.buttons import restyle
 from app.ui.theme import colour
-from app.ui.widgets import ElidedLabel, label, restyle
+from app.ui.widgets import ElidedLabel, label
 
 _NOTICE_MS = 6000
 

@@ -206,11 +206,15 @@ def colour(name: str, alpha: float = 1.0) -> QColor:
     return value
 
 
+def system_is_light() -> bool:
+    """Whether the desktop asks for light windows."""
+    return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Light
+
+
 def apply_theme(app: QApplication, choice: str) -> None:
     """Put on the theme: "light", "dark", or "system" for what the desktop says (dark where it says nothing)."""
     global _current
-    scheme = QGuiApplication.styleHints().colorScheme()
-    light = choice == "light" or (choice == "system" and scheme == Qt.ColorScheme.Light)
+    light = choice == "light" or (choice == "system" and system_is_light())
     _current = LIGHT if light else DARK
     app.setPalette(_palette(_current))
     app.setStyleSheet(_SHEET.substitute(vars(_current)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout
 
+from app.ui.buttons import IconButton
 from app.ui.formatting import duration
-from app.ui.widgets import IconButton, Slider, label
+from app.ui.widgets import Slider, label
 
 _STEPS = 1000
 

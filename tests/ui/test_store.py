@@ -33,6 +33,15 @@ def test_a_value_that_no_longer_fits_is_left_out(tmp_path: Path) -> None:
     assert SettingsStore(raw).load() == Settings(strength=40)
 
 
+def test_overrides_count_for_one_run(tmp_path: Path) -> None:
+    SettingsStore(backend(tmp_path)).save(Settings(k=1, strength=40))
+    store = SettingsStore(backend(tmp_path), overrides={"k": 4, "strength": 80})
+    settings = store.load()
+    assert (settings.k, settings.strength) == (4, 80)
+    store.save(settings.replace(strength=60))
+    assert SettingsStore(backend(tmp_path)).load() == Settings(k=1, strength=60)
+
+
 def test_defaults_are_not_written_down(tmp_path: Path) -> None:
     raw = backend(tmp_path)
     store = SettingsStore(raw)

@@ -154,10 +154,35 @@ def test_a_file_that_cannot_be_read_is_said_once(
     window = make_window()
     session.open_error = UnreadableMediaError("notes.mp4 is not a video.", "Choose another file.")
     window.open_source(str(path))
+    qtbot.waitUntil(lambda: window.preview.message == ("notes.mp4 is not a video.", "Choose another file."))
+    assert not window.notifications.texts(), "it stands in the picture's place already"
+    assert not window.panel.record.isEnabled()
+
+
+def test_what_plays_goes_on_when_something_else_cannot_be_opened(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, tmp_path: Path
+) -> None:
+    window = make_window()
+    window._host.on_status(ONLINE)
+    qtbot.waitUntil(lambda: window.status_line.source.text() == "Integrated Camera", timeout=3000)
+    window.open_source(str(tmp_path / "absent.mp4"))
     qtbot.waitUntil(lambda: bool(window.notifications.texts()), timeout=5000)
-    window.open_source(str(path))
-    qtbot.waitUntil(lambda: len(opened(session)) == 3, timeout=5000)
-    assert window.notifications.texts() == (("notes.mp4 is not a video.", "Choose another file."),)
+    window.open_source(str(tmp_path / "absent.mp4"))
+    qtbot.waitUntil(lambda: window.status_line.source.text() == "Integrated Camera", timeout=3000)
+    assert [title for title, _ in window.notifications.texts()] == [
+        f"There is no file or folder {tmp_path / 'absent.mp4'}."
+    ]
+
+
+def test_a_paused_camera_says_so(qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession) -> None:
+    window = make_window()
+    window._host.on_status(ONLINE)
+    qtbot.waitUntil(lambda: window.status_line.source.text() == "Integrated Camera", timeout=3000)
+    press(qtbot, window, Qt.Key.Key_Space)
+    assert ("set_paused", True) in session.calls
+    assert window.banner.text() == "Paused. Press Space to go on"
+    press(qtbot, window, Qt.Key.Key_Space)
+    assert not window.banner.isVisible()
 
 
 def test_a_camera_that_goes_offline_has_a_banner_until_it_is_back(
@@ -282,6 +307,13 @@ def test_a_reset_can_be_undone(qtbot: QtBot, make_window: MakeWindow, session: S
     window.undo_reset()
     assert (window.settings.k, window.settings.strength) == (1, 30)
     assert session.settings == window.settings
+
+
+def test_the_system_theme_is_followed(make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    window = make_window(theme="system")
+    monkeypatch.setattr("app.ui.theme.system_is_light", lambda: True)
+    QGuiApplication.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Light)
+    assert window.panel.palette().window().color().lightness() > 128
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
