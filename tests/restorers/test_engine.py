@@ -1,0 +1,89 @@
+"""One network, two buffers, k cycles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from app.core.errors import InferenceError
+from app.core.onnx import usable_threads
+from app.restorers.engine import InferenceEngine
+from tests.vision import store
+
+
+def engine(precision: str = "int8", **options: object) -> InferenceEngine:
+    model = store().path("cfrnet-rt", precision)
+    return InferenceEngine(model, size=256, precision=precision, **options)  # type: ignore[arg-type]
+
+
+def random_tensor() -> np.ndarray:
+    return np.random.default_rng(0).uniform(-1, 1, (1, 3, 256, 256)).astype(np.float32)
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_cycles_are_the_network_applied_to_its_own_output(precision: str) -> None:
+    session = onnxruntime.InferenceSession(
+        str(store().path("cfrnet-rt", precision)), providers=["CPUExecutionProvider"]
+    )
+    under_test = engine(precision)
+    expected = random_tensor()
+    under_test.tensor[:] = expected
+    for _ in range(4):
+        (after,) = session.run(None, {session.get_inputs()[0].name: expected})
+        under_test.advance()
+        assert under_test.last_step() == pytest.approx(float(np.abs(after - expected).mean()), rel=1e-3)
+        expected = after
+        assert np.abs(under_test.tensor - expected).max() < 1e-4
+
+
+def test_the_two_buffers_are_used_again_and_again() -> None:
+    under_test = engine()
+    places = set()
+    for _ in range(7):
+        places.add(under_test.tensor.ctypes.data)
+        under_test.advance()
+    assert len(places) == 2
+
+
+def test_the_provider_that_computes_is_the_one_that_is_shown() -> None:
+    plain = engine(threads=1, spinning=True).info
+    assert (plain.provider_asked, plain.provider_got, plain.as_asked) == (
+        "CPUExecutionProvider",
+        "CPUExecutionProvider",
+        True,
+    )
+    assert (plain.precision, plain.threads, plain.spinning) == ("int8", 1, True)
+    missing = engine(provider="openvino").info
+    if "OpenVINOExecutionProvider" not in onnxruntime.get_available_providers():
+        assert (missing.provider_asked, missing.provider_got) == ("OpenVINOExecutionProvider", "CPUExecutionProvider")
+        assert not missing.as_asked
+
+
+def test_threads_are_what_was_asked_or_every_core() -> None:
+    assert usable_threads(3) == 3
+    assert usable_threads(0) >= 1
+
+
+def test_values_that_are_no_numbers_are_reported() -> None:
+    under_test = engine("fp32")
+    under_test.tensor[:] = np.nan
+    under_test.advance()
+    with pytest.raises(InferenceError, match="no numbers"):
+        under_test.last_step()
+
+
+def test_a_file_that_is_no_network_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"\x08\x07not a network")
+    with pytest.raises(InferenceError, match=r"broken\.onnx"):
+        InferenceEngine(path, size=256, precision="int8")
+
+
+def test_a_network_of_another_kind_is_refused() -> None:
+    with pytest.raises(InferenceError, match="refused"):
+        InferenceEngine(store().detector_path(), size=256, precision="fp32")
+    with pytest.raises(InferenceError, match="its input is"):
+        InferenceEngine(store().path("cfrnet-rt", "fp32"), size=128, precision="fp32")
