@@ -30,7 +30,7 @@ from training.perceptual import LPIPS
 from training.presets import PRESETS, Preset, Stage
 from training.validation import Validation
 
-DISCRIMINATOR_RATE = 2e-4
+DISCRIMINATOR_RATE = 6e-4
 
 
 class Trainer:
