@@ -28,7 +28,11 @@ def make_live_session(settings: Settings, listener: SessionHost) -> tuple[LiveSe
     from app.restorers.store import ModelStore
 
     store = ModelStore()
-    return LiveSession(store, settings, listener), store.restorer_names()
+    session = LiveSession(store, settings, listener)
+    try:
+        return session, store.restorer_names()
+    except AppError:
+        return session, ()  # the session loads from the same manifest and tells what is wrong with it
 
 
 def camera_names() -> list[str]:

@@ -140,6 +140,7 @@ QToolButton::menu-indicator { image: none; }
 
 #segmented { background: $raised; border-radius: 9px; }
 #segmented QToolButton { border-radius: 7px; color: $muted; font-size: 12px; margin: 2px; padding: 0 2px; }
+#segmented QToolButton[tall="true"] { font-size: 11px; }
 #segmented QToolButton:hover { color: $text; background: transparent; }
 #segmented QToolButton:checked { background: $accent; color: $on_accent; font-weight: 600; }
 #segmented QToolButton:focus { border-color: $text; }

@@ -387,6 +387,7 @@ class MainWindow(QMainWindow):
             self._closed = True
             self._tick_timer.stop()
             self._reopen_timer.stop()
+            self._save_timer.stop()
             self._store.save(self._settings)
             self._store.save_geometry(self.saveGeometry())
             self._store.flush()

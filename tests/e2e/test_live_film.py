@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QSlider
 from pytestqt.qtbot import QtBot
 
 from app.core.types import Image, Restored
+from app.restorers.store import ModelStore
 from app.ui.window import MainWindow
 from tests.mjpeg_server import MjpegServer
 
@@ -188,4 +189,20 @@ def test_without_a_camera_the_demo_clip_is_restored(
     wait_for_restored_face(qtbot, window, k=2)
     assert window.notifications.texts()[0][0] == "No camera, so the demo clip is playing"
     assert window.transport.isVisible()
-    keep_picture(window, f"demo-{theme}")
+    for width, height in ((1024, 640), (1440, 900)):
+        window.resize(width, height)
+        for view in ("split", "side-by-side", "restored", "original"):
+            window.change(view=view, show_plot=view == "side-by-side")
+            with qtbot.waitSignal(window.preview.painted, timeout=5000):
+                pass
+            keep_picture(window, f"{view}-{theme}-{width}")
+
+
+def test_without_a_model_the_picture_plays_on_and_the_window_says_what_is_missing(
+    qtbot: QtBot, open_window: OpenWindow, camera: MjpegServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.restorers.store.ModelStore", lambda: ModelStore(tmp_path))
+    window = open_window(camera.url, k=2)
+    qtbot.waitUntil(lambda: window.preview.restored is not None, timeout=20000)
+    qtbot.waitUntil(lambda: bool(window.notifications.texts()), timeout=20000)
+    assert "manifest.json" in " ".join(window.notifications.texts()[0])
