@@ -166,7 +166,9 @@ class Trainer:
             for optimizer, saved in zip(
                 (*self.optimizers, self.critic_optimizer), state.get("optimizers", ()), strict=False
             ):
-                optimizer.load_state_dict(saved)
+                # Momenta are taken over, rates are the recipe's: it may have changed since.
+                groups = optimizer.state_dict()["param_groups"]
+                optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
 
 
 def bfloat16_pays(generator: torch.nn.Module) -> bool:
