@@ -1,0 +1,101 @@
+"""The figures that are measured are there, and make sense; how good they are is not tested here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.pipeline.bench import cycles_table, pipeline_table, run_benchmark
+from app.pipeline.scene import MovingFaceScene
+from tests.vision import detector, portrait_landmarks, store
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+
+
+def test_the_benchmark_gives_everything_that_is_promised() -> None:
+    said: list[str] = []
+    result = json.loads(json.dumps(run_benchmark(store(), repeats=3, seconds=0.7, progress=said.append)))
+
+    cycle = result["cycles"]["cfrnet-rt"]
+    assert cycle["int8_ms"] > 0
+    assert cycle["ratio"] == pytest.approx(cycle["int8_ms"] / cycle["fp32_ms"])
+    for number, name in enumerate(("k1", "k2", "k3"), start=1):
+        figures = result["pipeline"][name]
+        assert 0 < figures["overhead_ms_p50"] <= figures["overhead_ms_p95"]
+        assert 0 < figures["age_ms_p50"] <= figures["age_ms_p95"]
+        assert 0 < figures["fps"] < 40
+        assert f"cycle {number}" in figures["stages"]
+        assert f"cycle {number + 1}" not in figures["stages"]
+    assert result["machine"]["onnxruntime"]
+    assert len(said) == len(result["cycles"]) + 3
+    assert "cfrnet-rt" in cycles_table(result["cycles"])
+    table = pipeline_table(result["pipeline"]).splitlines()
+    assert [line.split()[0] for line in table[2:9]] == [
+        "capture",
+        "detect",
+        "align",
+        "cycle",
+        "cycle",
+        "cycle",
+        "paste",
+    ]
+
+
+def test_the_scene_shows_the_face_where_it_says() -> None:
+    scene = MovingFaceScene(width=640, height=360)
+    assert np.array_equal(scene.image(1.0), MovingFaceScene(width=640, height=360).image(1.0))
+    assert not np.array_equal(scene.image(1.0), scene.image(1.2))
+    for seconds in (0.0, 1.3, 2.9):
+        face = detector().detect(scene.image(seconds), 640)[0]
+        assert np.abs(face.landmarks - scene.place(portrait_landmarks(), seconds)).max() < 5
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [("cycle.py", ["--repeats", "2"]), ("pipeline.py", ["--seconds", "0.5"]), ("soak.py", ["--minutes", "0.05"])],
+)
+def test_the_scripts_run_from_any_folder_and_write_json(tmp_path: Path, script: str, arguments: list[str]) -> None:
+    target = tmp_path / "result.json"
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / script), *arguments, "--json", str(target)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert target.exists(), done.stderr
+    assert "machine" in json.loads(target.read_text())
+    if script != "soak.py":  # three seconds say nothing about memory
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "failed"),
+    [
+        ({}, None),
+        ({"memory_mb": lambda i: 200 + 0.1 * i}, "memory_flat"),
+        ({"threads": lambda i: 10 + i // 60}, "threads_constant"),
+        ({"age_ms": lambda i: 20 + 0.2 * i}, "age_steady"),
+    ],
+)
+def test_the_soak_s_verdict(change: dict[str, object], failed: str | None) -> None:
+    from benchmarks.soak import Sample, judge
+
+    series = {"memory_mb": lambda i: 200.0, "threads": lambda i: 10, "age_ms": lambda i: 20.0, **change}
+    samples = [
+        # Every half minute the camera is away, with fewer threads and no frames.
+        Sample(seconds=i, frames=0, memory_mb=200, threads=8, age_ms=0)
+        if i % 30 < 3
+        else Sample(seconds=i, frames=30, **{name: value(i) for name, value in series.items()})  # type: ignore[operator]
+        for i in range(120)
+    ]
+    verdict = judge(samples)
+    for name in ("memory_flat", "threads_constant", "age_steady"):
+        assert verdict[name] is (name != failed)
