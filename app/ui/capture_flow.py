@@ -54,6 +54,8 @@ class CaptureFlow(QObject):
             self._panel.show_recording(active=True)
             self._host.start_recording(self._folder())
         elif self._state == "recording":
+            state = self._host.recording()
+            self._seconds = state.seconds if state is not None else self._seconds
             self._state = "ending"
             self._host.stop_recording()
 
