@@ -137,10 +137,12 @@ def by_strength(count: int, collected: Collected) -> dict[str, Any]:
     thirds = {}
     for name, chosen in zip(("mild", "middle", "hard"), np.array_split(order, 3), strict=True):
         members = [drawn[index] for index in chosen]
+        if not members:  # fewer than three faces
+            continue
         thirds[name] = {
             "faces": len(chosen),
-            "blur_sigma": float(np.mean([p.blur_sigma for p in members])) if members else float("nan"),
-            "ratio": float(np.mean([p.ratio for p in members])) if members else float("nan"),
+            "blur_sigma": float(np.mean([p.blur_sigma for p in members])),
+            "ratio": float(np.mean([p.ratio for p in members])),
             "means": collected.means(chosen),
         }
     return thirds

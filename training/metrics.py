@@ -60,7 +60,8 @@ def checkerboard(x: Tensor) -> Tensor:
     for picture in (luma, luma.mT):
         change = (picture[..., 1:] - picture[..., :-1]).abs().mean(1)
         phases = torch.stack([change[:, phase::GRID].mean(1) for phase in range(GRID)], dim=1)
-        excess.append(phases.amax(1) / phases.mean(1).clamp_min(1e-6) - 1.0)
+        mean = phases.mean(1)
+        excess.append((phases.amax(1) - mean) / mean.clamp_min(1e-6))
     return 100.0 * torch.stack(excess).mean(0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -107,7 +108,8 @@ def judge_videos(
         for k in range(1, FLICKER_CYCLES + 1):
             restored = torch.from_numpy(np.concatenate([columns[k] for columns in parts]))
             found[f"k{k}"], found["input"] = flicker(restored, given)
-        figures[film.name] = found
+        if not math.isnan(found["input"]):  # a film without a still pixel says nothing about flicker
+            figures[film.name] = found
     return figures
 
 

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.data import seeded_pairs
+from training.degradation import PaperDegradation, PaperParameters, TrainingDegradation, WebcamDegradation
+
+from .conftest import made_up_faces
+
+
+@pytest.mark.parametrize("kind", [PaperDegradation, WebcamDegradation, TrainingDegradation])
+def test_a_seed_decides_everything(kind: type) -> None:
+    image = made_up_faces(1, 128)[0]
+    kept = image.copy()
+    for seed in range(6):
+        first, again = (kind()(image, np.random.default_rng(seed)) for _ in range(2))
+        np.testing.assert_array_equal(first, again)
+        assert first.dtype == np.uint8
+        assert first.shape == image.shape
+    np.testing.assert_array_equal(image, kept)
+    assert (kind()(image, np.random.default_rng(0)) != kind()(image, np.random.default_rng(5))).any()
+
+
+def test_the_first_draw_of_seed_zero_is_the_one_the_protocol_means() -> None:
+    # numpy's default_rng(0) gives .63696, .26979, .04097 first.
+    drawn = PaperDegradation().draw(np.random.default_rng(0))
+    assert drawn.blur_sigma == pytest.approx(1 + 14 * 0.6369617)
+    assert drawn.ratio == pytest.approx(1 + 11 * 0.2697867)
+    assert drawn.noise_sigma == pytest.approx(20 * 0.0409735)
+
+
+def test_draws_stay_in_the_papers_ranges() -> None:
+    drawn = [PaperDegradation().draw(np.random.default_rng(seed)) for seed in range(500)]
+    for name, low, high in (
+        ("blur_sigma", 1, 15), ("ratio", 1, 12), ("noise_sigma", 0, 20), ("jpeg_quality", 30, 90)
+    ):  # fmt: skip
+        values = [getattr(each, name) for each in drawn]
+        assert low <= min(values) < low + 0.05 * (high - low)
+        assert high - 0.05 * (high - low) < max(values) <= high
+
+
+def test_strength_orders_from_mild_to_hard() -> None:
+    degradation = PaperDegradation()
+    mildest = PaperParameters(blur_sigma=1, ratio=1, noise_sigma=0, jpeg_quality=90)
+    hardest = PaperParameters(blur_sigma=15, ratio=12, noise_sigma=0, jpeg_quality=90)
+    assert degradation.strength(mildest) == 0.0
+    assert degradation.strength(hardest) == 1.0
+
+
+def test_every_stage_of_the_papers_degradation_does_its_part() -> None:
+    image = made_up_faces(1)[0]
+    gentle = {"blur_sigma": (1.0, 1.0), "ratio": (1.0, 1.0), "noise_sigma": (0.0, 0.0), "jpeg_quality": (90, 90)}
+    harsh = {"blur_sigma": (15.0, 15.0), "ratio": (12.0, 12.0), "noise_sigma": (20.0, 20.0), "jpeg_quality": (30, 30)}
+
+    def error(**ranges: tuple[float, float]) -> float:
+        bad = PaperDegradation(**(gentle | ranges))(image, np.random.default_rng(0))  # type: ignore[arg-type]
+        return float(np.abs(bad.astype(float) - image).mean())
+
+    least = error()
+    for name, value in harsh.items():
+        assert error(**{name: value}) > least + 0.3, name
+
+
+def test_no_degradation_shifts_the_colours() -> None:
+    image = made_up_faces(1)[0]
+    for kind in (PaperDegradation(), WebcamDegradation()):
+        shifts = [(kind(image, np.random.default_rng(seed)).astype(float) - image).mean((0, 1)) for seed in range(40)]
+        assert np.abs(np.mean(shifts, axis=0)).max() < 1.5
+
+
+def test_a_webcam_now_and_then_does_nothing() -> None:
+    image = made_up_faces(1, 64)[0]
+    untouched = [(WebcamDegradation()(image, np.random.default_rng(seed)) == image).all() for seed in range(300)]
+    assert 0.06 < np.mean(untouched) < 0.2
+
+
+def test_the_seed_of_a_test_picture_is_its_index() -> None:
+    images = made_up_faces(3)
+    degraded, clean = seeded_pairs(images)
+    assert degraded.shape == clean.shape == (3, 3, 256, 256)
+    expected = PaperDegradation()(images[2], np.random.default_rng(2))
+    found = ((degraded[2].flip(0).permute(1, 2, 0) + 1) * 127.5).round().numpy()
+    np.testing.assert_array_equal(found, expected)

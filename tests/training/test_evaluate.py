@@ -1,0 +1,204 @@
+"""What the results page says follows from the figures, and the figures from the shipped files."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from app.restorers.store import MODELS_FOLDER
+from training.data import seeded_pairs
+from training.degradation import PaperDegradation
+from training.evaluate import by_strength, evaluate
+from training.figures import LARGEST_FILE, draw_photos, draw_sheet
+from training.parallel import each_part
+from training.results_page import write_page
+from training.scoring import Collected
+from training.shipped import BusyMachineError, ShippedGenerator
+from training.targets import judge_targets
+
+from .conftest import made_up_faces
+
+
+def row(psnr: float, alex: float, vgg: float, **more: float) -> dict[str, float]:
+    return {
+        "psnr": psnr,
+        "ssim": 0.6,
+        "lpips_alex": alex,
+        "lpips_vgg": vgg,
+        "red": 0.1,
+        "green": 0.2,
+        "blue": -0.3,
+    } | more
+
+
+@pytest.fixture
+def results() -> dict[str, Any]:
+    """Figures that reach every target."""
+    means = {"input": row(20.0, 0.700, 0.60), "truth": {"niqe": 5.0, "checkerboard": 7.0}}
+    quality = {
+        1: (21.5, 0.36, 0.44),
+        2: (21.8, 0.29, 0.41),
+        3: (21.4, 0.27, 0.40),
+        4: (21.2, 0.28, 0.41),
+        5: (21, 0.29, 0.42),
+    }
+    for precision, lost in (("int8", 0.05), ("fp32", 0.0)):
+        for k, (psnr, alex, vgg) in quality.items():
+            means[f"{precision} k{k}"] = row(psnr - lost, alex + lost / 10, vgg + lost / 10)
+            means[f"{precision} step{k - 1}"] = {"step": 0.08 / k}
+    thirds = {
+        name: {"faces": 100, "blur_sigma": 4.0, "ratio": 3.0, "means": means} for name in ("mild", "middle", "hard")
+    }
+    model = {"file": "cfrnet-rt.int8.onnx", "sha256": "ab" * 32, "bytes": 2_200_000}
+    cycle = {"median_ms": 17.0, "p95_ms": 18.0, "cycles": 40, "threads": 2, "busy_percent": 1.0}
+    machine = {"processor": "A processor", "instructions": "avx2", "cores": "2", "system": "S", "packages": "P 1"}
+    return {
+        "network": "cfrnet-rt", "date": "2026-01-01", "machine": machine, "limit": None,
+        "models": {"int8": model, "fp32": model | {"file": "cfrnet-rt.fp32.onnx"}},
+        "timing": {"date": "2026-01-01", "machine": machine, "cycles": {"int8": cycle, "fp32": cycle}},
+        "bfloat16": {"used": True, "mean_difference": 1e-4}, "ffhq300": {"faces": 300, "found": 300, "means": means},
+        "strength": thirds, "clean": {p: {"k1": 35.0, "k2": 33.0, "k3": 31.5} for p in ("int8", "fp32")},
+    }  # fmt: skip
+
+
+def verdicts(results: dict[str, Any]) -> dict[str, bool | None]:
+    return {target.what.split(",")[0]: target.reached for target in judge_targets(results)}
+
+
+def test_every_target_can_be_reached(results: dict[str, Any]) -> None:
+    targets = judge_targets(results)
+    assert [target.what for target in targets if target.reached is not True] == []
+    assert len(targets) == 10
+    assert targets[0].found == "+1.75 dB at k = 2"
+    assert targets[1].found == "-60.7 %"
+
+
+@pytest.mark.parametrize(
+    ("state", "metric", "value", "missed"),
+    [
+        ("int8 k2", "psnr", 21.6, {"PSNR at its best k"}),
+        ("int8 k3", "lpips_alex", 0.285, {"LPIPS (AlexNet) at k = 3"}),
+        ("int8 k3", "lpips_vgg", 0.43, {"LPIPS (VGG16) at k = 3", "INT8 against FP32"}),
+        ("int8 k1", "lpips_alex", 0.30, {"LPIPS (AlexNet)"}),
+        ("int8 k4", "lpips_alex", 0.30, {"the knob", "INT8 against FP32"}),
+        ("int8 k1", "psnr", 21.77, {"the knob"}),
+        ("int8 step4", "step", 0.0181, {"step size at k = 4"}),
+        ("int8 k4", "psnr", 21.0, {"INT8 against FP32"}),
+        ("int8 k3", "blue", -1.6, {"colour shift"}),
+    ],
+)
+def test_a_missed_target_is_called_missed(
+    results: dict[str, Any], state: str, metric: str, value: float, missed: set[str]
+) -> None:
+    results["ffhq300"]["means"][state][metric] = value
+    assert {what for what, reached in verdicts(results).items() if reached is False} >= missed
+
+
+def test_what_was_not_measured_is_neither_reached_nor_missed(results: dict[str, Any]) -> None:
+    results["timing"] = {}
+    assert verdicts(results)["time of a cycle"] is None
+    results["clean"]["int8"]["k3"] = 30.9
+    assert verdicts(results)["a clean face stays clean"] is False
+
+
+def test_the_page_holds_every_table(results: dict[str, Any], tmp_path: Path) -> None:
+    results["targets"] = [dataclasses.asdict(target) for target in judge_targets(results)]
+    write_page(tmp_path / "results.md", results)
+    page = (tmp_path / "results.md").read_text()
+    for heading in ("Targets", "Quality at every k", "By strength", "A clean face", "INT8 minus FP32", "defined"):
+        assert heading in page
+    assert "ab" * 32 in page
+    assert "| 2 | 21.75 | 0.600 | 0.295 | 0.415 | 0.0267 | 34.0 |" in page  # k = 2 with its step and two cycles' time
+    assert "| 2 | -0.050 | +0.0000 | +0.0050 | +0.0050 |" in page
+    assert "reached" in page
+    assert "Left out of this run: video" in page
+    widths = {}
+    for line in page.splitlines():  # every row of a table is as wide as its heading
+        if line.startswith("|"):
+            widths.setdefault("table", line.count("|"))
+            assert line.count("|") == widths["table"], line
+        else:
+            widths.clear()
+
+
+def test_thirds_are_ordered_by_strength_and_share_no_face() -> None:
+    collected = Collected()
+    strength = PaperDegradation().strength
+    values = [strength(PaperDegradation().draw(np.random.default_rng(i))) for i in range(30)]
+    collected.add("input", {"strength": torch.tensor(values)})
+    thirds = by_strength(30, collected)
+    means = [thirds[name]["means"]["input"]["strength"] for name in ("mild", "middle", "hard")]
+    assert means == sorted(means)
+    assert sum(means) / 3 == pytest.approx(np.mean(values))
+    assert [third["faces"] for third in thirds.values()] == [10, 10, 10]
+
+
+def test_parts_come_back_in_order() -> None:
+    assert each_part(lambda part: list(range(100))[part], 12) == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11]]
+    with pytest.raises(ZeroDivisionError):
+        each_part(lambda part: 1 // (part.start - 5), 12)
+
+
+def test_sheets_are_small_enough_to_open_quickly(tmp_path: Path) -> None:
+    rows = np.stack([made_up_faces(6, seed=seed) for seed in range(8)])
+    draw_sheet(tmp_path / "sheet.jpg", rows)
+    draw_photos(tmp_path / "photos.jpg", rows[:5, :4])
+    sheet = cv2.imread(str(tmp_path / "sheet.jpg"))
+    assert sheet.shape == (8 * 256 + 28, 6 * 256, 3)
+    assert (tmp_path / "sheet.jpg").stat().st_size <= LARGEST_FILE
+    assert cv2.imread(str(tmp_path / "photos.jpg")).shape == (2 * 160 + 28, 8 * 160, 3)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> ShippedGenerator:
+    return ShippedGenerator(MODELS_FOLDER / "cfrnet-rt.int8.onnx")
+
+
+def test_the_shipped_network_is_cycled_on_its_own_output(shipped: ShippedGenerator) -> None:
+    x = seeded_pairs(made_up_faces(2))[0].contiguous().numpy()
+    columns = shipped.cycles(x, 2)
+    assert len(columns) == 3
+    np.testing.assert_array_equal(columns[0], x)
+    np.testing.assert_array_equal(shipped.cycles(columns[1], 1)[1], columns[2])
+    assert columns[2].dtype == np.float32
+    assert not np.array_equal(columns[1], x)
+
+
+def test_a_cycle_is_timed_only_on_an_idle_machine(shipped: ShippedGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+    face = np.zeros((3, 256, 256), np.float32)
+    monkeypatch.setattr("psutil.cpu_percent", lambda interval: 80.0)
+    with pytest.raises(BusyMachineError, match="80 %"):
+        shipped.time_a_cycle(face, threads=1)
+    monkeypatch.setattr("psutil.cpu_percent", lambda interval: 0.0)
+    timing = shipped.time_a_cycle(face, threads=1, cycles=3)
+    assert 0.0 < timing.median_ms <= timing.p95_ms
+    assert timing.cycles == 3
+
+
+def test_a_quick_look_from_end_to_end(shared: Path, tmp_path: Path) -> None:
+    results = evaluate(
+        models=MODELS_FOLDER, data=shared / "data", weights=shared / "weights", out=tmp_path, limit=2,
+        skip=("celebahq", "calibration", "photos", "video"),
+    )  # fmt: skip
+    assert json.loads((tmp_path / "results.json").read_text()) == results
+    page = (tmp_path / "results.md").read_text()
+    for precision in ("int8", "fp32"):
+        digest = hashlib.sha256((MODELS_FOLDER / f"cfrnet-rt.{precision}.onnx").read_bytes()).hexdigest()
+        assert digest in page
+    assert "first 2 faces" in page
+    means = results["ffhq300"]["means"]
+    assert {f"{p} k{k}" for p in ("int8", "fp32") for k in range(1, 6)} <= set(means)
+    assert means["int8 k3"]["lpips_alex"] < means["input"]["lpips_alex"]
+    assert all(math.isfinite(value) for figures in means.values() for value in figures.values())
+    for name in ("ffhq300.jpg", "worst.jpg", "perception-distortion.png"):
+        assert (tmp_path / "figures" / name).stat().st_size > 10_000
+        assert name in page

@@ -1,0 +1,132 @@
+"""From weights to the files that the application loads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from app.restorers.store import MODELS_FOLDER, ModelStore
+from training.checkpoint import save_checkpoint
+from training.data import seeded_pairs
+from training.manifest import write_manifest
+from training.metrics import psnr
+from training.networks import CFRNetRT
+from training.publish import manifest_metrics, publish
+from training.quantize import CALIBRATION_METHODS, quantize
+
+from .conftest import made_up_faces
+
+
+@pytest.fixture(scope="module")
+def network() -> CFRNetRT:
+    torch.manual_seed(3)
+    network = CFRNetRT().eval()
+    with torch.no_grad():
+        network.head.weight.mul_(20.0)  # untrained, but not the identity
+    return network
+
+
+@pytest.fixture(scope="module")
+def checkpoint(network: CFRNetRT, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("run") / "checkpoint.pt"
+    save_checkpoint(path, {"network": "cfrnet-rt", "ema": network.state_dict()})
+    return path
+
+
+@pytest.fixture(scope="module")
+def published(checkpoint: Path, face_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    models = tmp_path_factory.mktemp("models")
+    shutil.copy(MODELS_FOLDER / "scrfd_2.5g_kps.onnx", models)
+    publish(checkpoint=checkpoint, name="cfrnet-rt", faces=face_folder, models=models)
+    return models
+
+
+@pytest.fixture(scope="module")
+def degraded() -> torch.Tensor:
+    return seeded_pairs(made_up_faces(2, seed=9))[0].contiguous()
+
+
+def run(path: Path, x: torch.Tensor) -> torch.Tensor:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return torch.cat([torch.from_numpy(session.run(None, {"x": face[None].numpy()})[0]) for face in x])
+
+
+def test_the_exported_network_computes_what_the_trained_one_does(
+    published: Path, network: CFRNetRT, degraded: torch.Tensor
+) -> None:
+    with torch.no_grad():
+        wanted = network(degraded)
+    assert float((wanted - degraded).abs().mean()) > 0.01
+    torch.testing.assert_close(run(published / "cfrnet-rt.fp32.onnx", degraded), wanted, atol=1e-4, rtol=0)
+
+
+def test_int8_stays_close_over_three_cycles(published: Path, degraded: torch.Tensor) -> None:
+    exact = rounded = degraded
+    for _ in range(3):
+        exact, rounded = (
+            run(published / f"cfrnet-rt.{precision}.onnx", x) for precision, x in (("fp32", exact), ("int8", rounded))
+        )
+        assert float(psnr(rounded, exact).min()) > 35.0
+    sizes = [(published / f"cfrnet-rt.{precision}.onnx").stat().st_size for precision in ("int8", "fp32")]
+    assert sizes[0] < 0.3 * sizes[1]
+
+
+@pytest.mark.parametrize("method", sorted(CALIBRATION_METHODS))
+def test_every_calibration_method_gives_a_network(
+    method: str, published: Path, degraded: torch.Tensor, tmp_path: Path
+) -> None:
+    source = published / "cfrnet-rt.fp32.onnx"
+    faces: NDArray[np.float32] = degraded[:1].numpy()
+    quantize(source, tmp_path / "int8.onnx", faces, method, cycles=1)
+    assert float(psnr(run(tmp_path / "int8.onnx", degraded), run(source, degraded)).min()) > 25.0
+
+
+def test_the_application_accepts_what_is_published(published: Path) -> None:
+    store = ModelStore(published)
+    assert store.restorer_names() == ["cfrnet-rt"]
+    for precision in ("fp32", "int8"):
+        restorer = store.create_restorer("cfrnet-rt", precision, 1)
+        assert restorer.restore(made_up_faces(1)[0], k=2).cycles == 2
+    assert store.detector_path().name == "scrfd_2.5g_kps.onnx"
+    assert [path for path in published.iterdir() if path.is_dir()] == []
+
+
+def test_figures_stay_in_the_manifest_as_long_as_the_file_does(published: Path, tmp_path: Path) -> None:
+    shutil.copytree(published, tmp_path / "models")
+    models = tmp_path / "models"
+    row = {"psnr": 22.12345, "ssim": 0.6, "lpips_alex": 0.3, "lpips_vgg": 0.4}
+    results = {
+        "network": "cfrnet-rt", "date": "today", "models": {"int8": {}, "fp32": {}}, "timing": {},
+        "ffhq300": {"faces": 300, "means": {"input": row, "int8 k1": row, "int8 step0": {"step": 0.1}, "fp32 k1": row}},
+    }  # fmt: skip
+    write_manifest(models, manifest_metrics(results))
+    write_manifest(models)  # says nothing new
+    entries = {entry["file"]: entry for entry in json.loads((models / "manifest.json").read_text())["models"]}
+    assert entries["cfrnet-rt.int8.onnx"]["metrics"]["k1"]["psnr"] == 22.12
+    assert entries["cfrnet-rt.int8.onnx"]["metrics"]["set"] == "ffhq300, 300 faces"
+    with (models / "cfrnet-rt.int8.onnx").open("ab") as file:
+        file.write(b" ")  # another network of the same name
+    write_manifest(models)
+    entries = {entry["file"]: entry for entry in json.loads((models / "manifest.json").read_text())["models"]}
+    assert entries["cfrnet-rt.int8.onnx"]["metrics"] == {}
+
+
+def test_the_command_names_what_is_wrong(tmp_path: Path, face_folder: Path) -> None:
+    (tmp_path / "bad.pt").write_bytes(b"nothing")
+    done = subprocess.run(
+        [sys.executable, "-m", "training.publish", tmp_path / "bad.pt", "--faces", face_folder, "--models", tmp_path],
+        capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2], check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "bad.pt" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == [tmp_path / "bad.pt"]
