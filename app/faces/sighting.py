@@ -15,7 +15,7 @@ from app.faces.alignment import (
     misfit,
     scale_of,
     transform,
-    warp_square,
+    warp_window,
 )
 
 MIN_CROP_SIDE = 24.0
@@ -55,8 +55,7 @@ def look(detector: Detector, image: Image, landmarks: Points, *, upside_down: bo
         matrix = -matrix
         matrix[:, 2] += _WINDOW
     try:
-        # Black beyond the border, as the detector pads its pictures: mirrored, half a face would be a face.
-        window = warp_square(image, matrix, _WINDOW, mirrored=False)
+        window = warp_window(image, matrix, _WINDOW)
     except ValueError:  # the face has left the picture
         return None
     best: Face | None = None

@@ -87,7 +87,7 @@ def test_every_crop_pixel_shows_its_place_in_the_frame(scale: float, degrees: fl
     inner = np.s_[8:-8, 8:-8]
     error = crop[inner][:, :, :2] - expected[inner]
     assert np.abs(error).max() < 2.0
-    assert np.abs(error.mean(axis=(0, 1))).max() < 0.15
+    assert np.abs(error.mean(axis=(0, 1))).max() < 0.3  # halves are rounded up
 
 
 def test_a_large_face_is_averaged_not_sampled() -> None:
