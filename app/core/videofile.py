@@ -23,7 +23,8 @@ from app.core.types import Image
 
 MediaPacket: TypeAlias = "av.Packet[Stream]"
 
-_SHORTFALL_S = 0.5
+_SHORTFALL_S = 0.3
+_STEPS_BACK_S = (0.0, 2.0, 10.0)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,18 +100,29 @@ class VideoReader:
                 yield item
 
     def seek(self, seconds: float) -> None:
-        """Go to the last key frame at or before `seconds` of the file's own timeline."""
-        target = int(seconds / self.time_base)
+        """Go to a key frame at or before `seconds` of the file's own timeline; the nearest that the container finds."""
+        target = max(round(seconds / self.time_base), self.first_pts)
+        for step_back_s in _STEPS_BACK_S:
+            start = target - round(step_back_s / self.time_base)
+            if start > self.first_pts and self._jump(start, target):
+                return
+        # Some containers (MPEG-TS) find no way back to their very first frame.
+        self.container.close()
+        self.container, self.stream = self._open()
+        self._restart(packets=0)
+
+    def _jump(self, start: int, target: int) -> bool:
+        """Go to `start` (ticks). False when decoding only begins behind `target`, as without an index it may."""
         try:
-            if target <= self.first_pts:
-                # Some containers (MPEG-TS) have no way back to their very first frame.
-                self.container.close()
-                self.container, self.stream = self._open()
-            else:
-                self.container.seek(target, stream=self.stream, backward=True)
-        except (av.FFmpegError, OSError) as error:
-            raise self._unreadable(error) from error
-        self._packets, self._end_s, self._last_pts = (0 if target <= self.first_pts else -1), 0.0, None
+            self.container.seek(start, stream=self.stream, backward=True)
+            self._restart(packets=-1)
+            first = self._peek_frame()
+        except (av.FFmpegError, OSError, UnreadableMediaError):
+            return False
+        return first.pts is not None and first.pts <= target
+
+    def _restart(self, *, packets: int) -> None:
+        self._packets, self._end_s, self._last_pts = packets, 0.0, None
         self._raw = self._decode()
         self._ahead.clear()
 
@@ -197,8 +209,8 @@ class VideoReader:
     def _is_short(self) -> bool:
         if self.frame_count is not None and 0 <= self._packets < self.frame_count:
             return True
-        start_s = (self.container.start_time or 0) / av.time_base
-        return self.duration_s is not None and self._end_s - start_s < self.duration_s - _SHORTFALL_S
+        # Containers differ in whether the duration begins at 0 or at the first picture; the longer way is forgiving.
+        return self.duration_s is not None and self._end_s < self.duration_s - _SHORTFALL_S
 
     def _broken(self, error: Exception | None) -> UnreadableMediaError:
         reached = self._end_s - (self.container.start_time or 0) / av.time_base

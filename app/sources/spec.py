@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from app.core.errors import SourceOpenError
+from app.core.errors import CameraOpenError, SourceOpenError
 from app.core.picture import PICTURE_SUFFIXES
 from app.core.settings import Settings
 from app.sources.base import Source, SourceKind
@@ -56,9 +56,12 @@ def parse_source(text: str, settings: Settings, *, enumeration: Enumeration = li
         return SourceSpec(kind=kind, address=str(path))
     if text.isdecimal():
         return _camera(text, settings)
-    if path.suffix or len(path.parts) > 1:
-        raise SourceOpenError(f"There is no file or folder {text}.", "Check its name and place.")
-    return _camera(find_camera(text, enumeration()).name, settings)
+    try:
+        return _camera(find_camera(text, enumeration()).name, settings)
+    except CameraOpenError as error:
+        if path.suffix or len(path.parts) > 1:
+            raise SourceOpenError(f"There is no file or folder {text}.", "Check its name and place.") from error
+        raise
 
 
 def open_source(spec: SourceSpec) -> Source:

@@ -141,7 +141,7 @@ class _MjpegPictures:
 class _FfmpegPictures:
     def __init__(self, url: str, *, open_timeout_s: float, read_timeout_s: float) -> None:
         self._url = url
-        options = {"fflags": "nobuffer", "flags": "low_delay"}
+        options = {"flags": "low_delay"}
         if urlsplit(url).scheme in ("rtsp", "rtsps"):
             options["rtsp_transport"] = "tcp"
         try:

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.core.errors import CameraOpenError, SourceOpenError
+from app.core.settings import Settings
+from app.sources.camera import CameraDevice, CameraSource
+from app.sources.images import ImagesSource
+from app.sources.spec import SourceSpec, open_source, parse_source
+from app.sources.stream import StreamSource
+from app.sources.video import VideoSource
+
+DEVICES = [
+    CameraDevice(name=name, index=i, backend=0, path="") for i, name in enumerate(("Desk camera", "HD cam v1.2"))
+]
+
+
+def parse(text: str, settings: Settings | None = None) -> SourceSpec:
+    return parse_source(text, settings or Settings(), enumeration=lambda: DEVICES)
+
+
+def test_nothing_is_the_first_camera_with_the_options_of_the_settings() -> None:
+    settings = Settings(camera_size="1920x1080", camera_fps=60, mirror=False)
+    assert parse("", settings) == SourceSpec(kind="camera", address="", size=(1920, 1080), fps=60, mirror=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "address"),
+    [
+        ("camera:Desk camera", "camera", "Desk camera"),
+        ("camera:", "camera", ""),
+        ("0", "camera", "0"),
+        ("desk camera", "camera", "Desk camera"),
+        ("HD cam v1.2", "camera", "HD cam v1.2"),
+        ("http://10.0.0.5:8080/video", "stream", "http://10.0.0.5:8080/video"),
+        ("rtsp://user:word@10.0.0.5/live", "stream", "rtsp://user:word@10.0.0.5/live"),
+        ("  HTTP://HOST/video ", "stream", "HTTP://HOST/video"),
+    ],
+)
+def test_names_numbers_and_addresses(text: str, kind: str, address: str) -> None:
+    spec = parse(text)
+    assert (spec.kind, spec.address) == (kind, address)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.mp4", "video"), ("a.PNG", "images"), ("a.xyz", "video"), ("12", "video")]
+)
+def test_a_file_is_a_picture_or_a_film_by_its_suffix(tmp_path: Path, name: str, kind: str) -> None:
+    (tmp_path / name).touch()
+    assert parse(str(tmp_path / name)) == SourceSpec(kind=kind, address=str(tmp_path / name))
+
+
+def test_a_folder_is_its_pictures(tmp_path: Path) -> None:
+    assert parse(str(tmp_path)).kind == "images"
+
+
+def test_a_dropped_file_address_is_a_path(tmp_path: Path) -> None:
+    (tmp_path / "holiday film ä.mp4").touch()
+    assert parse((tmp_path / "holiday film ä.mp4").as_uri()).address == str(tmp_path / "holiday film ä.mp4")
+
+
+@pytest.mark.parametrize("text", ["absent.mp4", "some/absent/folder", "gopher://host/film"])
+def test_what_is_not_there_is_refused_in_words(text: str) -> None:
+    with pytest.raises(SourceOpenError):
+        parse(text)
+
+
+def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(CameraOpenError, match="Desk camera"):
+        parse("Kitchen camera")
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"),
+    [("camera", CameraSource), ("video", VideoSource), ("images", ImagesSource), ("stream", StreamSource)],
+)
+def test_a_spec_makes_its_source_without_opening_it(kind: str, made: type) -> None:
+    assert isinstance(open_source(SourceSpec(kind=kind, address="x")), made)

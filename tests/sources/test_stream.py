@@ -1,0 +1,225 @@
+"""What is particular to network streams: servers that stall, die, redirect, ask for a password or are none."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.core.errors import SourceOfflineError, StreamOpenError
+from app.sources.stream import StreamSource
+from tests.media import encode_jpeg, number_of, numbered_picture, write_video
+from tests.mjpeg_server import MjpegServer
+from tests.rtsp_server import RtspServer
+
+Server = MjpegServer | RtspServer
+
+
+@contextmanager
+def server_of(kind: str) -> Iterator[Server]:
+    server: Server = MjpegServer(numbered_picture, fps=100) if kind == "mjpeg" else RtspServer(numbered_picture, fps=50)
+    with server:
+        yield server
+
+
+def opened(url: str, **options: float) -> StreamSource:
+    source = StreamSource(url, **{"open_timeout_s": 5.0, "read_timeout_s": 5.0, **options})
+    source.open()
+    return source
+
+
+def read_to_the_end(source: StreamSource) -> None:
+    while source.read() is not None:
+        pass
+
+
+def test_pictures_arrive_unharmed_and_in_order() -> None:
+    with MjpegServer(numbered_picture, fps=100) as server:
+        source = opened(server.url)
+        frames = [source.read() for _ in range(10)]
+        source.close()
+    numbers = [number_of(frame.image) for frame in frames if frame is not None]
+    assert numbers == list(range(numbers[0], numbers[0] + 10))
+    assert frames[0] is not None
+    assert np.abs(frames[0].image.astype(int) - numbered_picture(numbers[0])).mean() < 3
+
+
+@pytest.mark.parametrize("kind", ["mjpeg", "rtsp"])
+def test_a_server_that_dies_takes_the_source_offline(kind: str) -> None:
+    with server_of(kind) as server:
+        source = opened(server.url)
+        source.read()
+        server.die()
+        with pytest.raises(SourceOfflineError):
+            read_to_the_end(source)
+        source.close()
+
+
+@pytest.mark.parametrize("kind", ["mjpeg", "rtsp"])
+def test_a_server_that_stalls_takes_the_source_offline_after_the_time_out(kind: str) -> None:
+    with server_of(kind) as server:
+        source = opened(server.url, read_timeout_s=0.5)
+        source.read()
+        server.stall()
+        started = time.perf_counter()
+        with pytest.raises(SourceOfflineError):
+            read_to_the_end(source)
+        assert time.perf_counter() - started < 5.0
+        source.close()
+
+
+@pytest.mark.parametrize("kind", ["mjpeg", "rtsp"])
+def test_close_returns_at_once_while_the_server_stalls(kind: str) -> None:
+    with server_of(kind) as server:
+        source = opened(server.url, read_timeout_s=2.0)
+        source.read()
+        server.stall()
+        reader = threading.Thread(target=read_to_the_end, args=(source,))
+        reader.start()
+        started = time.perf_counter()
+        source.close()
+        assert time.perf_counter() - started < 0.5
+        reader.join(10)
+        assert not reader.is_alive()
+
+
+def test_a_redirect_is_followed() -> None:
+    with MjpegServer(numbered_picture, fps=100) as server:
+        source = opened(server.url.replace("/video", "/moved"))
+        assert source.read() is not None
+        source.close()
+
+
+def test_a_name_and_a_password_are_sent() -> None:
+    login = "Basic " + base64.b64encode(b"me:se cret").decode()
+    with MjpegServer(numbered_picture, fps=100, login=login) as server:
+        source = opened(server.url.replace("http://", "http://me:se%20cret@"))
+        assert source.read() is not None
+        source.close()
+        with pytest.raises(StreamOpenError, match="password"):
+            opened(server.url)
+
+
+@pytest.mark.parametrize(("path", "words"), [("/absent", "404"), ("/page", "web page")])
+def test_an_address_that_is_no_stream_is_refused(path: str, words: str) -> None:
+    with MjpegServer() as server, pytest.raises(StreamOpenError, match=words):
+        opened(server.url.replace("/video", path))
+
+
+def test_nobody_at_the_address_is_refused() -> None:
+    with pytest.raises(StreamOpenError, match="reached"):
+        opened("http://127.0.0.1:9/video")
+
+
+@contextmanager
+def raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Answers every connection in whatever way."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):
+                connection.recv(4096)
+                answer(connection)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}/video"
+    with contextlib.suppress(OSError):
+        listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    thread.join(10)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=--cut\r\n\r\n"
+
+
+def part(content: bytes) -> bytes:
+    return b"--cut\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(content) + content + b"\r\n"
+
+
+def test_a_server_that_never_answers_is_refused_after_the_time_out() -> None:
+    silent = threading.Event()
+    with raw_server(lambda connection: silent.wait(5) and None) as url:
+        started = time.perf_counter()
+        with pytest.raises(StreamOpenError, match=r"0\.3 s"):
+            opened(url, open_timeout_s=0.3)
+        assert time.perf_counter() - started < 3
+        silent.set()
+
+
+def test_a_server_that_drips_single_bytes_is_given_up() -> None:
+    stop = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(HEAD + b"--cut\r\nContent-Length: 100000\r\n\r\n")
+        while not stop.wait(0.02):
+            connection.sendall(b"x")
+
+    with raw_server(drip) as url:
+        with pytest.raises(StreamOpenError, match="slow"):
+            opened(url, read_timeout_s=0.3)
+        stop.set()
+
+
+def test_a_damaged_picture_among_good_ones_is_passed_over() -> None:
+    good = encode_jpeg(numbered_picture(5))
+
+    def send(connection: socket.socket) -> None:
+        connection.sendall(HEAD + part(good[:50]) + part(b"") + part(good))
+
+    with raw_server(send) as url:
+        source = opened(url)
+        frame = source.read()
+        assert frame is not None
+        assert number_of(frame.image) == 5
+        with pytest.raises(SourceOfflineError):
+            read_to_the_end(source)
+        source.close()
+
+
+def test_a_boundary_inside_quotes_with_dashes_is_understood() -> None:
+    good = encode_jpeg(numbered_picture(6))
+
+    def send(connection: socket.socket) -> None:
+        connection.sendall(HEAD.replace(b"--cut", b'"cut"') + part(good) * 2)
+
+    with raw_server(send) as url:
+        source = opened(url)
+        assert source.read() is not None
+        source.close()
+
+
+def test_another_kind_of_stream_over_http_goes_to_ffmpeg(tmp_path: Path) -> None:
+    write_video(tmp_path / "film.ts", [numbered_picture(i) for i in range(30)])
+    film = (tmp_path / "film.ts").read_bytes()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\nContent-Length: %d\r\n\r\n" % len(film)
+    with raw_server(lambda connection: connection.sendall(head + film)) as url:
+        source = opened(url)
+        frame = source.read()
+        assert frame is not None
+        assert number_of(frame.image) == 0
+        with pytest.raises(SourceOfflineError, match="ended"):
+            read_to_the_end(source)
+        source.close()
+
+
+def test_what_ffmpeg_does_not_know_either_is_refused() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    with (
+        raw_server(lambda connection: connection.sendall(head + b"no film " * 2000)) as url,
+        pytest.raises(StreamOpenError, match="cannot be opened"),
+    ):
+        opened(url)
