@@ -87,14 +87,12 @@ def perceptual_loss(
 
 
 def fixed_point_loss(generator: nn.Module, x: Tensor) -> Tensor:
-    """L_fp = |G(x_k) - x_k|_1 with the outer G frozen, as in Idempotent Generative Networks.
+    """L_fp = |G(x_k) - x_k|_1, the gradient running through both: x_k moves to where G stands still, and G learns to.
 
-    The gradient moves x_k to where G already stands still. Left free, the outer pass has a cheaper answer:
-    to turn G into the identity everywhere.
+    Its weight has to rise slowly: from the start, the cheapest answer is to turn G into the identity. A frozen outer G,
+    as in Idempotent Generative Networks, rules that out but left x_4 perceptually better than x_3 by 0.015 LPIPS.
     """
-    frozen = {name: parameter.detach() for name, parameter in generator.named_parameters()}
-    again: Tensor = torch.func.functional_call(generator, frozen, (x,))
-    return (again - x).abs().mean()
+    return (generator(x) - x).abs().mean()
 
 
 def cycle_loss(generator: nn.Module, x: Tensor, degrade: Degrade) -> Tensor:
