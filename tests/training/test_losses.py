@@ -80,14 +80,15 @@ def test_perceptual_looks_at_a_window_of_the_first_faces_only() -> None:
     assert float(ccfp.perceptual_loss([x], filled(1.0), (1.0,), Squares(), 4, 1)) == 0.0  # type: ignore[arg-type]
 
 
-def test_fixed_point_by_hand_and_its_outer_pass_is_frozen() -> None:
+def test_fixed_point_by_hand_moves_both_the_face_and_the_generator() -> None:
     generator, x = Scale(0.5), filled(1.0).requires_grad_()
     loss = ccfp.fixed_point_loss(generator, x)
     assert loss.item() == close(0.5)
     loss.backward()
-    assert generator.a.grad is None
     assert x.grad is not None
     assert float(x.grad.sum()) == close(0.5)  # d |0.5 x - x| / dx, spread over all values
+    assert generator.a.grad is not None
+    assert float(generator.a.grad) == close(-1.0)  # a larger factor is nearer to the identity
 
 
 def test_cycle_by_hand_and_its_target_is_held_still() -> None:
