@@ -29,6 +29,7 @@ class LossWeights:
 
     `progressive` weighs |x_i - y|_1 for each of the k cycles trained, `perceptual` their feature distance, `anchor`
     |G(y) - y|_1; the others are the paper's lambdas. `style` belongs to Gram matrices divided by C H W.
+    `components` names the facial parts that have a critic of their own.
     """
 
     progressive: tuple[float, ...] = (0.3, 1.0, 0.7)
@@ -40,6 +41,7 @@ class LossWeights:
     component: float = 0.0
     style: float = 0.0
     identity: float = 0.0
+    components: tuple[str, ...] = tuple(COMPONENT_SIZES)
 
     @property
     def cycles(self) -> int:
@@ -153,7 +155,8 @@ class Critics(nn.Module):
         if weights.component or weights.style:
             fake, real = component_crops(x, landmarks), component_crops(y, landmarks)
             local, style = [], []
-            for name, critic in self.components.items():
+            for name in weights.components:
+                critic = self.components[name]
                 scores, features = critic(fake[name])
                 local.append(hinge_generator_loss(scores))
                 with torch.no_grad():
@@ -171,8 +174,7 @@ class Critics(nn.Module):
             terms.append(hinge_discriminator_loss(self.patch(y), self.patch(x)))
         if weights.component or weights.style:
             fake, real = component_crops(x, landmarks), component_crops(y, landmarks)
-            terms += [
-                hinge_discriminator_loss(critic(real[name])[0], critic(fake[name])[0])
-                for name, critic in self.components.items()
-            ]
+            for name in weights.components:
+                critic = self.components[name]
+                terms.append(hinge_discriminator_loss(critic(real[name])[0], critic(fake[name])[0]))
         return torch.stack(terms).sum()

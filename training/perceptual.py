@@ -62,7 +62,7 @@ class LPIPS(nn.Module):
         for i, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
             if i in self.pools:  # type: ignore[operator]
                 h = F.max_pool2d(h, self.window, 2)  # type: ignore[arg-type]
-            h = F.relu(F.conv2d(h, kernel, bias, self.strides[i], self.paddings[i]))  # type: ignore[index]
+            h = F.conv2d(h, kernel, bias, self.strides[i], self.paddings[i]).relu_()  # type: ignore[index]
             if i in self.taps:
                 found.append(h / (h.square().sum(1, keepdim=True).sqrt() + 1e-10))
         return found

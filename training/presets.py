@@ -52,10 +52,30 @@ _FIXED_POINT = Stage(
     perceptual_window=112, fixed_point_ramp=0.1, adversarial_ramp=0.3,
 )  # fmt: skip
 
+
+def _faces(losses: LossWeights) -> tuple[Stage, ...]:
+    return _FIRST_PASS, replace(_FIXED_POINT, losses=losses)
+
+
+# Table IV of the paper adds one term after the other to a generator trained for a single pass and re-fed. The features
+# and the critics of the first row look at x_1, those of the others at x_3.
+_ALL_BUT_FIXED_POINT = replace(_FACE, fixed_point=0.0, cycle=0.0)
+_ONE_PASS = replace(_ALL_BUT_FIXED_POINT, progressive=(1.0,), perceptual=(1.0,))
+_NO_COMPONENTS = replace(_FACE, component=0.0, style=0.0)
+
 PRESETS = {
-    "cfrnet-d": Preset(network="cfrnet-d", stages=(_SINGLE_PASS,)),
+    "cfrnet-rt": Preset(network="cfrnet-rt", stages=_faces(_FACE)),
     # Goes on from weights that a first pass has already made (`--init`).
     "cfrnet-rt-continue": Preset(network="cfrnet-rt", stages=(replace(_FIXED_POINT, share=1.0),)),
-    "cfrnet-rt": Preset(network="cfrnet-rt", stages=(_FIRST_PASS, _FIXED_POINT)),
-    "cfrnet": Preset(network="cfrnet", stages=(_FIRST_PASS, _FIXED_POINT)),
+    "cfrnet": Preset(network="cfrnet", stages=_faces(_FACE)),
+    "cfrnet-d": Preset(network="cfrnet-d", stages=(_SINGLE_PASS,)),
+    # Table IV: single pass re-used, + L_prog, + L_fp; "cfrnet-rt" is + L_cyc.
+    "ablation-single-pass": Preset(network="cfrnet-rt", stages=_faces(_ONE_PASS)),
+    "ablation-progressive": Preset(network="cfrnet-rt", stages=_faces(_ALL_BUT_FIXED_POINT)),
+    "ablation-fixed-point": Preset(network="cfrnet-rt", stages=_faces(replace(_FACE, cycle=0.0))),
+    # Table VI: no components, eyes and mouth; "cfrnet-rt" is + nose.
+    "ablation-no-components": Preset(network="cfrnet-rt", stages=_faces(_NO_COMPONENTS)),
+    "ablation-no-nose": Preset(
+        network="cfrnet-rt", stages=_faces(replace(_FACE, components=("left_eye", "right_eye", "mouth")))
+    ),
 }

@@ -119,7 +119,9 @@ class Trainer:
 
     def _run_stage(self, stage: Stage, start: float, end: float) -> None:
         source = batches(self.faces, batch=stage.batch, crop=stage.crop, seed=self.preset.seed + self.steps)
-        first, evaluated = self.steps, self.elapsed
+        # A stage that is resumed in the middle has its momenta already and needs no warm-up.
+        first = self.steps if self.elapsed <= start else self.steps - self.preset.warmup_steps
+        evaluated = self.elapsed
         clock = time.monotonic()
         while self.elapsed < end and not self.stopping:
             progress = (self.elapsed - start) / (end - start)
@@ -152,6 +154,7 @@ class Trainer:
             "ema": self.average.state_dict(),
             "generator": self.generator.state_dict(),
             "critics": self.critics.state_dict(),
+            "random": {"torch": torch.get_rng_state(), "degrade": self.rng.bit_generator.state},
             "optimizers": [optimizer.state_dict() for optimizer in (*self.optimizers, self.critic_optimizer)],
         }
 
@@ -163,6 +166,9 @@ class Trainer:
             self.critics.load_state_dict({name: tensor.float() for name, tensor in state["critics"].items()})
         if keep_clock:
             self.elapsed, self.steps = state["elapsed"], state["steps"]
+            if "random" in state:
+                torch.set_rng_state(state["random"]["torch"])
+                self.rng.bit_generator.state = state["random"]["degrade"]
             for optimizer, saved in zip(
                 (*self.optimizers, self.critic_optimizer), state.get("optimizers", ()), strict=False
             ):

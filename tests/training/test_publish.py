@@ -90,6 +90,13 @@ def test_every_calibration_method_gives_a_network(
     assert float(psnr(run(tmp_path / "int8.onnx", degraded), run(source, degraded)).min()) > 25.0
 
 
+def test_entropy_is_not_minmax_by_another_name(published: Path, degraded: torch.Tensor, tmp_path: Path) -> None:
+    faces: NDArray[np.float32] = degraded[:1].numpy()
+    for method in ("minmax", "entropy"):
+        quantize(published / "cfrnet-rt.fp32.onnx", tmp_path / f"{method}.onnx", faces, method, cycles=1)
+    assert not torch.equal(run(tmp_path / "minmax.onnx", degraded), run(tmp_path / "entropy.onnx", degraded))
+
+
 def test_the_application_accepts_what_is_published(published: Path) -> None:
     store = ModelStore(published)
     assert store.restorer_names() == ["cfrnet-rt"]
