@@ -42,7 +42,7 @@ class Preset:
 
 _OFF = LossWeights(progressive=(1.0,), perceptual=(0.3,), fixed_point=0.0, cycle=0.0, anchor=0.0)
 # Pixels pull hardest on x_2 and features on x_3: that is what puts the best PSNR at k = 2 and the best LPIPS at k = 3.
-_CCFP = LossWeights(progressive=(0.05, 1.8, 0.5), perceptual=(0.0, 0.0, 1.0), fixed_point=0.4, cycle=0.25, anchor=0.1)
+_CCFP = LossWeights(progressive=(0.2, 1.8, 0.5), perceptual=(0.15, 0.0, 1.0), fixed_point=1.0, cycle=0.25, anchor=0.1)
 _FACE = replace(_CCFP, adversarial=0.05, component=0.03, style=50.0, identity=0.1)
 
 _SINGLE_PASS = Stage(name="single-pass", share=1.0, losses=_OFF)
