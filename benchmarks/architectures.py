@@ -1,0 +1,66 @@
+"""What each generator costs, trained or not: parameters, GMAC and the time of a cycle, FP32 and INT8.
+
+python benchmarks/architectures.py [--repeats 40]
+
+Needs the training requirements. The weights are untrained: they change the picture, not the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that the script runs from any folder
+
+from torch.utils.flop_counter import FlopCounterMode
+
+from app.pipeline.bench import describe_machine
+from training.data import FACE_SIZE
+from training.export import export_onnx
+from training.networks import build_generator
+from training.networks.cfrnet import count_parameters
+from training.quantize import quantize
+from training.shipped import ShippedGenerator
+
+NETWORKS = ("cfrnet", "cfrnet-rt")
+
+
+def gmac(generator: torch.nn.Module) -> float:
+    """Billions of multiply-accumulates of one cycle at 256x256."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        generator(torch.zeros(1, 3, FACE_SIZE, FACE_SIZE))
+    return counter.get_total_flops() / 2e9
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=40, help="cycles of each network (default 40)")
+    parser.add_argument("--threads", type=int, default=2, help="of the engine (default 2)")
+    options = parser.parse_args()
+    print(describe_machine())
+    print(f"{'network':<12}{'parameters':>12}{'GMAC':>8}{'FP32 ms':>10}{'INT8 ms':>10}{'ratio':>8}")
+    face = np.random.default_rng(0).uniform(-1, 1, (3, FACE_SIZE, FACE_SIZE)).astype(np.float32)
+    for name in NETWORKS:
+        generator = build_generator(name)
+        with tempfile.TemporaryDirectory() as folder:
+            fp32, int8 = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+            export_onnx(generator, fp32)
+            quantize(fp32, int8, face[None], cycles=1)
+            taken = [
+                ShippedGenerator(path).time_a_cycle(face, threads=options.threads, cycles=options.repeats).median_ms
+                for path in (fp32, int8)
+            ]
+        print(
+            f"{name:<12}{count_parameters(generator):>12,}{gmac(generator):>8.2f}"
+            f"{taken[0]:>10.1f}{taken[1]:>10.1f}{taken[1] / taken[0]:>8.2f}"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
