@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from app.core.machine import processor_has
 from training import metrics
 from training.data import to_tensor
 from training.landmarks import LandmarkNetwork
-from training.machine import processor_has
 from training.networks.identity import MobileFaceNet
 from training.niqe import NIQE
 from training.perceptual import LPIPS

@@ -19,6 +19,7 @@ import onnxruntime
 import psutil
 
 from app.core.errors import AppError, InferenceError
+from app.core.machine import processor_name, telling_instructions
 from app.core.settings import Settings
 from app.core.types import CROP_SIZE, Timings
 from app.pipeline.capture import SourceStatus
@@ -68,7 +69,8 @@ def describe_machine() -> dict[str, Any]:
     """What the figures were taken on."""
     return {
         "system": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor_name(),
+        "instructions": telling_instructions(),
         "physical_cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(),
         "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,

@@ -1,0 +1,37 @@
+"""What a measurement was made on: the processor, and the instructions that decide how fast a network runs on it."""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+from pathlib import Path
+
+# They decide how fast, and with ONNX Runtime's INT8 kernels how exact, a network runs.
+_TELLING = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+
+
+@cache
+def _cpuinfo(field: str) -> str:
+    """A field of Linux's /proc/cpuinfo; "" elsewhere."""
+    path = Path("/proc/cpuinfo")
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == field:
+                return value.strip()
+    return ""
+
+
+def processor_name() -> str:
+    """The processor as it calls itself."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def processor_has(*instructions: str) -> bool:
+    """Whether the processor names any of these; False where it cannot be asked."""
+    return bool(set(instructions) & set(_cpuinfo("flags").split()))
+
+
+def telling_instructions() -> str:
+    """The vector and matrix instructions that matter here, or "unknown"."""
+    return ", ".join(name for name in _TELLING if processor_has(name)) or "unknown"
