@@ -16,6 +16,11 @@ from app.recording.transcode import FORMATS
 VIDEO_SUFFIXES = frozenset(FORMATS)
 """File names that are taken for videos, and that can be written."""
 
+READ_ONLY_SUFFIXES = frozenset(
+    {".avi", ".webm", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv"}
+)
+"""Videos that are read but not written: into a folder they go as Matroska, which takes every kind of sound."""
+
 JobKind = Literal["picture", "video", "crop"]
 
 
@@ -48,6 +53,13 @@ def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Job]:
     if output.is_dir() or output_text.endswith(("/", os.sep)):
         output = output / _target_name(source, aligned=aligned)
     return [_job(source, output, name=source.name, aligned=aligned)]
+
+
+def left_alone(input_text: str, output_text: str, jobs: list[Job]) -> list[Path]:
+    """The files of an input folder that are none of `jobs`: neither pictures nor videos by their names."""
+    folder, output = Path(input_text), Path(output_text).resolve()
+    known = {job.source for job in jobs}
+    return [path for path in _files_in(folder, without=output) if path not in known]
 
 
 def make_room(job: Job) -> None:
@@ -86,12 +98,15 @@ def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Job]:
 
 
 def _media_in(folder: Path, *, without: Path, aligned: bool) -> Iterator[Path]:
-    suffixes = PICTURE_SUFFIXES if aligned else PICTURE_SUFFIXES | VIDEO_SUFFIXES
+    suffixes = PICTURE_SUFFIXES if aligned else PICTURE_SUFFIXES | VIDEO_SUFFIXES | READ_ONLY_SUFFIXES
+    return (path for path in _files_in(folder, without=without) if path.suffix.lower() in suffixes)
+
+
+def _files_in(folder: Path, *, without: Path) -> Iterator[Path]:
+    """Every file that is not hidden, in order, but for those in the folder `without`."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or path.suffix.lower() not in suffixes or not path.is_file():
-            continue
-        if not path.resolve().is_relative_to(without):
+        if not hidden and path.is_file() and not path.resolve().is_relative_to(without):
             yield path
 
 
@@ -115,4 +130,6 @@ def _expect_suffix(target: Path, suffixes: frozenset[str], reason: str) -> None:
 
 
 def _target_name(source: Path, *, aligned: bool) -> str:
-    return f"{source.stem}.png" if aligned else source.name
+    if aligned:
+        return f"{source.stem}.png"
+    return f"{source.stem}.mkv" if source.suffix.lower() in READ_ONLY_SUFFIXES else source.name

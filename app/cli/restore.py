@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from app.cli.jobs import Job, plan
+from app.cli.jobs import Job, left_alone, plan
 from app.cli.messages import print_error, print_unexpected, say
 from app.cli.parser import given_settings
 from app.cli.timings import StageTimings
@@ -58,6 +58,8 @@ def restore(options: argparse.Namespace) -> bool:
     if len(results) > 1:
         done = len(results) - failed
         say(f"{done} of {len(results)} files restored" + (f", {failed} failed (named above)" if failed else ""))
+    if others := left_alone(options.input, options.output, jobs):
+        say(f"note: left alone: {len(others)} other files, first {others[0].name}")
     if options.json:
         elapsed_s = time.perf_counter() - started
         print(json.dumps(_document(options, worker, results, elapsed_s), indent=2))

@@ -13,6 +13,11 @@ def part_path(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
+def ffmpeg_name(path: Path) -> str:
+    """`path` as FFmpeg takes it: absolute, or it would read `12:30 call.mp4` as an address of the kind `12`."""
+    return str(path.absolute())
+
+
 def output_error(path: Path, error: OSError) -> OutputError:
     """The OutputError that says in words why `path` could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

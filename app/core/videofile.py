@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from app.core.colour import BgrConverter, quarter_turns
 from app.core.errors import UnreadableMediaError
+from app.core.output import ffmpeg_name
 from app.core.types import Image
 
 MediaPacket: TypeAlias = "av.Packet[Stream]"
@@ -58,7 +59,8 @@ class VideoReader:
         rate = self.stream.average_rate or self.stream.guessed_rate
         self.fps = float(rate) if rate else 0.0
         self.has_audio = bool(self.container.streams.audio)
-        self.frame_count = self.stream.frames or None
+        # AVI counts the frames that a camera dropped, too.
+        self.frame_count = None if self.container.format.name == "avi" else self.stream.frames or None
         duration = self.container.duration
         self.duration_s = duration / av.time_base if duration else None
         self._converter = BgrConverter()
@@ -133,7 +135,7 @@ class VideoReader:
         try:
             if self.path.stat().st_size == 0:
                 raise UnreadableMediaError(f"{self.path} is empty.")
-            container = av.open(str(self.path), "r", metadata_errors="replace")
+            container = av.open(ffmpeg_name(self.path), "r", metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._unreadable(error) from error
         if not container.streams.video:

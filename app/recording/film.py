@@ -18,7 +18,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 
 from app.core.errors import OutputError
-from app.core.output import output_error, prepare_output
+from app.core.output import ffmpeg_name, output_error, prepare_output
 from app.core.types import Image
 from app.recording.audio import Samples
 from app.recording.encoder import EncoderChoice, VideoEncoder
@@ -58,7 +58,7 @@ class Film:
             "max_interleave_delta": "1000000",
         }
         try:
-            self._container = av.open(str(self.part), "w", format="mp4", options=options)
+            self._container = av.open(ffmpeg_name(self.part), "w", format="mp4", options=options)
             self._encoder = VideoEncoder(
                 self._container,
                 size=size,
@@ -170,7 +170,7 @@ def _cut_to_whole_fragments(path: Path) -> None:
 def _playable_seconds(path: Path) -> float | None:
     """How long the film at `path` plays, None when not one picture of it does."""
     try:
-        with av.open(str(path), "r") as container:
+        with av.open(ffmpeg_name(path), "r") as container:
             if next(container.decode(container.streams.video[0]), None) is None:
                 return None
             return (container.duration or 0) / av.time_base

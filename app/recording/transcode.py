@@ -15,7 +15,7 @@ from av.video.reformatter import ColorRange
 
 from app.core.colour import UNSPECIFIED, matrix_of
 from app.core.errors import OutputError, UnreadableMediaError
-from app.core.output import output_error, prepare_output
+from app.core.output import ffmpeg_name, output_error, prepare_output
 from app.core.types import Frame, Restored
 from app.core.videofile import MediaPacket, VideoPicture, VideoReader
 from app.recording.compose import compose
@@ -99,7 +99,7 @@ class _Output:
         try:
             with self._writing():
                 kind = FORMATS[target.suffix.lower()]
-                self._container = av.open(str(self._part), "w", format=kind)
+                self._container = av.open(ffmpeg_name(self._part), "w", format=kind)
             self._encoder = VideoEncoder(
                 self._container,
                 size=(reader.width * (2 if side_by_side else 1), reader.height),

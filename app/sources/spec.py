@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from app.core.errors import CameraOpenError, SourceOpenError
@@ -16,6 +16,7 @@ from app.sources.images import ImagesSource
 from app.sources.stream import StreamSource
 from app.sources.video import VideoSource
 
+_MOST_SHOWN = 100
 _STREAM_SCHEMES = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "udp", "tcp", "srt"})
 
 
@@ -41,11 +42,20 @@ def parse_source(text: str, settings: Settings, *, enumeration: Enumeration = li
     text = text.strip()
     if not text or text.startswith("camera:"):
         return _camera(text.removeprefix("camera:").strip(), settings)
+    try:
+        return _file_or_address(text, settings, enumeration)
+    except (OSError, ValueError) as error:  # what is dropped may be anything: a whole letter, half an address
+        shown = text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…"
+        raise SourceOpenError(f"{shown!r} is neither a file nor an address.", "Check what was written.") from error
+
+
+def _file_or_address(text: str, settings: Settings, enumeration: Enumeration) -> SourceSpec:
     scheme = urlsplit(text).scheme.lower() if "://" in text else ""
     if scheme in _STREAM_SCHEMES:
+        urlsplit(text).port  # noqa: B018  (raises ValueError for a port that is no number)
         return SourceSpec(kind="stream", address=text)
     if scheme == "file":
-        text = url2pathname(unquote(urlsplit(text).path))
+        text = url2pathname(urlsplit(text).path)
     elif scheme:
         raise SourceOpenError(f"{text} has an address kind that is not known: {scheme}.", "Use http:// or rtsp://.")
     path = Path(text).expanduser()

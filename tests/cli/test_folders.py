@@ -33,6 +33,16 @@ def test_names_and_subfolders_are_kept(cli: Cli, tmp_path: Path, portrait: Pixel
     assert difference(read(tmp_path / "new" / "one.png"), portrait).max() > 0
     assert [entry["frames"] for entry in answer.document["files"]] == [1, 3, 1]
     assert "3 of 3 files restored" in answer.err
+    assert "left alone: 1 other files, first notes.txt" in answer.err
+
+
+def test_a_video_that_can_only_be_read_becomes_matroska(cli: Cli, tmp_path: Path, portrait: Pixels) -> None:
+    pictures = [np.ascontiguousarray(portrait[:320, :400])] * 3
+    (tmp_path / "album").mkdir()
+    for name, codec in (("old.avi", "mpeg4"), ("web.webm", "libvpx")):
+        write_video(tmp_path / "album" / name, pictures, codec=codec)
+    assert cli("restore", tmp_path / "album", tmp_path / "new", "--k", 1).code == 0
+    assert leftovers(tmp_path / "new") == ["old.mkv", "web.mkv"]
 
 
 def test_a_bad_file_does_not_stop_the_others(cli: Cli, tmp_path: Path, landscape: Pixels) -> None:

@@ -64,6 +64,14 @@ def test_every_frame_its_time_and_the_sound_are_kept(cli: Cli, tmp_path: Path, f
     assert leftovers(tmp_path) == ["film.mp4", "log/cfrnet-live.log", "new.mp4"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_odd_names(cli: Cli, tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film.rename(tmp_path / "12:30 -call %d ü?#.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert cli("restore", "--k", 1, "--", "12:30 -call %d ü?#.mp4", "-concat:1|2.mkv").code == 0
+    assert len(pictures_of(tmp_path / "-concat:1|2.mkv")) == len(TIMES_MS)
+
+
 def test_the_faces_are_restored(cli: Cli, tmp_path: Path, film: Path) -> None:
     assert cli("restore", film, tmp_path / "new.mp4", "--k", 2).code == 0
     for before, after in zip(pictures_of(film), pictures_of(tmp_path / "new.mp4"), strict=True):

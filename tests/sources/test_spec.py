@@ -57,14 +57,27 @@ def test_a_folder_is_its_pictures(tmp_path: Path) -> None:
 
 
 def test_a_dropped_file_address_is_a_path(tmp_path: Path) -> None:
-    (tmp_path / "holiday film ä.mp4").touch()
-    assert parse((tmp_path / "holiday film ä.mp4").as_uri()).address == str(tmp_path / "holiday film ä.mp4")
+    for name in ("holiday film ä.mp4", "100%41.mp4"):
+        (tmp_path / name).touch()
+        assert parse((tmp_path / name).as_uri()).address == str(tmp_path / name)
 
 
-@pytest.mark.parametrize("text", ["absent.mp4", "some/absent/folder", "gopher://host/film"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "absent.mp4",
+        "some/absent/folder",
+        "gopher://host/film",
+        "a letter, " * 500,
+        "nul\0byte",
+        "http://[::1/video",
+        "http://host:port/video",
+    ],
+)
 def test_what_is_not_there_is_refused_in_words(text: str) -> None:
-    with pytest.raises(SourceOpenError):
+    with pytest.raises(SourceOpenError) as refusal:
         parse(text)
+    assert len(refusal.value.what) < 300
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
