@@ -7,6 +7,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import app.ui  # noqa: F401  (first: on Windows it loads ONNX Runtime's libraries before Qt's)
+
+# isort: split
 import pytest
 import shiboken6
 from PySide6.QtCore import QCoreApplication

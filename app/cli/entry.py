@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -20,6 +21,9 @@ EXIT_INTERRUPTED = 130
 
 def main(arguments: Sequence[str]) -> int:
     """Carries out one command line. 0 done, 1 not done (stderr says why), 2 wrong option, 130 interrupted."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A camera's name may have letters that a console or a pipe of Windows has not.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options = parse(arguments)
     except SystemExit as ending:

@@ -16,9 +16,7 @@ from app.recording.transcode import FORMATS
 VIDEO_SUFFIXES = frozenset(FORMATS)
 """File names that are taken for videos, and that can be written."""
 
-READ_ONLY_SUFFIXES = frozenset(
-    {".avi", ".webm", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv"}
-)
+READ_ONLY_SUFFIXES = frozenset({".avi", ".webm", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv"})
 """Videos that are read but not written: into a folder they go as Matroska, which takes every kind of sound."""
 
 JobKind = Literal["picture", "video", "crop"]

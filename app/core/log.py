@@ -42,7 +42,11 @@ def set_up_log(*, level: int = logging.INFO) -> Path:
     """
     root = logging.getLogger()
     if not any(isinstance(handler, logging.handlers.RotatingFileHandler) for handler in root.handlers):
-        handler = _open(log_folder()) or _open(Path(tempfile.gettempdir()))
+        try:
+            handler = _open(log_folder())
+        except RuntimeError:  # a user without a home
+            handler = None
+        handler = handler or _open(Path(tempfile.gettempdir()))
         if handler is not None:
             handler.setFormatter(logging.Formatter(_FORMAT))
             root.addHandler(handler)

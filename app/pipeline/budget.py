@@ -53,11 +53,11 @@ class AutoK:
 
         Lowered at once, raised again only after a second of room. `now` in seconds.
         """
-        budget_ms = 1000 / target_fps
+        budget_ms = 1000 / target_fps * _HEADROOM
         if faces == 0:
             return KChoice(k=wanted)
         one_k_ms, overhead_ms = faces * self.cycle_ms, statistics.median(self._overheads_ms)
-        fitting = int((budget_ms * _HEADROOM - overhead_ms) / one_k_ms) if one_k_ms > 0 else wanted
+        fitting = int((budget_ms - overhead_ms) / one_k_ms) if one_k_ms > 0 else wanted
         possible = max(lowest, min(wanted, fitting))
         if self._k is None or possible <= self._k or self._k < lowest:
             self._k, self._roomy_since = possible, None
@@ -72,7 +72,7 @@ class AutoK:
             return KChoice(k=k, reason="there is room for more cycles, which are used if it lasts")
         need_ms = overhead_ms + wanted * one_k_ms
         who = "1 face" if faces == 1 else f"{faces} faces"
-        reason = f"{who} x {wanted} cycles need {need_ms:.0f} ms, {target_fps:g} fps leave {budget_ms:.0f} ms"
+        reason = f"{who} x {wanted} cycles need {need_ms:.0f} ms, {target_fps:g} fps leave {budget_ms:.0f} ms for them"
         if fitting < lowest:
             reason += f"; even k = {lowest} is too slow, frames are dropped"
         return KChoice(k=k, reason=reason)

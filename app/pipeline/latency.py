@@ -129,13 +129,15 @@ class LatencyStatistics:
                 for at, point in self._history
                 if now - at <= HISTORY_S
             )
+        # While a network is being loaded frames pass untouched, which says nothing about how long restoring takes.
+        processed = [sample.timings for sample in finished if sample.k]
         ages = [sample.age_ms for sample in painted] or [sample.timings.age_ms for sample in finished]
         age_p50_ms, age_p95_ms = percentiles(ages)
         return LiveStatistics(
-            stages=stage_statistics([sample.timings for sample in finished], [sample.paint_ms for sample in painted]),
+            stages=stage_statistics(processed, [sample.paint_ms for sample in painted]),
             age_p50_ms=age_p50_ms,
             age_p95_ms=age_p95_ms,
-            overhead_p50_ms=percentiles([sample.timings.overhead_ms for sample in finished])[0],
+            overhead_p50_ms=percentiles([timings.overhead_ms for timings in processed])[0],
             fps_in=_rate([(sample.t_capture, sample.index) for sample in finished]),
             fps_out=_rate([(sample.at, count) for count, sample in enumerate(finished)]),
             dropped=dropped,

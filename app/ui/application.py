@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from PySide6.QtCore import QSettings
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import __version__
 from app.core.log import set_up_log
+from app.core.types import Restored
 from app.ui.host import SessionHost
 from app.ui.icons import application_icon
 from app.ui.reports import OnceFilter, Reporter
@@ -59,10 +61,41 @@ def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
         version=__version__,
         open_at_start=source,
     )
+    restore_signals = _quit_on_signals(application)
+    _log_first_restored(window)
     window.show()
     _log.info("the window of CFRNet Live %s is open", __version__)
     try:
         return application.exec()
     finally:
         window.close()
+        restore_signals()
         restore_hooks()
+
+
+def _quit_on_signals(application: QApplication) -> Callable[[], None]:
+    """Close the window in good order when the system or a closed terminal ends it: a film is to be finished.
+
+    Returns what puts the old handlers back.
+    """
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, lambda *_: application.quit()) for number in numbers}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    return restore
+
+
+def _log_first_restored(window: MainWindow) -> None:
+    """Note how long a person waited for the first restored picture, and how much of it this process computed."""
+    since, computed = time.perf_counter(), time.process_time()
+
+    def on_painted(restored: Restored, _paint_ms: float) -> None:
+        if restored.k:
+            window.preview.painted.disconnect(on_painted)
+            wall_s, cpu_s = time.perf_counter() - since, time.process_time() - computed
+            _log.info("the first restored picture: %.2f s after the window, %.2f s of computing", wall_s, cpu_s)
+
+    window.preview.painted.connect(on_painted)

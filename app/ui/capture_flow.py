@@ -77,19 +77,22 @@ class CaptureFlow(QObject):
     def _on_started(self, _path: Path) -> None:
         self._state = "recording"
 
+    def tell_saved_at_closing(self, paths: Sequence[Path]) -> None:
+        """The message about films that the last closing of the window ended."""
+        self._tell_saved(paths, "When the window was closed")
+
     def _on_finished(self, paths: Sequence[Path]) -> None:
         self._idle()
-        self.tell_saved(paths)
+        self._tell_saved(paths, duration(self._seconds))
 
-    def tell_saved(self, paths: Sequence[Path]) -> None:
-        """The message after a film."""
+    def _tell_saved(self, paths: Sequence[Path], about: str) -> None:
         if not paths:
             return
         size = sum(path.stat().st_size for path in paths if path.exists())
         names = ", ".join(path.name for path in paths)
         self._notifications.notice(
             f"Saved {names}",
-            f"{duration(self._seconds)}, {file_size(size)}, in {paths[0].parent}",
+            f"{about}, {file_size(size)}, in {paths[0].parent}",
             (("Open folder", lambda: open_folder(paths[0].parent)),),
         )
 

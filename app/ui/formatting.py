@@ -34,11 +34,3 @@ def file_size(size: int) -> str:
 def count(number: int, singular: str, plural: str) -> str:
     """`1 face`, `3 faces`, `no faces`."""
     return f"{number or 'no'} {singular if number == 1 else plural}"
-
-
-def elide_middle(text: str, limit: int) -> str:
-    """At most `limit` characters, with the middle of a long path left out."""
-    if len(text) <= limit:
-        return text
-    head = (limit - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"

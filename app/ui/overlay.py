@@ -85,7 +85,7 @@ def paint_overlay(painter: QPainter, model: OverlayModel, origin: QPointF, base:
     for entry in model.lines:
         painter.setPen(_SOFT)
         painter.drawText(QRectF(left, y, 90, _ROW), Qt.AlignmentFlag.AlignVCenter, entry.label)
-        painter.setPen(_RED if entry.over else _BRIGHT)
+        painter.setPen(_BRIGHT)
         painter.drawText(
             QRectF(left + 60, y, right - left - 60, _ROW),
             Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
@@ -111,8 +111,8 @@ def _paint_bar(painter: QPainter, model: OverlayModel, bar: QRectF) -> None:
     painter.drawLine(QPointF(x, bar.top() - 3), QPointF(x, bar.bottom() + 3))
 
 
-def paint_face_mark(painter: QPainter, box: Box, words: str, *, top: float, opacity: float, base: QFont) -> None:
-    """Corner brackets round a face and its words above, not over `top`; opacity follows the face's."""
+def paint_face_mark(painter: QPainter, box: Box, words: str, place: QPointF, *, opacity: float, base: QFont) -> None:
+    """Corner brackets round a face and its words, the left top corner at `place`; opacity follows the face's."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     arm = max(min(box.width, box.height) * 0.16, 6.0)
     path = QPainterPath()
@@ -131,7 +131,7 @@ def paint_face_mark(painter: QPainter, box: Box, words: str, *, top: float, opac
     painter.drawPath(path)
     painter.setPen(QPen(QColor("#4cc2ff"), 1.8, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
     painter.drawPath(path)
-    paint_pill(painter, words, QPointF(box.x, max(box.y - 27, top + 4)), base)
+    paint_pill(painter, words, place, base)
     painter.setOpacity(1.0)
 
 

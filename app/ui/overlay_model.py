@@ -36,7 +36,6 @@ class Line:
 
     label: str
     value: str
-    over: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,10 @@ class OverlayModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """The overlay's input. `stages` are (name, median ms) in the order of a frame's way, each cycle its own stage."""
+    """The overlay's input. `stages` are (name, median ms) in the order of a frame's way, each cycle its own stage.
+
+    `lowered_to` is the k that auto-k made do with, None when it gave what was asked for.
+    """
 
     stages: Sequence[tuple[str, float]]
     age_p50_ms: float
@@ -62,6 +64,7 @@ class Reading:
     fps_out: float
     dropped: int
     budget_ms: float
+    lowered_to: int | None = None
 
 
 def overlay_model(reading: Reading, usage: Usage, *, cores: int) -> OverlayModel:
@@ -77,7 +80,9 @@ def overlay_model(reading: Reading, usage: Usage, *, cores: int) -> OverlayModel
         segments.append(Segment(name, milliseconds(value), start / full, value / full))
         start += value
     over = total > reading.budget_ms
+    auto = () if reading.lowered_to is None else (Line("Auto k", f"lowered to {reading.lowered_to}"),)
     lines = (
+        *auto,
         Line(
             "Frame age",
             f"{milliseconds(reading.age_p50_ms)} · p95 {milliseconds(reading.age_p95_ms)}",
@@ -111,4 +116,5 @@ def reading_of(statistics: LiveStatistics) -> Reading:
         fps_out=statistics.fps_out,
         dropped=statistics.dropped,
         budget_ms=statistics.budget_ms,
+        lowered_to=statistics.k if statistics.auto_reason else None,
     )

@@ -162,6 +162,13 @@ class Preview(QWidget):
         shown = self._overlay is not None and self._restored is not None and self._overlay_fits()
         return round(_MARGIN * 2 + WIDTH) if shown else 0
 
+    def _pill_left(self, top: float) -> float:
+        """Where words on the picture may begin that would otherwise be under the overlay."""
+        covered = self.overlay_right()
+        if not covered or self._overlay is None or top > 2 * _MARGIN + overlay_height(self._overlay):
+            return 0.0
+        return covered + 4.0
+
     def _overlay_fits(self) -> bool:
         assert self._overlay is not None
         return self.width() > WIDTH + 4 * _MARGIN and self.height() > overlay_height(self._overlay) + 3 * _MARGIN
@@ -183,9 +190,9 @@ class Preview(QWidget):
                     box = _box_of(entry)
                     place = on_screen(box, width=width, height=height, target=tile.target)
                     words = count(entry.cycles, "cycle", "cycles")
-                    paint_face_mark(
-                        painter, place, words, top=tile.target.y, opacity=entry.face.opacity, base=self.font()
-                    )
+                    top = max(place.y - 27, tile.target.y + 4)
+                    pill = QPointF(max(place.x, self._pill_left(top)), top)
+                    paint_face_mark(painter, place, words, pill, opacity=entry.face.opacity, base=self.font())
                 painter.setClipping(False)
         if layout.divider is not None:
             paint_divider(painter, layout.divider, layout.tiles[0].target, focused=self.hasFocus())
@@ -213,14 +220,16 @@ class Preview(QWidget):
         font.setPixelSize(17)
         painter.setFont(font)
         painter.setPen(colour("text"))
-        across = QRectF(32, middle.y() - 8, self.width() - 64, 28)
-        painter.drawText(across, Qt.AlignmentFlag.AlignCenter, title)
+        # The path of a file is one long word.
+        flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere)
+        across = QRectF(32, middle.y() - 4, self.width() - 64, self.height() / 2)
+        written = painter.boundingRect(across, flags, title)
+        painter.drawText(across, flags, title)
         font.setPixelSize(13)
         painter.setFont(font)
         painter.setPen(colour("muted"))
-        below = QRectF(48, middle.y() + 24, self.width() - 96, 80)
-        flags = Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap
-        painter.drawText(below, int(flags), detail)
+        below = QRectF(48, written.bottom() + 8, self.width() - 96, self.height() / 2)
+        painter.drawText(below, flags, detail)
 
     # Mouse and keys
 
@@ -271,7 +280,7 @@ class Preview(QWidget):
 
     def dropEvent(self, event: QDropEvent) -> None:
         urls = event.mimeData().urls()
-        address = event.mimeData().text().strip()
+        address = event.mimeData().text().strip().partition("\n")[0].strip()
         if urls:
             address = urls[0].toLocalFile() or urls[0].toString()
         if address:

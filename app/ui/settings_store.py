@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings
@@ -13,6 +14,7 @@ from app.core.settings import Settings
 
 _GROUP = "settings"
 _GEOMETRY = "window/geometry"
+_UNSEEN_FILMS = "window/unseen films"
 
 
 class SettingsStore:
@@ -59,6 +61,16 @@ class SettingsStore:
 
     def save_geometry(self, geometry: QByteArray) -> None:
         self._backend.setValue(_GEOMETRY, geometry)
+
+    def save_unseen_films(self, paths: Sequence[Path]) -> None:
+        """Remember the films that were finished by closing the window, when nobody could be told any more."""
+        self._backend.setValue(_UNSEEN_FILMS, "\n".join(str(path) for path in paths))
+
+    def take_unseen_films(self) -> tuple[Path, ...]:
+        """Those films, once; what was moved or deleted since is left out."""
+        stored = str(self._backend.value(_UNSEEN_FILMS) or "")
+        self._backend.remove(_UNSEEN_FILMS)
+        return tuple(path for path in map(Path, stored.splitlines()) if path.is_file())
 
     def flush(self) -> None:
         """Bring everything to the disk."""

@@ -36,9 +36,14 @@ _log = logging.getLogger(__name__)
 
 
 class SourceFlow(QObject):
-    """Follows the source's status and shows it everywhere. `failed` carries an error that a person must read."""
+    """Follows the source's status and shows it everywhere.
+
+    `failed` carries an error that a person must read, `opened` the words that a source was opened by, once it is
+    online and to be remembered.
+    """
 
     failed = Signal(object)
+    opened = Signal(str)
 
     def __init__(
         self,
@@ -59,6 +64,8 @@ class SourceFlow(QObject):
         self._notifications = notifications
         self._clock = clock
         self._wanted = ""
+        self._remember = False
+        self._failed_at = 0.0
         self._settings = Settings()
         self._info: SourceInfo | None = None
         self._before: SourceInfo | None = None
@@ -84,10 +91,14 @@ class SourceFlow(QObject):
     def state(self) -> str:
         return self._state
 
-    def open(self, text: str, settings: Settings) -> None:
+    def is_stale(self, t_capture: float) -> bool:
+        """Whether a frame of that time (`time.perf_counter()`) is one of a source that has failed since."""
+        return t_capture < self._failed_at
+
+    def open(self, text: str, settings: Settings, *, remember: bool = False) -> None:
         """Open what a person named; the old picture makes room for a word about it."""
         self._set_paused(False)
-        self._wanted, self._settings = text, settings
+        self._wanted, self._settings, self._remember = text, settings, remember
         self._before, self._info, self._retry_at = self._info or self._before, None, None
         self._banner.say("")
         name = text.removeprefix("camera:") or "the first camera"
@@ -160,6 +171,9 @@ class SourceFlow(QObject):
         if info is None:
             return
         self._has_played, self._before = True, None
+        if self._remember:
+            self._remember = False
+            self.opened.emit(self._wanted)
         self._banner.say("")
         self._preview.set_dimmed(False)
         name, facts = source_name(info), source_facts(info)
@@ -173,6 +187,7 @@ class SourceFlow(QObject):
 
     def _on_open_failed(self, error: AppError) -> None:
         """Nothing was opened: what played before plays on, and the error is a message over it."""
+        self._remember = False
         if self._before is None:
             self._fail(error)
             return
@@ -182,8 +197,9 @@ class SourceFlow(QObject):
 
     def _fail(self, error: AppError | None) -> None:
         """There is no picture: the demo clip plays, or the words stand in its place."""
-        self._state = "failed"
-        self._info = None
+        self._state, self._failed_at = "failed", time.perf_counter()
+        self._info = self._before = None
+        self._remember = False
         self._banner.say("")
         if error is not None:
             _log.warning("%s %s", error.what, error.hint)

@@ -112,6 +112,7 @@ QPushButton:pressed { background: $line; }
 QPushButton:focus { border-color: $accent; }
 QPushButton:disabled { color: $muted; }
 QPushButton[kind="primary"] { background: $accent; color: $on_accent; font-weight: 600; }
+QPushButton[kind="primary"]:disabled { background: $raised; color: $muted; }
 QPushButton[kind="primary"]:focus { border: 2px solid $text; }
 QPushButton[kind="record"] { background: $danger; color: $on_danger; font-weight: 600; min-height: 38px;
     border-radius: 10px; }

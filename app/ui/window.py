@@ -138,6 +138,7 @@ class MainWindow(QMainWindow):
         self.preview.painted.connect(self._host.painted)
         self.source_menu.camera_chosen.connect(lambda name: self.open_source(f"camera:{name}"))
         self.source.failed.connect(self._reporter.report)
+        self.source.opened.connect(lambda text: self.change(source=text))
         self._host.frame_ready.connect(self._on_frame)
         self._host.ready.connect(self._on_ready)
         self._host.failed.connect(self._reporter.report)
@@ -249,16 +250,18 @@ class MainWindow(QMainWindow):
     # Source
 
     def open_source(self, text: str, *, remember: bool = True) -> None:
-        """Open a camera ("camera:NAME", empty for the first), a file, a folder or a stream's address."""
-        if remember:
-            self.change(source=text)
-        self.source.open(text, self._settings)
+        """Open a camera ("camera:NAME", empty for the first), a file, a folder or a stream's address.
+
+        Next time the window opens on it again, if it could be opened and is to be remembered.
+        """
+        self.source.open(text, self._settings, remember=remember)
 
     def _start(self, open_at_start: str | None) -> None:
         self.panel.set_ready(False)
         self._host.load(self._settings)
         self.source.open(self._settings.source if open_at_start is None else open_at_start, self._settings)
         self.source.look_for_cameras()
+        self.capture.tell_saved_at_closing(self._store.take_unseen_films())
 
     def _reopen_camera(self) -> None:
         info = self.source.info
@@ -294,11 +297,13 @@ class MainWindow(QMainWindow):
     # What the session tells
 
     def _on_ready(self, restorers: tuple[str, ...]) -> None:
+        if restorers and self._settings.restorer not in restorers:
+            self.change(restorer=restorers[0])  # a remembered one that is not shipped any more
         self.panel.show_restorers(restorers, self._settings.restorer)
 
     def _on_frame(self) -> None:
         restored = self._host.take()
-        if restored is None:
+        if restored is None or self.source.is_stale(restored.frame.t_capture):
             return
         self.preview.show_frame(restored)
         self.panel.set_ready(True)
@@ -392,7 +397,9 @@ class MainWindow(QMainWindow):
             self._store.save_geometry(self.saveGeometry())
             self._store.flush()
             self.hide()
-            self._host.close()
+            if films := self._host.close():
+                self._store.save_unseen_films(films)
+                self._store.flush()
         event.accept()
 
 

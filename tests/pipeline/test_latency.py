@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,17 @@ def test_rates_in_and_out() -> None:
     assert snapshot.dropped == 7
     assert snapshot.k == 2
     assert snapshot.overhead_p50_ms == 7
+
+
+def test_frames_that_passed_untouched_do_not_count_as_fast_ones() -> None:
+    clock = Clock()
+    statistics = LatencyStatistics(clock=clock)
+    for index in range(20):
+        clock.now += 0.05
+        statistics.add(replace(restored(index, clock.now), k=0))
+    assert statistics.snapshot().stages == ()
+    play(clock, statistics, seconds=0.5)
+    assert next(stage.p50_ms for stage in statistics.snapshot().stages if stage.name == "detect") == 4
 
 
 def test_age_is_that_of_the_screen_once_something_is_painted() -> None:

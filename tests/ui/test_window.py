@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,7 @@ def test_without_a_camera_the_demo_clip_plays_and_the_window_says_why(
 
 
 def test_a_file_that_cannot_be_read_is_said_once(
-    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, tmp_path: Path
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], tmp_path: Path
 ) -> None:
     path = tmp_path / "notes.mp4"
     path.write_text("no film")
@@ -157,6 +158,14 @@ def test_a_file_that_cannot_be_read_is_said_once(
     qtbot.waitUntil(lambda: window.preview.message == ("notes.mp4 is not a video.", "Choose another file."))
     assert not window.notifications.texts(), "it stands in the picture's place already"
     assert not window.panel.record.isEnabled()
+    assert window.settings.source == "", "what cannot be opened is not remembered"
+    late = restored_frame(*pictures)
+    session.next_frame = replace(late, frame=replace(late.frame, t_capture=time.perf_counter() - 60))
+    window._on_frame()
+    assert window.preview.restored is None, "a late frame of what played before does not cover the words"
+    window.open_source(str(tmp_path / "absent.mp4"))
+    qtbot.waitUntil(lambda: "no file" in window.preview.message[0], timeout=5000)
+    assert window.status_line.source.text() == "No source"
 
 
 def test_what_plays_goes_on_when_something_else_cannot_be_opened(
@@ -212,6 +221,8 @@ def test_a_dropped_file_is_opened_and_remembered(
     drop = QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, none)
     window.preview.dropEvent(drop)
     qtbot.waitUntil(lambda: opened(session)[-1] == str(path), timeout=5000)
+    window._host.on_status(SourceStatus(state="online", info=VIDEO))
+    qtbot.waitUntil(lambda: window.settings.source == str(path), timeout=5000)
     window.close()
     assert store.load().source == str(path)
 
@@ -268,15 +279,20 @@ def test_a_film_that_ends_by_itself_frees_the_button(
     assert ("The disk is full.", "The playable part is film.mp4.") in window.notifications.texts()
 
 
-def test_closing_the_window_finishes_the_film(
-    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+def test_closing_the_window_finishes_the_film_and_the_next_one_tells_of_it(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], tmp_path: Path
 ) -> None:
     window = make_window()
     deliver(qtbot, window, session, pictures)
     press(qtbot, window, Qt.Key.Key_R)
     qtbot.waitUntil(lambda: session.recording_state is not None, timeout=3000)
+    session.film = tmp_path / "film.mp4"
+    session.film.write_bytes(b"0" * 1_234_567)
     window.close()
     assert [name for name, _ in session.calls][-2:] == ["stop_recording", "close"]
+    message = ("Saved film.mp4", f"When the window was closed, 1.2 MB, in {tmp_path}")
+    assert make_window().notifications.texts() == (message,)
+    assert make_window().notifications.texts() == ()
 
 
 def test_a_snapshot_tells_where_it_is(
@@ -298,6 +314,13 @@ def test_settings_are_remembered(make_window: MakeWindow, store: SettingsStore) 
     window.close()
     assert store.load() == window.settings
     assert store.geometry() is not None
+
+
+def test_a_restorer_that_is_gone_is_replaced(make_window: MakeWindow, session: ScriptedSession) -> None:
+    window = make_window(restorer="of-yesteryear")
+    assert window.settings.restorer == "cfrnet-rt"
+    assert session.settings is not None
+    assert session.settings.restorer == "cfrnet-rt"
 
 
 def test_a_reset_can_be_undone(qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession) -> None:

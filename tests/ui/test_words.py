@@ -10,7 +10,7 @@ from app.core.errors import CameraOpenError
 from app.restorers.base import EngineInfo
 from app.sources.base import SourceInfo
 from app.ui.engine_words import engine_line, engine_sentence
-from app.ui.formatting import count, duration, elide_middle, file_size, milliseconds
+from app.ui.formatting import count, duration, file_size, milliseconds
 from app.ui.overlay_model import Usage, overlay_model, reading_of
 from app.ui.shortcuts import SHORTCUTS, groups, keys_of
 from app.ui.source_words import falls_back_to_demo, no_camera_words, offline_text, source_facts, source_name
@@ -36,7 +36,6 @@ def test_small_words() -> None:
     assert milliseconds(104.4) == "104 ms"
     assert count(0, "face", "faces") == "no faces"
     assert count(1, "cycle", "cycles") == "1 cycle"
-    assert len(elide_middle("a" * 50, 20)) == 20
 
 
 def test_the_overlay_shows_each_cycle_and_leaves_the_wait_for_the_source_out() -> None:
@@ -48,6 +47,12 @@ def test_the_overlay_shows_each_cycle_and_leaves_the_wait_for_the_source_out() -
     assert not model.over_budget
     last = model.segments[-1]
     assert 0.7 < last.start + last.length < model.budget_at < 1.0
+
+
+def test_the_overlay_says_that_auto_k_lowered_k() -> None:
+    lowered = overlay_model(reading_of(statistics(cycles=1, auto_reason="too slow")), USAGE, cores=2)
+    assert (lowered.lines[0].label, lowered.lines[0].value) == ("Auto k", "lowered to 1")
+    assert all(line.label != "Auto k" for line in overlay_model(reading_of(statistics()), USAGE, cores=2).lines)
 
 
 def test_the_overlay_is_red_over_the_budget_and_the_bar_still_fits() -> None:
