@@ -18,6 +18,11 @@ def ffmpeg_name(path: Path) -> str:
     return str(path.absolute())
 
 
+def reason(error: Exception) -> str:
+    """What an error of FFmpeg or the system says, without its number and the name of the file."""
+    return str(getattr(error, "strerror", None) or error)
+
+
 def output_error(path: Path, error: OSError) -> OutputError:
     """The OutputError that says in words why `path` could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

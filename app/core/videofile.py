@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from app.core.colour import BgrConverter, quarter_turns
 from app.core.errors import UnreadableMediaError
-from app.core.output import ffmpeg_name
+from app.core.output import ffmpeg_name, reason
 from app.core.types import Image
 
 MediaPacket: TypeAlias = "av.Packet[Stream]"
@@ -217,7 +217,7 @@ class VideoReader:
     def _broken(self, error: Exception | None) -> UnreadableMediaError:
         reached = self._end_s - (self.container.start_time or 0) / av.time_base
         whole = f" of {self.duration_s:.1f} s" if self.duration_s else ""
-        cause = f" ({error})" if error else ""
+        cause = f" ({reason(error)})" if error else ""
         return UnreadableMediaError(
             f"{self.path} is damaged or breaks off after {max(reached, 0.0):.1f} s{whole}{cause}.",
             "Get a whole copy of it.",
@@ -231,5 +231,5 @@ class VideoReader:
         if isinstance(error, PermissionError):
             return UnreadableMediaError(f"{self.path} may not be read.", "Ask for the right to read it.")
         return UnreadableMediaError(
-            f"{self.path} is not a video that can be read ({error}).", "Check that the file is whole."
+            f"{self.path} is not a video that can be read ({reason(error)}).", "Check that the file is whole."
         )

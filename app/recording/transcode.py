@@ -15,7 +15,7 @@ from av.video.reformatter import ColorRange
 
 from app.core.colour import UNSPECIFIED, matrix_of
 from app.core.errors import OutputError, UnreadableMediaError
-from app.core.output import ffmpeg_name, output_error, prepare_output
+from app.core.output import ffmpeg_name, output_error, prepare_output, reason
 from app.core.types import Frame, Restored
 from app.core.videofile import MediaPacket, VideoPicture, VideoReader
 from app.recording.compose import compose
@@ -177,7 +177,7 @@ class _Output:
         except OSError as error:
             raise output_error(self._target, error) from error
         except av.FFmpegError as error:
-            raise OutputError(f"{self._target} cannot be written ({error}).", "Try the suffix .mkv.") from error
+            raise OutputError(f"{self._target} cannot be written ({reason(error)}).", "Try the suffix .mkv.") from error
 
 
 def _colour_of(reader: VideoReader) -> ColourTags:

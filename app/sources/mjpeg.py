@@ -16,6 +16,7 @@ from collections.abc import Callable
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from app.core.errors import SourceOfflineError, StreamOpenError
+from app.sources.address import without_login
 
 _MAX_REDIRECTS = 3
 _MAX_PICTURE_BYTES = 64 * 1024 * 1024
@@ -37,6 +38,7 @@ class MjpegReader:
         self, url: str, *, open_timeout_s: float, read_timeout_s: float, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self._url = url
+        self._shown = without_login(url)
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
         self._clock = clock
@@ -57,17 +59,17 @@ class MjpegReader:
             url = urljoin(url, target)
         if response.status in (401, 403):
             raise StreamOpenError(
-                f"{self._url} asks for a name and a password.", "Write them as http://NAME:PASSWORD@..."
+                f"{self._shown} asks for a name and a password.", "Write them as http://NAME:PASSWORD@..."
             )
         if response.status != 200:
-            raise StreamOpenError(f"{self._url} answers {response.status} {response.reason}.", "Check the address.")
+            raise StreamOpenError(f"{self._shown} answers {response.status} {response.reason}.", "Check the address.")
         kind = response.getheader("Content-Type", "")
         if not kind.lower().startswith("multipart/"):
             response.close()
             raise NotMjpegError(kind)
         boundary = re.search(r'boundary="?([^";]+)"?', kind, re.IGNORECASE)
         if boundary is None:
-            raise StreamOpenError(f"{self._url} does not say where one picture ends.", "It is no MJPEG stream.")
+            raise StreamOpenError(f"{self._shown} does not say where one picture ends.", "It is no MJPEG stream.")
         self._boundary = b"--" + boundary[1].strip().removeprefix("--").encode("latin-1")
         self._response = response
         if self._socket is not None:
@@ -105,10 +107,10 @@ class MjpegReader:
             return connection.getresponse()
         except TimeoutError as error:
             raise StreamOpenError(
-                f"{self._url} did not answer within {self._open_timeout_s:g} s.", _REACH_HINT
+                f"{self._shown} did not answer within {self._open_timeout_s:g} s.", _REACH_HINT
             ) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise StreamOpenError(f"{self._url} cannot be reached ({error}).", _REACH_HINT) from error
+            raise StreamOpenError(f"{self._shown} cannot be reached ({error}).", _REACH_HINT) from error
 
     def _fill(self, deadline: float) -> None:
         assert self._response is not None
@@ -145,4 +147,4 @@ class MjpegReader:
         return taken
 
     def _offline(self, what: str) -> SourceOfflineError:
-        return SourceOfflineError(f"The stream {self._url} {what}.", "It is tried again.")
+        return SourceOfflineError(f"The stream {self._shown} {what}.", "It is tried again.")

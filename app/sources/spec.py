@@ -10,6 +10,7 @@ from urllib.request import url2pathname
 from app.core.errors import CameraOpenError, SourceOpenError
 from app.core.picture import PICTURE_SUFFIXES
 from app.core.settings import Settings
+from app.sources.address import without_login
 from app.sources.base import Source, SourceKind
 from app.sources.camera import CameraSource, Enumeration, find_camera, list_cameras
 from app.sources.images import ImagesSource
@@ -45,6 +46,7 @@ def parse_source(text: str, settings: Settings, *, enumeration: Enumeration = li
     try:
         return _file_or_address(text, settings, enumeration)
     except (OSError, ValueError) as error:  # what is dropped may be anything: a whole letter, half an address
+        text = without_login(text)
         shown = text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…"
         raise SourceOpenError(f"{shown!r} is neither a file nor an address.", "Check what was written.") from error
 

@@ -13,7 +13,9 @@ import numpy as np
 
 from app.core.colour import BgrConverter
 from app.core.errors import SourceOfflineError, StreamOpenError
+from app.core.output import reason
 from app.core.types import Frame, Image
+from app.sources.address import without_login
 from app.sources.base import ReleaseGuard, SourceInfo
 from app.sources.mjpeg import MjpegReader, NotMjpegError
 
@@ -39,6 +41,7 @@ class StreamSource:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._url = url
+        self._shown = without_login(url)
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
         self._clock = clock
@@ -61,7 +64,9 @@ class StreamSource:
             try:
                 image = pictures.next()
             except SourceOfflineError as error:
-                raise StreamOpenError(f"{self._url} answers but gives no picture: {error.what}", error.hint) from error
+                raise StreamOpenError(
+                    f"{self._shown} answers but gives no picture: {error.what}", error.hint
+                ) from error
             self._pictures = pictures
             self._t_first = self._clock()
             self._pending = (image, self._t_first)
@@ -113,7 +118,7 @@ class StreamSource:
             except NotMjpegError as error:
                 if error.content_type.startswith("text/html"):
                     raise StreamOpenError(
-                        f"{self._url} is a web page, not a stream.",
+                        f"{self._shown} is a web page, not a stream.",
                         "Look in the camera's manual for its stream address.",
                     ) from error
                 reader.close()
@@ -125,7 +130,7 @@ class StreamSource:
 class _MjpegPictures:
     def __init__(self, reader: MjpegReader, *, url: str) -> None:
         self._reader = reader
-        self._url = url
+        self._shown = without_login(url)
         self.fps = 0.0
         self.has_audio = False
 
@@ -135,12 +140,12 @@ class _MjpegPictures:
             image = cv2.imdecode(jpeg, cv2.IMREAD_COLOR) if jpeg.size else None
             if image is not None:
                 return np.asarray(image, np.uint8)
-        raise SourceOfflineError(f"The stream {self._url} sends damaged pictures only.", "It is tried again.")
+        raise SourceOfflineError(f"The stream {self._shown} sends damaged pictures only.", "It is tried again.")
 
 
 class _FfmpegPictures:
     def __init__(self, url: str, *, open_timeout_s: float, read_timeout_s: float) -> None:
-        self._url = url
+        self._shown = without_login(url)
         options = {"flags": "low_delay"}
         if urlsplit(url).scheme in ("rtsp", "rtsps"):
             options["rtsp_transport"] = "tcp"
@@ -148,12 +153,12 @@ class _FfmpegPictures:
             self._container = av.open(url, "r", options=options, timeout=(open_timeout_s, read_timeout_s))
         except (av.FFmpegError, OSError, ValueError) as error:
             raise StreamOpenError(
-                f"{url} cannot be opened ({error}).",
+                f"{self._shown} cannot be opened ({reason(error)}).",
                 "Check the address, and that the camera is on and in the same network.",
             ) from error
         if not self._container.streams.video:
             self._container.close()
-            raise StreamOpenError(f"{url} has no pictures in it.", "Choose another stream.")
+            raise StreamOpenError(f"{self._shown} has no pictures in it.", "Choose another stream.")
         stream = self._container.streams.video[0]
         # Frame threads would hold back one picture each.
         stream.thread_type = "SLICE"
@@ -166,9 +171,11 @@ class _FfmpegPictures:
         try:
             return next(self._frames)
         except StopIteration:
-            raise SourceOfflineError(f"The stream {self._url} ended.", "It is tried again.") from None
+            raise SourceOfflineError(f"The stream {self._shown} ended.", "It is tried again.") from None
         except (av.FFmpegError, OSError) as error:
-            raise SourceOfflineError(f"The stream {self._url} stopped ({error}).", "It is tried again.") from error
+            raise SourceOfflineError(
+                f"The stream {self._shown} stopped ({reason(error)}).", "It is tried again."
+            ) from error
 
     def close(self) -> None:
         self._container.close()

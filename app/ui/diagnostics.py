@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from app.core.settings import Settings
+from app.sources.address import without_login
 from app.ui.overlay_model import OverlayModel
 
 _PACKAGES = ("onnxruntime", "opencv-python", "av", "numpy", "insightface", "PySide6_Essentials", "pyqtgraph")
@@ -25,7 +26,10 @@ def diagnostics_text(
     log: Path,
     packages: Sequence[str] = _PACKAGES,
 ) -> str:
-    """Version, machine, packages, `facts` (source, engine, screen), changed settings, timings, the log's end."""
+    """Version, machine, packages, `facts` (source, engine, screen), changed settings, timings, the log's end.
+
+    Without the logins in the addresses of streams.
+    """
     lines = [
         f"CFRNet Live {version}",
         f"System: {platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} logical cores",
@@ -41,7 +45,7 @@ def diagnostics_text(
         lines += [f"{line.label}: {line.value}" for line in overlay.lines]
     lines.append(f"Log: {log}")
     lines += _tail(log)
-    return "\n".join(lines)
+    return without_login("\n".join(lines))
 
 
 def _version(package: str) -> str:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.core.errors import AppError
 from app.core.settings import Settings
+from app.sources.address import without_login
 from app.sources.base import SourceInfo
 from app.ui.host import SessionHost
 from app.ui.notifications import Banner, Notifications
@@ -101,9 +102,10 @@ class SourceFlow(QObject):
         self._wanted, self._settings, self._remember = text, settings, remember
         self._before, self._info, self._retry_at = self._info or self._before, None, None
         self._banner.say("")
-        name = text.removeprefix("camera:") or "the first camera"
+        shown = without_login(text.removeprefix("camera:"))
+        name = shown or "the first camera"
         self._preview.show_message("camera", f"Opening {name}…")
-        self._panel.source.set_source(text.removeprefix("camera:") or "First camera", "camera")
+        self._panel.source.set_source(shown or "First camera", "camera")
         self._line.show_source("Opening…", "", state="connecting")
         self._host.open(text, settings)
 

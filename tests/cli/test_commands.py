@@ -179,6 +179,30 @@ def test_a_surprise_is_a_short_message_and_a_traceback_in_the_log(
     assert "Traceback" in log.read_text()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_reader_that_has_seen_enough_is_no_surprise(cli_process: Callable[..., subprocess.Popen[str]]) -> None:
+    process = cli_process("models")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 1
+
+
+def test_a_camera_s_name_is_printed_on_any_console(
+    cli_process: Callable[..., subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    fake = (
+        "import app.cli.inspection as inspection\n"
+        "from app.sources.camera import CameraDevice\n"
+        "inspection.list_cameras = lambda: [CameraDevice(name='Zoë', index=0, backend=0, path='')]"
+    )
+    out, err = cli_process("cameras", before=fake).communicate(timeout=60)
+    assert (out.split(), err) == (["0", "Zo\\xeb"], "")
+
+
 def test_the_headless_commands_need_neither_qt_nor_torch(
     cli_process: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:

@@ -106,6 +106,16 @@ def test_a_name_and_a_password_are_sent() -> None:
         source.close()
         with pytest.raises(StreamOpenError, match="password"):
             opened(server.url)
+        with pytest.raises(StreamOpenError) as refusal:
+            opened(server.url.replace("http://", "http://me:wrong@"))
+    assert "wrong" not in str(refusal.value)
+
+
+def test_an_rtsp_address_is_shown_without_its_login() -> None:
+    with pytest.raises(StreamOpenError) as refusal:
+        opened("rtsp://me:secret@127.0.0.1:9/live")
+    assert str(refusal.value).startswith("rtsp://127.0.0.1:9/live cannot be opened")
+    assert "secret" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(("path", "words"), [("/absent", "404"), ("/page", "web page")])

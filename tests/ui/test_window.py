@@ -366,10 +366,12 @@ def test_menus_have_words(make_window: MakeWindow) -> None:
 
 def test_diagnostics_are_copied(make_window: MakeWindow) -> None:
     window = make_window()
+    window.change(source="rtsp://me:secret@camera.local/live")
     window.actions_by_name["diagnostics"].trigger()
     text = QGuiApplication.clipboard().text()
     assert text.startswith("CFRNet Live test")
     assert "onnxruntime" in text
+    assert "source='rtsp://camera.local/live'" in text
     assert "cfrnet-live.log" in text
 
 
