@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyqtgraph
 from PySide6.QtCore import QEvent, Qt
@@ -13,17 +13,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
 from app.ui.theme import colour
 from app.ui.widgets import label
 
+if TYPE_CHECKING:
+    from app.pipeline.latency import HistoryPoint
+
 HEIGHT = 156
-
-
-@dataclass(frozen=True)
-class PlotPoint:
-    """One sample of the last minute: `seconds` is negative, 0 is now."""
-
-    seconds: float
-    age_ms: float
-    process_ms: float
-    fps_out: float
 
 
 class LivePlot(QFrame):
@@ -50,9 +43,9 @@ class LivePlot(QFrame):
         line.addLayout(rate_column, 2)
         self._colour()
 
-    def show_points(self, points: Sequence[PlotPoint], *, budget_ms: float) -> None:
+    def show_history(self, points: Sequence[HistoryPoint], *, budget_ms: float) -> None:
         """Draw the minute anew."""
-        seconds = [point.seconds for point in points]
+        seconds = [-point.t for point in points]
         ages = [point.age_ms for point in points]
         process = [point.process_ms for point in points]
         rates = [point.fps_out for point in points]

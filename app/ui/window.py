@@ -35,7 +35,6 @@ from app.ui.theme import apply_theme
 from app.ui.transport import Transport
 
 if TYPE_CHECKING:
-    from app.pipeline.latency import LiveStatistics
     from app.ui.plot import LivePlot
 
 _TICK_MS = 250
@@ -333,14 +332,7 @@ class MainWindow(QMainWindow):
         if self._settings.show_overlay:
             self.preview.set_overlay(self._overlay)
         if self._plot is not None and self._settings.show_plot:
-            self._draw_plot(statistics)
-
-    def _draw_plot(self, statistics: LiveStatistics) -> None:
-        from app.ui.plot import PlotPoint
-
-        assert self._plot is not None
-        points = [PlotPoint(-point.t, point.age_ms, point.process_ms, point.fps_out) for point in statistics.history]
-        self._plot.show_points(points, budget_ms=statistics.budget_ms)
+            self._plot.show_history(statistics.history, budget_ms=statistics.budget_ms)
 
     # Application
 
