@@ -58,23 +58,23 @@ class Film:
             "max_interleave_delta": "1000000",
         }
         try:
-            self._container = av.open(ffmpeg_name(self.part), "w", format="mp4", options=options)
-            self._encoder = VideoEncoder(
-                self._container,
-                size=size,
-                rate=rate,
-                time_base=TIME_BASE,
-                candidates=candidates,
-                key_frame_interval=600,
-                threads=2,
-            )
-            self._sound = self._add_sound(sound_rate, sound_channels) if sound_rate else None
+            with contextlib.ExitStack() as undo:
+                undo.callback(self.part.unlink, missing_ok=True)
+                self._container = av.open(ffmpeg_name(self.part), "w", format="mp4", options=options)
+                undo.callback(self._container.close)  # first: Windows deletes no file that is open
+                self._encoder = VideoEncoder(
+                    self._container,
+                    size=size,
+                    rate=rate,
+                    time_base=TIME_BASE,
+                    candidates=candidates,
+                    key_frame_interval=600,
+                    threads=2,
+                )
+                self._sound = self._add_sound(sound_rate, sound_channels) if sound_rate else None
+                undo.pop_all()
         except OSError as error:
-            self.part.unlink(missing_ok=True)
             raise output_error(path, error) from error
-        except BaseException:
-            self.part.unlink(missing_ok=True)
-            raise
         self._duration = round(TIME_BASE.denominator / rate)
         self._waiting = np.zeros((0, sound_channels), np.float32)
         self._sound_position = 0

@@ -96,10 +96,12 @@ class _Output:
         self.frames = 0
         self.duration_s = 0.0
         self._part = prepare_output(target)
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._part.unlink, missing_ok=True)
             with self._writing():
                 kind = FORMATS[target.suffix.lower()]
                 self._container = av.open(ffmpeg_name(self._part), "w", format=kind)
+            undo.callback(self._container.close)  # first: Windows deletes no file that is open
             self._encoder = VideoEncoder(
                 self._container,
                 size=(reader.width * (2 if side_by_side else 1), reader.height),
@@ -111,9 +113,7 @@ class _Output:
             )
             self._sounds = {stream.index: self._sound_like(stream) for stream in reader.container.streams.audio}
             self._container.metadata.update(reader.container.metadata)
-        except BaseException:
-            self._part.unlink(missing_ok=True)
-            raise
+            undo.pop_all()
 
     def fill(self, process: Process, progress: Progress | None, cancel: Callable[[], bool] | None) -> bool:
         """Everything the reader gives. False when it was cancelled."""
