@@ -183,8 +183,6 @@ def main() -> int:
         parser.error("name a folder, or give --readme")
     with tempfile.TemporaryDirectory() as scratch, virtual_display():
         os.environ["CFRNET_LIVE_LOG_FOLDER"] = scratch
-        import shiboken6
-
         from app.ui.application import make_application
 
         application = make_application()
@@ -192,6 +190,8 @@ def main() -> int:
             readme_picture(Path(scratch))
         if options.folder is not None:
             every_view(options.folder, Path(scratch))
+        import shiboken6  # not before the application: on Windows ONNX Runtime comes first
+
         shiboken6.delete(application)  # while its screen is still there
     return 0
 

@@ -10,13 +10,14 @@ from app.core.types import Image
 
 @dataclass(frozen=True, kw_only=True)
 class EngineInfo:
-    """What really computes: the provider that was asked for, the one ONNX Runtime gave, and how it is set up."""
+    """What really computes: which restorer, the provider asked for, the one ONNX Runtime gave, and how it is set up."""
 
     provider_asked: str
     provider_got: str
     precision: str
     threads: int
     spinning: bool = False
+    restorer: str = ""
 
     @property
     def as_asked(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +37,11 @@ class CFRNetRestorer:
         self._engine = InferenceEngine(
             model, size=CROP_SIZE, precision=precision, provider=provider, threads=threads, spinning=spinning
         )
+        self._info = replace(self._engine.info, restorer=name)
 
     @property
     def engine(self) -> EngineInfo:
-        return self._engine.info
+        return self._info
 
     def restore(self, crop: Image, *, k: int, stop_threshold: float = 0.0) -> RestoredCrop:
         """See `Restorer.restore`; `k` outside `k_range` is an InferenceError."""

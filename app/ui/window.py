@@ -320,7 +320,7 @@ class MainWindow(QMainWindow):
             self.status_line.show_engine("Loading the network…", "", as_asked=True)
         else:
             words = engine_sentence(engine)
-            self.status_line.show_engine(engine_line(engine, self._settings.restorer), words, as_asked=engine.as_asked)
+            self.status_line.show_engine(engine_line(engine), words, as_asked=engine.as_asked)
             self.panel.show_engine_truth(words)
         statistics = self._host.statistics()
         if engine is None or statistics is None or not statistics.stages:
@@ -341,7 +341,7 @@ class MainWindow(QMainWindow):
         info, engine, screen = self.source.info, self._host.engine_info(), self.screen()
         facts = {
             "Source": f"{info.kind}, {source_facts(info)}, {self.source.state}" if info else self.source.state,
-            "Engine": engine_line(engine, self._settings.restorer) if engine else "not loaded",
+            "Engine": engine_line(engine) if engine else "not loaded",
             "Screen": f"{screen.size().width()} x {screen.size().height()} at {screen.devicePixelRatio():g}, "
             f"{QGuiApplication.platformName()}",
         }

@@ -18,7 +18,11 @@ from app.sources.base import SourceInfo
 
 CAMERA = SourceInfo(name="Integrated Camera", kind="camera", width=1280, height=720, fps=30.0, live=True)
 ENGINE = EngineInfo(
-    provider_asked="CPUExecutionProvider", provider_got="CPUExecutionProvider", precision="int8", threads=2
+    provider_asked="CPUExecutionProvider",
+    provider_got="CPUExecutionProvider",
+    precision="int8",
+    threads=2,
+    restorer="cfrnet-rt",
 )
 
 

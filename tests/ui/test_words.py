@@ -84,12 +84,16 @@ def test_the_overlay_tells_age_rates_drops_and_the_machine() -> None:
 
 def test_the_engine_is_named_as_it_is() -> None:
     got = EngineInfo(
-        provider_asked="CUDAExecutionProvider", provider_got="CPUExecutionProvider", precision="int8", threads=1
+        provider_asked="CUDAExecutionProvider",
+        provider_got="CPUExecutionProvider",
+        precision="int8",
+        threads=1,
+        restorer="cfrnet-rt",
     )
-    assert engine_line(got, "cfrnet-rt") == "cfrnet-rt · INT8 · CPU, CUDA was asked · 1 thread"
+    assert engine_line(got) == "cfrnet-rt · INT8 · CPU, CUDA was asked · 1 thread"
     assert engine_sentence(got).startswith("CUDA was asked, but CPU is what runs.")
     asked = dataclasses.replace(got, provider_asked="CPUExecutionProvider", threads=2)
-    assert engine_line(asked, "cfrnet-rt") == "cfrnet-rt · INT8 · CPU · 2 threads"
+    assert engine_line(asked) == "cfrnet-rt · INT8 · CPU · 2 threads"
 
 
 def test_sources_are_described_by_what_they_give() -> None:
