@@ -222,7 +222,7 @@ def test_auto_k_says_what_it_does(scene: MovingFaceScene) -> None:
         assert restored.k < 4
         listener.wait(lambda: bool(listener.notices))
         assert "Auto k" in listener.notices[0]
-        assert "25 fps leave 40 ms" in listener.notices[0]
+        assert "25 fps leave 37 ms" in listener.notices[0]
         statistics = session.statistics()
         assert statistics.auto_reason
         assert statistics.budget_ms == 40
