@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STEPS_A_LINE = 50
+RUN_LOGS = ("log.csv", "validation.csv", "curves.png")
 
 
 class RunLog:

@@ -3,13 +3,14 @@
 `python -m training.publish CHECKPOINT --name cfrnet-rt --faces DIR --models models
  [--evaluate --data DIR --weights DIR --docs docs]`
 
-Exports FP32, quantizes INT8, writes the manifest and, if asked, measures both and puts the figures into the manifest.
-The new files are made beside the old ones and take their place only when both are complete.
+Exports FP32, quantizes INT8, writes the manifest, keeps the state to train on from and, if asked, measures both
+and puts the figures into the manifest. The new files are made beside the old ones and take their place only when both are complete.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -17,10 +18,11 @@ from typing import Any
 
 from app.core.errors import AppError
 from training.calibration import calibration_faces
-from training.checkpoint import CheckpointError, load_generator
+from training.checkpoint import CheckpointError, load_generator, read_checkpoint, save_checkpoint, slim
 from training.data import FaceFolderError, load_faces
 from training.evaluate import SECTIONS, evaluate
 from training.export import export_onnx
+from training.log import RUN_LOGS
 from training.manifest import write_manifest
 from training.parallel import keep_freed_memory
 from training.quantize import CALIBRATION_METHODS, quantize
@@ -44,6 +46,19 @@ def publish(*, checkpoint: Path, name: str, faces: Path, models: Path, method: s
             source.replace(target)
     write_manifest(models)
     return targets
+
+
+def keep_run(*, checkpoint: Path, name: str, models: Path) -> Path:
+    """Keep what another run needs to go on from, and this run's logs and curves, in `models`/training."""
+    folder = models / "training"
+    folder.mkdir(parents=True, exist_ok=True)
+    state = folder / f"{name}.pt"
+    save_checkpoint(state, slim(read_checkpoint(checkpoint)))
+    for log in RUN_LOGS:
+        source = checkpoint.parent / log
+        if source.is_file():
+            shutil.copyfile(source, folder / log)
+    return state
 
 
 def manifest_metrics(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -97,7 +112,8 @@ def main() -> int:
             checkpoint=options.checkpoint, name=options.name, faces=options.faces, models=options.models,
             method=options.method,
         )  # fmt: skip
-        for file in files:
+        state = keep_run(checkpoint=options.checkpoint, name=options.name, models=options.models)
+        for file in (*files, state):
             print(f"wrote {file} ({file.stat().st_size / 1e6:.2f} MB)")
         if options.evaluate:
             results = evaluate(

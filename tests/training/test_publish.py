@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 
 from app.restorers.store import MODELS_FOLDER, ModelStore
-from training.checkpoint import save_checkpoint
+from training.checkpoint import load_generator, save_checkpoint
 from training.data import seeded_pairs
 from training.manifest import write_manifest
 from training.metrics import psnr
 from training.networks import CFRNetRT
-from training.publish import manifest_metrics, publish
+from training.publish import keep_run, manifest_metrics, publish
 from training.quantize import CALIBRATION_METHODS, quantize
 
 from .conftest import made_up_faces
@@ -95,6 +95,15 @@ def test_entropy_is_not_minmax_by_another_name(published: Path, degraded: torch.
     for method in ("minmax", "entropy"):
         quantize(published / "cfrnet-rt.fp32.onnx", tmp_path / f"{method}.onnx", faces, method, cycles=1)
     assert not torch.equal(run(tmp_path / "minmax.onnx", degraded), run(tmp_path / "entropy.onnx", degraded))
+
+
+def test_the_run_is_kept_to_go_on_from(checkpoint: Path, network: CFRNetRT, tmp_path: Path) -> None:
+    (checkpoint.parent / "validation.csv").write_text("elapsed_s,step,metric,value\n")
+    state = keep_run(checkpoint=checkpoint, name="cfrnet-rt", models=tmp_path)
+    assert (tmp_path / "training" / "validation.csv").is_file()
+    kept = load_generator(state).state_dict()
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(kept[name], tensor, atol=1e-3, rtol=1e-3)  # half precision
 
 
 def test_the_application_accepts_what_is_published(published: Path) -> None:
