@@ -4,7 +4,8 @@
  [--evaluate --data DIR --weights DIR --docs docs]`
 
 Exports FP32, quantizes INT8, writes the manifest, keeps the state to train on from and, if asked, measures both
-and puts the figures into the manifest. The new files are made beside the old ones and take their place only when both are complete.
+and puts the figures into the manifest. The new files are made beside the old ones and take their place only when both
+are complete.
 """
 
 from __future__ import annotations
