@@ -10,18 +10,11 @@ from numpy.typing import NDArray
 
 from training.data import FaceSet, seeded_pairs
 from training.parallel import each_part
-from training.quantize import CALIBRATION_FACES, CALIBRATION_METHODS, quantize
+from training.quantize import CALIBRATION_METHODS, calibration_faces, quantize
 from training.scoring import Collected, Scorer, Scores
 from training.shipped import ShippedGenerator
 
 CYCLES = 3
-
-
-def calibration_faces(training: FaceSet) -> NDArray[np.float32]:
-    """The degraded training faces that scales are taken from, float32 (N, 3, 256, 256): evenly over the whole set."""
-    chosen = np.linspace(0, len(training) - 1, min(CALIBRATION_FACES, len(training))).astype(int)
-    degraded, _ = seeded_pairs(training.images[chosen])
-    return np.ascontiguousarray(degraded.numpy())
 
 
 def compare_methods(

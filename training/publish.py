@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import AppError
-from training.calibration import calibration_faces
 from training.checkpoint import CheckpointError, load_generator, read_checkpoint, save_checkpoint, slim
 from training.data import FaceFolderError, load_faces
 from training.evaluate import SECTIONS, evaluate
@@ -26,7 +25,7 @@ from training.export import export_onnx
 from training.log import RUN_LOGS
 from training.manifest import write_manifest
 from training.parallel import keep_freed_memory
-from training.quantize import CALIBRATION_METHODS, quantize
+from training.quantize import CALIBRATION_METHODS, calibration_faces, quantize
 from training.shipped import BusyMachineError
 
 # What a person who chooses a model wants to know; docs/results.md has the rest.

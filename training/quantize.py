@@ -24,7 +24,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from training.data import load_faces, seeded_pairs
+from training.data import FaceSet, load_faces, seeded_pairs
 from training.export import INPUT_NAME
 
 CALIBRATION_METHODS = {
@@ -114,6 +114,13 @@ def _output_nodes(model: Path) -> list[str]:
     return [bound.name, addition.name]
 
 
+def calibration_faces(training: FaceSet) -> NDArray[np.float32]:
+    """The degraded training faces that scales are taken from, float32 (N, 3, 256, 256): evenly over the whole set."""
+    chosen = np.linspace(0, len(training) - 1, min(CALIBRATION_FACES, len(training))).astype(int)
+    degraded, _ = seeded_pairs(training.images[chosen])
+    return np.ascontiguousarray(degraded.numpy())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Quantize an exported generator to INT8.")
     parser.add_argument("model", type=Path)
@@ -122,9 +129,7 @@ def main() -> None:
     parser.add_argument("--method", choices=sorted(CALIBRATION_METHODS), default="minmax")
     options = parser.parse_args()
     training, _ = load_faces(options.faces)
-    chosen = np.linspace(0, len(training) - 1, CALIBRATION_FACES).astype(int)
-    degraded, _ = seeded_pairs(training.images[chosen])
-    quantize(options.model, options.out, np.ascontiguousarray(degraded.numpy()), options.method)
+    quantize(options.model, options.out, calibration_faces(training), options.method)
     print(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.1f} MB), calibration {options.method}")
 
 
