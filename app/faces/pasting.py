@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.types import CROP_SIZE, Image
-from app.faces.alignment import Matrix, region_of, scale_of, shift_origin
+from app.faces.alignment import Matrix, antialias, region_of, scale_of, shift_origin
 
 # The mask in crop pixels: a superellipse round the face, whole inside and fading to nothing at its rim. The rim stays
 # inside the crop, so that no edge of the square can ever show.
@@ -94,13 +94,8 @@ def paste(
     change = cv2.subtract(match_colour(restored, original), original, dtype=cv2.CV_32F)
     cv2.multiply(change, feathered_mask(), dst=change, scale=weight)
     local = shift_origin(matrix, x1, y1)
-    if scale_of(matrix) > 1:
-        # The face is smaller than the crop: blur what is finer than the frame's pixels, or it would alias.
-        sigma = 0.4 * (scale_of(matrix) ** 2 - 1) ** 0.5
-        change = cv2.GaussianBlur(change, (0, 0), sigma) if sigma > 0.3 else change
-        interpolation = cv2.INTER_LINEAR
-    else:
-        interpolation = cv2.INTER_CUBIC
+    change = antialias(change, scale_of(matrix))
+    interpolation = cv2.INTER_LINEAR if scale_of(matrix) > 1 else cv2.INTER_CUBIC
     warped = cv2.warpAffine(
         change, local, (x2 - x1, y2 - y1), flags=interpolation | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT
     )

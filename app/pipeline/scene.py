@@ -9,6 +9,7 @@ import time
 import cv2
 import numpy as np
 
+from app.core.pool import ImagePool
 from app.core.types import Frame, Image, Points
 from app.faces.alignment import transform
 from app.sources.base import SourceInfo
@@ -29,6 +30,7 @@ class MovingFaceScene:
         small = cv2.resize(portrait, (side, side), interpolation=cv2.INTER_AREA)
         self._portrait = np.asarray(cv2.resize(small, portrait.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
         self.width, self.height = width, height
+        self._pool = ImagePool()
         noise = np.random.default_rng(seed).integers(70, 170, (9, 16, 3), dtype=np.uint8)
         self._background = np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
@@ -43,7 +45,7 @@ class MovingFaceScene:
 
     def image(self, seconds: float) -> Image:
         """The scene at a time: uint8 (height, width, 3) BGR. It repeats every four seconds."""
-        image = self._background.copy()
+        image = self._pool.copy(self._background)
         cv2.warpAffine(
             self._portrait,
             self.matrix(seconds),
