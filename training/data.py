@@ -27,8 +27,9 @@ FACE_SIZE = 256
 VALIDATION_FACES = 96
 
 # How often a face of a source is drawn, relative to its number. Generated portraits are plentiful and smooth: at their
-# natural share the network learns wax. Photographs carry the texture, the light and the ages.
-SOURCE_WEIGHTS = {"hmd_generated": 0.3, "celebahq_train1000": 2.0, "ffhq256_real": 3.0}
+# natural share the network learns wax; the ball players are all men in caps. Photographs carry the texture, the light
+# and the ages.
+SOURCE_WEIGHTS = {"hmd_generated": 0.3, "mlb": 0.7, "celebahq_train1000": 2.0, "ffhq256_real": 4.0}
 # Only photographs judge.
 VALIDATION_SOURCES = ("celebahq_train1000", "ffhq256_real")
 

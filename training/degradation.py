@@ -159,8 +159,8 @@ class WebcamDegradation:
 class TrainingDegradation:
     """The mixture that training sees: the paper's D, the webcam D, and clean faces."""
 
-    paper: float = 0.62
-    webcam: float = 0.32
+    paper: float = 0.68
+    webcam: float = 0.28
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         draw = rng.random()

@@ -42,8 +42,8 @@ class Preset:
 
 _OFF = LossWeights(progressive=(1.0,), perceptual=(0.3,), fixed_point=0.0, cycle=0.0, anchor=0.0)
 # Pixels pull hardest on x_2 and features on x_3: that is what puts the best PSNR at k = 2 and the best LPIPS at k = 3.
-_CCFP = LossWeights(progressive=(0.05, 2.0, 0.5), perceptual=(0.15, 0.0, 1.0), fixed_point=1.0, cycle=0.25, anchor=0.1)
-_FACE = replace(_CCFP, adversarial=0.05, component=0.03, style=50.0, identity=0.1)
+_CCFP = LossWeights(progressive=(0.05, 2.0, 0.4), perceptual=(0.1, 0.0, 1.25), fixed_point=1.0, cycle=0.25, anchor=0.1)
+_FACE = replace(_CCFP, adversarial=0.1, component=0.03, style=50.0, identity=0.1)
 
 _SINGLE_PASS = Stage(name="single-pass", share=1.0, losses=_OFF)
 _FIRST_PASS = Stage(name="single-pass", share=0.12, losses=_OFF)
@@ -68,7 +68,7 @@ PRESETS = {
     # Goes on from weights that have been through it (`--init`).
     "cfrnet-rt-continue": Preset(
         network="cfrnet-rt",
-        stages=(replace(_FIXED_POINT, share=1.0, rate=0.4, fixed_point_ramp=0.0, adversarial_ramp=0.0),),
+        stages=(replace(_FIXED_POINT, share=1.0, rate=0.5, fixed_point_ramp=0.0, adversarial_ramp=0.0),),
     ),
     "cfrnet": Preset(network="cfrnet", stages=_faces(_FACE)),
     "cfrnet-d": Preset(network="cfrnet-d", stages=(_SINGLE_PASS,)),

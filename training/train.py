@@ -52,6 +52,7 @@ class Trainer:
         self.bfloat16 = bfloat16_pays(self.generator)
         self.elapsed, self.steps = 0.0, 0
         self.stopping = False
+        self.clock = 0.0  # when `elapsed` was last brought up to date
         self.rng = np.random.default_rng(preset.seed)
 
     def step(self, batch: Batch, stage: Stage, progress: float) -> dict[str, float]:
@@ -122,7 +123,7 @@ class Trainer:
         # A stage that is resumed in the middle has its momenta already and needs no warm-up.
         first = self.steps if self.elapsed <= start else self.steps - self.preset.warmup_steps
         evaluated = self.elapsed
-        clock = time.monotonic()
+        self.clock = time.monotonic()
         while self.elapsed < end and not self.stopping:
             progress = (self.elapsed - start) / (end - start)
             warm_up = min(1.0, (self.steps - first + 1) / self.preset.warmup_steps)
@@ -130,11 +131,11 @@ class Trainer:
             set_learning_rate(self.optimizers, warm_up * rate)
             terms = self.step(next(source), stage, progress)
             now = time.monotonic()
-            self.elapsed, clock = self.elapsed + now - clock, now
+            self.elapsed, self.clock = self.elapsed + now - self.clock, now
             self.log.step(self.elapsed, self.steps, stage.name, rate, terms, remaining=end - self.elapsed)
             if self.elapsed - evaluated >= self.preset.evaluate_seconds:
                 self._evaluate()
-                evaluated, clock = self.elapsed, time.monotonic()
+                evaluated, self.clock = self.elapsed, time.monotonic()
 
     def _degrade(self, faces: Tensor) -> Tensor:
         degrade = TrainingDegradation(paper=0.6, webcam=0.4)
@@ -225,8 +226,13 @@ def main() -> None:
     def stop(*_: object) -> None:
         trainer.stopping = True
 
+    def wake(*_: object) -> None:
+        trainer.clock = time.monotonic()
+
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    if hasattr(signal, "SIGCONT"):  # the time a run lies stopped is not training time
+        signal.signal(signal.SIGCONT, wake)
     trainer.run(options.minutes)
 
 
