@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,7 +159,7 @@ train.main()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send")
-def test_sigterm_stops_a_run_cleanly(face_folder: Path, weights: Path, tmp_path: Path) -> None:
+def test_sigterm_stops_a_run_cleanly_and_a_pause_is_not_training_time(face_folder: Path, weights: Path, tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[2]
     run = subprocess.Popen(
         [sys.executable, "-c", _SMALL_RUN, "--faces", face_folder, "--weights", weights, "--out", tmp_path / "run",
@@ -168,11 +169,17 @@ def test_sigterm_stops_a_run_cleanly(face_folder: Path, weights: Path, tmp_path:
     )  # fmt: skip
     assert run.stdout is not None
     first = run.stdout.readline()  # the run is under way
+    began = time.monotonic()
+    run.send_signal(signal.SIGSTOP)
+    time.sleep(8)
+    run.send_signal(signal.SIGCONT)
     run.send_signal(signal.SIGTERM)
     _, errors = run.communicate(timeout=90)
+    took = time.monotonic() - began
     assert run.returncode == 0, errors
     assert "step 50" in first
     assert "Traceback" not in errors
     checkpoint = read_checkpoint(tmp_path / "run" / "checkpoint.pt")
     assert checkpoint["steps"] >= 50
-    assert 0 < checkpoint["elapsed"] < 600 * 60
+    minutes_at_first = float(first.split()[0])
+    assert 0 < checkpoint["elapsed"] < minutes_at_first * 60 + 3 + took - 8  # the log tells tenths of a minute
