@@ -348,7 +348,9 @@ class _Attempt:
         try:
             outcome = self._play()
         except AppError as error:
-            outcome = SourceStatus(state="failed", error=error)
+            # Its traceback would hold this thread's frames, and with them the last picture and this attempt, which
+            # holds the error: a ring that only the garbage collector opens, megabytes and minutes later.
+            outcome = SourceStatus(state="failed", error=error.with_traceback(None))
         except Exception as error:
             # A driver's surprise must reach the person and not end the thread in silence.
             _log.exception("The source failed in an unexpected way")

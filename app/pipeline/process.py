@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from app.core.pool import ImagePool
+import numpy as np
+
 from app.core.settings import Settings
 from app.core.types import Face, Frame, Image, Restored, RestoredFace, Timings
 from app.faces.alignment import estimate_similarity, warp_crop
@@ -38,7 +39,6 @@ class FramePipeline:
         self.auto_k = auto_k or AutoK()
         self.choice = KChoice(k=0)
         self._now = now
-        self._pool = ImagePool()
 
     def process(self, frame: Frame, settings: Settings) -> Restored:
         """Restore the faces of one frame. Settings hold for this frame, so a new k or strength is seen at once.
@@ -49,7 +49,7 @@ class FramePipeline:
         faces = self.tracker.update(frame, detect_size=settings.detect_size, max_faces=settings.max_faces)
         detected = self._now()
         self.choice = self._choose_k(settings, len(faces), detected)
-        work = _Work(frame.image, self._pool, self._now)
+        work = _Work(frame.image, self._now)
         # From the back to the front: a nearer, larger face is pasted over a farther one.
         done = [work.restore(face, self.restorer, self.choice.k, settings) for face in reversed(faces)]
         timings = Timings(
@@ -75,10 +75,9 @@ class FramePipeline:
 class _Work:
     """The image that is being restored and the time it took so far."""
 
-    def __init__(self, image: Image, pool: ImagePool, now: Callable[[], float]) -> None:
+    def __init__(self, image: Image, now: Callable[[], float]) -> None:
         self.image = image
         self._original = image
-        self._pool = pool
         self._now = now
         self.align_ms = self.paste_ms = 0.0
         self.cycles_ms: list[float] = []
@@ -92,7 +91,7 @@ class _Work:
         restored = restorer.restore(crop, k=k, stop_threshold=settings.stop_threshold)
         aligned = self._now()
         if self.image is self._original:
-            self.image = self._pool.copy(self._original)
+            self.image = np.copy(self._original)
         paste(self.image, restored.image, crop, matrix, strength=settings.strength / 100, opacity=face.opacity)
         # Turning the crop into the network's tensor and back is part of aligning it.
         self.align_ms += (aligned - started) * 1000 - sum(restored.cycles_ms)

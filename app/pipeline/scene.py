@@ -9,7 +9,6 @@ import time
 import cv2
 import numpy as np
 
-from app.core.pool import ImagePool
 from app.core.types import Frame, Image, Points
 from app.faces.alignment import transform
 from app.sources.base import SourceInfo
@@ -30,7 +29,6 @@ class MovingFaceScene:
         small = cv2.resize(portrait, (side, side), interpolation=cv2.INTER_AREA)
         self._portrait = np.asarray(cv2.resize(small, portrait.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
         self.width, self.height = width, height
-        self._pool = ImagePool()
         noise = np.random.default_rng(seed).integers(70, 170, (9, 16, 3), dtype=np.uint8)
         self._background = np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
@@ -45,7 +43,7 @@ class MovingFaceScene:
 
     def image(self, seconds: float) -> Image:
         """The scene at a time: uint8 (height, width, 3) BGR. It repeats every four seconds."""
-        image = self._pool.copy(self._background)
+        image = self._background.copy()
         cv2.warpAffine(
             self._portrait,
             self.matrix(seconds),

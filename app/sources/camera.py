@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 
 from app.core.errors import CameraOpenError, SourceOfflineError
-from app.core.pool import ImagePool
 from app.core.types import Frame, Image
 from app.sources.base import ReleaseGuard, SourceInfo
 
@@ -121,7 +120,6 @@ class CameraSource:
         self._open_capture = open_capture
         self._clock = clock
         self._guard = ReleaseGuard()
-        self._pool = ImagePool()
         self._capture: Capture | None = None
         self._pending: tuple[Image, float] | None = None
         self._info: SourceInfo | None = None
@@ -199,6 +197,4 @@ class CameraSource:
             pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
         elif pixels.shape[2] == 4:
             pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR)
-        if self._mirror:
-            pixels = cv2.flip(pixels, 1, dst=self._pool.empty(pixels.shape))
-        return np.asarray(pixels, np.uint8)
+        return np.asarray(cv2.flip(pixels, 1) if self._mirror else pixels, np.uint8)

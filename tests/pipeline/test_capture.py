@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -152,6 +155,27 @@ def test_an_unplugged_camera_is_found_again_by_name_under_its_new_number(harness
     h.mailbox.clear()
     h.frames(2)
     assert set(cameras.opened) == {"Desk camera"}
+
+
+def test_the_error_of_a_lost_camera_does_not_hold_its_last_picture(harness: Callable[..., Harness]) -> None:
+    """Without the garbage collector's help: it comes too seldom for pictures of megabytes."""
+    cameras = FakeCameras(["Desk camera"], picture=numbered_picture, fps=100)
+    h = harness(camera_maker(cameras))
+    gc.collect()
+    gc.disable()
+    try:
+        h.worker.open(CAMERA)
+        h.wait_for("online")
+        time.sleep(0.1)  # nobody takes the pictures: the last one stays in the slot
+        cameras.unplug("Desk camera")
+        assert h.wait_for("offline").error is not None
+        last = h.mailbox.take(1.0)
+        assert last is not None
+        picture = weakref.ref(last.image)
+        del last
+        assert picture() is None
+    finally:
+        gc.enable()
 
 
 def test_a_driver_that_never_returns_is_given_up(harness: Callable[..., Harness]) -> None:
