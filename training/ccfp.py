@@ -27,12 +27,13 @@ Degrade = Callable[[Tensor], Tensor]
 class LossWeights:
     """The weight of every term; zero switches a term off and saves its cost. Saved beside the weights.
 
-    `progressive` weighs |x_i - y|_1 for each of the k cycles trained, `perceptual` their feature distance, `anchor`
-    |G(y) - y|_1; the others are the paper's lambdas. `style` belongs to Gram matrices divided by C H W.
-    `components` names the facial parts that have a critic of their own.
+    `progressive` weighs |x_i - y|_1 for each of the k cycles trained, `fidelity` the logarithm of their squared error,
+    `perceptual` their feature distance, `anchor` |G(y) - y|_1; the others are the paper's lambdas. `style` belongs to
+    Gram matrices divided by C H W. `components` names the facial parts that have a critic of their own.
     """
 
     progressive: tuple[float, ...] = (0.3, 1.0, 0.7)
+    fidelity: tuple[float, ...] = ()
     perceptual: tuple[float, ...] = (0.0, 0.0, 0.6)
     fixed_point: float = 0.5
     cycle: float = 0.25
@@ -64,6 +65,20 @@ def unroll(generator: nn.Module, x: Tensor, cycles: int) -> list[Tensor]:
 def progressive_loss(outputs: list[Tensor], y: Tensor, weights: tuple[float, ...]) -> Tensor:
     """L_prog's pixel part: sum_i w_i |x_i - y|_1."""
     terms = [weight * (x - y).abs().mean() for weight, x in zip(weights, outputs, strict=True) if weight]
+    return torch.stack(terms).sum()
+
+
+def fidelity_loss(outputs: list[Tensor], y: Tensor, weights: tuple[float, ...]) -> Tensor:
+    """sum_i w_i ln(mean (x_i - y)^2), the mean taken over each face: what PSNR measures, up to a factor.
+
+    The paper has |x_i - y|_1 alone, whose best answer to a face that may be many faces is their median; PSNR's is
+    their mean. The small constant keeps a face that is restored already from taking all of the gradient.
+    """
+    terms = [
+        weight * ((x - y).float().square().mean((1, 2, 3)) + 1e-3).log().mean()
+        for weight, x in zip(weights, outputs, strict=True)
+        if weight
+    ]
     return torch.stack(terms).sum()
 
 

@@ -65,6 +65,8 @@ class Trainer:
             outputs = ccfp.unroll(generator, batch.degraded, w.cycles)
             last = outputs[-1]
             terms = {"progressive": ccfp.progressive_loss(outputs, y, w.progressive)}
+            if any(w.fidelity):
+                terms["fidelity"] = ccfp.fidelity_loss(outputs, y, w.fidelity)
             if any(w.perceptual):
                 terms["perceptual"] = ccfp.perceptual_loss(
                     outputs, y, w.perceptual, self.phi, stage.perceptual_window, stage.perceptual_faces

@@ -132,6 +132,7 @@ class LiveSession:
     def start_recording(self, folder: Path) -> Path:
         """Start a film in `folder`, as the settings say; gives its path. Raises RecordingError or OutputError."""
         from app.recording.audio import open_microphone
+        from app.recording.film import FILM_STEM
         from app.recording.video import VideoRecorder
 
         with self._lock:
@@ -142,7 +143,7 @@ class LiveSession:
             raise RecordingError("There is no picture to record yet.", "Open a source first.")
         height, width = latest.image.shape[:2]
         info = self._capture.status.info
-        path = _free_path(folder, "cfrnet-live", ".mp4")
+        path = _free_path(folder, FILM_STEM, ".mp4")
         recorder = VideoRecorder(
             path,
             (width, height),

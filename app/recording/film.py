@@ -26,6 +26,9 @@ from app.recording.encoder import EncoderChoice, VideoEncoder
 TIME_BASE = Fraction(1, 60000)
 """Fine enough for capture times, and the finest that MPEG-4 part 2 takes as well."""
 
+FILM_STEM = "cfrnet-live"
+"""What the name of every film of a live session begins with."""
+
 _FRAGMENT_TICKS = 60000
 _AAC_FRAME = 1024
 
@@ -115,13 +118,10 @@ class Film:
             # FFmpeg writes nothing more into a file that failed, so the fragments on the disk stay as they are.
             with contextlib.suppress(av.FFmpegError, OSError):
                 self._container.close()
-            _cut_to_whole_fragments(self.part)
-        seconds = _playable_seconds(self.part)
+        seconds = complete_film(self.part, self.path, cut=broken)
         if seconds is None:
-            self.part.unlink(missing_ok=True)
             return None
         self.kept_seconds = seconds
-        self.part.replace(self.path)
         return self.path
 
     def bytes(self) -> int:
@@ -144,6 +144,21 @@ class Film:
     def _add_sound(self, rate: int, channels: int) -> AudioStream:
         layout = "mono" if channels == 1 else "stereo"
         return self._container.add_stream("aac", rate=rate, layout=layout)
+
+
+def complete_film(part: Path, path: Path, *, cut: bool = True) -> float | None:
+    """Give the film in `part` its name `path`: how many seconds it plays, or None, and no file, when nothing does.
+
+    `cut` leaves out a last fragment that was never finished. Raises OSError.
+    """
+    if cut:
+        _cut_to_whole_fragments(part)
+    seconds = _playable_seconds(part)
+    if seconds is None:
+        part.unlink(missing_ok=True)
+        return None
+    part.replace(path)
+    return seconds
 
 
 def _cut_to_whole_fragments(path: Path) -> None:

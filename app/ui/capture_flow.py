@@ -38,6 +38,7 @@ class CaptureFlow(QObject):
         host.recording_started.connect(self._on_started)
         host.recording_finished.connect(self._on_finished)
         host.snapshot_saved.connect(self._on_snapshot)
+        host.films_rescued.connect(self._on_rescued)
         host.failed.connect(self._on_failed)
         panel.record_clicked.connect(self.toggle)
         panel.snapshot_clicked.connect(self.snapshot)
@@ -77,13 +78,17 @@ class CaptureFlow(QObject):
     def _on_started(self, _path: Path) -> None:
         self._state = "recording"
 
-    def tell_saved_at_closing(self, paths: Sequence[Path]) -> None:
-        """The message about films that the last closing of the window ended."""
-        self._tell_saved(paths, "When the window was closed")
+    def tell_of_earlier_films(self, unseen: Sequence[Path]) -> None:
+        """The messages about films that the last closing of the window ended, `unseen`, or that a crash cut short."""
+        self._tell_saved(unseen, "When the window was closed")
+        self._host.rescue_films(self._folder())
 
     def _on_finished(self, paths: Sequence[Path]) -> None:
         self._idle()
         self._tell_saved(paths, duration(self._seconds))
+
+    def _on_rescued(self, paths: Sequence[Path]) -> None:
+        self._tell_saved(paths, "Cut short when the program ended unexpectedly")
 
     def _tell_saved(self, paths: Sequence[Path], about: str) -> None:
         if not paths:

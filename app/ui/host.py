@@ -46,7 +46,8 @@ class SessionHost(QObject):
     """Owns the live session. Its public methods return at once and belong to the window's thread.
 
     One background thread carries out what may block, in order: loading, opening, starting and ending a film,
-    snapshots, looking for cameras. It implements the session's listener; those calls come from any thread.
+    snapshots, looking for cameras and for films cut short. It implements the session's listener; those calls come from
+    any thread.
     """
 
     ready = Signal(object)
@@ -59,6 +60,7 @@ class SessionHost(QObject):
     recording_started = Signal(object)
     recording_finished = Signal(object)
     snapshot_saved = Signal(object)
+    films_rescued = Signal(object)
 
     def __init__(
         self,
@@ -122,6 +124,17 @@ class SessionHost(QObject):
             self.snapshot_saved.emit(session.snapshot(folder))
 
         self._submit_with_session(job)
+
+    def rescue_films(self, folder: Path) -> None:
+        """Look for films that a crash cut short; `films_rescued` follows when there are any."""
+
+        def job() -> None:
+            from app.recording.rescue import rescue_films
+
+            if paths := rescue_films(folder):
+                self.films_rescued.emit(paths)
+
+        self._submit(job)
 
     def update(self, settings: Settings) -> None:
         if self._session is not None:

@@ -260,7 +260,7 @@ class MainWindow(QMainWindow):
         self._host.load(self._settings)
         self.source.open(self._settings.source if open_at_start is None else open_at_start, self._settings)
         self.source.look_for_cameras()
-        self.capture.tell_saved_at_closing(self._store.take_unseen_films())
+        self.capture.tell_of_earlier_films(self._store.take_unseen_films())
 
     def _reopen_camera(self) -> None:
         info = self.source.info

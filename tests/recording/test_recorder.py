@@ -23,7 +23,8 @@ from app.core.output import part_path
 from app.core.types import Frame, Image, Restored
 from app.recording.audio import AudioBlock
 from app.recording.encoder import LIVE_ENCODERS, EncoderChoice, choose_encoder
-from app.recording.film import TIME_BASE
+from app.recording.film import FILM_STEM, TIME_BASE
+from app.recording.rescue import rescue_films
 from app.recording.video import VideoRecorder
 from tests.media import number_of, numbered_picture
 
@@ -313,7 +314,8 @@ def _playable_part(path: Path) -> tuple[list[Image], list[float]]:
 _CRASHING = """
 import sys, threading
 from pathlib import Path
-from app.recording.film import TIME_BASE
+from app.recording.film import FILM_STEM, TIME_BASE
+from app.recording.rescue import rescue_films
 from app.recording.video import VideoRecorder
 from tests.recording.test_recorder import SIZE, restored, write_all
 recorder = VideoRecorder(Path(sys.argv[1]), SIZE, 25.0, mode="restored")
@@ -323,20 +325,37 @@ threading.Event().wait()
 """
 
 
-def test_the_part_of_a_killed_process_plays(tmp_path: Path) -> None:
-    film = tmp_path / "film.mp4"
+def test_the_film_of_a_killed_process_is_rescued(tmp_path: Path) -> None:
+    film = tmp_path / f"{FILM_STEM}-2026-01-01.mp4"
     process = subprocess.Popen(
         [sys.executable, "-c", _CRASHING, str(film)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "written\n"
+    assert rescue_films(tmp_path) == ()  # it is being made
     process.send_signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
     process.wait()
     process.stdout.close()
     assert not film.exists()
-    images, _ = _playable_part(part_path(film))
+    shown, _ = _playable_part(part_path(film))
+    assert len(shown) >= 50
+
+    assert rescue_films(tmp_path) == (film,)
+
+    images, _ = decoded(film)  # to its end without an error
     assert len(images) >= 50
     assert [number_of(image) for image in images] == list(range(1, len(images) + 1))
+    assert list(tmp_path.iterdir()) == [film]
+
+
+def test_what_is_no_film_is_not_rescued(tmp_path: Path) -> None:
+    empty, foreign = tmp_path / f"{FILM_STEM}-1.mp4.part", tmp_path / "holiday.mp4.part"
+    taken, whole = tmp_path / f"{FILM_STEM}-2.mp4.part", tmp_path / f"{FILM_STEM}-2.mp4"
+    for path in (empty, foreign, taken, whole):
+        path.write_bytes(b"")
+    assert rescue_films(tmp_path) == ()
+    assert sorted(tmp_path.iterdir()) == sorted((foreign, taken, whole))
+    assert rescue_films(tmp_path / "missing") == ()
 
 
 class Tone:

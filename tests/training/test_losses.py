@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from training import ccfp
 from training.ccfp import LossWeights
 from training.data import seeded_pairs, to_tensor
+from training.metrics import psnr
 from training.networks import build_generator
 from training.networks.discriminators import COMPONENT_SIZES
 from training.networks.identity import MobileFaceNet
@@ -66,6 +68,13 @@ def test_unrolling_applies_the_generator_to_its_own_output() -> None:
 def test_progressive_by_hand() -> None:
     outputs = [filled(0.0), filled(0.5), filled(1.0)]
     assert float(ccfp.progressive_loss(outputs, filled(1.0), (0.3, 1.0, 0.7))) == close(0.3 * 1.0 + 1.0 * 0.5)
+
+
+def test_fidelity_by_hand() -> None:
+    outputs, y = [filled(0.0), filled(0.5)], filled(1.0)
+    y[1] = 0.5  # the second face is restored already after the second cycle
+    expected = 0.2 * (math.log(1.001) + math.log(0.251)) / 2 + 0.6 * (math.log(0.251) + math.log(0.001)) / 2
+    assert float(ccfp.fidelity_loss(outputs, y, (0.2, 0.6))) == close(expected)
 
 
 def test_perceptual_by_hand() -> None:
@@ -175,6 +184,18 @@ def test_progressive_brings_every_cycle_closer(generator: nn.Module, pair: tuple
     before = errors()
     descend(generator.parameters(), lambda: ccfp.progressive_loss(ccfp.unroll(generator, x, 3), y, (0.3, 1.0, 0.7)))
     assert all(after < earlier for after, earlier in zip(errors(), before, strict=True))
+
+
+def test_fidelity_raises_psnr(generator: nn.Module, pair: tuple[Tensor, Tensor]) -> None:
+    x, y = pair
+
+    def decibels() -> Tensor:
+        with torch.no_grad():
+            return psnr(ccfp.unroll(generator, x, 2)[1], y)
+
+    before = decibels()
+    descend(generator.parameters(), lambda: ccfp.fidelity_loss(ccfp.unroll(generator, x, 2), y, (0.0, 1.0)))
+    assert (decibels() > before).all()
 
 
 def test_perceptual_lowers_lpips(generator: nn.Module, pair: tuple[Tensor, Tensor], weights: Path) -> None:

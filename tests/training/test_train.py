@@ -159,7 +159,9 @@ train.main()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send")
-def test_sigterm_stops_a_run_cleanly_and_a_pause_is_not_training_time(face_folder: Path, weights: Path, tmp_path: Path) -> None:
+def test_sigterm_stops_a_run_cleanly_and_a_pause_is_not_training_time(
+    face_folder: Path, weights: Path, tmp_path: Path
+) -> None:
     root = Path(__file__).resolve().parents[2]
     run = subprocess.Popen(
         [sys.executable, "-c", _SMALL_RUN, "--faces", face_folder, "--weights", weights, "--out", tmp_path / "run",

@@ -24,6 +24,7 @@ from app.ui.shortcuts import SHORTCUTS
 from app.ui.source_words import DEMO_CLIP
 from app.ui.widgets import ElidedLabel
 from app.ui.window import MainWindow
+from tests.media import numbered_picture, write_video
 from tests.ui.scripted import CAMERA, ONLINE, ScriptedSession, restored_frame, statistics
 
 MakeWindow = Callable[..., MainWindow]
@@ -293,6 +294,22 @@ def test_closing_the_window_finishes_the_film_and_the_next_one_tells_of_it(
     message = ("Saved film.mp4", f"When the window was closed, 1.2 MB, in {tmp_path}")
     assert make_window().notifications.texts() == (message,)
     assert make_window().notifications.texts() == ()
+
+
+def test_a_film_that_a_crash_cut_short_is_told_of_at_the_next_start(
+    qtbot: QtBot, make_window: MakeWindow, tmp_path: Path
+) -> None:
+    part = tmp_path / "out" / "cfrnet-live-2026-01-01-120000.mp4.part"
+    part.parent.mkdir(exist_ok=True)
+    write_video(part.with_suffix(""), [numbered_picture(i) for i in range(10)])
+    part.with_suffix("").rename(part)
+    window = make_window()
+    qtbot.waitUntil(lambda: bool(window.notifications.texts()), timeout=5000)
+    title, text = window.notifications.texts()[0]
+    assert title == "Saved cfrnet-live-2026-01-01-120000.mp4"
+    assert text.startswith("Cut short when the program ended unexpectedly")
+    assert part.with_suffix("").exists()
+    assert not part.exists()
 
 
 def test_a_snapshot_tells_where_it_is(
