@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from app.core.types import Frame
+from app.core.errors import SourceOfflineError
+from app.core.types import Frame, Image
 
 SourceKind = Literal["camera", "video", "images", "stream"]
 
@@ -97,3 +99,58 @@ class ReleaseGuard:
     def _take(self) -> Callable[[], None] | None:
         release, self._release = self._release, None
         return release
+
+
+class LiveSource(ABC):
+    """What a camera and a stream have in common: the frames' count and times, and an end that waits for nobody.
+
+    A kind of live source says how it is opened and how its next picture comes; both are called under the guard.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._guard = ReleaseGuard()
+        self._info: SourceInfo | None = None
+        self._pending: tuple[Image, float] | None = None
+        self._index = 0
+        self._t_first = 0.0
+
+    @property
+    def info(self) -> SourceInfo:
+        assert self._info is not None, "a source has its info once it is open"
+        return self._info
+
+    def open(self) -> None:
+        with self._guard:
+            self._pending, self._info = self._begin()
+            self._t_first = self._pending[1]
+
+    def read(self) -> Frame | None:
+        with self._guard:
+            if self._guard.closed or self._info is None:
+                return None
+            if self._pending is not None:
+                (image, t_capture), self._pending = self._pending, None
+            else:
+                try:
+                    image, t_capture = self._next()
+                except SourceOfflineError:
+                    if self._guard.closed:
+                        return None
+                    raise
+                if self._guard.closed:
+                    return None
+            frame = Frame(image=image, index=self._index, t_capture=t_capture, t_media=t_capture - self._t_first)
+            self._index += 1
+            return frame
+
+    def close(self) -> None:
+        self._guard.close()
+
+    @abstractmethod
+    def _begin(self) -> tuple[tuple[Image, float], SourceInfo]:
+        """Open it, hand what frees it to the guard, and give the first picture, its capture time, and the info."""
+
+    @abstractmethod
+    def _next(self) -> tuple[Image, float]:
+        """The next picture and when it came. Raises SourceOfflineError."""

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from app.core.errors import CameraOpenError, SourceOfflineError
-from app.core.types import Frame, Image
-from app.sources.base import ReleaseGuard, SourceInfo
+from app.core.types import Image
+from app.sources.base import LiveSource, SourceInfo
 
 _PREFERRED_BACKEND = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}
 _IN_USE_HINT = "Close other programs that use it, check the system's camera permission, or choose another one."
@@ -95,7 +95,7 @@ def find_camera(name: str, devices: list[CameraDevice]) -> CameraDevice:
     raise CameraOpenError(f"There is no camera called {name}.", f"Plug it in or choose one of: {known}.")
 
 
-class CameraSource:
+class CameraSource(LiveSource):
     """The camera called `name`, looked up anew at every `open`. `info.fps` and the size are what it really gives.
 
     A camera that does not tell its rate is reported with the one that was asked.
@@ -112,75 +112,49 @@ class CameraSource:
         open_capture: CaptureFactory = cv2.VideoCapture,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        super().__init__(clock)
         self._name = name
         self._size = size
         self._fps = fps
         self._mirror = mirror
         self._enumeration = enumeration
         self._open_capture = open_capture
-        self._clock = clock
-        self._guard = ReleaseGuard()
         self._capture: Capture | None = None
-        self._pending: tuple[Image, float] | None = None
-        self._info: SourceInfo | None = None
-        self._index = 0
-        self._t_first = 0.0
 
-    @property
-    def info(self) -> SourceInfo:
-        assert self._info is not None, "a source has its info once it is open"
-        return self._info
+    def _begin(self) -> tuple[tuple[Image, float], SourceInfo]:
+        device = find_camera(self._name, self._enumeration())
+        capture = self._open_capture(device.index, device.backend)
+        self._guard.owns(capture.release)
+        if not capture.isOpened():
+            raise CameraOpenError(f"The camera {device.name} cannot be opened.", _IN_USE_HINT)
+        self._configure(capture)
+        delivered, pixels = capture.read()
+        if not delivered or pixels is None:
+            raise CameraOpenError(f"The camera {device.name} opens but gives no picture.", _IN_USE_HINT)
+        self._name, self._capture = device.name, capture
+        t_capture = self._clock()
+        image = self._upright(pixels)
+        real_fps = capture.get(cv2.CAP_PROP_FPS)
+        height, width = image.shape[:2]
+        info = SourceInfo(
+            name=device.name,
+            kind="camera",
+            width=width,
+            height=height,
+            fps=real_fps if np.isfinite(real_fps) and real_fps > 0 else float(self._fps),
+            live=True,
+        )
+        return (image, t_capture), info
 
-    def open(self) -> None:
-        with self._guard:
-            device = find_camera(self._name, self._enumeration())
-            capture = self._open_capture(device.index, device.backend)
-            self._guard.owns(capture.release)
-            if not capture.isOpened():
-                raise CameraOpenError(f"The camera {device.name} cannot be opened.", _IN_USE_HINT)
-            self._configure(capture)
-            delivered, pixels = capture.read()
-            if not delivered or pixels is None:
-                raise CameraOpenError(f"The camera {device.name} opens but gives no picture.", _IN_USE_HINT)
-            self._name = device.name
-            self._capture = capture
-            image = self._upright(pixels)
-            self._t_first = self._clock()
-            self._pending = (image, self._t_first)
-            real_fps = capture.get(cv2.CAP_PROP_FPS)
-            height, width = image.shape[:2]
-            self._info = SourceInfo(
-                name=device.name,
-                kind="camera",
-                width=width,
-                height=height,
-                fps=real_fps if np.isfinite(real_fps) and real_fps > 0 else float(self._fps),
-                live=True,
+    def _next(self) -> tuple[Image, float]:
+        assert self._capture is not None
+        delivered, pixels = self._capture.read()
+        t_capture = self._clock()
+        if not delivered or pixels is None:
+            raise SourceOfflineError(
+                f"The camera {self._name} stopped giving pictures.", "Check its cable; it is looked for by name."
             )
-
-    def read(self) -> Frame | None:
-        with self._guard:
-            if self._guard.closed or self._capture is None:
-                return None
-            if self._pending is not None:
-                (image, t_capture), self._pending = self._pending, None
-            else:
-                delivered, pixels = self._capture.read()
-                t_capture = self._clock()
-                if self._guard.closed:
-                    return None
-                if not delivered or pixels is None:
-                    raise SourceOfflineError(
-                        f"The camera {self._name} stopped giving pictures.",
-                        "Check its cable; it is looked for by name.",
-                    )
-                image = self._upright(pixels)
-            frame = Frame(image=image, index=self._index, t_capture=t_capture, t_media=t_capture - self._t_first)
-            self._index += 1
-            return frame
-
-    def close(self) -> None:
-        self._guard.close()
+        return self._upright(pixels), t_capture
 
     def _configure(self, capture: Capture) -> None:
         width, height = self._size

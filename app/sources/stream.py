@@ -14,9 +14,9 @@ import numpy as np
 from app.core.colour import BgrConverter
 from app.core.errors import SourceOfflineError, StreamOpenError
 from app.core.output import reason
-from app.core.types import Frame, Image
+from app.core.types import Image
 from app.sources.address import without_login
-from app.sources.base import ReleaseGuard, SourceInfo
+from app.sources.base import LiveSource, SourceInfo
 from app.sources.mjpeg import MjpegReader, NotMjpegError
 
 _DAMAGED_IN_A_ROW = 30
@@ -29,7 +29,7 @@ class _Pictures(Protocol):
     def next(self) -> Image: ...
 
 
-class StreamSource:
+class StreamSource(LiveSource):
     """The stream at `url`. `open` takes at most `open_timeout_s` a connection, `read` at most `read_timeout_s`."""
 
     def __init__(
@@ -40,70 +40,42 @@ class StreamSource:
         read_timeout_s: float = 4.0,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        super().__init__(clock)
         self._url = url
         self._shown = without_login(url)
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
-        self._clock = clock
-        self._guard = ReleaseGuard()
         self._mjpeg: MjpegReader | None = None
         self._pictures: _Pictures | None = None
-        self._pending: tuple[Image, float] | None = None
-        self._info: SourceInfo | None = None
-        self._index = 0
-        self._t_first = 0.0
-
-    @property
-    def info(self) -> SourceInfo:
-        assert self._info is not None, "a source has its info once it is open"
-        return self._info
-
-    def open(self) -> None:
-        with self._guard:
-            pictures = self._connect()
-            try:
-                image = pictures.next()
-            except SourceOfflineError as error:
-                raise StreamOpenError(
-                    f"{self._shown} answers but gives no picture: {error.what}", error.hint
-                ) from error
-            self._pictures = pictures
-            self._t_first = self._clock()
-            self._pending = (image, self._t_first)
-            height, width = image.shape[:2]
-            self._info = SourceInfo(
-                name=urlsplit(self._url).hostname or self._url,
-                kind="stream",
-                width=width,
-                height=height,
-                fps=pictures.fps,
-                live=True,
-                has_audio=pictures.has_audio,
-            )
-
-    def read(self) -> Frame | None:
-        with self._guard:
-            if self._guard.closed or self._pictures is None:
-                return None
-            if self._pending is not None:
-                (image, t_capture), self._pending = self._pending, None
-            else:
-                try:
-                    image = self._pictures.next()
-                except SourceOfflineError:
-                    if self._guard.closed:
-                        return None
-                    raise
-                t_capture = self._clock()
-            frame = Frame(image=image, index=self._index, t_capture=t_capture, t_media=t_capture - self._t_first)
-            self._index += 1
-            return frame
 
     def close(self) -> None:
         if self._mjpeg is not None:
             # A socket, unlike a demuxer, may be shut under a waiting read, and that is what wakes it.
             self._mjpeg.close()
-        self._guard.close()
+        super().close()
+
+    def _begin(self) -> tuple[tuple[Image, float], SourceInfo]:
+        self._pictures = pictures = self._connect()
+        try:
+            image = pictures.next()
+        except SourceOfflineError as error:
+            raise StreamOpenError(f"{self._shown} answers but gives no picture: {error.what}", error.hint) from error
+        t_capture = self._clock()
+        height, width = image.shape[:2]
+        info = SourceInfo(
+            name=urlsplit(self._url).hostname or self._url,
+            kind="stream",
+            width=width,
+            height=height,
+            fps=pictures.fps,
+            live=True,
+            has_audio=pictures.has_audio,
+        )
+        return (image, t_capture), info
+
+    def _next(self) -> tuple[Image, float]:
+        assert self._pictures is not None
+        return self._pictures.next(), self._clock()
 
     def _connect(self) -> _Pictures:
         if urlsplit(self._url).scheme in ("http", "https"):
