@@ -48,4 +48,4 @@ def slim(state: dict) -> dict:  # type: ignore[type-arg]
         for group in ("ema", "critics")
         if group in state
     }
-    return {key: state[key] for key in ("network", "preset", "elapsed", "steps") if key in state} | half
+    return {key: state[key] for key in ("network", "preset", "began", "elapsed", "steps") if key in state} | half

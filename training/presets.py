@@ -46,7 +46,7 @@ _CCFP = LossWeights(
     progressive=(0.05, 0.5, 0.4), fidelity=(0.0, 0.125, 0.0), perceptual=(0.1, 0.0, 1.25),
     fixed_point=1.0, cycle=0.25, anchor=0.1,
 )  # fmt: skip
-_FACE = replace(_CCFP, adversarial=0.1, component=0.03, style=50.0, identity=0.1)
+_FACE = replace(_CCFP, adversarial=0.005, component=0.03, style=50.0, identity=0.1)
 
 _SINGLE_PASS = Stage(name="single-pass", share=1.0, losses=_OFF)
 _FIRST_PASS = Stage(name="single-pass", share=0.12, losses=_OFF)

@@ -11,6 +11,8 @@ are complete.
 from __future__ import annotations
 
 import argparse
+import csv
+import json
 import shutil
 import sys
 import tempfile
@@ -30,6 +32,8 @@ from training.shipped import BusyMachineError
 
 # What a person who chooses a model wants to know; docs/results.md has the rest.
 _MANIFEST_METRICS = {"psnr": 2, "ssim": 4, "lpips_alex": 4, "lpips_vgg": 4}
+
+_RUN_FIGURES = ("k2_psnr", "k3_alex", "k3_vgg")
 
 
 def publish(*, checkpoint: Path, name: str, faces: Path, models: Path, method: str = "minmax") -> tuple[Path, Path]:
@@ -58,7 +62,37 @@ def keep_run(*, checkpoint: Path, name: str, models: Path) -> Path:
         source = checkpoint.parent / log
         if source.is_file():
             shutil.copyfile(source, folder / log)
+    _enter_run(folder / "runs.csv", checkpoint)
     return state
+
+
+def _enter_run(ledger: Path, checkpoint: Path) -> None:
+    """Add the run to the list of all that led to the shipped state, or bring its line up to date.
+
+    `minutes` are the log's own clock; the figures are the last ones on the validation split.
+    """
+    state = read_checkpoint(checkpoint)
+    row = {
+        "began": state["began"],
+        "stages": " + ".join(stage["name"] for stage in json.loads(state["preset"])["stages"]),
+        "minutes": f"{state['elapsed'] / 60:.1f}",
+        "steps": str(state["steps"]),
+    }
+    validation = checkpoint.parent / "validation.csv"
+    figures = {line["metric"]: line["value"] for line in _read_table(validation)}  # a later line replaces an earlier
+    row |= {metric: figures.get(metric, "") for metric in _RUN_FIGURES}
+    rows = [known for known in _read_table(ledger) if known["began"] != row["began"]]
+    with ledger.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, row, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([*rows, row])
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def manifest_metrics(results: dict[str, Any]) -> dict[str, dict[str, Any]]:

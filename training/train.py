@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Trainer:
         self.log = RunLog(out)
         self.checkpoint = out / "checkpoint.pt"
         self.bfloat16 = bfloat16_pays(self.generator)
+        self.began = datetime.now(UTC).isoformat(timespec="seconds")
         self.elapsed, self.steps = 0.0, 0
         self.stopping = False
         self.clock = 0.0  # when `elapsed` was last brought up to date
@@ -152,6 +154,7 @@ class Trainer:
         return {
             "network": self.preset.network,
             "preset": json.dumps(dataclasses.asdict(self.preset)),
+            "began": self.began,
             "elapsed": self.elapsed,
             "steps": self.steps,
             "ema": self.average.state_dict(),
@@ -168,7 +171,7 @@ class Trainer:
         if "critics" in state:
             self.critics.load_state_dict({name: tensor.float() for name, tensor in state["critics"].items()})
         if keep_clock:
-            self.elapsed, self.steps = state["elapsed"], state["steps"]
+            self.began, self.elapsed, self.steps = state["began"], state["elapsed"], state["steps"]
             if "random" in state:
                 torch.set_rng_state(state["random"]["torch"])
                 self.rng.bit_generator.state = state["random"]["degrade"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -15,11 +17,12 @@ import torch
 from numpy.typing import NDArray
 
 from app.restorers.store import MODELS_FOLDER, ModelStore
-from training.checkpoint import load_generator, save_checkpoint
+from training.checkpoint import load_generator, read_checkpoint, save_checkpoint
 from training.data import seeded_pairs
 from training.manifest import write_manifest
 from training.metrics import psnr
 from training.networks import CFRNetRT
+from training.presets import PRESETS
 from training.publish import keep_run, manifest_metrics, publish
 from training.quantize import CALIBRATION_METHODS, quantize
 
@@ -38,7 +41,14 @@ def network() -> CFRNetRT:
 @pytest.fixture(scope="module")
 def checkpoint(network: CFRNetRT, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("run") / "checkpoint.pt"
-    save_checkpoint(path, {"network": "cfrnet-rt", "ema": network.state_dict()})
+    preset = json.dumps(dataclasses.asdict(PRESETS["cfrnet-rt"]))
+    run = {
+        "preset": preset,
+        "began": "2026-01-01T10:00:00+00:00",
+        "elapsed": 90.0,
+        "steps": 60,
+    }
+    save_checkpoint(path, {"network": "cfrnet-rt", "ema": network.state_dict(), **run})
     return path
 
 
@@ -104,6 +114,24 @@ def test_the_run_is_kept_to_go_on_from(checkpoint: Path, network: CFRNetRT, tmp_
     kept = load_generator(state).state_dict()
     for name, tensor in network.state_dict().items():
         torch.testing.assert_close(kept[name], tensor, atol=1e-3, rtol=1e-3)  # half precision
+
+
+def test_every_run_is_listed_once_with_its_last_figures(checkpoint: Path, tmp_path: Path) -> None:
+    state = read_checkpoint(checkpoint)
+    runs = [("10", 90.0, "21.0"), ("11", 60.0, "22.0"), ("11", 120.0, "23.0")]  # the second one is published twice
+    for hour, elapsed, decibels in runs:
+        folder = tmp_path / hour
+        folder.mkdir(exist_ok=True)
+        save_checkpoint(
+            folder / "checkpoint.pt", {**state, "began": f"2026-01-01T{hour}:00:00+00:00", "elapsed": elapsed}
+        )
+        lines = ["elapsed_s,step,metric,value", "9.0,5,k2_psnr,1.0", f"{elapsed},60,k2_psnr,{decibels}"]
+        (folder / "validation.csv").write_text("\n".join(lines) + "\n")
+        keep_run(checkpoint=folder / "checkpoint.pt", name="cfrnet-rt", models=tmp_path)
+    with (tmp_path / "training" / "runs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["minutes"], row["k2_psnr"]) for row in rows] == [("1.5", "21.0"), ("2.0", "23.0")]
+    assert rows[0]["stages"] == "single-pass + ccfp-faces"
 
 
 def test_the_application_accepts_what_is_published(published: Path) -> None:
