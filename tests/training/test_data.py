@@ -88,7 +88,7 @@ def test_a_folder_that_cannot_be_trained_on_says_why(tmp_path: Path, face_folder
 def test_generated_faces_are_drawn_less_often_than_photographs(tmp_path: Path, face_folder: Path) -> None:
     with (face_folder / "landmarks.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    for row, source in zip(rows[3:6], ("hmd_generated", "celebahq_train1000", "mlb"), strict=True):
+    for row, source in zip(rows[3:6], ("hmd_generated", "celebahq_train1000", "elsewhere"), strict=True):
         row["source"] = source
     with (tmp_path / "landmarks.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -97,4 +97,4 @@ def test_generated_faces_are_drawn_less_often_than_photographs(tmp_path: Path, f
     for row in rows:
         (tmp_path / row["file"]).symlink_to(face_folder / row["file"])
     training, validation = load_faces(tmp_path)
-    assert sorted(set(training.weights) | set(validation.weights)) == [0.3, 1.0, 2.0, 3.0]
+    assert sorted(set(training.weights) | set(validation.weights)) == [0.3, 1.0, 2.0, 4.0]

@@ -87,7 +87,16 @@ def test_every_term_is_in_the_step_and_the_loss_falls(make_trainer) -> None:  # 
         torch.manual_seed(0)
         terms = trainer.step(batch(0), STAGE, progress=1.0)
         progressive.append(terms["progressive"])
-        expected = {"progressive", "perceptual", "fixed_point", "adversarial", "component", "style", "critics"}
+        expected = {
+            "progressive",
+            "fidelity",
+            "perceptual",
+            "fixed_point",
+            "adversarial",
+            "component",
+            "style",
+            "critics",
+        }
         assert set(terms) == (expected | {"cycle", "anchor"} if i % 2 == 0 else expected)
     assert progressive[-1] < progressive[0]
     assert all(np.isfinite(list(terms.values())))
