@@ -64,8 +64,7 @@ def unroll(generator: nn.Module, x: Tensor, cycles: int) -> list[Tensor]:
 
 def progressive_loss(outputs: list[Tensor], y: Tensor, weights: tuple[float, ...]) -> Tensor:
     """L_prog's pixel part: sum_i w_i |x_i - y|_1."""
-    terms = [weight * (x - y).abs().mean() for weight, x in zip(weights, outputs, strict=True) if weight]
-    return torch.stack(terms).sum()
+    return _weighted(outputs, weights, lambda x: (x - y).abs().mean())
 
 
 def fidelity_loss(outputs: list[Tensor], y: Tensor, weights: tuple[float, ...]) -> Tensor:
@@ -74,12 +73,7 @@ def fidelity_loss(outputs: list[Tensor], y: Tensor, weights: tuple[float, ...]) 
     The paper has |x_i - y|_1 alone, whose best answer to a face that may be many faces is their median; PSNR's is
     their mean. The small constant keeps a face that is restored already from taking all of the gradient.
     """
-    terms = [
-        weight * ((x - y).float().square().mean((1, 2, 3)) + 1e-3).log().mean()
-        for weight, x in zip(weights, outputs, strict=True)
-        if weight
-    ]
-    return torch.stack(terms).sum()
+    return _weighted(outputs, weights, lambda x: ((x - y).float().square().mean((1, 2, 3)) + 1e-3).log().mean())
 
 
 def perceptual_loss(
@@ -95,12 +89,12 @@ def perceptual_loss(
     crop = (slice(faces), slice(None), slice(top, top + window), slice(left, left + window))
     with torch.no_grad():
         wanted = metric.features(y[crop])
-    terms = [
-        weight * metric.compare(metric.features(x[crop]), wanted).mean()
-        for weight, x in zip(weights, outputs, strict=True)
-        if weight
-    ]
-    return torch.stack(terms).sum()
+    return _weighted(outputs, weights, lambda x: metric.compare(metric.features(x[crop]), wanted).mean())
+
+
+def _weighted(outputs: list[Tensor], weights: tuple[float, ...], error: Callable[[Tensor], Tensor]) -> Tensor:
+    """sum_i w_i error(x_i); a cycle of weight zero costs nothing."""
+    return torch.stack([w * error(x) for w, x in zip(weights, outputs, strict=True) if w]).sum()
 
 
 def fixed_point_loss(generator: nn.Module, x: Tensor) -> Tensor:

@@ -32,7 +32,6 @@ from training.shipped import BusyMachineError
 
 # What a person who chooses a model wants to know; docs/results.md has the rest.
 _MANIFEST_METRICS = {"psnr": 2, "ssim": 4, "lpips_alex": 4, "lpips_vgg": 4}
-
 _RUN_FIGURES = ("k2_psnr", "k3_alex", "k3_vgg")
 
 
@@ -57,28 +56,27 @@ def keep_run(*, checkpoint: Path, name: str, models: Path) -> Path:
     folder = models / "training"
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / f"{name}.pt"
-    save_checkpoint(state, slim(read_checkpoint(checkpoint)))
+    trained = read_checkpoint(checkpoint)
+    save_checkpoint(state, slim(trained))
     for log in RUN_LOGS:
         source = checkpoint.parent / log
         if source.is_file():
             shutil.copyfile(source, folder / log)
-    _enter_run(folder / "runs.csv", checkpoint)
+    _enter_run(folder / "runs.csv", trained, checkpoint.parent / "validation.csv")
     return state
 
 
-def _enter_run(ledger: Path, checkpoint: Path) -> None:
+def _enter_run(ledger: Path, state: dict[str, Any], validation: Path) -> None:
     """Add the run to the list of all that led to the shipped state, or bring its line up to date.
 
     `minutes` are the log's own clock; the figures are the last ones on the validation split.
     """
-    state = read_checkpoint(checkpoint)
     row = {
         "began": state["began"],
         "stages": " + ".join(stage["name"] for stage in json.loads(state["preset"])["stages"]),
         "minutes": f"{state['elapsed'] / 60:.1f}",
         "steps": str(state["steps"]),
     }
-    validation = checkpoint.parent / "validation.csv"
     figures = {line["metric"]: line["value"] for line in _read_table(validation)}  # a later line replaces an earlier
     row |= {metric: figures.get(metric, "") for metric in _RUN_FIGURES}
     rows = [known for known in _read_table(ledger) if known["began"] != row["began"]]
@@ -115,10 +113,6 @@ def manifest_metrics(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
             entry["cycle_ms"] = {"median": round(cycle["median_ms"], 2), "threads": cycle["threads"]}
         figures[f"{results['network']}.{precision}"] = entry
     return figures
-
-
-def _rounded(row: dict[str, float]) -> dict[str, float]:
-    return {metric: round(row[metric], digits) for metric, digits in _MANIFEST_METRICS.items()}
 
 
 def main() -> int:

@@ -128,13 +128,13 @@ def _reduce(image: Image, matrix: Matrix, size: int) -> tuple[Image, Matrix]:
     Less than a factor of two is then left for the interpolation. Raises ValueError when there is no such part.
     """
     height, width = image.shape[:2]
-    times = int(1 / scale_of(matrix))
+    times = max(1, int(1 / scale_of(matrix)))
     region = region_of(matrix, width, height, box=(0, 0, size - 1, size - 1), margin=4 + times)
     if region is None:
         raise ValueError("The face lies outside the picture.")
     x1, y1, x2, y2 = region
-    wide, high = (x2 - x1) // times if times > 1 else 0, (y2 - y1) // times if times > 1 else 0
-    if not wide or not high:
+    wide, high = (x2 - x1) // times, (y2 - y1) // times
+    if times == 1 or not wide or not high:
         return image[y1:y2, x1:x2], shift_origin(matrix, x1, y1)
     # The last rows and columns, which fill no pixel, are left out.
     source = image[y1 : y1 + high * times, x1 : x1 + wide * times]

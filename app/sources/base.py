@@ -101,24 +101,34 @@ class ReleaseGuard:
         return release
 
 
-class LiveSource(ABC):
-    """What a camera and a stream have in common: the frames' count and times, and an end that waits for nobody.
-
-    A kind of live source says how it is opened and how its next picture comes; both are called under the guard.
-    """
+class GuardedSource:
+    """What every source over a device or a demuxer has: its guard, its info once it is open, its count of frames."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._guard = ReleaseGuard()
         self._info: SourceInfo | None = None
-        self._pending: tuple[Image, float] | None = None
         self._index = 0
-        self._t_first = 0.0
 
     @property
     def info(self) -> SourceInfo:
         assert self._info is not None, "a source has its info once it is open"
         return self._info
+
+    def close(self) -> None:
+        self._guard.close()
+
+
+class LiveSource(GuardedSource, ABC):
+    """What a camera and a stream have in common: the times of the frames, and an end that waits for nobody.
+
+    A kind of live source says how it is opened and how its next picture comes; both are called under the guard.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__(clock)
+        self._pending: tuple[Image, float] | None = None
+        self._t_first = 0.0
 
     def open(self) -> None:
         with self._guard:
@@ -143,9 +153,6 @@ class LiveSource(ABC):
             frame = Frame(image=image, index=self._index, t_capture=t_capture, t_media=t_capture - self._t_first)
             self._index += 1
             return frame
-
-    def close(self) -> None:
-        self._guard.close()
 
     @abstractmethod
     def _begin(self) -> tuple[tuple[Image, float], SourceInfo]:

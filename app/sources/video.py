@@ -8,29 +8,21 @@ from pathlib import Path
 
 from app.core.types import Frame
 from app.core.videofile import VideoPicture, VideoReader
-from app.sources.base import ReleaseGuard, SourceInfo
+from app.sources.base import GuardedSource, SourceInfo
 
 
-class VideoSource:
+class VideoSource(GuardedSource):
     """Plays `path` from its beginning as fast as it is read; who shows it keeps the pace by `Frame.t_media`.
 
     `t_media` is in seconds from the file's first picture and exact to the file's time base.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        super().__init__(clock)
         self._path = path
-        self._clock = clock
-        self._guard = ReleaseGuard()
         self._reader: VideoReader | None = None
         self._pictures: Iterator[VideoPicture] = iter(())
-        self._info: SourceInfo | None = None
-        self._index = 0
         self._skip_before_s = 0.0
-
-    @property
-    def info(self) -> SourceInfo:
-        assert self._info is not None, "a source has its info once it is open"
-        return self._info
 
     def open(self) -> None:
         with self._guard:
@@ -74,6 +66,3 @@ class VideoSource:
             half_picture_s = 0.5 / max(self._reader.fps, 1.0)
             self._skip_before_s = target_s - half_picture_s
             self._pictures = self._reader.pictures()
-
-    def close(self) -> None:
-        self._guard.close()
