@@ -44,9 +44,10 @@ class Transport(QFrame):
         self._end.setText(duration(seconds))
 
     def show_place(self, seconds: float) -> None:
-        """Follow the film, but not while a person drags the bar."""
+        """Follow the film, whose time goes on when it is looped, but not while a person drags the bar."""
         if self.bar.isSliderDown() or self._duration <= 0:
             return
+        seconds %= self._duration
         self._place.setText(duration(seconds))
         with QSignalBlocker(self.bar):
             self.bar.setValue(round(seconds / self._duration * _STEPS))

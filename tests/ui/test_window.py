@@ -22,6 +22,7 @@ from app.ui.dialogs import ShortcutsSheet
 from app.ui.settings_store import SettingsStore
 from app.ui.shortcuts import SHORTCUTS
 from app.ui.source_words import DEMO_CLIP
+from app.ui.transport import Transport
 from app.ui.widgets import ElidedLabel
 from app.ui.window import MainWindow
 from tests.media import numbered_picture, write_video
@@ -294,6 +295,16 @@ def test_closing_the_window_finishes_the_film_and_the_next_one_tells_of_it(
     message = ("Saved film.mp4", f"When the window was closed, 1.2 MB, in {tmp_path}")
     assert make_window().notifications.texts() == (message,)
     assert make_window().notifications.texts() == ()
+
+
+def test_the_place_of_a_looped_film_starts_again(themed: QApplication, qtbot: QtBot) -> None:
+    transport = Transport()
+    qtbot.addWidget(transport)
+    transport.set_duration(10.0)
+    for seconds in (2.5, 12.5, 62.5):
+        transport.show_place(seconds)
+        assert transport._place.text() == "00:02"
+        assert transport.bar.value() == pytest.approx(transport.bar.maximum() / 4, abs=1)
 
 
 def test_a_film_that_a_crash_cut_short_is_told_of_at_the_next_start(
