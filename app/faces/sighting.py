@@ -17,6 +17,7 @@ from app.faces.alignment import (
     transform,
     warp_window,
 )
+from app.faces.detector import WINDOW
 
 MIN_CROP_SIDE = 24.0
 """Faces whose aligned crop is smaller than this many frame pixels (an eye distance of 6) are left alone: the network
@@ -29,9 +30,8 @@ to: a false alarm, or a face whose key points were taken for others'."""
 SAME_FACE = 0.35
 """Two boxes that overlap more than this (intersection over union) show one face."""
 
-_WINDOW = 128  # 2.5 ms on one core; 160 or 192 pixels cost 3.5 or 5 and give landmarks that are no calmer
 _WINDOW_SCALE = 0.4  # window pixels for each crop pixel: the window spans 320 crop pixels, 1.25 crops
-_REACH = 0.25 * _WINDOW  # further from the middle it is another face
+_REACH = 0.25 * WINDOW  # further from the middle it is another face
 _THRESHOLD = 0.4  # lower than a sweep's: where a face was seen it needs less proof
 _CERTAIN = 0.75
 """An upright face in its window scores 0.78 to 0.92, one that is upside down up to 0.72, with invented landmarks."""
@@ -41,6 +41,8 @@ _DIFFERENT_TURN = 0.5  # radians between two readings of a face's tilt that call
 
 class Detector(Protocol):
     def detect(self, image: Image, size: int, *, threshold: float = ...) -> list[Face]: ...
+
+    def detect_close(self, window: Image, *, threshold: float = ...) -> list[Face]: ...
 
 
 def look(detector: Detector, image: Image, landmarks: Points, *, upside_down: bool = False) -> Face | None:
@@ -53,15 +55,15 @@ def look(detector: Detector, image: Image, landmarks: Points, *, upside_down: bo
     matrix = _window_matrix(estimate_similarity(landmarks))
     if upside_down:
         matrix = -matrix
-        matrix[:, 2] += _WINDOW
+        matrix[:, 2] += WINDOW
     try:
-        window = warp_window(image, matrix, _WINDOW)
+        window = warp_window(image, matrix, WINDOW)
     except ValueError:  # the face has left the picture
         return None
     best: Face | None = None
     nearest = _REACH
-    for face in detector.detect(window, _WINDOW, threshold=_THRESHOLD):
-        distance = float(np.linalg.norm(face.landmarks.mean(axis=0) - _WINDOW / 2))
+    for face in detector.detect_close(window, threshold=_THRESHOLD):
+        distance = float(np.linalg.norm(face.landmarks.mean(axis=0) - WINDOW / 2))
         if distance < nearest:
             best, nearest = face, distance
     if best is None:
@@ -115,7 +117,7 @@ def overlap(a: Points, b: Points) -> float:
 def _window_matrix(matrix: Matrix) -> Matrix:
     """frame -> window, from frame -> crop: the template's centre comes to the window's."""
     window = matrix * np.float32(_WINDOW_SCALE)
-    window[:, 2] += _WINDOW / 2 - FFHQ_TEMPLATE.mean(axis=0) * _WINDOW_SCALE
+    window[:, 2] += WINDOW / 2 - FFHQ_TEMPLATE.mean(axis=0) * _WINDOW_SCALE
     return window
 
 

@@ -29,16 +29,18 @@ class ThoroughDetector:
     def detect(self, image: Image, size: int, *, threshold: float = THRESHOLD) -> list[Face]:
         """Faces in `image`, uint8 (H, W, 3) BGR, best first, in its own pixels and with track_id -1.
 
-        `size` in pixels is the largest longer side that is searched; one under 320 is searched plainly. Turned
-        pictures are searched only if nothing was found upright. Raises InferenceError.
+        `size` in pixels is the largest longer side that is searched. Turned pictures are searched only if nothing was
+        found upright. Raises InferenceError.
         """
-        if size < _SMALLEST:
-            return self._detector.detect(image, size, threshold=threshold)
         sizes = list(_sizes(max(image.shape[:2]), size))
         faces = [face for each in sizes for face in self._detector.detect(image, each, threshold=threshold)]
         if not faces:
             faces = self._detect_turned(image, min(sizes[-1], 2 * _SMALLEST), threshold)
         return _without_repetition(faces)
+
+    def detect_close(self, window: Image, *, threshold: float = THRESHOLD) -> list[Face]:
+        """As `FaceDetector.detect_close`: a window of the tracker shows one face, upright."""
+        return self._detector.detect_close(window, threshold=threshold)
 
     def _detect_turned(self, image: Image, size: int, threshold: float) -> list[Face]:
         # Turning the whole of a huge picture would take longer than searching it.

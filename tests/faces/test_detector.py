@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from app.core.errors import InferenceError, ModelMissingError
-from app.faces.detector import FaceDetector
-from tests.vision import detector, portrait, show
+from app.faces.detector import WINDOW, FaceDetector
+from tests.vision import detector, portrait, portrait_landmarks, show
 
 
 @pytest.mark.parametrize("size", [160, 320, 480, 640])
@@ -33,6 +34,25 @@ def test_any_shape_of_picture_is_searched(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3000), (3000, 2), (6000, 8000)])
 def test_a_picture_without_a_face_has_none(shape: tuple[int, int]) -> None:
     assert detector().detect(np.full((*shape, 3), 90, np.uint8), 320) == []
+
+
+@pytest.mark.parametrize("turn", [-12.0, 0.0, 12.0])
+@pytest.mark.parametrize("zoom", [0.8, 1.0, 1.25])
+def test_a_window_is_answered_as_the_whole_network_would(turn: float, zoom: float) -> None:
+    """The branches that are cut off have nothing to say about a face of the window's size."""
+    matrix = cv2.getRotationMatrix2D(tuple(portrait_landmarks().mean(axis=0).tolist()), turn, 0.9 * zoom)
+    matrix[:, 2] += WINDOW / 2 - portrait_landmarks().mean(axis=0)
+    window = np.asarray(cv2.warpAffine(portrait(), matrix, (WINDOW, WINDOW), flags=cv2.INTER_AREA), np.uint8)
+    (whole,) = detector().detect(window, WINDOW)
+    (close,) = detector().detect_close(window)
+    assert np.abs(close.landmarks - whole.landmarks).max() < 1e-3
+    assert np.abs(close.box - whole.box).max() < 1e-3
+    assert close.score == pytest.approx(whole.score, abs=1e-5)
+    assert close.landmarks.dtype == close.box.dtype == np.float32
+
+
+def test_an_empty_window_holds_no_face() -> None:
+    assert detector().detect_close(np.full((WINDOW, WINDOW, 3), 90, np.uint8)) == []
 
 
 def test_a_missing_detector_is_named_and_not_downloaded(tmp_path: Path) -> None:

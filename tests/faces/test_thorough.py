@@ -52,9 +52,3 @@ def test_a_close_up_and_a_small_face_are_found_in_one_picture(
     assert len(faces) == 2
     assert widths[0] < 40
     assert widths[1] > 300
-
-
-def test_a_window_of_the_tracker_is_searched_once(detector: ThoroughDetector, portrait: NDArray[np.uint8]) -> None:
-    upside_down = cv2.resize(np.ascontiguousarray(portrait[::-1, ::-1]), (160, 160), interpolation=cv2.INTER_AREA)
-    plain = FaceDetector(ModelStore().detector_path())
-    assert len(detector.detect(upside_down, 160)) == len(plain.detect(upside_down, 160))

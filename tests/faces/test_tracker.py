@@ -25,6 +25,10 @@ class CountingDetector:
         self.shown.append(image.shape[:2])
         return detector().detect(image, size, threshold=threshold)
 
+    def detect_close(self, window: NDArray[np.uint8], *, threshold: float = 0.5) -> list[Face]:
+        self.shown.append(window.shape[:2])
+        return detector().detect_close(window, threshold=threshold)
+
 
 def follow(
     images: list[NDArray[np.uint8]], *, tracker: FaceTracker | None = None, max_faces: int = 0, detect_size: int = 320
