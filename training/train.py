@@ -73,6 +73,8 @@ class Trainer:
                 terms["perceptual"] = ccfp.perceptual_loss(
                     outputs, y, w.perceptual, self.phi, stage.perceptual_window, stage.perceptual_faces
                 )
+            if any(w.coarse):
+                terms["coarse"] = ccfp.coarse_perceptual_loss(outputs, y, w.coarse, self.phi)
             if w.fixed_point:
                 rise = _ramp(progress, stage.fixed_point_ramp)
                 terms["fixed_point"] = rise * w.fixed_point * ccfp.fixed_point_loss(generator, last)

@@ -89,6 +89,14 @@ def test_perceptual_looks_at_a_window_of_the_first_faces_only() -> None:
     assert float(ccfp.perceptual_loss([x], filled(1.0), (1.0,), Squares(), 4, 1)) == 0.0  # type: ignore[arg-type]
 
 
+def test_coarse_perceptual_by_hand_sees_averages_only() -> None:
+    y = filled(1.0)
+    grain = y + 0.5 * (torch.arange(8) % 2 * 2.0 - 1.0)  # stripes that nobody sees from afar
+    outputs = [grain, filled(0.5)]
+    loss = ccfp.coarse_perceptual_loss(outputs, y, (0.2, 0.6), Squares())  # type: ignore[arg-type]
+    assert loss.item() == close(0.2 * 0.0 + 0.6 * 0.25)
+
+
 def test_fixed_point_by_hand_moves_both_the_face_and_the_generator() -> None:
     generator, x = Scale(0.5), filled(1.0).requires_grad_()
     loss = ccfp.fixed_point_loss(generator, x)
@@ -209,6 +217,25 @@ def test_perceptual_lowers_lpips(generator: nn.Module, pair: tuple[Tensor, Tenso
     )
     with torch.no_grad():
         assert metric(ccfp.unroll(generator, x, 2)[-1], y).mean() < 0.95 * before
+
+
+def test_coarse_perceptual_lowers_lpips_of_the_reduced_face(
+    generator: nn.Module, pair: tuple[Tensor, Tensor], weights: Path
+) -> None:
+    x, y = pair
+    metric = LPIPS("vgg16", weights)
+
+    def distance() -> Tensor:
+        with torch.no_grad():
+            restored = ccfp.unroll(generator, x, 2)[-1]
+            return metric(nn.functional.avg_pool2d(restored, 4), nn.functional.avg_pool2d(y, 4)).mean()
+
+    before = distance()
+    descend(
+        generator.parameters(),
+        lambda: ccfp.coarse_perceptual_loss(ccfp.unroll(generator, x, 2), y, (0.0, 1.0), metric),
+    )
+    assert distance() < 0.95 * before
 
 
 def test_fixed_point_stills_the_next_cycle(generator: nn.Module, pair: tuple[Tensor, Tensor]) -> None:

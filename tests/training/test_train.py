@@ -91,6 +91,7 @@ def test_every_term_is_in_the_step_and_the_loss_falls(make_trainer) -> None:  # 
             "progressive",
             "fidelity",
             "perceptual",
+            "coarse",
             "fixed_point",
             "adversarial",
             "component",
