@@ -50,20 +50,23 @@ def feathered_mask() -> NDArray[np.float32]:
 
 @cache
 def _coarse_weights() -> NDArray[np.float32]:
-    weights = cv2.resize(feathered_mask()[:, :, 0], (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
-    normalised: NDArray[np.float32] = (weights / weights.sum())[:, :, None].astype(np.float32)
+    """float32 (256,): how much each pixel of a 16x16 average counts, together 1."""
+    weights = cv2.resize(feathered_mask()[:, :, 0], (_COARSE, _COARSE), interpolation=cv2.INTER_AREA).reshape(-1)
+    normalised: NDArray[np.float32] = (weights / weights.sum()).astype(np.float32)
     return normalised
+
+
+def _mean_and_spread(crop: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Low-frequency mean and standard deviation of each channel of a face, float32 (3,)."""
+    coarse = cv2.resize(crop, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32)
+    mean = _coarse_weights() @ coarse
+    return mean, np.sqrt(_coarse_weights() @ (coarse - mean) ** 2)
 
 
 def match_colour(restored: Image, original: Image) -> Image:
     """`restored` with each channel's low-frequency mean and contrast of `original`; all uint8 (256, 256, 3) BGR."""
-    weights = _coarse_weights()
-    size = (_COARSE, _COARSE)
-    ours = cv2.resize(restored, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    theirs = cv2.resize(original, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    our_mean, their_mean = (ours * weights).sum(axis=(0, 1)), (theirs * weights).sum(axis=(0, 1))
-    our_spread = np.sqrt(((ours - our_mean) ** 2 * weights).sum(axis=(0, 1)))
-    their_spread = np.sqrt(((theirs - their_mean) ** 2 * weights).sum(axis=(0, 1)))
+    our_mean, our_spread = _mean_and_spread(restored)
+    their_mean, their_spread = _mean_and_spread(original)
     # One level of spread is added on both sides: on a flat crop the ratio of two noises says nothing.
     gain = np.clip((their_spread + 1) / (our_spread + 1), *_GAIN_BOUNDS)
     shift = np.clip(their_mean - our_mean, -_SHIFT_BOUND, _SHIFT_BOUND)

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from app.core.errors import InferenceError
@@ -79,11 +80,8 @@ class CFRNetRestorer:
 
     def _read(self) -> Image:
         """The engine's float32 RGB -1..1 as a new uint8 BGR image, rounded."""
-        image = np.empty((CROP_SIZE, CROP_SIZE, 3), np.uint8)
-        levels = np.empty((CROP_SIZE, CROP_SIZE), np.float32)
-        for channel, plane in enumerate(self._engine.tensor[0]):
-            np.multiply(plane, np.float32(127.5), out=levels)
-            np.add(levels, np.float32(128), out=levels)  # 127.5, and a half because the conversion truncates
-            np.clip(levels, 0, 255, out=levels)
-            np.copyto(image[:, :, 2 - channel], levels, casting="unsafe")
-        return image
+        planes = self._engine.tensor[0, ::-1]
+        # OpenCV rounds and saturates on the way to 8 bits.
+        return np.asarray(
+            cv2.merge([cv2.addWeighted(plane, 127.5, plane, 0, 127.5, dtype=cv2.CV_8U) for plane in planes]), np.uint8
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
@@ -62,7 +63,6 @@ class InferenceEngine:
             )
         except Exception as error:  # ONNX Runtime raises a different class for every kind of refusal
             raise InferenceError(f"The inference engine refused {model.name}: {error}.") from error
-        self._scratch = np.empty(shape, np.float32)
         self._here = 0
         self.info = EngineInfo(
             provider_asked=asked,
@@ -93,9 +93,8 @@ class InferenceEngine:
 
     def last_step(self) -> float:
         """mean |x_{i+1} - x_i| of the last cycle. Raises InferenceError for values that are no numbers."""
-        np.subtract(self._buffers[0], self._buffers[1], out=self._scratch)
-        np.abs(self._scratch, out=self._scratch)
-        step = float(self._scratch.mean())
+        before, after = (buffer.reshape(-1) for buffer in self._buffers)
+        step = cv2.norm(before, after, cv2.NORM_L1) / after.size
         if not np.isfinite(step):
             raise InferenceError("The network gave values that are no numbers.")
         return step
