@@ -57,41 +57,49 @@ class Trainer:
         self.clock = 0.0  # when `elapsed` was last brought up to date
         self.rng = np.random.default_rng(preset.seed)
 
+    def terms(
+        self, outputs: list[Tensor], batch: Batch, stage: Stage, *, progress: float, rare: bool
+    ) -> dict[str, Tensor]:
+        """Every weighted term of CCFP (Algorithm 1) that the stage asks for, as a scalar that carries its gradient.
+
+        `outputs` are x_1 ... x_k of the batch's degraded faces, `progress` in [0, 1] that of the stage. The terms that
+        are only taken now and then, with so much more weight, are there when `rare` is set.
+        """
+        w, y, last, generator = stage.losses, batch.clean, outputs[-1], self.generator
+        seldom = self.preset.rare_every
+        terms = {"progressive": ccfp.progressive_loss(outputs, y, w.progressive)}
+        if any(w.fidelity):
+            terms["fidelity"] = ccfp.fidelity_loss(outputs, y, w.fidelity)
+        if any(w.perceptual):
+            terms["perceptual"] = ccfp.perceptual_loss(
+                outputs, y, w.perceptual, self.phi, stage.perceptual_window, stage.perceptual_faces
+            )
+        if any(w.coarse):
+            terms["coarse"] = ccfp.coarse_perceptual_loss(outputs, y, w.coarse, self.phi)
+        if w.fixed_point:
+            rise = _ramp(progress, stage.fixed_point_ramp)
+            terms["fixed_point"] = rise * w.fixed_point * ccfp.fixed_point_loss(generator, last)
+        if rare and w.cycle:
+            terms["cycle"] = seldom * w.cycle * ccfp.cycle_loss(generator, last, self._degrade)
+        if rare and w.anchor:
+            terms["anchor"] = seldom * w.anchor * ccfp.anchor_loss(generator, y)
+        if w.adversaries:
+            self.critics.requires_grad_(False)
+            rise = _ramp(progress, stage.adversarial_ramp)
+            answers = self.critics.generator_terms(last, y, batch.landmarks, w)
+            terms |= {name: rise * term for name, term in answers.items()}
+            self.critics.requires_grad_(True)
+        if rare and w.identity and y.shape[-1] == FACE_SIZE:
+            terms["identity"] = seldom * w.identity * ccfp.identity_loss(self.embedder, last, y, batch.landmarks)
+        return terms
+
     def step(self, batch: Batch, stage: Stage, progress: float) -> dict[str, float]:
         """One step of CCFP (Algorithm 1): unroll, all terms, one backward pass; then the discriminators."""
-        w, y = stage.losses, batch.clean
-        generator = self.generator
-        whole = y.shape[-1] == FACE_SIZE
+        w, generator = stage.losses, self.generator
         rare = self.steps % self.preset.rare_every == 0
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
             outputs = ccfp.unroll(generator, batch.degraded, w.cycles)
-            last = outputs[-1]
-            terms = {"progressive": ccfp.progressive_loss(outputs, y, w.progressive)}
-            if any(w.fidelity):
-                terms["fidelity"] = ccfp.fidelity_loss(outputs, y, w.fidelity)
-            if any(w.perceptual):
-                terms["perceptual"] = ccfp.perceptual_loss(
-                    outputs, y, w.perceptual, self.phi, stage.perceptual_window, stage.perceptual_faces
-                )
-            if any(w.coarse):
-                terms["coarse"] = ccfp.coarse_perceptual_loss(outputs, y, w.coarse, self.phi)
-            if w.fixed_point:
-                rise = _ramp(progress, stage.fixed_point_ramp)
-                terms["fixed_point"] = rise * w.fixed_point * ccfp.fixed_point_loss(generator, last)
-            if rare and w.cycle:
-                terms["cycle"] = self.preset.rare_every * w.cycle * ccfp.cycle_loss(generator, last, self._degrade)
-            if rare and w.anchor:
-                terms["anchor"] = self.preset.rare_every * w.anchor * ccfp.anchor_loss(generator, y)
-            if w.adversaries:
-                self.critics.requires_grad_(False)
-                rise = _ramp(progress, stage.adversarial_ramp)
-                answers = self.critics.generator_terms(last, y, batch.landmarks, w)
-                terms |= {name: rise * term for name, term in answers.items()}
-                self.critics.requires_grad_(True)
-            if rare and w.identity and whole:
-                terms["identity"] = (
-                    self.preset.rare_every * w.identity * ccfp.identity_loss(self.embedder, last, y, batch.landmarks)
-                )
+            terms = self.terms(outputs, batch, stage, progress=progress, rare=rare)
         torch.stack([term.float() for term in terms.values()]).sum().backward()
         torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
         for optimizer in self.optimizers:
@@ -100,7 +108,7 @@ class Trainer:
 
         if w.adversaries:
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
-                terms["critics"] = self.critics.discriminator_loss(last, y, batch.landmarks, w)
+                terms["critics"] = self.critics.discriminator_loss(outputs[-1], batch.clean, batch.landmarks, w)
             terms["critics"].backward()
             self.critic_optimizer.step()
             self.critic_optimizer.zero_grad(set_to_none=True)

@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 import torch
 
+from training import gradients
 from training.checkpoint import CheckpointError, load_generator, read_checkpoint, save_checkpoint, slim
 from training.data import Batch, load_faces, seeded_pairs
 from training.log import RunLog
+from training.perceptual import LPIPS
 from training.presets import PRESETS, Preset, Stage
 from training.train import Trainer
 
@@ -101,6 +103,19 @@ def test_every_term_is_in_the_step_and_the_loss_falls(make_trainer) -> None:  # 
         assert set(terms) == (expected | {"cycle", "anchor"} if i % 2 == 0 else expected)
     assert progressive[-1] < progressive[0]
     assert all(np.isfinite(list(terms.values())))
+
+
+def test_gradients_tell_what_a_term_does_to_a_figure(make_trainer, weights: Path) -> None:  # type: ignore[no-untyped-def]
+    trainer = make_trainer()
+    alexnet = LPIPS("alexnet", weights)
+    pulls = {pull.term: pull for pull in gradients.measure(trainer, STAGE, [batch(0), batch(1)], alexnet)}
+    assert {"PSNR", "LPIPS-A", "LPIPS-V", "progressive", "coarse", "style", "anchor"} <= set(pulls)
+    fidelity, psnr = pulls["fidelity"], pulls["PSNR"]  # the same but for the weight
+    assert fidelity.cosines["PSNR"] == pytest.approx(1.0, abs=1e-4)
+    assert fidelity.length == pytest.approx(EVERYTHING.fidelity[1] * psnr.length, rel=1e-3)
+    assert pulls["perceptual"].cosines["LPIPS-V"] > 0.3
+    assert all(parameter.grad is None for parameter in trainer.generator.parameters())
+    assert "steadiness" in gradients.table(list(pulls.values()))
 
 
 def test_a_run_can_start_from_weights_alone(make_trainer, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -1,0 +1,118 @@
+"""Which way every loss term pulls: its parameter gradient beside those of the figures that are reported.
+
+`python -m training.gradients CHECKPOINT --faces DIR --weights DIR [--preset cfrnet-rt-continue]`
+
+Two minutes of this tell what hours of training would show: a term whose cosine with a figure is negative makes that
+figure worse, one without any gradient left of its own has done its work, and one that is ten times as long as all the
+others drowns them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from training import ccfp
+from training.checkpoint import read_checkpoint
+from training.data import Batch, batches, load_faces
+from training.perceptual import LPIPS
+from training.presets import PRESETS, Stage
+from training.train import Trainer
+
+BATCHES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pull:
+    """The gradient of one term, as weighted in the recipe, averaged over the batches."""
+
+    term: str
+    length: float
+    """Euclidean norm of the average."""
+    steadiness: float
+    """Cosine between the averages of every other batch: near 0 it is noise, and the term is at rest."""
+    cosines: dict[str, float]
+    """With the gradient of every figure. Above 0, following the term makes the figure better."""
+
+
+def measure(trainer: Trainer, stage: Stage, source: Iterable[Batch], alexnet: LPIPS) -> list[Pull]:
+    """The pull of every figure (PSNR of x_2, LPIPS of the last cycle on both backbones) and of every term in use.
+
+    `source` gives at least two batches; the critics are taken as they are. Nothing is changed.
+    """
+    parameters = list(trainer.generator.parameters())
+    gradients: dict[str, list[Tensor]] = {}
+    figures: dict[str, Tensor] = {}
+    for batch in source:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=trainer.bfloat16):
+            outputs = ccfp.unroll(trainer.generator, batch.degraded, stage.losses.cycles)
+            last, y = outputs[-1], batch.clean
+            figures = {
+                "PSNR": ccfp.fidelity_loss(outputs[:2], y, (0.0, 1.0)),
+                "LPIPS-A": alexnet(last, y).mean(),
+                "LPIPS-V": trainer.phi(last, y).mean(),
+            }
+            terms = trainer.terms(outputs, batch, stage, progress=1.0, rare=True)
+        for name, loss in (figures | terms).items():
+            found = torch.autograd.grad(loss.float(), parameters, retain_graph=True)
+            gradients.setdefault(name, []).append(torch.cat([part.float().flatten() for part in found]))
+    means = {name: torch.stack(found).mean(0) for name, found in gradients.items()}
+    return [
+        Pull(
+            term=name,
+            length=float(mean.norm()),
+            steadiness=_cosine(*(torch.stack(gradients[name][half::2]).mean(0) for half in (0, 1))),
+            cosines={figure: _cosine(mean, means[figure]) for figure in figures},
+        )
+        for name, mean in means.items()
+    ]
+
+
+def _cosine(a: Tensor, b: Tensor) -> float:
+    return float(F.cosine_similarity(a, b, 0))
+
+
+def table(pulls: list[Pull]) -> str:
+    figures = list(pulls[0].cosines)
+    lines = [f"{'':<14}{'length':>10}{'steadiness':>12}" + "".join(f"{figure:>10}" for figure in figures)]
+    for pull in pulls:
+        cosines = "".join(f"{pull.cosines[figure]:>+10.2f}" for figure in figures)
+        lines.append(f"{pull.term:<14}{pull.length:>10.4f}{pull.steadiness:>+12.2f}{cosines}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Print the length and direction of every loss term's gradient.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="cfrnet-rt-continue", help="its last stage")
+    parser.add_argument("--faces", type=Path, required=True, help="training faces, measured on")
+    parser.add_argument("--weights", type=Path, required=True, help="folder of the LPIPS and MobileFaceNet weights")
+    parser.add_argument("--batches", type=int, default=BATCHES)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    if options.batches < 2:
+        parser.error("--batches must be at least 2: the steadiness compares two halves")
+
+    torch.set_num_threads(options.threads)
+    preset = PRESETS[options.preset]
+    stage = preset.stages[-1]
+    training, validation = load_faces(options.faces)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(preset, training, validation, options.weights, Path(folder))
+        trainer.load_state(read_checkpoint(options.checkpoint), keep_clock=False)
+        source = batches(training, batch=stage.batch, crop=stage.crop, seed=preset.seed)
+        pulls = measure(trainer, stage, itertools.islice(source, options.batches), LPIPS("alexnet", options.weights))
+    print(table(pulls))
+
+
+if __name__ == "__main__":
+    main()
