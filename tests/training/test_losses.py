@@ -108,6 +108,16 @@ def test_fixed_point_by_hand_moves_both_the_face_and_the_generator() -> None:
     assert float(generator.a.grad) == close(-1.0)  # a larger factor is nearer to the identity
 
 
+def test_settling_by_hand_holds_the_face_still() -> None:
+    generator, x = Scale(0.5), filled(1.0).requires_grad_()
+    loss = ccfp.settling_loss(generator, x, filled(0.25))
+    assert loss.item() == close(0.25)
+    loss.backward()
+    assert x.grad is None
+    assert generator.a.grad is not None
+    assert float(generator.a.grad) == close(1.0)  # a smaller factor is nearer to the truth
+
+
 def test_cycle_by_hand_and_its_target_is_held_still() -> None:
     generator, x = Scale(0.5), filled(1.0).requires_grad_()
     loss = ccfp.cycle_loss(generator, x, lambda face: face - 0.2)
@@ -247,6 +257,15 @@ def test_fixed_point_stills_the_next_cycle(generator: nn.Module, pair: tuple[Ten
         lr=1e-3,
     )
     assert last < 0.9 * first
+
+
+def test_settling_brings_the_next_cycle_nearer_to_the_truth(generator: nn.Module, pair: tuple[Tensor, Tensor]) -> None:
+    x, y = pair
+    first, last = descend(
+        generator.parameters(),
+        lambda: ccfp.settling_loss(generator, ccfp.unroll(generator, x, 2)[-1], y),
+    )
+    assert last < 0.97 * first
 
 
 def test_cycle_restores_what_was_degraded_anew(generator: nn.Module, pair: tuple[Tensor, Tensor]) -> None:
