@@ -29,15 +29,16 @@ class LossWeights:
     """The weight of every term; zero switches a term off and saves its cost. Saved beside the weights.
 
     `progressive` weighs |x_i - y|_1 for each of the k cycles trained, `fidelity` the logarithm of their squared error,
-    `perceptual` their feature distance, `coarse` the same seen from afar, `settle` the pixels of the cycle after the
-    last, `anchor` |G(y) - y|_1; the others are the paper's lambdas. `style` belongs to Gram matrices divided by C H W.
-    `components` names the facial parts that have a critic of their own.
+    `perceptual` their feature distance, `coarse` the same seen from afar, `texture` the part that Gram matrices have in
+    both, `settle` the pixels of the cycle after the last, `anchor` |G(y) - y|_1; the others are the paper's lambdas.
+    `style` belongs to Gram matrices divided by C H W, of the critics of the facial parts that `components` names.
     """
 
     progressive: tuple[float, ...] = (0.3, 1.0, 0.7)
     fidelity: tuple[float, ...] = ()
     perceptual: tuple[float, ...] = (0.0, 0.0, 0.6)
     coarse: tuple[float, ...] = ()
+    texture: float = 0.0
     fixed_point: float = 0.5
     settle: float = 0.0
     cycle: float = 0.25
@@ -81,30 +82,59 @@ def fidelity_loss(outputs: list[Tensor], y: Tensor, weights: tuple[float, ...]) 
 
 
 def perceptual_loss(
-    outputs: list[Tensor], y: Tensor, weights: tuple[float, ...], metric: LPIPS, window: int, faces: int
+    outputs: list[Tensor],
+    y: Tensor,
+    weights: tuple[float, ...],
+    metric: LPIPS,
+    window: int,
+    faces: int,
+    texture: float = 0.0,
 ) -> Tensor:
-    """L_prog's feature part on one random window of the first `faces` faces: sum_i w_i phi(x_i, y).
+    """L_prog's feature part on one random window of the first `faces` faces: sum_i w_i (phi + t psi)(x_i, y).
 
     phi is LPIPS with VGG16 where the paper takes raw VGG-19 features: the same network family with calibrated channels.
-    A window costs a fraction of the face and every step draws another.
+    psi is `texture_distance`, t its part. A window costs a fraction of the face and every step draws another.
     """
     window = min(window, y.shape[-1])
     top, left = (int(torch.randint(0, y.shape[-1] - window + 1, ())) for _ in range(2))
     crop = (slice(faces), slice(None), slice(top, top + window), slice(left, left + window))
-    with torch.no_grad():
-        wanted = metric.features(y[crop])
-    return _weighted(outputs, weights, lambda x: metric.compare(metric.features(x[crop]), wanted).mean())
+    return _feature_loss([x[crop] for x in outputs], y[crop], weights, metric, texture)
 
 
-def coarse_perceptual_loss(outputs: list[Tensor], y: Tensor, weights: tuple[float, ...], metric: LPIPS) -> Tensor:
-    """sum_i w_i phi(x_i, y) of whole faces averaged over 4x4 pixels: what is right and wrong at arm's length.
+def coarse_perceptual_loss(
+    outputs: list[Tensor], y: Tensor, weights: tuple[float, ...], metric: LPIPS, texture: float = 0.0
+) -> Tensor:
+    """sum_i w_i (phi + t psi)(x_i, y) of whole faces averaged over 4x4 pixels: right and wrong at arm's length.
 
     VGG16 at full size hardly notices whether a cheek has the right roughness, only whether its edges do. At a quarter
     it does, for a sixteenth of the cost.
     """
+    return _feature_loss([F.avg_pool2d(x, 4) for x in outputs], F.avg_pool2d(y, 4), weights, metric, texture)
+
+
+def _feature_loss(
+    outputs: list[Tensor], y: Tensor, weights: tuple[float, ...], metric: LPIPS, texture: float
+) -> Tensor:
     with torch.no_grad():
-        wanted = metric.features(F.avg_pool2d(y, 4))
-    return _weighted(outputs, weights, lambda x: metric.compare(metric.features(F.avg_pool2d(x, 4)), wanted).mean())
+        wanted = metric.features(y)
+
+    def distance(x: Tensor) -> Tensor:
+        found = metric.features(x)
+        same = metric.compare(found, wanted).mean()
+        return same + texture * texture_distance(found, wanted) if texture else same
+
+    return _weighted(outputs, weights, distance)
+
+
+def texture_distance(found: list[Tensor], wanted: list[Tensor]) -> Tensor:
+    """How far the Gram matrices of two faces' features are apart, relative to the wanted ones, summed over the layers.
+
+    Which features occur together and how often, wherever they are (Gatys et al., 2016): hair is hair though no strand
+    lies where it was, so texture is worth drawing where its place cannot be known. The first layer, which knows
+    brightness only, and the last, which has hardly any places left, are not asked.
+    """
+    parts = [(gram(a), gram(b)) for a, b in zip(found[1:-1], wanted[1:-1], strict=True)]
+    return torch.stack([(a - b).abs().mean() / b.abs().mean() for a, b in parts]).sum()
 
 
 def _weighted(outputs: list[Tensor], weights: tuple[float, ...], error: Callable[[Tensor], Tensor]) -> Tensor:

@@ -72,10 +72,10 @@ class Trainer:
             terms["fidelity"] = ccfp.fidelity_loss(outputs, y, w.fidelity)
         if any(w.perceptual):
             terms["perceptual"] = ccfp.perceptual_loss(
-                outputs, y, w.perceptual, self.phi, stage.perceptual_window, stage.perceptual_faces
+                outputs, y, w.perceptual, self.phi, stage.perceptual_window, stage.perceptual_faces, w.texture
             )
         if any(w.coarse):
-            terms["coarse"] = ccfp.coarse_perceptual_loss(outputs, y, w.coarse, self.phi)
+            terms["coarse"] = ccfp.coarse_perceptual_loss(outputs, y, w.coarse, self.phi, w.texture)
         if w.fixed_point:
             rise = _ramp(progress, stage.fixed_point_ramp)
             terms["fixed_point"] = rise * w.fixed_point * ccfp.fixed_point_loss(generator, last)

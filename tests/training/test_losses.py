@@ -89,6 +89,16 @@ def test_perceptual_looks_at_a_window_of_the_first_faces_only() -> None:
     assert float(ccfp.perceptual_loss([x], filled(1.0), (1.0,), Squares(), 4, 1)) == 0.0  # type: ignore[arg-type]
 
 
+def test_texture_by_hand_does_not_ask_where() -> None:
+    ignored = torch.rand(2, 3, 8, 8)
+    doubled = ccfp.texture_distance([ignored, filled(2.0), ignored], [ignored * 2, filled(1.0), ignored * 3])
+    assert doubled.item() == close(3.0)  # Gram matrices of 4/3 where 1/3 is wanted
+
+    strands = torch.rand(2, 3, 8, 8)
+    moved = torch.roll(strands, (2, 3), (2, 3))
+    assert float(ccfp.texture_distance([ignored, moved, ignored], [ignored, strands, ignored])) == close(0.0)
+
+
 def test_coarse_perceptual_by_hand_sees_averages_only() -> None:
     y = filled(1.0)
     grain = y + 0.5 * (torch.arange(8) % 2 * 2.0 - 1.0)  # stripes that nobody sees from afar
@@ -246,6 +256,21 @@ def test_coarse_perceptual_lowers_lpips_of_the_reduced_face(
         lambda: ccfp.coarse_perceptual_loss(ccfp.unroll(generator, x, 2), y, (0.0, 1.0), metric),
     )
     assert distance() < 0.95 * before
+
+
+def test_texture_brings_gram_matrices_nearer(generator: nn.Module, pair: tuple[Tensor, Tensor], weights: Path) -> None:
+    x, y = pair
+    metric = LPIPS("vgg16", weights)
+    with torch.no_grad():
+        wanted = metric.features(y)
+
+    first, last = descend(
+        generator.parameters(),
+        lambda: ccfp.texture_distance(metric.features(ccfp.unroll(generator, x, 2)[-1]), wanted),
+        steps=20,
+        lr=1e-4,
+    )
+    assert last < 0.9 * first
 
 
 def test_fixed_point_stills_the_next_cycle(generator: nn.Module, pair: tuple[Tensor, Tensor]) -> None:
