@@ -27,7 +27,7 @@ from training.export import export_onnx
 from training.log import RUN_LOGS
 from training.manifest import write_manifest
 from training.parallel import keep_freed_memory
-from training.quantize import CALIBRATION_METHODS, calibration_faces, quantize
+from training.quantize import CALIBRATION_METHOD, CALIBRATION_METHODS, calibration_faces, quantize
 from training.shipped import BusyMachineError
 
 # What a person who chooses a model wants to know; docs/results.md has the rest.
@@ -35,7 +35,9 @@ _MANIFEST_METRICS = {"psnr": 2, "ssim": 4, "lpips_alex": 4, "lpips_vgg": 4}
 _RUN_FIGURES = ("k2_psnr", "k3_alex", "k3_vgg")
 
 
-def publish(*, checkpoint: Path, name: str, faces: Path, models: Path, method: str = "minmax") -> tuple[Path, Path]:
+def publish(
+    *, checkpoint: Path, name: str, faces: Path, models: Path, method: str = CALIBRATION_METHOD
+) -> tuple[Path, Path]:
     """Write NAME.fp32.onnx, NAME.int8.onnx and the manifest into `models`; return the two files."""
     generator = load_generator(checkpoint)
     training, _ = load_faces(faces)
@@ -121,7 +123,7 @@ def main() -> int:
     parser.add_argument("--name", default="cfrnet-rt")
     parser.add_argument("--faces", type=Path, required=True, help="training faces, for calibration")
     parser.add_argument("--models", type=Path, default=Path("models"))
-    parser.add_argument("--method", choices=sorted(CALIBRATION_METHODS), default="minmax")
+    parser.add_argument("--method", choices=sorted(CALIBRATION_METHODS), default=CALIBRATION_METHOD)
     parser.add_argument("--evaluate", action="store_true", help="measure by the protocol and write the docs")
     parser.add_argument("--data", type=Path, help="with --evaluate: folder with test/, photos/ and video/")
     parser.add_argument("--weights", type=Path, help="with --evaluate: folder of the metrics' published weights")
