@@ -44,7 +44,7 @@ _OFF = LossWeights(progressive=(1.0,), perceptual=(0.3,), fixed_point=0.0, cycle
 # Pixels pull hardest on x_2 and features on x_3: that is what puts the best PSNR at k = 2 and the best LPIPS at k = 3.
 _CCFP = LossWeights(
     progressive=(0.05, 0.5, 0.0), fidelity=(0.0, 0.11, 0.0), perceptual=(0.0, 0.0, 2.2), coarse=(0.0, 0.0, 5.0),
-    texture=0.25, fixed_point=2.5, settle=1.0, cycle=0.25, anchor=0.05,
+    texture=0.25, fixed_point=5.0, settle=1.0, cycle=0.25, anchor=0.05,
 )  # fmt: skip
 _FACE = replace(_CCFP, adversarial=0.005, component=0.05, style=50.0, identity=0.05)
 
