@@ -107,7 +107,7 @@ def keep(widget: QWidget, path: Path) -> None:
 
 def readme_picture(scratch: Path) -> None:
     """The window as the README shows it."""
-    window = open_window(scratch, README_SIZE, theme="dark", k=2)
+    window = open_window(scratch, README_SIZE, theme="dark")
     wait_for_face(window, at_least_s=5.0)
     split_on_face(window)
     settle(0.3)
@@ -119,7 +119,7 @@ def every_view(target: Path, scratch: Path) -> None:
     """All views in both themes and sizes, then what lies over the window, once in each theme."""
     for theme in ("dark", "light"):
         for width, height in SIZES:
-            window = open_window(scratch, (width, height), theme=theme, k=2)
+            window = open_window(scratch, (width, height), theme=theme)
             for view in ("split", "side-by-side", "restored", "original"):
                 window.change(view=view)
                 wait_for_face(window)

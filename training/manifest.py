@@ -1,6 +1,7 @@
 """Write `models/manifest.json`, which the application trusts: what each file is, and its SHA-256.
 
-`python -m training.manifest models` describes every shipped generator and keeps the metrics that are known of it.
+`python -m training.manifest models [--results docs/results.json]` describes every shipped generator. Figures belong to
+a file's SHA-256: they are taken from results that measured this very file, and kept until it changes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 SCHEMA = 1
 WEIGHTS_LICENCE = "research use: trained on faces gathered for research, see models/README.md"
 DETECTOR_LICENCE = "InsightFace model zoo: non-commercial research"
+# What a person who chooses a model wants to know, and to how many digits; docs/results.md has the rest.
+METRICS = {"psnr": 2, "ssim": 4, "lpips_alex": 4, "lpips_vgg": 4}
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -50,29 +53,45 @@ def detector_entry(path: Path) -> dict[str, Any]:
     }
 
 
-def write_manifest(folder: Path, metrics: dict[str, dict[str, Any]] | None = None) -> None:
-    """Describe every model in `folder`; `metrics` maps "name.precision" to new figures.
+def measured(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """SHA-256 of every file that `training.evaluate` measured -> a few of its figures at every k."""
+    figures: dict[str, dict[str, Any]] = {}
+    means = results["ffhq300"]["means"]
+    for precision, model in results["models"].items():
+        states = {"input": means["input"]}
+        states |= {state.split()[1]: row for state, row in means.items() if state.startswith(f"{precision} k")}
+        entry: dict[str, Any] = {
+            "set": f"ffhq300, {results['ffhq300']['faces']} faces",
+            "date": results["date"],
+            **{state: {m: round(row[m], digits) for m, digits in METRICS.items()} for state, row in states.items()},
+        }
+        cycle = results["timing"].get("cycles", {}).get(precision)
+        if cycle:
+            entry["cycle_ms"] = {"median": round(cycle["median_ms"], 2), "threads": cycle["threads"]}
+        figures[model["sha256"]] = entry
+    return figures
 
-    Figures already in the manifest are kept only for a file that did not change.
-    """
+
+def write_manifest(folder: Path, results: dict[str, Any] | None = None) -> None:
+    """Describe every model in `folder`; `results` are those of an evaluation (`docs/results.json`)."""
     path = folder / "manifest.json"
     old = json.loads(path.read_text())["models"] if path.is_file() else []
-    known = {entry["sha256"]: entry.get("metrics", {}) for entry in old}
+    figures = {entry["sha256"]: entry.get("metrics", {}) for entry in old} | (measured(results) if results else {})
     entries = []
     for model in sorted(folder.glob("*.onnx")):
         if model.name.startswith("scrfd"):
             entries.append(detector_entry(model))
-            continue
-        stem = model.name.removesuffix(".onnx")
-        figures = (metrics or {}).get(stem) or known.get(describe(model)["sha256"], {})
-        entries.append(restorer_entry(model, figures))
+        else:
+            entries.append(restorer_entry(model, figures.get(describe(model)["sha256"], {})))
     path.write_text(json.dumps({"schema": SCHEMA, "models": entries}, indent=2) + "\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write models/manifest.json.")
     parser.add_argument("folder", type=Path)
-    write_manifest(parser.parse_args().folder)
+    parser.add_argument("--results", type=Path, help="take in the figures of this evaluation (docs/results.json)")
+    options = parser.parse_args()
+    write_manifest(options.folder, json.loads(options.results.read_text()) if options.results else None)
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ class Preset:
 _OFF = LossWeights(progressive=(1.0,), perceptual=(0.3,), fixed_point=0.0, cycle=0.0, anchor=0.0)
 # Pixels pull hardest on x_2 and features on x_3: that is what puts the best PSNR at k = 2 and the best LPIPS at k = 3.
 _CCFP = LossWeights(
-    progressive=(0.05, 0.5, 0.0), fidelity=(0.0, 0.11, 0.0), perceptual=(0.0, 0.0, 2.2), coarse=(0.0, 0.0, 5.0),
-    texture=0.25, fixed_point=5.0, settle=1.0, cycle=0.25, anchor=0.05,
+    progressive=(0.05, 0.5, 0.0), fidelity=(0.0, 0.3, 0.0), perceptual=(0.0, 0.0, 2.2), coarse=(0.0, 0.0, 5.0),
+    texture=0.5, fixed_point=5.0, cycle=0.25, anchor=0.05,
 )  # fmt: skip
 _FACE = replace(_CCFP, adversarial=0.005, component=0.05, style=50.0, identity=0.05)
 
@@ -62,7 +62,7 @@ def _faces(losses: LossWeights) -> tuple[Stage, ...]:
 
 # Table IV of the paper adds one term after the other to a generator trained for a single pass and re-fed. The features
 # and the critics of the first row look at x_1, those of the others at x_3.
-_ALL_BUT_FIXED_POINT = replace(_FACE, fixed_point=0.0, settle=0.0, cycle=0.0)
+_ALL_BUT_FIXED_POINT = replace(_FACE, fixed_point=0.0, cycle=0.0)
 _ONE_PASS = replace(_ALL_BUT_FIXED_POINT, progressive=(1.0,), fidelity=(), perceptual=(1.0,), coarse=(), texture=0.0)
 _NO_COMPONENTS = replace(_FACE, component=0.0, style=0.0)
 

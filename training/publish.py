@@ -30,8 +30,6 @@ from training.parallel import keep_freed_memory
 from training.quantize import CALIBRATION_METHOD, CALIBRATION_METHODS, calibration_faces, quantize
 from training.shipped import BusyMachineError
 
-# What a person who chooses a model wants to know; docs/results.md has the rest.
-_MANIFEST_METRICS = {"psnr": 2, "ssim": 4, "lpips_alex": 4, "lpips_vgg": 4}
 _RUN_FIGURES = ("k2_psnr", "k3_alex", "k3_vgg")
 
 
@@ -95,28 +93,6 @@ def _read_table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def manifest_metrics(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What `write_manifest` wants of the results of an evaluation: a few figures a file and k."""
-    figures: dict[str, dict[str, Any]] = {}
-    means = results["ffhq300"]["means"]
-    for precision in results["models"]:
-        states = {"input": means["input"]}
-        states |= {state.split()[1]: row for state, row in means.items() if state.startswith(f"{precision} k")}
-        entry: dict[str, Any] = {
-            "set": f"ffhq300, {results['ffhq300']['faces']} faces",
-            "date": results["date"],
-            **{
-                state: {m: round(row[m], digits) for m, digits in _MANIFEST_METRICS.items()}
-                for state, row in states.items()
-            },
-        }
-        cycle = results["timing"].get("cycles", {}).get(precision)
-        if cycle:
-            entry["cycle_ms"] = {"median": round(cycle["median_ms"], 2), "threads": cycle["threads"]}
-        figures[f"{results['network']}.{precision}"] = entry
-    return figures
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description="Export, quantize and describe a checkpoint; measure it if asked.")
     parser.add_argument("checkpoint", type=Path)
@@ -150,7 +126,7 @@ def main() -> int:
                 models=options.models, data=options.data, weights=options.weights, out=options.docs, name=options.name,
                 limit=options.limit, timing=options.timing, skip=tuple(options.skip), faces=options.faces,
             )  # fmt: skip
-            write_manifest(options.models, manifest_metrics(results))
+            write_manifest(options.models, results)
             print(f"wrote {options.docs / 'results.md'}")
     except (AppError, CheckpointError, FaceFolderError, FileNotFoundError, BusyMachineError) as error:
         print(f"publish: {error}", file=sys.stderr)

@@ -79,8 +79,6 @@ class Trainer:
         if w.fixed_point:
             rise = _ramp(progress, stage.fixed_point_ramp)
             terms["fixed_point"] = rise * w.fixed_point * ccfp.fixed_point_loss(generator, last)
-        if rare and w.settle:
-            terms["settle"] = seldom * w.settle * ccfp.settling_loss(generator, last, y)
         if rare and w.cycle:
             terms["cycle"] = seldom * w.cycle * ccfp.cycle_loss(generator, last, self._degrade)
         if rare and w.anchor:

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from app.restorers.store import MODELS_FOLDER, ModelStore
 from training.checkpoint import load_generator, read_checkpoint, save_checkpoint
 from training.data import seeded_pairs
-from training.manifest import write_manifest
+from training.manifest import describe, write_manifest
 from training.metrics import psnr
 from training.networks import CFRNetRT
 from training.presets import PRESETS
-from training.publish import keep_run, manifest_metrics, publish
+from training.publish import keep_run, publish
 from training.quantize import CALIBRATION_METHODS, quantize
 
 from .conftest import made_up_faces
@@ -144,19 +144,21 @@ def test_the_application_accepts_what_is_published(published: Path) -> None:
     assert [path for path in published.iterdir() if path.is_dir()] == []
 
 
-def test_figures_stay_in_the_manifest_as_long_as_the_file_does(published: Path, tmp_path: Path) -> None:
+def test_figures_in_the_manifest_belong_to_the_file_that_was_measured(published: Path, tmp_path: Path) -> None:
     shutil.copytree(published, tmp_path / "models")
     models = tmp_path / "models"
     row = {"psnr": 22.12345, "ssim": 0.6, "lpips_alex": 0.3, "lpips_vgg": 0.4}
     results = {
-        "network": "cfrnet-rt", "date": "today", "models": {"int8": {}, "fp32": {}}, "timing": {},
+        "date": "today", "timing": {},
+        "models": {"int8": describe(models / "cfrnet-rt.int8.onnx"), "fp32": {"sha256": "of an older file"}},
         "ffhq300": {"faces": 300, "means": {"input": row, "int8 k1": row, "int8 step0": {"step": 0.1}, "fp32 k1": row}},
     }  # fmt: skip
-    write_manifest(models, manifest_metrics(results))
+    write_manifest(models, results)
     write_manifest(models)  # says nothing new
     entries = {entry["file"]: entry for entry in json.loads((models / "manifest.json").read_text())["models"]}
     assert entries["cfrnet-rt.int8.onnx"]["metrics"]["k1"]["psnr"] == 22.12
     assert entries["cfrnet-rt.int8.onnx"]["metrics"]["set"] == "ffhq300, 300 faces"
+    assert entries["cfrnet-rt.fp32.onnx"]["metrics"] == {}
     with (models / "cfrnet-rt.int8.onnx").open("ab") as file:
         file.write(b" ")  # another network of the same name
     write_manifest(models)
