@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from training.export import fold_unshuffle
 from training.networks import CFRNetRT, build_generator
 from training.networks.cfrnet import count_parameters
 
@@ -60,3 +61,15 @@ def test_clamp_leaves_white_alone_where_tanh_greys_it() -> None:
 def test_an_unknown_network_is_named_with_the_known_ones() -> None:
     with pytest.raises(KeyError, match="cfrnet-rt"):
         build_generator("cfrnet-xl")
+
+
+def test_unshuffle_and_stem_fold_into_one_convolution() -> None:
+    network = CFRNetRT()
+    with torch.no_grad():
+        network.head.weight.mul_(100)  # let every input value be seen in the output
+    folded = fold_unshuffle(network)
+    x = torch.rand(2, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        torch.testing.assert_close(folded.correction(x), network.correction(x), rtol=1e-4, atol=1e-5)
+    assert isinstance(network.unshuffle, nn.PixelUnshuffle)  # the one that trains is left as it was
+    assert macs(folded) == macs(network)

@@ -110,6 +110,7 @@ class CFRNetRT(_FixedPointGenerator):
 
     def __init__(self, bound: str = "clamp") -> None:
         super().__init__(bound)
+        self.unshuffle = nn.PixelUnshuffle(4)
         self.stem = _conv(48, 64)
         self.encode = ResidualBlock(64)
         self.down = _conv(64, 128, stride=2)
@@ -119,7 +120,7 @@ class CFRNetRT(_FixedPointGenerator):
         self.head = _head(64, 48)
 
     def correction(self, x: Tensor) -> Tensor:
-        quarter = self.encode(self.stem(F.pixel_unshuffle(x, 4)))
+        quarter = self.encode(self.stem(self.unshuffle(x)))
         h = self.body(F.relu(self.down(quarter)))
         h = F.interpolate(self.up(h), scale_factor=2.0, mode="nearest") + quarter
         return F.pixel_shuffle(self.head(self.decode(h)), 4)
