@@ -12,6 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from app.faces.detector import WINDOW
+
 SCHEMA = 1
 WEIGHTS_LICENCE = "research use: trained on faces gathered for research, see models/README.md"
 DETECTOR_LICENCE = "InsightFace model zoo: non-commercial research"
@@ -42,15 +44,20 @@ def restorer_entry(path: Path, metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def detector_entry(path: Path) -> dict[str, Any]:
+    """The entry of SCRFD: the whole network, or the INT8 part of it that searches windows."""
+    window = ".int8." in path.name
     return {
-        "name": "scrfd-2.5g-kps",
-        "kind": "detector",
-        "precision": "fp32",
+        "name": "scrfd-2.5g-window" if window else "scrfd-2.5g-kps",
+        "kind": "window-detector" if window else "detector",
+        "precision": "int8" if window else "fp32",
         **describe(path),
         "licence": DETECTOR_LICENCE,
-        "source": "InsightFace SCRFD-2.5G with key points, input size freed",
-        "input": {"name": "input.1", "layout": "NCHW", "colour": "RGB", "range": [-1, 1], "size": None},
-    }
+        "source": "InsightFace SCRFD-2.5G with key points, "
+        + ("cut and quantized by training/window_detector.py" if window else "input size freed"),
+        "input": {
+            "name": "input.1", "layout": "NCHW", "colour": "RGB", "range": [-1, 1], "size": WINDOW if window else None,
+        },
+    }  # fmt: skip
 
 
 def measured(results: dict[str, Any]) -> dict[str, dict[str, Any]]:

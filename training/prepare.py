@@ -84,7 +84,7 @@ def prepare(
         raise FaceFolderError(f"{pictures} holds no pictures ({', '.join(SUFFIXES)})")
     if out.resolve() == pictures.resolve() or pictures.resolve() in out.resolve().parents:
         raise FaceFolderError(f"{out} lies within {pictures}: its faces would be taken for pictures next time")
-    detector = ThoroughDetector(FaceDetector(ModelStore(models).detector_path()))
+    detector = ThoroughDetector(FaceDetector(*ModelStore(models).detector_paths()))
     out.mkdir(parents=True, exist_ok=True)
     rows, skipped = [], Counter[str]()
     for path in tqdm(files, desc="prepare", unit="picture"):

@@ -70,27 +70,50 @@ def quantize(
 ) -> None:
     """Write the QDQ INT8 twin of an FP32 generator, calibrated on `faces`, float32 (N, 3, 256, 256), RGB, [-1, 1].
 
-    Weights are signed and per channel, activations unsigned. `reduce_range` keeps weights to 7 bits: without VNNI the
-    16-bit sums of U8S8 saturate. The last addition and clamp stay in float, so an unchanged pixel is returned exactly.
+    The last addition and clamp stay in float, so an unchanged pixel is returned exactly.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(model), str(prepared))
         reader = _CycleReader(model, faces, cycles)
         ranges = _entropy_ranges(prepared, reader) if method == "entropy" else None
-        quantize_static(
-            str(prepared),
-            str(out),
+        quantize_convolutions(
+            prepared,
+            out,
             reader,
-            calibration_cache_path=ranges,
-            quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            reduce_range=True,
-            calibrate_method=CALIBRATION_METHODS[method],
-            nodes_to_exclude=_output_nodes(prepared),
+            method=CALIBRATION_METHODS[method],
+            exclude=_output_nodes(prepared),
+            ranges=ranges,
         )
+
+
+def quantize_convolutions(
+    model: Path,
+    out: Path,
+    reader: CalibrationDataReader,
+    *,
+    method: CalibrationMethod,
+    exclude: list[str],
+    ranges: Path | None = None,
+) -> None:
+    """Write the QDQ INT8 twin of a preprocessed `model`; nodes named in `exclude` stay in float.
+
+    Weights are signed and per channel, activations unsigned. `reduce_range` keeps weights to 7 bits: without VNNI the
+    16-bit sums of U8S8 saturate. With `ranges`, a file of them, nothing is calibrated.
+    """
+    quantize_static(
+        str(model),
+        str(out),
+        reader,
+        calibration_cache_path=ranges,
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        reduce_range=True,
+        calibrate_method=method,
+        nodes_to_exclude=exclude,
+    )
 
 
 def _entropy_ranges(model: Path, reader: CalibrationDataReader) -> Path:

@@ -37,7 +37,7 @@ def print_models() -> bool:
             faults.append(error)
         k = "k {}-{}".format(*entry.k_range) if entry.kind == "restorer" else ""
         print(
-            f"{state:<8} {entry.name:<16} {entry.precision:<5} {entry.kind:<9} {k:<6} {entry.bytes / 1e6:6.1f} MB  "
+            f"{state:<8} {entry.name:<17} {entry.precision:<4} {entry.kind:<15} {k:<5} {entry.bytes / 1e6:6.1f} MB  "
             f"sha256 {entry.sha256}  {entry.path.name}"
         )
         print(f"{'':<8} licence: {entry.licence}")

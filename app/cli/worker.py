@@ -149,7 +149,7 @@ class RestoreWorker:
 
     def _load_detector(self) -> FaceDetector:
         if self._detector is None:
-            self._detector = FaceDetector(self._store.detector_path(), threads=self.settings.threads)
+            self._detector = FaceDetector(*self._store.detector_paths(), threads=self.settings.threads)
         return self._detector
 
 

@@ -52,7 +52,7 @@ def look(detector: Detector, image: Image, landmarks: Points, *, upside_down: bo
     that turns and zooms with the face gives right landmarks at any tilt and calmer ones from frame to frame. None when
     nothing is found, or its middle lies outside the picture.
     """
-    matrix = _window_matrix(estimate_similarity(landmarks))
+    matrix = window_matrix(estimate_similarity(landmarks))
     if upside_down:
         matrix = -matrix
         matrix[:, 2] += WINDOW
@@ -114,8 +114,8 @@ def overlap(a: Points, b: Points) -> float:
     return shared / union if union > 0 else 0.0
 
 
-def _window_matrix(matrix: Matrix) -> Matrix:
-    """frame -> window, from frame -> crop: the template's centre comes to the window's."""
+def window_matrix(matrix: Matrix) -> Matrix:
+    """frame -> window, from frame -> crop, both float32 (2, 3): the template's centre comes to the window's."""
     window = matrix * np.float32(_WINDOW_SCALE)
     window[:, 2] += WINDOW / 2 - FFHQ_TEMPLATE.mean(axis=0) * _WINDOW_SCALE
     return window

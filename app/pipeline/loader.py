@@ -108,5 +108,5 @@ class PipelineLoader:
 
     def _the_tracker(self) -> FaceTracker:
         if self._tracker is None:
-            self._tracker = FaceTracker(FaceDetector(self._store.detector_path()))
+            self._tracker = FaceTracker(FaceDetector(*self._store.detector_paths()))
         return self._tracker

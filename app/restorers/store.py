@@ -76,13 +76,16 @@ class ModelStore:
         self.verify(entry)
         return entry.path
 
-    def detector_path(self) -> Path:
-        """The verified file of the face detector. Raises as `path` does."""
+    def detector_paths(self) -> tuple[Path, Path]:
+        """The verified files of the face detector, for whole pictures and for windows. Raises as `path` does."""
+        return self._path_of_kind("detector"), self._path_of_kind("window-detector")
+
+    def _path_of_kind(self, kind: str) -> Path:
         for entry in self.entries():
-            if entry.kind == "detector":
+            if entry.kind == kind:
                 self.verify(entry)
                 return entry.path
-        raise ModelMissingError(f"No face detector is named in {self.folder / 'manifest.json'}.", _REPAIR)
+        raise ModelMissingError(f"No {kind} is named in {self.folder / 'manifest.json'}.", _REPAIR)
 
     def create_restorer(
         self, name: str, precision: str, threads: int = 0, *, provider: str = "cpu", spinning: bool = False

@@ -7,10 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.core.errors import InferenceError, ModelMissingError
 from app.faces.detector import WINDOW, FaceDetector
-from tests.vision import detector, portrait, portrait_landmarks, show
+from tests.vision import detector, portrait, portrait_landmarks, show, store
 
 
 @pytest.mark.parametrize("size", [160, 320, 480, 640])
@@ -36,35 +37,55 @@ def test_a_picture_without_a_face_has_none(shape: tuple[int, int]) -> None:
     assert detector().detect(np.full((*shape, 3), 90, np.uint8), 320) == []
 
 
+def framed(turn: float = 0.0, zoom: float = 1.0, shift: float = 0.0) -> NDArray[np.uint8]:
+    """The portrait's face in a window."""
+    matrix = cv2.getRotationMatrix2D(tuple(portrait_landmarks().mean(axis=0).tolist()), turn, 0.9 * zoom)
+    matrix[:, 2] += WINDOW / 2 - portrait_landmarks().mean(axis=0) + shift
+    return np.asarray(cv2.warpAffine(portrait(), matrix, (WINDOW, WINDOW), flags=cv2.INTER_AREA), np.uint8)
+
+
 @pytest.mark.parametrize("turn", [-12.0, 0.0, 12.0])
 @pytest.mark.parametrize("zoom", [0.8, 1.0, 1.25])
 def test_a_window_is_answered_as_the_whole_network_would(turn: float, zoom: float) -> None:
-    """The branches that are cut off have nothing to say about a face of the window's size."""
-    matrix = cv2.getRotationMatrix2D(tuple(portrait_landmarks().mean(axis=0).tolist()), turn, 0.9 * zoom)
-    matrix[:, 2] += WINDOW / 2 - portrait_landmarks().mean(axis=0)
-    window = np.asarray(cv2.warpAffine(portrait(), matrix, (WINDOW, WINDOW), flags=cv2.INTER_AREA), np.uint8)
+    """One branch of three, in INT8, and yet within a pixel: 2.5 of the crop's 256."""
+    window = framed(turn, zoom)
     (whole,) = detector().detect(window, WINDOW)
     (close,) = detector().detect_close(window)
-    assert np.abs(close.landmarks - whole.landmarks).max() < 1e-3
-    assert np.abs(close.box - whole.box).max() < 1e-3
-    assert close.score == pytest.approx(whole.score, abs=1e-5)
+    assert np.abs(close.landmarks - whole.landmarks).mean() < 0.6
+    assert np.abs(close.landmarks - whole.landmarks).max() < 1.5
+    assert np.abs(close.box - whole.box).max() < 3
+    assert close.score == pytest.approx(whole.score, abs=0.04)
     assert close.landmarks.dtype == close.box.dtype == np.float32
+
+
+def test_two_faces_in_one_window_are_two() -> None:
+    half = cv2.resize(framed(), (WINDOW // 2, WINDOW // 2), interpolation=cv2.INTER_AREA)
+    window = np.full((WINDOW, WINDOW, 3), 90, np.uint8)
+    window[32:96, :64] = window[32:96, 64:] = half
+    faces = sorted(detector().detect_close(window), key=lambda face: face.landmarks[0, 0])
+    assert len(faces) == 2
+    assert faces[1].landmarks[:, 0].mean() - faces[0].landmarks[:, 0].mean() == pytest.approx(64, abs=2)
 
 
 def test_an_empty_window_holds_no_face() -> None:
     assert detector().detect_close(np.full((WINDOW, WINDOW, 3), 90, np.uint8)) == []
 
 
-def test_a_missing_detector_is_named_and_not_downloaded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_missing_detector_is_named_and_not_downloaded(place: int, tmp_path: Path) -> None:
+    paths = list(store().detector_paths())
+    paths[place] = tmp_path / "nowhere.onnx"
     with pytest.raises(ModelMissingError, match=r"nowhere\.onnx"):
-        FaceDetector(tmp_path / "nowhere.onnx")
+        FaceDetector(*paths)
 
 
-def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "text.onnx"
-    path.write_text("not a network")
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_file_that_is_no_network_is_refused(place: int, tmp_path: Path) -> None:
+    paths = list(store().detector_paths())
+    paths[place] = tmp_path / "text.onnx"
+    paths[place].write_text("not a network")
     with pytest.raises(InferenceError, match=r"text\.onnx"):
-        FaceDetector(path)
+        FaceDetector(*paths)
 
 
 def test_the_picture_is_not_written_to() -> None:

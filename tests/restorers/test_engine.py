@@ -84,6 +84,6 @@ def test_a_file_that_is_no_network_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_a_network_of_another_kind_is_refused() -> None:
     with pytest.raises(InferenceError, match="refused"):
-        InferenceEngine(store().detector_path(), size=256, precision="fp32")
+        InferenceEngine(store().detector_paths()[0], size=256, precision="fp32")
     with pytest.raises(InferenceError, match="its input is"):
         InferenceEngine(store().path("cfrnet-rt", "fp32"), size=128, precision="fp32")

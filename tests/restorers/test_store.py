@@ -45,7 +45,7 @@ def test_everything_that_ships_is_whole() -> None:
         assert entry.licence
     assert "cfrnet-rt" in store.restorer_names()
     assert len(store.restorer_names()) == len(set(store.restorer_names()))
-    assert store.detector_path().name.startswith("scrfd")
+    assert all(path.name.startswith("scrfd") for path in store.detector_paths())
 
 
 def test_an_altered_model_is_refused_with_both_hashes(copied: Path) -> None:
@@ -66,13 +66,13 @@ def test_an_altered_model_is_refused_with_both_hashes(copied: Path) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("kind", ["restorer", "detector"])
+@pytest.mark.parametrize("kind", ["restorer", "detector", "window-detector"])
 def test_a_missing_model_is_named(copied: Path, kind: str) -> None:
     store = ModelStore(copied)
     entry = next(entry for entry in store.entries() if entry.kind == kind)
     entry.path.unlink()
     with pytest.raises(ModelMissingError) as caught:
-        store.detector_path() if kind == "detector" else store.path(entry.name, entry.precision)
+        store.path(entry.name, entry.precision) if kind == "restorer" else store.detector_paths()
     assert entry.path.name in str(caught.value)
     assert entry.sha256 in str(caught.value)
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from app.restorers.store import MODELS_FOLDER, ModelStore
+from app.restorers.store import ModelStore
 from training.checkpoint import load_generator, read_checkpoint, save_checkpoint
 from training.data import seeded_pairs
 from training.manifest import describe, write_manifest
@@ -55,7 +55,8 @@ def checkpoint(network: CFRNetRT, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="module")
 def published(checkpoint: Path, face_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = tmp_path_factory.mktemp("models")
-    shutil.copy(MODELS_FOLDER / "scrfd_2.5g_kps.onnx", models)
+    for path in ModelStore().detector_paths():
+        shutil.copy(path, models)
     publish(checkpoint=checkpoint, name="cfrnet-rt", faces=face_folder, models=models)
     return models
 
@@ -140,7 +141,7 @@ def test_the_application_accepts_what_is_published(published: Path) -> None:
     for precision in ("fp32", "int8"):
         restorer = store.create_restorer("cfrnet-rt", precision, 1)
         assert restorer.restore(made_up_faces(1)[0], k=2).cycles == 2
-    assert store.detector_path().name == "scrfd_2.5g_kps.onnx"
+    assert [path.name for path in store.detector_paths()] == [path.name for path in ModelStore().detector_paths()]
     assert [path for path in published.iterdir() if path.is_dir()] == []
 
 

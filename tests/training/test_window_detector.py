@@ -1,0 +1,59 @@
+"""The detector for windows is cut from SCRFD, quantized where it does no harm, and the shipped one comes from here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from app.faces.detector import WINDOW, FaceDetector
+from app.restorers.store import ModelStore
+from tests.vision import portrait, portrait_landmarks
+from training.data import FaceSet
+from training.window_detector import cut_windows, judge, make_window_detector
+
+from .conftest import Images
+
+
+@pytest.fixture(scope="module")
+def faces(real_faces: tuple[Images, np.ndarray]) -> FaceSet:
+    images, landmarks = real_faces
+    return FaceSet(images, landmarks, np.ones(len(images)))
+
+
+def test_windows_show_faces_where_the_landmarks_say(faces: FaceSet) -> None:
+    windows = list(cut_windows(faces))
+    assert {image.shape for image, _ in windows} == {(WINDOW, WINDOW, 3)}
+    middle = np.mean([landmarks.mean(axis=0) for _, landmarks in windows], axis=0)
+    assert np.abs(middle - WINDOW / 2).max() < 6
+    distance, trembling = judge(FaceDetector(*ModelStore().detector_paths()), windows)
+    assert distance < 2.5
+    assert 0 < trembling < 0.5
+
+
+def test_the_same_seed_gives_the_same_windows(faces: FaceSet) -> None:
+    once, again = ([image for image, _ in cut_windows(faces, 3)] for _ in range(2))
+    assert np.array_equal(once, again)
+
+
+def test_a_new_one_finds_what_the_shipped_one_finds(faces: FaceSet, tmp_path: Path) -> None:
+    whole, shipped = ModelStore().detector_paths()
+    made = tmp_path / "window.int8.onnx"
+    make_window_detector(whole, made, cut_windows(faces))
+    x, y = portrait_landmarks().mean(axis=0).astype(int)
+    window = np.ascontiguousarray(portrait()[y - WINDOW // 2 :, x - WINDOW // 2 :][:WINDOW, :WINDOW])
+    (ours,), (theirs,) = (FaceDetector(whole, file).detect_close(window) for file in (made, shipped))
+    assert np.abs(ours.landmarks - theirs.landmarks).mean() < 0.6
+    assert ours.score == pytest.approx(theirs.score, abs=0.04)
+
+
+def test_the_backbone_is_int8_and_the_heads_are_float() -> None:
+    graph = onnx.load(ModelStore().detector_paths()[1]).graph
+    kinds = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    quantized = [node for node in convolutions if kinds.get(node.input[1]) != onnx.TensorProto.FLOAT]
+    assert (len(quantized), len(convolutions)) == (32, 44)
+    assert convolutions[0] in quantized
+    assert convolutions[-1] not in quantized
