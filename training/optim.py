@@ -17,12 +17,11 @@ def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
     The coefficients are Keller Jordan's: they trade exactness (values end in about [0.7, 1.2]) for speed.
     """
     a, b, c = _NEWTON_SCHULZ
-    x = matrices.to(torch.bfloat16)
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.to(matrices.dtype)
+    return x
 
 
 class Muon(torch.optim.Optimizer):

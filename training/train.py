@@ -47,10 +47,10 @@ class Trainer:
         self.optimizers = generator_optimizers(self.generator, preset.lr)
         self.critic_optimizer = torch.optim.Adam(self.critics.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.99))
         self.phi, self.embedder = LPIPS("vgg16", weights), MobileFaceNet(weights)
-        self.validation = Validation(validation, weights)
+        self.bfloat16 = bfloat16_pays(self.generator)
+        self.validation = Validation(validation, weights, bfloat16=self.bfloat16)
         self.log = RunLog(out)
         self.checkpoint = out / "checkpoint.pt"
-        self.bfloat16 = bfloat16_pays(self.generator)
         self.began = datetime.now(UTC).isoformat(timespec="seconds")
         self.elapsed, self.steps = 0.0, 0
         self.stopping = False
@@ -102,9 +102,10 @@ class Trainer:
             terms = self.terms(outputs, batch, stage, progress=progress, rare=rare)
         torch.stack([term.float() for term in terms.values()]).sum().backward()
         torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
-        for optimizer in self.optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):  # Muon's matrix products
+            for optimizer in self.optimizers:
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
 
         if w.adversaries:
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
