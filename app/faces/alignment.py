@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -16,7 +17,8 @@ FFHQ_TEMPLATE: Points = np.array(
 """float32 (5, 2): left eye, right eye, nose, left and right mouth corner in pixels of an FFHQ crop of 256x256."""
 
 _TEMPLATE_CENTRE = complex(*FFHQ_TEMPLATE.mean(axis=0, dtype=np.float64))
-_TEMPLATE_SPREAD = [complex(x, y) - _TEMPLATE_CENTRE for x, y in FFHQ_TEMPLATE.tolist()]
+_TEMPLATE_POINTS = FFHQ_TEMPLATE.tolist()
+_TEMPLATE_SPREAD = [complex(x, y) - _TEMPLATE_CENTRE for x, y in _TEMPLATE_POINTS]
 
 Matrix = NDArray[np.float32]
 
@@ -59,12 +61,17 @@ def invert(matrix: Matrix) -> Matrix:
 
 def scale_of(matrix: Matrix) -> float:
     """Crop pixels for each frame pixel: above 1 the face is smaller than the crop."""
-    return float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    return math.hypot(matrix[0, 0], matrix[1, 0])
 
 
 def misfit(landmarks: Points, matrix: Matrix) -> float:
     """Root mean square distance in crop pixels between the aligned landmarks and the template."""
-    return float(np.sqrt(np.mean((transform(landmarks, matrix) - FFHQ_TEMPLATE) ** 2) * 2))
+    (a, b, c), (d, e, f) = matrix.tolist()
+    squares = [
+        (a * x + b * y + c - u) ** 2 + (d * x + e * y + f - v) ** 2
+        for (x, y), (u, v) in zip(landmarks.tolist(), _TEMPLATE_POINTS, strict=True)
+    ]
+    return math.sqrt(sum(squares) / len(squares))
 
 
 def region_of(
@@ -76,11 +83,13 @@ def region_of(
     when nothing of it is inside.
     """
     left, top, right, bottom = box
-    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
-    corners = transform(corners, invert(matrix))
-    low = np.floor(corners.min(axis=0)) - margin
-    high = np.ceil(corners.max(axis=0)) + margin + 1
-    x1, y1, x2, y2 = max(int(low[0]), 0), max(int(low[1]), 0), min(int(high[0]), width), min(int(high[1]), height)
+    (a, b, c), (d, e, f) = matrix.tolist()  # plain numbers, as in `estimate_similarity`
+    determinant = a * e - b * d
+    corners = [(x - c, y - f) for x in (left, right) for y in (top, bottom)]
+    xs = [(e * x - b * y) / determinant for x, y in corners]
+    ys = [(a * y - d * x) / determinant for x, y in corners]
+    x1, y1 = max(math.floor(min(xs)) - margin, 0), max(math.floor(min(ys)) - margin, 0)
+    x2, y2 = min(math.ceil(max(xs)) + margin + 1, width), min(math.ceil(max(ys)) + margin + 1, height)
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
 
