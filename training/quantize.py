@@ -85,6 +85,7 @@ def quantize(
             exclude=_output_nodes(prepared),
             ranges=ranges,
         )
+    _shuffle_as_bytes(out)
 
 
 def quantize_convolutions(
@@ -137,6 +138,25 @@ def _output_nodes(model: Path) -> list[str]:
     bound = makers[graph.output[0].name]
     addition = makers[bound.input[0]]
     return [bound.name, addition.name]
+
+
+def _shuffle_as_bytes(model: Path) -> None:
+    """Put the pixel-shuffle of `model` before the dequantization that it follows: a quarter of the bytes to move."""
+    network = onnx.load(model)
+    nodes = list(network.graph.node)
+    makers = {name: node for node in nodes for name in node.output}
+    for shuffle in [node for node in nodes if node.op_type == "DepthToSpace"]:
+        dequantize = makers[shuffle.input[0]]
+        if dequantize.op_type != "DequantizeLinear":
+            continue
+        between = dequantize.output[0]
+        dequantize.output[0], shuffle.output[0] = shuffle.output[0], between
+        shuffle.input[0], dequantize.input[0] = dequantize.input[0], between
+        first, second = nodes.index(dequantize), nodes.index(shuffle)
+        nodes[first], nodes[second] = shuffle, dequantize
+    del network.graph.node[:], network.graph.value_info[:]
+    network.graph.node.extend(nodes)
+    onnx.save(network, model)
 
 
 def calibration_faces(training: FaceSet) -> NDArray[np.float32]:
