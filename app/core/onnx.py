@@ -7,6 +7,8 @@ import os
 import onnxruntime
 import psutil
 
+_PATIENCE_US = 50  # longer than the way from layer to layer, shorter than anything that a person could notice
+
 
 def usable_threads(asked: int) -> int:
     """Threads for an inference engine: `asked`, or with 0 one for every physical core this process may use."""
@@ -20,12 +22,14 @@ def usable_threads(asked: int) -> int:
 def session_options(*, threads: int, spinning: bool) -> onnxruntime.SessionOptions:
     """Options shared by every session of the application.
 
-    Spinning is off unless asked for. A pool that spins after a run keeps the cores from everything beside it: with
-    both cores of a two-core machine busy, the detector took twice as long with it as without.
+    Without `spinning`, an idle thread gives its core back after _PATIENCE_US. A pool that spins on after a run keeps
+    the cores from everything beside it: with both cores of a two-core machine busy, the detector took twice as long.
+    One that sleeps at once has to be woken for every layer: an INT8 cycle took 6.9 instead of 6.6 ms.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_threads(threads)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # what goes wrong comes back as an exception or as the provider that was got
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spinning else "0")
+    if not spinning:
+        options.add_session_config_entry("session.intra_op.spin_duration_us", str(_PATIENCE_US))
     return options
