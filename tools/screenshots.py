@@ -40,6 +40,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {TIMEOUT_S:g} s for {what}")
         QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+        time.sleep(0.002)  # a loop that never rests takes a core from what it pictures
 
 
 def open_window(folder: Path, size: tuple[int, int], **settings: Any) -> MainWindow:
