@@ -20,6 +20,9 @@ _TEMPLATE_CENTRE = complex(*FFHQ_TEMPLATE.mean(axis=0, dtype=np.float64))
 _TEMPLATE_POINTS = FFHQ_TEMPLATE.tolist()
 _TEMPLATE_SPREAD = [complex(x, y) - _TEMPLATE_CENTRE for x, y in _TEMPLATE_POINTS]
 
+# Chosen for the least error on a sharp photograph; -0.08 and -0.10 are as good.
+_SHARPEN = np.array((-0.09, 1.18, -0.09), np.float32)
+
 Matrix = NDArray[np.float32]
 
 Pixels = NDArray[Any]
@@ -114,15 +117,18 @@ def warp_crop(image: Image, matrix: Matrix) -> Image:
 
     Where the crop is coarser than the image nothing aliases: averages over whole pixels, then `antialias` for what is
     left between one and two times. That is 2 to 3 dB nearer to a crop that is sampled sixteen times as densely than an
-    average over fractions of pixels, in two thirds of its time. Mirrored beyond the border: the networks were trained
-    on photographs, and a black wedge or a streaked edge is none. Raises ValueError when nothing of the crop lies in the
+    average over fractions of pixels, in two thirds of its time. What linear interpolation blurs on average is sharpened
+    beforehand: a quarter of cubic interpolation's time, 0.4 to 1 dB behind it on a very sharp picture, 0.01 to 0.04 dB
+    in a restored frame, and it flickers a little less. Mirrored beyond the border: the networks were trained on
+    photographs, and a black wedge or a streaked edge is none. Raises ValueError when nothing of the crop lies in the
     image.
     """
     source, local = _reduce(image, matrix, CROP_SIZE)
     source = antialias(source, 1 / scale_of(local))
-    size = (CROP_SIZE, CROP_SIZE)
-    crop = cv2.warpAffine(source, local, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(crop, np.uint8)
+    sharp: Pixels = source
+    if not _whole_pixels(local):
+        sharp = cv2.sepFilter2D(source, -1, _SHARPEN, _SHARPEN, borderType=cv2.BORDER_REFLECT_101)
+    return warp_linear(sharp, local, (CROP_SIZE, CROP_SIZE), border=cv2.BORDER_REFLECT_101)
 
 
 def warp_window(image: Image, matrix: Matrix, size: int) -> Image:
@@ -133,8 +139,25 @@ def warp_window(image: Image, matrix: Matrix, size: int) -> Image:
     Raises ValueError when nothing of the square lies in the image.
     """
     source, local = _reduce(image, matrix, size)
-    window = cv2.warpAffine(source, local, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return np.asarray(window, np.uint8)
+    return warp_linear(source, local, (size, size))
+
+
+def warp_linear(
+    image: Pixels, matrix: Matrix, size: tuple[int, int], *, inverse: bool = False, border: int = cv2.BORDER_CONSTANT
+) -> Pixels:
+    """`image` (H, W, 3), linearly interpolated through `matrix` (2, 3) to `size` (width, height).
+
+    With `inverse` the matrix leads from the result to the image. OpenCV has vector instructions for four channels and
+    none for three: with a fourth that is thrown away it takes half the time.
+    """
+    flags = cv2.INTER_LINEAR | (cv2.WARP_INVERSE_MAP if inverse else 0)
+    four = cv2.warpAffine(cv2.cvtColor(image, cv2.COLOR_BGR2BGRA), matrix, size, flags=flags, borderMode=border)
+    return cv2.cvtColor(four, cv2.COLOR_BGRA2BGR)
+
+
+def _whole_pixels(matrix: Matrix) -> bool:
+    """Whether `matrix` (2, 3) only shifts by whole pixels, so that nothing lies between two of them."""
+    return bool(np.array_equal(matrix[:, :2], np.eye(2)) and np.array_equal(matrix[:, 2], np.rint(matrix[:, 2])))
 
 
 def _reduce(image: Image, matrix: Matrix, size: int) -> tuple[Image, Matrix]:

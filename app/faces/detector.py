@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from app.core.errors import InferenceError, ModelMissingError
 from app.core.onnx import session_options
 from app.core.types import Face, Image
+from app.faces.boxes import overlap
 
 THRESHOLD = 0.5
 
@@ -95,7 +96,7 @@ class FaceDetector:
         Faces score at least `threshold`. Raises InferenceError.
         """
         try:
-            scores, sides, offsets = self._close_network.run(None, {self._close_input: window_tensor(window)})
+            scores, sides, offsets = self._close_network.run(None, {self._close_input: window[None]})
         except Exception as error:
             raise InferenceError(f"The face detector failed: {error}.") from error
         scores = scores.reshape(-1)
@@ -108,35 +109,28 @@ class FaceDetector:
         return _agreed(boxes, landmarks, scores)
 
 
-def window_tensor(window: Image) -> NDArray[np.float32]:
-    """What SCRFD takes for `window`, uint8 (H, W, 3) BGR: float32 (1, 3, H, W), RGB, about [-1, 1]."""
-    return cv2.dnn.blobFromImage(window, 1 / 128, mean=(127.5, 127.5, 127.5), swapRB=True)  # type: ignore[return-value]
-
-
 def _agreed(boxes: NDArray[np.float32], landmarks: NDArray[np.float32], scores: NDArray[np.float32]) -> list[Face]:
     """One face for each group of overlapping answers, best first: boxes (N, 4), landmarks (N, 5, 2), scores (N,).
 
     Non-maximum suppression would keep the best answer alone. The mean of those that score nearly as high trembles 9 %
     less under sensor noise and lies 2 % nearer to the true landmarks (150 faces of the training set).
     """
+    sides, certainty = boxes.tolist(), scores.tolist()
+    free = sorted(range(len(sides)), key=lambda answer: -certainty[answer])  # not part of a face yet
     faces = []
-    low, high = boxes[:, :2], boxes[:, 2:]
-    areas = (high - low).prod(axis=1)
-    free = np.ones(len(scores), bool)  # not part of a face yet
-    for best in scores.argsort()[::-1]:
-        if not free[best]:
-            continue
-        shared = np.clip(np.minimum(high, high[best]) - np.maximum(low, low[best]), 0, None).prod(axis=1)
-        group = free & (shared > _SAME_FACE * (areas + areas[best] - shared))
-        free &= ~group
-        weights = np.where(group, np.maximum(scores - scores[best] + _CONSENT, 0), 0)
+    while free:
+        best = free[0]
+        group = [answer for answer in free if overlap(sides[answer], sides[best]) > _SAME_FACE or answer == best]
+        free = [answer for answer in free if answer not in group]
+        heard = [answer for answer in group if certainty[answer] > certainty[best] - _CONSENT]
+        weights = np.array([certainty[answer] - certainty[best] + _CONSENT for answer in heard], np.float32)
         weights /= weights.sum()
         faces.append(
             Face(
                 track_id=-1,
-                box=weights @ boxes,
-                landmarks=np.tensordot(weights, landmarks, 1),
-                score=float(scores[best]),
+                box=weights @ boxes[heard],
+                landmarks=np.tensordot(weights, landmarks[heard], 1),
+                score=certainty[best],
             )
         )
     return faces

@@ -102,18 +102,6 @@ def is_plausible(face: Face) -> bool:
     return scale_of(matrix) * MIN_CROP_SIDE <= CROP_SIZE and misfit(face.landmarks, matrix) <= MAX_MISFIT
 
 
-def area(box: Points) -> float:
-    """Of a box x1, y1, x2, y2 in square pixels; 0 when it is turned inside out."""
-    return float(max(box[2] - box[0], 0) * max(box[3] - box[1], 0))
-
-
-def overlap(a: Points, b: Points) -> float:
-    """Intersection over union of two boxes."""
-    shared = area(np.concatenate((np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:]))))
-    union = area(a) + area(b) - shared
-    return shared / union if union > 0 else 0.0
-
-
 def window_matrix(matrix: Matrix) -> Matrix:
     """frame -> window, from frame -> crop, both float32 (2, 3): the template's centre comes to the window's."""
     window = matrix * np.float32(_WINDOW_SCALE)

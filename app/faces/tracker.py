@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from app.core.types import CROP_SIZE, Face, Frame, Image, Points
 from app.faces.alignment import estimate_similarity, scale_of
+from app.faces.boxes import area, overlap
 from app.faces.one_euro import OneEuroFilter
-from app.faces.sighting import SAME_FACE, Detector, area, examine, is_plausible, look, overlap
+from app.faces.sighting import SAME_FACE, Detector, examine, is_plausible, look
 
 HOLD_S = 0.3
 """A lost face stays where it was this long: a blink of the detector must not blink on the screen."""

@@ -73,10 +73,8 @@ class CFRNetRestorer:
 
     def _write(self, crop: Image) -> None:
         """uint8 BGR 0..255 into the engine's float32 RGB -1..1."""
-        tensor = self._engine.tensor
-        for channel in range(3):
-            np.multiply(crop[:, :, 2 - channel], np.float32(1 / 127.5), out=tensor[0, channel], casting="unsafe")
-        np.subtract(tensor, np.float32(1), out=tensor)
+        for plane, target in zip(reversed(cv2.split(crop)), self._engine.tensor[0], strict=True):
+            cv2.addWeighted(plane, 1 / 127.5, plane, 0, -1, dst=target, dtype=cv2.CV_32F)
 
     def _read(self) -> Image:
         """The engine's float32 RGB -1..1 as a new uint8 BGR image, rounded."""

@@ -7,7 +7,7 @@ import pytest
 
 from app.core.types import Face
 from app.faces.alignment import FFHQ_TEMPLATE, estimate_similarity, scale_of
-from app.faces.sighting import examine, is_plausible, look, overlap
+from app.faces.sighting import examine, is_plausible, look
 from tests.vision import detector, show
 
 
@@ -60,11 +60,3 @@ def test_a_face_too_small_to_restore_is_left_alone(eye_distance: float, expected
 def test_landmarks_in_the_wrong_order_are_no_face() -> None:
     shuffled = FFHQ_TEMPLATE[[3, 1, 2, 0, 4]]
     assert not is_plausible(Face(track_id=-1, box=np.zeros(4, np.float32), landmarks=shuffled, score=0.9))
-
-
-def test_overlap_is_intersection_over_union() -> None:
-    a = np.array((0, 0, 10, 10), np.float32)
-    assert overlap(a, a) == 1
-    assert overlap(a, a + np.float32(5)) == pytest.approx(25 / 175)
-    assert overlap(a, a + np.float32(20)) == 0
-    assert overlap(a * 0, a * 0) == 0
