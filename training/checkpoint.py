@@ -17,7 +17,7 @@ class CheckpointError(ValueError):
 def load_generator(path: Path) -> nn.Module:
     """The EMA generator of a checkpoint, in evaluation mode."""
     state = read_checkpoint(path)
-    generator = build_generator(state["network"])
+    generator = build_generator(state["network"], like=state["ema"])
     generator.load_state_dict({name: tensor.float() for name, tensor in state["ema"].items()})
     return generator.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

@@ -107,8 +107,9 @@ def main() -> None:
     stage = preset.stages[-1]
     training, validation = load_faces(options.faces)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(preset, training, validation, options.weights, Path(folder))
-        trainer.load_state(read_checkpoint(options.checkpoint), keep_clock=False)
+        state = read_checkpoint(options.checkpoint)
+        trainer = Trainer(preset, training, validation, options.weights, Path(folder), like=state["ema"])
+        trainer.load_state(state, keep_clock=False)
         source = batches(training, batch=stage.batch, crop=stage.crop, seed=preset.seed)
         pulls = measure(trainer, stage, itertools.islice(source, options.batches), LPIPS("alexnet", options.weights))
     print(table(pulls))

@@ -9,6 +9,7 @@ import argparse
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -70,7 +71,7 @@ def quantize(
 ) -> None:
     """Write the QDQ INT8 twin of an FP32 generator, calibrated on `faces`, float32 (N, 3, 256, 256), RGB, [-1, 1].
 
-    The last addition and clamp stay in float, so an unchanged pixel is returned exactly.
+    The last addition and clamp stay in float and take the input as it is, so an unchanged pixel is returned exactly.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -82,10 +83,10 @@ def quantize(
             out,
             reader,
             method=CALIBRATION_METHODS[method],
-            exclude=_output_nodes(prepared),
+            exclude=[node.name for node in _output_nodes(onnx.load(prepared))],
             ranges=ranges,
         )
-    _shuffle_as_bytes(out)
+    _add_to_the_input(out)
 
 
 def quantize_convolutions(
@@ -96,11 +97,13 @@ def quantize_convolutions(
     method: CalibrationMethod,
     exclude: list[str],
     ranges: Path | None = None,
+    scales: dict[str, list[dict[str, Any]]] | None = None,
 ) -> None:
     """Write the QDQ INT8 twin of a preprocessed `model`; nodes named in `exclude` stay in float.
 
     Weights are signed and per channel, activations unsigned. `reduce_range` keeps weights to 7 bits: without VNNI the
-    16-bit sums of U8S8 saturate. With `ranges`, a file of them, nothing is calibrated.
+    16-bit sums of U8S8 saturate. With `ranges`, a file of them, nothing is calibrated; `scales` decide on the scale and
+    zero point of single tensors, in ONNX Runtime's own form.
     """
     quantize_static(
         str(model),
@@ -114,6 +117,7 @@ def quantize_convolutions(
         reduce_range=True,
         calibrate_method=method,
         nodes_to_exclude=exclude,
+        extra_options={"TensorQuantOverrides": scales} if scales else None,
     )
 
 
@@ -131,31 +135,23 @@ def _entropy_ranges(model: Path, reader: CalibrationDataReader) -> Path:
     return ranges
 
 
-def _output_nodes(model: Path) -> list[str]:
-    """Names of the nodes between the correction and the output: the clamp (or tanh) and the addition before it."""
-    graph = onnx.load(model).graph
-    makers = {name: node for node in graph.node for name in node.output}
-    bound = makers[graph.output[0].name]
-    addition = makers[bound.input[0]]
-    return [bound.name, addition.name]
+def _output_nodes(network: onnx.ModelProto) -> tuple[onnx.NodeProto, onnx.NodeProto]:
+    """The nodes between the correction and the output: the clamp (or tanh) and the addition before it."""
+    makers = {name: node for node in network.graph.node for name in node.output}
+    bound = makers[network.graph.output[0].name]
+    return bound, makers[bound.input[0]]
 
 
-def _shuffle_as_bytes(model: Path) -> None:
-    """Put the pixel-shuffle of `model` before the dequantization that it follows: a quarter of the bytes to move."""
+def _add_to_the_input(model: Path) -> None:
+    """Let the last addition of `model` take the input as it came. The quantizer hands it the rounded one it made."""
     network = onnx.load(model)
-    nodes = list(network.graph.node)
-    makers = {name: node for node in nodes for name in node.output}
-    for shuffle in [node for node in nodes if node.op_type == "DepthToSpace"]:
-        dequantize = makers[shuffle.input[0]]
-        if dequantize.op_type != "DequantizeLinear":
-            continue
-        between = dequantize.output[0]
-        dequantize.output[0], shuffle.output[0] = shuffle.output[0], between
-        shuffle.input[0], dequantize.input[0] = dequantize.input[0], between
-        first, second = nodes.index(dequantize), nodes.index(shuffle)
-        nodes[first], nodes[second] = shuffle, dequantize
-    del network.graph.node[:], network.graph.value_info[:]
-    network.graph.node.extend(nodes)
+    makers = {name: node for node in network.graph.node for name in node.output}
+    _, addition = _output_nodes(network)
+    for place, name in enumerate(addition.input):
+        if name in makers and makers[name].op_type == "DequantizeLinear":
+            quantized = makers.get(makers[name].input[0])
+            if quantized is not None and quantized.input[0] == INPUT_NAME:
+                addition.input[place] = INPUT_NAME
     onnx.save(network, model)
 
 

@@ -37,11 +37,20 @@ DISCRIMINATOR_RATE = 6e-4
 class Trainer:
     """A run: the generator, its moving average, the critics, their optimizers and the clock of the log."""
 
-    def __init__(self, preset: Preset, faces: FaceSet, validation: FaceSet, weights: Path, out: Path) -> None:
+    def __init__(
+        self,
+        preset: Preset,
+        faces: FaceSet,
+        validation: FaceSet,
+        weights: Path,
+        out: Path,
+        like: dict[str, Tensor] | None = None,
+    ) -> None:
+        """`like`: weights of the generator that will be loaded, when it may have been pruned."""
         self.preset, self.faces = preset, faces
         torch.manual_seed(preset.seed)
-        self.generator = build_generator(preset.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = build_generator(preset.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.generator = build_generator(preset.network, like).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = build_generator(preset.network, like).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average.load_state_dict(self.generator.state_dict())
         self.critics = ccfp.Critics().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizers = generator_optimizers(self.generator, preset.lr)
@@ -233,11 +242,11 @@ def main() -> None:
 
     torch.set_num_threads(options.threads)
     training, validation = load_faces(options.faces)
-    trainer = Trainer(PRESETS[options.preset], training, validation, options.weights, options.out)
-    if options.resume:
-        trainer.load_state(read_checkpoint(options.resume))
-    elif options.init:
-        trainer.load_state(read_checkpoint(options.init), keep_clock=False)
+    state = read_checkpoint(options.resume or options.init) if options.resume or options.init else None
+    like = state["ema"] if state else None
+    trainer = Trainer(PRESETS[options.preset], training, validation, options.weights, options.out, like)
+    if state:
+        trainer.load_state(state, keep_clock=options.resume is not None)
 
     def stop(*_: object) -> None:
         trainer.stopping = True

@@ -17,6 +17,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
+import onnx.helper
+import onnx.numpy_helper
 import onnx.utils
 import onnx.version_converter
 from numpy.typing import NDArray
@@ -25,7 +27,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from app.core.types import Image, Points
 from app.faces.alignment import estimate_similarity, transform, warp_window
-from app.faces.detector import CLOSE_STRIDE, WINDOW, FaceDetector, window_tensor
+from app.faces.detector import CLOSE_STRIDE, WINDOW, FaceDetector
 from app.faces.sighting import window_matrix
 from training.data import FaceSet, load_faces
 from training.degradation import TrainingDegradation
@@ -34,6 +36,10 @@ from training.quantize import quantize_convolutions
 
 CALIBRATION_WINDOWS = 200
 _DRAWS = 6
+KERNEL_CHANNELS = 16
+
+# The bytes of a window stand for (byte - ZERO_POINT) * SCALE, in the tensor VALUES.
+VALUES, SCALE, ZERO_POINT = "pair_values", 1 / 128, 128
 
 Window = tuple[Image, Points]
 """uint8 (WINDOW, WINDOW, 3) BGR, and the five landmarks in it, float32 (5, 2)."""
@@ -43,8 +49,8 @@ _PYRAMID = "Conv_80"
 
 
 class _WindowReader(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, name: str, windows: Iterator[Window]) -> None:
-        self._inputs = ({name: window_tensor(image)} for image, _ in windows)
+    def __init__(self, windows: Iterator[Window]) -> None:
+        self._inputs = ({VALUES: pair_values(image)} for image, _ in windows)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         return next(self._inputs, None)
@@ -67,32 +73,137 @@ def cut_windows(faces: FaceSet, count: int = CALIBRATION_WINDOWS, seed: int = 0)
 
 
 def close_branch(detector: Path) -> onnx.ModelProto:
-    """The part of SCRFD that the outputs of stride CLOSE_STRIDE depend on, for windows of WINDOW pixels."""
+    """The part of SCRFD that the outputs of stride CLOSE_STRIDE depend on; its input is what `pair_values` gives."""
     model = onnx.load(detector)
     outputs = [f"{kind}_{CLOSE_STRIDE}" for kind in ("score", "bbox", "kps")]
     part = onnx.utils.Extractor(model).extract_model([model.graph.input[0].name], outputs)
     del part.graph.value_info[:]  # shapes that were inferred before the size was known
-    for dimension in part.graph.input[0].type.tensor_type.shape.dim[2:]:
-        dimension.dim_value = WINDOW
+    pair_pixels(part.graph)
+    fold_average_pools(part.graph)
+    fill_channels(part.graph)
     return onnx.version_converter.convert_version(part, OPSET)  # scales for each channel need it
+
+
+def pair_values(window: Image) -> NDArray[np.float32]:
+    """What the network computes with: uint8 (WINDOW, WINDOW, 3) BGR as float32 (1, 6, WINDOW, WINDOW / 2)."""
+    pairs = window.reshape(WINDOW, WINDOW // 2, 6).transpose(2, 0, 1)[None]
+    return (pairs.astype(np.float32) - ZERO_POINT) * np.float32(SCALE)
+
+
+def pair_pixels(graph: onnx.GraphProto) -> None:
+    """Let the first convolution, 3x3 with stride 2 over RGB, see two neighbouring BGR pixels as one of six channels.
+
+    It is then 3x2 with stride (2, 1), and a picture's bytes need no moving. SCRFD takes (byte - 127.5) / 128, but a
+    zero point is a whole number, so the half goes into the bias.
+    """
+    convolution = graph.node[0]
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    old, bias = (onnx.numpy_helper.to_array(weights[name]) for name in convolution.input[1:])
+    taps = np.pad(old[:, ::-1], ((0, 0), (0, 0), (0, 0), (1, 0)))  # columns -2 ... 1 about a pair's first pixel
+    outputs, colours, rows, columns = taps.shape
+    new = taps.reshape(outputs, colours, rows, columns // 2, 2).transpose(0, 4, 1, 2, 3)
+    new = new.reshape(outputs, 2 * colours, rows, columns // 2)
+    bias = bias + old.sum(axis=(1, 2, 3)) * (ZERO_POINT - 127.5) * SCALE
+    for name, values in zip(convolution.input[1:], (new, bias), strict=True):
+        weights[name].CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name))
+    del convolution.attribute[:]
+    convolution.attribute.extend(
+        onnx.helper.make_attribute(name, value)
+        for name, value in (("kernel_shape", (3, 2)), ("strides", (2, 1)), ("pads", (1, 1, 0, 0)))
+    )
+    shape = (1, 2 * colours, WINDOW, WINDOW // 2)
+    graph.input[0].CopyFrom(onnx.helper.make_tensor_value_info(VALUES, onnx.TensorProto.FLOAT, shape))
+    convolution.input[0] = VALUES
+
+
+def take_bytes(model: onnx.ModelProto) -> None:
+    """Make the input of `model`, so far `pair_values`, the window itself: uint8 (1, WINDOW, WINDOW, 3) BGR.
+
+    Where the values are quantized, the bytes take their place; else the bytes are dequantized.
+    """
+    graph = model.graph
+    shape = [dimension.dim_value for dimension in graph.input[0].type.tensor_type.shape.dim]
+    _, channels, height, width = shape
+    constants = {
+        "pairs_shape": np.array((1, height, width, channels), np.int64),
+        "window_scale": np.array(SCALE, np.float32),
+        "window_zero_point": np.array(ZERO_POINT, np.uint8),
+    }
+    graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in constants.items())
+    window = onnx.helper.make_tensor_value_info("window", onnx.TensorProto.UINT8, (1, height, 2 * width, channels // 2))
+    front = [
+        onnx.helper.make_node("Reshape", ("window", "pairs_shape"), ("pairs",)),
+        onnx.helper.make_node("Transpose", ("pairs",), ("pair_bytes",), perm=(0, 3, 1, 2)),
+    ]
+    graph.input[0].CopyFrom(window)
+    quantizers = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == VALUES]
+    if quantizers:
+        graph.node.remove(quantizers[0])
+        front[-1].output[0] = quantizers[0].output[0]
+    else:
+        constants_of = ("pair_bytes", "window_scale", "window_zero_point")
+        front.append(onnx.helper.make_node("DequantizeLinear", constants_of, (VALUES,)))
+    for node in reversed(front):
+        graph.node.insert(0, node)
+
+
+def fold_average_pools(graph: onnx.GraphProto) -> None:
+    """Make one convolution of every 2x2 average and the 1x1 convolution behind it: the same sums, a pass less."""
+    users = {name: node for node in graph.node for name in node.input}
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    for pool in [node for node in graph.node if node.op_type == "AveragePool"]:
+        convolution = users[pool.output[0]]
+        weight = onnx.numpy_helper.to_array(weights[convolution.input[1]])
+        spread = np.tile(weight / 4, (1, 1, 2, 2))
+        weights[convolution.input[1]].CopyFrom(onnx.numpy_helper.from_array(spread, convolution.input[1]))
+        convolution.input[0] = pool.input[0]
+        for attribute in convolution.attribute:
+            if attribute.name in ("kernel_shape", "strides"):
+                attribute.ints[:] = (2, 2)
+        graph.node.remove(pool)
+
+
+def fill_channels(graph: onnx.GraphProto) -> None:
+    """Give the thin layers behind the input, 12 channels, zero channels up to the 16 that a kernel computes at once.
+
+    An output of 12 takes the kernels' slow way round the edge, at the largest size that the network has.
+    """
+    users = {name: node for node in graph.node for name in node.input}
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+
+    def widen(name: str, axis: int) -> None:
+        values = onnx.numpy_helper.to_array(weights[name])
+        more = [(0, -values.shape[axis] % KERNEL_CHANNELS if each == axis else 0) for each in range(values.ndim)]
+        weights[name].CopyFrom(onnx.numpy_helper.from_array(np.pad(values, more), name))
+
+    convolution = users[VALUES]
+    while weights[convolution.input[1]].dims[0] < KERNEL_CHANNELS:
+        _, weight, bias = convolution.input
+        convolution = users[users[convolution.output[0]].output[0]]  # the one behind the ReLU
+        widen(weight, 0)
+        widen(bias, 0)
+        widen(convolution.input[1], 1)
 
 
 def make_window_detector(detector: Path, out: Path, windows: Iterator[Window]) -> None:
     """Write the INT8 window detector of the SCRFD file `detector`, calibrated on `windows`."""
     with tempfile.TemporaryDirectory() as folder:
         cut, prepared = Path(folder) / "cut.onnx", Path(folder) / "prepared.onnx"
-        model = close_branch(detector)
-        onnx.save(model, cut)
+        onnx.save(close_branch(detector), cut)
         # Symbolic inference gives up on the pyramid's resizing; with a fixed size ONNX's own inference is enough.
         quant_pre_process(str(cut), str(prepared), skip_symbolic_shape=True)
         nodes = [node.name for node in onnx.load(prepared).graph.node]
         quantize_convolutions(
             prepared,
             out,
-            _WindowReader(model.graph.input[0].name, windows),
+            _WindowReader(windows),
             method=CalibrationMethod.MinMax,
             exclude=nodes[nodes.index(_PYRAMID) :],
+            scales={VALUES: [{"scale": np.array(SCALE, np.float32), "zero_point": np.array(ZERO_POINT, np.uint8)}]},
         )
+    model = onnx.load(out)
+    take_bytes(model)
+    onnx.save(model, out)
 
 
 def judge(detector: FaceDetector, windows: Iterable[Window]) -> tuple[float, float]:
@@ -125,7 +236,9 @@ def main() -> None:
     windows = list(cut_windows(validation))
     with tempfile.TemporaryDirectory() as folder:
         reference = Path(folder) / "fp32.onnx"
-        onnx.save(close_branch(options.detector), reference)
+        exact = close_branch(options.detector)
+        take_bytes(exact)
+        onnx.save(exact, reference)
         for name, path in (("FP32", reference), ("INT8", options.out)):
             distance, trembling = judge(FaceDetector(options.detector, path), windows)
             print(f"{name}: landmarks {distance:.3f} pixels off, trembling by {trembling:.3f} under noise")

@@ -20,6 +20,7 @@ from training import gradients
 from training.checkpoint import CheckpointError, load_generator, read_checkpoint, save_checkpoint, slim
 from training.data import Batch, load_faces, seeded_pairs
 from training.log import RunLog
+from training.networks import build_generator
 from training.perceptual import LPIPS
 from training.presets import PRESETS, Preset, Stage
 from training.train import Trainer
@@ -133,6 +134,20 @@ def test_a_run_can_start_from_weights_alone(make_trainer, tmp_path: Path) -> Non
     assert (tmp_path / "slim.pt").stat().st_size < 0.75 * 4 * sum(
         p.numel() for module in (trained.average, trained.critics) for p in module.parameters()
     )
+
+
+def test_a_run_goes_on_from_pruned_weights(
+    face_folder: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.train.bfloat16_pays", lambda generator: False)
+    narrow = build_generator("cfrnet-rt").state_dict()
+    for name, kept in (("body.2.conv1.weight", 0), ("body.2.conv1.bias", 0), ("body.2.conv2.weight", 1)):
+        narrow[name] = narrow[name].narrow(kept, 0, 48).clone()
+    faces, validation = load_faces(face_folder)
+    trainer = Trainer(TINY, faces, validation, weights, tmp_path / "run", like=narrow)
+    trainer.load_state({"network": "cfrnet-rt", "ema": narrow}, keep_clock=False)
+    run_steps(trainer, 0, 1)
+    assert trainer.state()["ema"]["body.2.conv2.weight"].shape == (128, 48, 3, 3)
 
 
 def test_the_recipe_is_saved_beside_the_weights(make_trainer) -> None:  # type: ignore[no-untyped-def]
