@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from app.restorers.store import ModelStore
 from training.checkpoint import load_generator, read_checkpoint, save_checkpoint
 from training.data import seeded_pairs
+from training.export import export_onnx
 from training.manifest import describe, write_manifest
 from training.metrics import psnr
-from training.networks import CFRNetRT
+from training.networks import CFRNetRT, build_generator
 from training.presets import PRESETS
 from training.publish import keep_run, publish
 from training.quantize import CALIBRATION_METHODS, quantize
@@ -89,6 +90,18 @@ def test_int8_stays_close_over_three_cycles(published: Path, degraded: torch.Ten
         assert float(psnr(rounded, exact).min()) > 35.0
     sizes = [(published / f"cfrnet-rt.{precision}.onnx").stat().st_size for precision in ("int8", "fp32")]
     assert sizes[0] < 0.3 * sizes[1]
+
+
+@pytest.mark.parametrize("name", ["cfrnet", "cfrnet-rt"])
+def test_int8_adds_its_correction_to_the_input_as_it_came(name: str, degraded: torch.Tensor, tmp_path: Path) -> None:
+    """Not to what eight bits make of it: where G changes nothing, every value comes back as it was, in every cycle."""
+    generator = build_generator(name)
+    with torch.no_grad():
+        generator.head.weight.zero_()  # type: ignore[operator, union-attr]
+    export_onnx(generator, tmp_path / "fp32.onnx")
+    quantize(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", degraded[:1].numpy(), cycles=1)
+    between = degraded * 0.987654  # values that are no bytes
+    torch.testing.assert_close(run(tmp_path / "int8.onnx", between), between, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("method", sorted(CALIBRATION_METHODS))
