@@ -60,16 +60,12 @@ class _Repeat(nn.Module):
         return x.permute(0, 2, 3, 1).index_select(2, self.twice).index_select(1, self.twice).permute(0, 3, 1, 2)
 
 
-class _Shuffle(nn.Module):
+class _Shuffle(nn.PixelShuffle):
     """Pixel-shuffle of (N, C b b, H, W) to (N, C, H b, W b) in two transpositions that each move one axis."""
-
-    def __init__(self, block: int) -> None:
-        super().__init__()
-        self.block = block
 
     def forward(self, x: Tensor) -> Tensor:
         n, channels, height, width = x.shape
-        b, channels = self.block, channels // self.block**2
+        b, channels = self.upscale_factor, channels // self.upscale_factor**2
         rows = x.reshape(n, channels * b, b, height * width).permute(0, 1, 3, 2)
         rows = rows.reshape(n, channels, b, height, width * b).permute(0, 1, 3, 2, 4)
         return rows.reshape(n, channels, height * b, width * b)

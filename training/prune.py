@@ -23,9 +23,8 @@ from training.checkpoint import load_generator, read_checkpoint, save_checkpoint
 from training.data import FaceSet, batches, load_faces
 from training.networks import residual_blocks
 from training.networks.cfrnet import count_parameters
+from training.quantize import KERNEL_CHANNELS
 
-# Kernels of INT8 convolutions work on 16 output channels at a time, so only whole groups save time.
-GROUP = 16
 TOLERANCE = 0.0125
 CYCLES = 3
 FACES, FACES_AT_ONCE = 96, 16
@@ -100,7 +99,7 @@ def prune_block(gram: Tensor, weight: Tensor, tolerance: float) -> Pruned:
     inverse, energy = torch.linalg.inv(gram), float((w * (gram @ w)).sum())
     kept, lost = list(range(channels)), 0.0
     best = Pruned(list(kept), weight, 0.0)
-    while len(kept) > GROUP:
+    while len(kept) > KERNEL_CHANNELS:
         count = len(kept)
         columns = inverse.view(count * TAPS, count, TAPS)
         own = inverse.view(count, TAPS, count, TAPS).diagonal(dim1=0, dim2=2).permute(2, 0, 1)
@@ -115,7 +114,7 @@ def prune_block(gram: Tensor, weight: Tensor, tolerance: float) -> Pruned:
         w = (w - column @ answers[least])[stay]
         inverse = (inverse - column @ torch.linalg.solve(own[least], column.T))[stay][:, stay]
         kept.pop(least)
-        if len(kept) % GROUP == 0:
+        if len(kept) % KERNEL_CHANNELS == 0:  # only whole groups save time
             fitted = w.T.reshape(outputs, len(kept), *weight.shape[2:]).to(weight.dtype)
             best = Pruned(list(kept), fitted, lost / energy)
     return best
@@ -139,9 +138,7 @@ def main() -> None:
     for name, block in residual_blocks(generator).items():
         print(f"{name}: {block.conv1.out_channels} -> {len(done[name].kept)} channels, {done[name].loss:.2%} lost")
     print(f"{count_parameters(generator):,} -> {count_parameters(pruned):,} parameters")
-    state = slim(read_checkpoint(options.checkpoint))
-    state["ema"] = {name: tensor.half() for name, tensor in pruned.state_dict().items()}
-    save_checkpoint(options.out, state)
+    save_checkpoint(options.out, slim(read_checkpoint(options.checkpoint) | {"ema": pruned.state_dict()}))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,9 @@ CALIBRATION_METHODS = {
 }
 # The nearest to FP32 on the validation split (table in docs/results.md): a few outliers widen the ranges of MinMax.
 CALIBRATION_METHOD = "percentile"
+KERNEL_CHANNELS = 16
+"""Output channels that an INT8 convolution computes at once; a part of such a group takes as long as all of it."""
+
 CALIBRATION_FACES = 40
 CALIBRATION_CYCLES = 3
 # ONNX Runtime's own 128 and 128 leave the search for the least KL divergence one candidate, the whole range: MinMax.

@@ -32,11 +32,10 @@ from app.faces.sighting import window_matrix
 from training.data import FaceSet, load_faces
 from training.degradation import TrainingDegradation
 from training.export import OPSET
-from training.quantize import quantize_convolutions
+from training.quantize import KERNEL_CHANNELS, quantize_convolutions
 
 CALIBRATION_WINDOWS = 200
 _DRAWS = 6
-KERNEL_CHANNELS = 16
 
 # The bytes of a window stand for (byte - ZERO_POINT) * SCALE, in the tensor VALUES.
 VALUES, SCALE, ZERO_POINT = "pair_values", 1 / 128, 128
@@ -105,7 +104,7 @@ def pair_pixels(graph: onnx.GraphProto) -> None:
     new = new.reshape(outputs, 2 * colours, rows, columns // 2)
     bias = bias + old.sum(axis=(1, 2, 3)) * (ZERO_POINT - 127.5) * SCALE
     for name, values in zip(convolution.input[1:], (new, bias), strict=True):
-        weights[name].CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name))
+        _rewrite(weights[name], values)
     del convolution.attribute[:]
     convolution.attribute.extend(
         onnx.helper.make_attribute(name, value)
@@ -124,12 +123,7 @@ def take_bytes(model: onnx.ModelProto) -> None:
     graph = model.graph
     shape = [dimension.dim_value for dimension in graph.input[0].type.tensor_type.shape.dim]
     _, channels, height, width = shape
-    constants = {
-        "pairs_shape": np.array((1, height, width, channels), np.int64),
-        "window_scale": np.array(SCALE, np.float32),
-        "window_zero_point": np.array(ZERO_POINT, np.uint8),
-    }
-    graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in constants.items())
+    constants = {"pairs_shape": np.array((1, height, width, channels), np.int64)}
     window = onnx.helper.make_tensor_value_info("window", onnx.TensorProto.UINT8, (1, height, 2 * width, channels // 2))
     front = [
         onnx.helper.make_node("Reshape", ("window", "pairs_shape"), ("pairs",)),
@@ -141,8 +135,10 @@ def take_bytes(model: onnx.ModelProto) -> None:
         graph.node.remove(quantizers[0])
         front[-1].output[0] = quantizers[0].output[0]
     else:
-        constants_of = ("pair_bytes", "window_scale", "window_zero_point")
-        front.append(onnx.helper.make_node("DequantizeLinear", constants_of, (VALUES,)))
+        constants |= {"window_scale": np.array(SCALE, np.float32), "window_zero_point": np.array(ZERO_POINT, np.uint8)}
+        dequantized = ("pair_bytes", "window_scale", "window_zero_point")
+        front.append(onnx.helper.make_node("DequantizeLinear", dequantized, (VALUES,)))
+    graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in constants.items())
     for node in reversed(front):
         graph.node.insert(0, node)
 
@@ -153,9 +149,8 @@ def fold_average_pools(graph: onnx.GraphProto) -> None:
     weights = {tensor.name: tensor for tensor in graph.initializer}
     for pool in [node for node in graph.node if node.op_type == "AveragePool"]:
         convolution = users[pool.output[0]]
-        weight = onnx.numpy_helper.to_array(weights[convolution.input[1]])
-        spread = np.tile(weight / 4, (1, 1, 2, 2))
-        weights[convolution.input[1]].CopyFrom(onnx.numpy_helper.from_array(spread, convolution.input[1]))
+        weight = weights[convolution.input[1]]
+        _rewrite(weight, np.tile(onnx.numpy_helper.to_array(weight) / 4, (1, 1, 2, 2)))
         convolution.input[0] = pool.input[0]
         for attribute in convolution.attribute:
             if attribute.name in ("kernel_shape", "strides"):
@@ -174,7 +169,7 @@ def fill_channels(graph: onnx.GraphProto) -> None:
     def widen(name: str, axis: int) -> None:
         values = onnx.numpy_helper.to_array(weights[name])
         more = [(0, -values.shape[axis] % KERNEL_CHANNELS if each == axis else 0) for each in range(values.ndim)]
-        weights[name].CopyFrom(onnx.numpy_helper.from_array(np.pad(values, more), name))
+        _rewrite(weights[name], np.pad(values, more))
 
     convolution = users[VALUES]
     while weights[convolution.input[1]].dims[0] < KERNEL_CHANNELS:
@@ -183,6 +178,10 @@ def fill_channels(graph: onnx.GraphProto) -> None:
         widen(weight, 0)
         widen(bias, 0)
         widen(convolution.input[1], 1)
+
+
+def _rewrite(weight: onnx.TensorProto, values: NDArray[np.floating]) -> None:
+    weight.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(values, np.float32), weight.name))
 
 
 def make_window_detector(detector: Path, out: Path, windows: Iterator[Window]) -> None:

@@ -14,7 +14,8 @@ from training.checkpoint import load_generator, save_checkpoint
 from training.data import seeded_pairs
 from training.networks import CFRNetRT, ResidualBlock, build_generator, residual_blocks
 from training.networks.cfrnet import count_parameters
-from training.prune import GROUP, inner_grams, prune, prune_block
+from training.prune import inner_grams, prune, prune_block
+from training.quantize import KERNEL_CHANNELS
 
 from .conftest import made_up_faces
 
@@ -61,7 +62,7 @@ def test_a_channel_that_says_what_another_says_goes_and_the_other_takes_its_part
     patches = seen.flatten(0, 1)
     weight = torch.randn(8, 32, 3, 3, dtype=torch.float64)
     left = prune_block(patches @ patches.T / 4000, weight, tolerance=1e-3)
-    assert len(left.kept) == GROUP
+    assert len(left.kept) == KERNEL_CHANNELS
     assert sorted(channel % 16 for channel in left.kept) == list(range(16))  # one of each pair
     wanted = weight.flatten(1) @ patches
     found = left.weight.flatten(1) @ seen[left.kept].flatten(0, 1)
