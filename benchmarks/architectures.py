@@ -23,11 +23,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from app.pipeline.bench import describe_machine
 from training.checkpoint import load_generator
 from training.data import FACE_SIZE
-from training.export import export_onnx
+from training.evaluation.shipped import ShippedGenerator
 from training.networks import build_generator
 from training.networks.cfrnet import count_parameters
-from training.quantize import quantize
-from training.shipped import ShippedGenerator
+from training.shipping.export import export_onnx
+from training.shipping.quantize import quantize
 
 NETWORKS = ("cfrnet", "cfrnet-rt")
 SHIPPED = Path(__file__).resolve().parents[1] / "models" / "training" / "cfrnet-rt.pt"

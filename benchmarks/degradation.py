@@ -20,7 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that the script runs from any folder
 
 from app.pipeline.bench import describe_machine
-from training.contact_sheet import KINDS, read_some
+from training.degradation.contact_sheet import KINDS, read_some
 
 FACES = 20
 

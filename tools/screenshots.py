@@ -49,10 +49,10 @@ def open_window(folder: Path, size: tuple[int, int], **settings: Any) -> MainWin
 
     from app import __version__
     from app.core.settings import Settings
+    from app.ui.flows.source_text import DEMO_CLIP
     from app.ui.host import SessionHost
     from app.ui.reports import OnceFilter, Reporter
     from app.ui.settings_store import SettingsStore
-    from app.ui.source_words import DEMO_CLIP
     from app.ui.window import MainWindow
 
     window = MainWindow(
@@ -140,7 +140,7 @@ def every_view(target: Path, scratch: Path) -> None:
 def over_the_window(window: MainWindow, target: Path, name: str) -> None:
     """Recording, messages, the offline banner, menus and dialogs."""
     from app.core.errors import UnreadableMediaError
-    from app.ui.dialogs import DiagnosticsDialog, ShortcutsSheet, StreamDialog
+    from app.ui.dialogs.dialogs import DiagnosticsDialog, ShortcutsSheet, StreamDialog
 
     window.change(show_plot=False, auto_k=False)
     window.panel.record.click()

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from training.degradation import PaperDegradation, TrainingDegradation
+from training.degradation.models import PaperDegradation, TrainingDegradation
 
 FACE_SIZE = 256
 VALIDATION_FACES = 96
@@ -68,7 +68,7 @@ def load_faces(folder: Path) -> tuple[FaceSet, FaceSet]:
     table = folder / "landmarks.csv"
     if not table.is_file():
         raise FaceFolderError(
-            f"{folder} has no landmarks.csv; `python -m training.prepare` makes one from any pictures"
+            f"{folder} has no landmarks.csv; `python -m training prepare` makes one from any pictures"
         )
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -1,6 +1,6 @@
 """Which way every loss term pulls: its parameter gradient beside those of the figures that are reported.
 
-`python -m training.gradients CHECKPOINT --faces DIR --weights DIR [--preset cfrnet-rt-continue]`
+`python -m training gradients CHECKPOINT --faces DIR --weights DIR [--preset cfrnet-rt-continue]`
 
 Two minutes of this tell what hours of training would show: a term whose cosine with a figure is negative makes that
 figure worse, one without any gradient left of its own has done its work, and one that is ten times as long as all the
@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training import ccfp
 from training.checkpoint import read_checkpoint
 from training.data import Batch, batches, load_faces
-from training.perceptual import LPIPS
+from training.losses import ccfp
+from training.losses.perceptual import LPIPS
 from training.presets import PRESETS, Stage
 from training.train import Trainer
 
@@ -113,7 +113,3 @@ def main() -> None:
         source = batches(training, batch=stage.batch, crop=stage.crop, seed=preset.seed)
         pulls = measure(trainer, stage, itertools.islice(source, options.batches), LPIPS("alexnet", options.weights))
     print(table(pulls))
-
-
-if __name__ == "__main__":
-    main()

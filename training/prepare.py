@@ -1,6 +1,6 @@
 """Make a training folder of any pictures: find the faces, align them, list them in landmarks.csv.
 
-`python -m training.prepare --pictures DIR --out DIR [--source NAME] [--format webp]`
+`python -m training prepare --pictures DIR --out DIR [--source NAME] [--format webp]`
 
 Several runs into one folder add to its list, one source each; a run that is repeated does its source anew.
 """
@@ -25,8 +25,8 @@ from app.faces.alignment import estimate_similarity, scale_of, transform, warp_c
 from app.faces.detector import FaceDetector
 from app.faces.thorough import ThoroughDetector
 from app.restorers.store import MODELS_FOLDER, ModelStore
-from training.contact_sheet import SUFFIXES
 from training.data import FACE_SIZE, FaceFolderError
+from training.degradation.contact_sheet import SUFFIXES
 
 TABLE = "landmarks.csv"
 POINTS = ("leye", "reye", "nose", "lmouth", "rmouth")
@@ -147,7 +147,3 @@ def main() -> int:
         print(f"left out: {reason} ({number})")
     print(f"wrote {count} faces to {options.out}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

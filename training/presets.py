@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from training.ccfp import LossWeights
+from training.losses.ccfp import LossWeights
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Train a generator.
 
-`python -m training.train --preset cfrnet-rt --faces DIR --weights DIR --out DIR [--minutes M] [--resume PATH]`
+`python -m training train --preset cfrnet-rt --faces DIR --weights DIR --out DIR [--minutes M] [--resume PATH]`
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training import ccfp
 from training.checkpoint import read_checkpoint, save_checkpoint
 from training.data import FACE_SIZE, Batch, FaceSet, batches, load_faces, to_images, to_tensor
-from training.degradation import TrainingDegradation
+from training.degradation.models import TrainingDegradation
+from training.evaluation.validation import Validation
 from training.log import RunLog
+from training.losses import ccfp
+from training.losses.perceptual import LPIPS
 from training.networks import build_generator
 from training.networks.identity import MobileFaceNet
 from training.optim import generator_optimizers, set_learning_rate
-from training.perceptual import LPIPS
 from training.presets import PRESETS, Preset, Stage
-from training.validation import Validation
 
 DISCRIMINATOR_RATE = 6e-4
 
@@ -259,7 +259,3 @@ def main() -> None:
     if hasattr(signal, "SIGCONT"):  # the time a run lies stopped is not training time
         signal.signal(signal.SIGCONT, wake)
     trainer.run(options.minutes)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.cli.messages import print_error, say
 from app.core.errors import AppError, ModelIntegrityError, ModelMissingError
-from app.core.output import prepare_output, write_atomically
+from app.media.files import prepare_output, write_atomically
 from app.restorers.store import ModelStore
 from app.sources.camera import list_cameras
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from app.cli.jobs import Job, left_alone, plan
+from app.batch.plan import Job, left_alone, plan
+from app.batch.timings import StageTimings
+from app.batch.worker import Outcome, RestoreWorker
 from app.cli.messages import print_error, print_unexpected, say
 from app.cli.parser import given_settings
-from app.cli.timings import StageTimings
-from app.cli.worker import Outcome, RestoreWorker
 from app.core.errors import AppError
 from app.core.settings import Settings
 from app.restorers.store import ModelStore

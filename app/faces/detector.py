@@ -2,7 +2,7 @@
 
 Whole pictures go through InsightFace's own model zoo. The window round a face that is followed always shows it at the
 same size, and only one of the network's three branches answers for that size: windows have a network of their own,
-which is that branch with its backbone in INT8 (`training/window_detector.py`).
+which is that branch with its backbone in INT8 (`training/shipping/window_detector.py`).
 """
 
 from __future__ import annotations

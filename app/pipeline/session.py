@@ -26,7 +26,7 @@ from app.sources.base import Source
 from app.sources.spec import SourceSpec, open_source
 
 if TYPE_CHECKING:  # PyAV is only loaded by those who record
-    from app.recording.video import RecordingState, VideoRecorder
+    from app.outputs.recorder import RecordingState, VideoRecorder
 
 _IDLE_S = 0.1
 _JOIN_S = 5.0
@@ -131,9 +131,9 @@ class LiveSession:
 
     def start_recording(self, folder: Path) -> Path:
         """Start a film in `folder`, as the settings say; gives its path. Raises RecordingError or OutputError."""
-        from app.recording.audio import open_microphone
-        from app.recording.film import FILM_STEM
-        from app.recording.video import VideoRecorder
+        from app.outputs.microphone import open_microphone
+        from app.outputs.recorder import VideoRecorder
+        from app.outputs.recording_file import FILM_STEM
 
         with self._lock:
             latest, settings, running = self._latest, self._settings, self._recorder is not None
@@ -175,7 +175,7 @@ class LiveSession:
 
     def snapshot(self, folder: Path) -> tuple[Path, Path]:
         """Save the newest frame before and after as PNG; gives both paths. Raises OutputError or RecordingError."""
-        from app.recording.snapshot import save_snapshot
+        from app.outputs.snapshot import save_snapshot
 
         with self._lock:
             latest = self._latest

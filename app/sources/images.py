@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.core.errors import EmptyFolderError, UnreadableMediaError
-from app.core.picture import PICTURE_SUFFIXES, read_picture
 from app.core.types import Frame, Image
+from app.media.picture import PICTURE_SUFFIXES, read_picture
 from app.sources.base import SourceInfo
 
 PICTURE_SECONDS = 2.0

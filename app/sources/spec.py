@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from app.core.errors import CameraOpenError, SourceOpenError
-from app.core.picture import PICTURE_SUFFIXES
 from app.core.settings import Settings
+from app.media.picture import PICTURE_SUFFIXES
 from app.sources.address import without_login
 from app.sources.base import Source, SourceKind
 from app.sources.camera import CameraSource, Enumeration, find_camera, list_cameras

@@ -11,10 +11,10 @@ import av
 import cv2
 import numpy as np
 
-from app.core.colour import BgrConverter
 from app.core.errors import SourceOfflineError, StreamOpenError
-from app.core.output import reason
 from app.core.types import Image
+from app.media.colour import BgrConverter
+from app.media.files import reason
 from app.sources.address import without_login
 from app.sources.base import LiveSource, SourceInfo
 from app.sources.mjpeg import MjpegReader, NotMjpegError

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from app.core.types import Frame
-from app.core.videofile import VideoPicture, VideoReader
+from app.media.video_reader import VideoPicture, VideoReader
 from app.sources.base import GuardedSource, SourceInfo
 
 

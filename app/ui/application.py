@@ -17,9 +17,9 @@ from app import __version__
 from app.core.log import set_up_log
 from app.core.types import Restored
 from app.ui.host import SessionHost
-from app.ui.icons import application_icon
 from app.ui.reports import OnceFilter, Reporter
 from app.ui.settings_store import SettingsStore
+from app.ui.style.icons import application_icon
 from app.ui.window import MainWindow
 
 _log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from app.core.settings import Settings
 from app.core.types import Restored
 
 if TYPE_CHECKING:
+    from app.outputs.recorder import RecordingState
     from app.pipeline.capture import SourceStatus
     from app.pipeline.latency import LiveStatistics
     from app.pipeline.session import LiveSession
-    from app.recording.video import RecordingState
     from app.restorers.base import EngineInfo
 
 
@@ -129,7 +129,7 @@ class SessionHost(QObject):
         """Look for films that a crash cut short; `films_rescued` follows when there are any."""
 
         def job() -> None:
-            from app.recording.rescue import rescue_films
+            from app.outputs.rescue import rescue_films
 
             if paths := rescue_films(folder):
                 self.films_rescued.emit(paths)

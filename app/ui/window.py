@@ -14,28 +14,28 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindo
 from app.core.log import log_path
 from app.core.settings import Settings
 from app.ui.actions import MoreMenu, make_actions
-from app.ui.capture_flow import CaptureFlow, default_folder, open_folder
-from app.ui.diagnostics import diagnostics_text
-from app.ui.dialogs import DiagnosticsDialog, ShortcutsSheet, StreamDialog
-from app.ui.engine_words import engine_line, engine_sentence
-from app.ui.formatting import rate
+from app.ui.dialogs.diagnostics import diagnostics_text
+from app.ui.dialogs.dialogs import DiagnosticsDialog, ShortcutsSheet, StreamDialog
+from app.ui.dialogs.notifications import Banner, Notifications
+from app.ui.flows.capture import CaptureFlow, default_folder, open_folder
+from app.ui.flows.engine_text import engine_line, engine_sentence
+from app.ui.flows.source import SourceFlow
+from app.ui.flows.source_text import DEMO_CLIP, source_facts
 from app.ui.host import SessionHost
-from app.ui.notifications import Banner, Notifications
-from app.ui.overlay_model import OverlayModel, Usage, overlay_model, reading_of
-from app.ui.panel import Panel
-from app.ui.preview import Preview
+from app.ui.panel.panel import Panel
+from app.ui.panel.source_menu import SourceMenu
+from app.ui.panel.status_line import StatusLine
+from app.ui.panel.transport import Transport
+from app.ui.preview.overlay_model import OverlayModel, Usage, overlay_model, reading_of
+from app.ui.preview.preview import Preview
 from app.ui.reports import Report, Reporter
 from app.ui.settings_store import SettingsStore
 from app.ui.shortcuts import HOLD_ORIGINAL_KEY
-from app.ui.source_flow import SourceFlow
-from app.ui.source_menu import SourceMenu
-from app.ui.source_words import DEMO_CLIP, source_facts
-from app.ui.status_line import StatusLine
-from app.ui.theme import apply_theme
-from app.ui.transport import Transport
+from app.ui.style.formatting import rate
+from app.ui.style.theme import apply_theme
 
 if TYPE_CHECKING:
-    from app.ui.plot import LivePlot
+    from app.ui.preview.plot import LivePlot
 
 _TICK_MS = 250
 _SAVE_MS = 600
@@ -235,7 +235,7 @@ class MainWindow(QMainWindow):
 
     def _show_plot(self, shown: bool) -> None:
         if shown and self._plot is None:
-            from app.ui.plot import LivePlot
+            from app.ui.preview.plot import LivePlot
 
             self._plot = LivePlot()
             self._left.addWidget(self._plot)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.cli.helpers import Cli, difference, leftovers, read
-from tests.media import write_video
+from tests.media_files import write_video
 
 Pixels = NDArray[np.uint8]
 

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.cli.helpers import Cli, difference, leftovers
-from tests.media import write_video
+from tests.media_files import write_video
 
 Pixels = NDArray[np.uint8]
 TIMES_MS = [0, 40, 80, 140, 160, 240, 280, 320, 400, 440]

@@ -22,7 +22,7 @@ from app.sources.camera import CameraSource
 from app.sources.spec import SourceSpec, open_source
 from app.sources.stream import StreamSource
 from tests.fake_camera import FakeCameras
-from tests.media import number_of, numbered_picture, write_video
+from tests.media_files import number_of, numbered_picture, write_video
 from tests.mjpeg_server import MjpegServer
 
 QUICK = ReconnectPolicy(first_s=0.02, longest_s=0.1)

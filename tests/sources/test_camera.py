@@ -9,7 +9,7 @@ import pytest
 from app.core.errors import CameraOpenError, SourceOfflineError
 from app.sources.camera import CameraDevice, CameraSource, find_camera, list_cameras
 from tests.fake_camera import FakeCameras
-from tests.media import number_of, numbered_picture
+from tests.media_files import number_of, numbered_picture
 
 NAMES = ["Desk camera", "Laptop camera"]
 

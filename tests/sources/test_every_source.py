@@ -20,7 +20,7 @@ from app.sources.images import ImagesSource
 from app.sources.stream import StreamSource
 from app.sources.video import VideoSource
 from tests.fake_camera import FakeCameras
-from tests.media import numbered_picture, write_video
+from tests.media_files import numbered_picture, write_video
 from tests.mjpeg_server import MjpegServer
 from tests.rtsp_server import RtspServer
 

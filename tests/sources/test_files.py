@@ -14,7 +14,7 @@ from app.core.errors import EmptyFolderError, UnreadableMediaError
 from app.core.types import Frame
 from app.sources.images import ImagesSource
 from app.sources.video import VideoSource
-from tests.media import number_of, numbered_picture, write_video
+from tests.media_files import number_of, numbered_picture, write_video
 
 UNEVEN_MS = [0, 40, 73, 120, 121, 200, 360, 400, 900, 917, 960, 1000]
 

@@ -16,7 +16,7 @@ import pytest
 
 from app.core.errors import SourceOfflineError, StreamOpenError
 from app.sources.stream import StreamSource
-from tests.media import encode_jpeg, number_of, numbered_picture, write_video
+from tests.media_files import encode_jpeg, number_of, numbered_picture, write_video
 from tests.mjpeg_server import MjpegServer
 from tests.rtsp_server import RtspServer
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.faces.alignment import FFHQ_TEMPLATE
-from training.parallel import one_thread_each
+from training.evaluation.parallel import one_thread_each
 from training.prepare import HEADER
 
 Images = NDArray[np.uint8]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.data import seeded_pairs
-from training.degradation import PaperDegradation, PaperParameters, TrainingDegradation, WebcamDegradation
+from training.degradation.models import PaperDegradation, PaperParameters, TrainingDegradation, WebcamDegradation
 
 from .conftest import made_up_faces
 

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from training.data import to_tensor
-from training.landmarks import LandmarkNetwork
-from training.metrics import identity_distance, landmark_error
+from training.metrics.landmarks import LandmarkNetwork
+from training.metrics.pictures import identity_distance, landmark_error
 from training.networks.identity import TEMPLATE, MobileFaceNet, align
 
 from .test_discriminators import coordinates

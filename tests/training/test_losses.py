@@ -13,14 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training import ccfp
-from training.ccfp import LossWeights
 from training.data import seeded_pairs, to_tensor
-from training.metrics import psnr
+from training.losses import ccfp
+from training.losses.ccfp import LossWeights
+from training.losses.perceptual import LPIPS
+from training.metrics.pictures import psnr
 from training.networks import build_generator
 from training.networks.discriminators import COMPONENT_SIZES
 from training.networks.identity import MobileFaceNet
-from training.perceptual import LPIPS
 
 from .conftest import made_up_faces
 

@@ -10,8 +10,8 @@ import skimage.data
 import torch
 from torch import Tensor
 
-from training import metrics
-from training.niqe import NIQE, _half
+from training.metrics import pictures as metrics
+from training.metrics.niqe import NIQE, _half
 
 
 def grey(level: float, size: int = 32) -> Tensor:

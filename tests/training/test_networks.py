@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training.export import deployed
 from training.networks import CFRNetRT, build_generator
 from training.networks.cfrnet import count_parameters
+from training.shipping.export import deployed
 
 
 def macs(network: nn.Module) -> int:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.perceptual import LPIPS
+from training.losses.perceptual import LPIPS
 
 
 def waves() -> tuple[Tensor, Tensor]:

@@ -11,9 +11,9 @@ import pytest
 import skimage.data
 
 from app.faces.alignment import FFHQ_TEMPLATE
-from training.contact_sheet import draw, read_some
 from training.data import FaceFolderError, load_faces
-from training.degradation import PaperDegradation
+from training.degradation.contact_sheet import draw, read_some
+from training.degradation.models import PaperDegradation
 from training.prepare import HEADER, prepare
 
 from .conftest import made_up_faces
@@ -91,7 +91,7 @@ def test_a_contact_sheet_shows_each_face_clean_and_degraded(pictures: Path) -> N
 def test_the_contact_sheet_command(face_folder: Path, tmp_path: Path) -> None:
     def command(out: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "training.contact_sheet", "--faces", face_folder, "--out", out, "--rows", "2"],
+            [sys.executable, "-m", "training", "contact-sheet", "--faces", face_folder, "--out", out, "--rows", "2"],
             capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2], check=False,
         )  # fmt: skip
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training import prune as command
 from training.checkpoint import load_generator, save_checkpoint
 from training.data import seeded_pairs
 from training.networks import CFRNetRT, ResidualBlock, build_generator, residual_blocks
 from training.networks.cfrnet import count_parameters
-from training.prune import inner_grams, prune, prune_block
-from training.quantize import KERNEL_CHANNELS
+from training.shipping import prune as command
+from training.shipping.prune import inner_grams, prune, prune_block
+from training.shipping.quantize import KERNEL_CHANNELS
 
 from .conftest import made_up_faces
 

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from app.restorers.store import ModelStore
 from training.checkpoint import load_generator, read_checkpoint, save_checkpoint
 from training.data import seeded_pairs
-from training.export import export_onnx
-from training.manifest import describe, write_manifest
-from training.metrics import psnr
+from training.metrics.pictures import psnr
 from training.networks import CFRNetRT, build_generator
 from training.presets import PRESETS
-from training.publish import keep_run, publish
-from training.quantize import CALIBRATION_METHODS, quantize
+from training.shipping.export import export_onnx
+from training.shipping.manifest import describe, write_manifest
+from training.shipping.publish import keep_run, publish
+from training.shipping.quantize import CALIBRATION_METHODS, quantize
 
 from .conftest import made_up_faces
 
@@ -183,7 +183,8 @@ def test_figures_in_the_manifest_belong_to_the_file_that_was_measured(published:
 def test_the_command_names_what_is_wrong(tmp_path: Path, face_folder: Path) -> None:
     (tmp_path / "bad.pt").write_bytes(b"nothing")
     done = subprocess.run(
-        [sys.executable, "-m", "training.publish", tmp_path / "bad.pt", "--faces", face_folder, "--models", tmp_path],
+        [sys.executable, "-m", "training", "publish", tmp_path / "bad.pt",
+         "--faces", face_folder, "--models", tmp_path],
         capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2], check=False,
     )  # fmt: skip
     assert done.returncode == 1

@@ -20,8 +20,8 @@ from training import gradients
 from training.checkpoint import CheckpointError, load_generator, read_checkpoint, save_checkpoint, slim
 from training.data import Batch, load_faces, seeded_pairs
 from training.log import RunLog
+from training.losses.perceptual import LPIPS
 from training.networks import build_generator
-from training.perceptual import LPIPS
 from training.presets import PRESETS, Preset, Stage
 from training.train import Trainer
 

@@ -14,7 +14,7 @@ from app.faces.detector import WINDOW, FaceDetector
 from app.restorers.store import ModelStore
 from tests.vision import portrait, portrait_landmarks
 from training.data import FaceSet
-from training.window_detector import close_branch, cut_windows, judge, make_window_detector, take_bytes
+from training.shipping.window_detector import close_branch, cut_windows, judge, make_window_detector, take_bytes
 
 from .conftest import Images
 

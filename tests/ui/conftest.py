@@ -19,7 +19,7 @@ from app.core.types import Image
 from app.ui.host import SessionHost
 from app.ui.reports import OnceFilter, Reporter
 from app.ui.settings_store import SettingsStore
-from app.ui.theme import apply_theme
+from app.ui.style.theme import apply_theme
 from app.ui.window import MainWindow
 from tests.ui.scripted import ScriptedSession
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.ui.geometry import Box, arrange, fit, on_screen
+from app.ui.preview.geometry import Box, arrange, fit, on_screen
 
 AREA = Box(12, 12, 1000, 600)
 

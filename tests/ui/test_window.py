@@ -18,14 +18,14 @@ from app.core.settings import Settings
 from app.core.types import Image
 from app.pipeline.capture import SourceStatus
 from app.sources.base import SourceInfo
-from app.ui.dialogs import ShortcutsSheet
+from app.ui.dialogs.dialogs import ShortcutsSheet
+from app.ui.flows.source_text import DEMO_CLIP
+from app.ui.panel.transport import Transport
 from app.ui.settings_store import SettingsStore
 from app.ui.shortcuts import SHORTCUTS
-from app.ui.source_words import DEMO_CLIP
-from app.ui.transport import Transport
-from app.ui.widgets import ElidedLabel
+from app.ui.style.widgets import ElidedLabel
 from app.ui.window import MainWindow
-from tests.media import numbered_picture, write_video
+from tests.media_files import numbered_picture, write_video
 from tests.ui.scripted import CAMERA, ONLINE, ScriptedSession, restored_frame, statistics
 
 MakeWindow = Callable[..., MainWindow]
@@ -362,7 +362,7 @@ def test_a_reset_can_be_undone(qtbot: QtBot, make_window: MakeWindow, session: S
 
 def test_the_system_theme_is_followed(make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     window = make_window(theme="system")
-    monkeypatch.setattr("app.ui.theme.system_is_light", lambda: True)
+    monkeypatch.setattr("app.ui.style.theme.system_is_light", lambda: True)
     QGuiApplication.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Light)
     assert window.panel.palette().window().color().lightness() > 128
 

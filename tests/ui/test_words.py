@@ -9,11 +9,11 @@ import pytest
 from app.core.errors import CameraOpenError
 from app.restorers.base import EngineInfo
 from app.sources.base import SourceInfo
-from app.ui.engine_words import engine_line, engine_sentence
-from app.ui.formatting import count, duration, file_size, milliseconds
-from app.ui.overlay_model import Usage, overlay_model, reading_of
+from app.ui.flows.engine_text import engine_line, engine_sentence
+from app.ui.flows.source_text import falls_back_to_demo, no_camera_words, offline_text, source_facts, source_name
+from app.ui.preview.overlay_model import Usage, overlay_model, reading_of
 from app.ui.shortcuts import SHORTCUTS, groups, keys_of
-from app.ui.source_words import falls_back_to_demo, no_camera_words, offline_text, source_facts, source_name
+from app.ui.style.formatting import count, duration, file_size, milliseconds
 from tests.ui.scripted import statistics
 
 USAGE = Usage(cpu_percent=131.4, memory_bytes=412_345_678)

@@ -107,7 +107,7 @@ class CFRNet(_FixedPointGenerator):
 class CFRNetRT(_FixedPointGenerator):
     """The same parameter budget with the body at 1/8 resolution: 2.12 M parameters, 2.79 GMAC a cycle at 256x256.
 
-    So much is trained; the shipped weights are pruned to 1.37 M and 1.96 GMAC (`training.prune`).
+    So much is trained; the shipped weights are pruned to 1.37 M and 1.96 GMAC (`training.shipping.prune`).
 
     Pixel-unshuffle keeps every input value while moving the work to 1/4 resolution, where memory traffic, the
     real cost on a CPU, is a sixteenth. No ReLU follows the stem: to take noise away the network has to write it out

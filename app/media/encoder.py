@@ -1,0 +1,148 @@
+"""Pictures in, H.264 packets out: which encoder this machine has, odd sizes, changed sizes and honest colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import cast
+
+import av
+import cv2
+import numpy as np
+from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
+
+from app.core.errors import RecordingError
+from app.core.types import Image
+from app.media.colour import YuvConverter
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderChoice:
+    """An encoder of FFmpeg by its name, with the options that make it fast and good enough."""
+
+    name: str
+    options: dict[str, str] = field(default_factory=dict)
+
+
+LIVE_ENCODERS = (
+    EncoderChoice(
+        name="libx264", options={"preset": "ultrafast", "crf": "18", "bf": "0", "rc-lookahead": "0", "forced-idr": "1"}
+    ),
+    EncoderChoice(name="h264_videotoolbox", options={"b": "8M", "realtime": "1"}),
+    EncoderChoice(name="h264_mf", options={"b": "8M"}),
+    EncoderChoice(name="libopenh264", options={"b": "8M"}),
+    EncoderChoice(name="mpeg4", options={"q": "3", "bf": "0"}),
+)
+"""In the order of preference while the restoring needs the processor. The last one is in every FFmpeg."""
+
+FILE_ENCODERS = (EncoderChoice(name="libx264", options={"preset": "fast", "crf": "17"}), *LIVE_ENCODERS[1:])
+"""The same for restoring a file, where quality counts more than time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColourTags:
+    """How a film's pictures are coded: the matrix and range used, and the tags that tell players (FFmpeg's numbers)."""
+
+    matrix: Colorspace = Colorspace.ITU709
+    color_range: ColorRange = ColorRange.MPEG
+    matrix_tag: int = 1
+    primaries_tag: int = 1
+    transfer_tag: int = 1
+
+
+def choose_encoder(
+    candidates: Sequence[EncoderChoice], *, width: int, height: int, time_base: Fraction
+) -> EncoderChoice:
+    """The first of `candidates` that FFmpeg has and that really opens like this; raises RecordingError."""
+    for choice in candidates:
+        try:
+            context = cast(VideoCodecContext, av.CodecContext.create(choice.name, "w"))
+            context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+            context.time_base = time_base
+            context.options = dict(choice.options)
+            context.open()
+        except (av.FFmpegError, ValueError, OSError):
+            continue
+        return choice
+    names = ", ".join(choice.name for choice in candidates)
+    raise RecordingError(f"No encoder for {width}x{height} works here.", f"Tried: {names}. Reinstall the package av.")
+
+
+class VideoEncoder:
+    """A video stream of `container`. Pictures of another size than `size` (width, height) are fitted into it.
+
+    An odd size becomes even by repeating the last row or column, which 4:2:0 needs.
+    """
+
+    def __init__(
+        self,
+        container: OutputContainer,
+        *,
+        size: tuple[int, int],
+        rate: Fraction,
+        time_base: Fraction,
+        candidates: Sequence[EncoderChoice],
+        colour: ColourTags | None = None,
+        pixel_shape: Fraction = Fraction(1),
+        key_frame_interval: int = 0,
+        threads: int = 0,
+    ) -> None:
+        colour = colour or ColourTags()
+        self._size = size
+        self._even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
+        self.choice = choose_encoder(candidates, width=self._even[0], height=self._even[1], time_base=time_base)
+        options = dict(self.choice.options)
+        self.stream = cast(VideoStream, container.add_stream(self.choice.name, rate=rate, options=options))
+        self.stream.width, self.stream.height = self._even
+        self.stream.pix_fmt = "yuv420p"
+        context = self.stream.codec_context
+        context.time_base = time_base
+        context.color_range = int(colour.color_range)
+        context.colorspace = colour.matrix_tag
+        context.color_primaries = colour.primaries_tag
+        context.color_trc = colour.transfer_tag
+        context.sample_aspect_ratio = pixel_shape
+        context.thread_count = threads
+        if key_frame_interval:
+            context.gop_size = key_frame_interval
+        self._time_base = time_base
+        self._colour = colour
+        self._converter = YuvConverter(matrix=colour.matrix, color_range=colour.color_range)
+
+    def encode(
+        self, image: Image, pts: int, *, duration: int = 0, key_frame: bool = False
+    ) -> list[av.Packet[VideoStream]]:
+        """Packets that are ready after `image`, uint8 (H, W, 3) BGR, at `pts` in units of the time base."""
+        frame = self._converter.convert(fit(image, self._size, self._even))
+        frame.pts, frame.time_base = pts, self._time_base
+        frame.duration = duration
+        if key_frame:
+            frame.pict_type = PictureType.I
+        frame.color_range = int(self._colour.color_range)
+        frame.colorspace = self._colour.matrix_tag
+        return list(self.stream.encode(frame))
+
+    def flush(self) -> list[av.Packet[VideoStream]]:
+        return list(self.stream.encode(None))
+
+
+def fit(image: Image, size: tuple[int, int], even: tuple[int, int]) -> Image:
+    """`image` scaled into `size` (width, height) with black bars where the shape differs, padded to `even`."""
+    height, width = image.shape[:2]
+    if (width, height) != size:
+        scale = min(size[0] / width, size[1] / height)
+        inner = (max(round(width * scale), 1), max(round(height * scale), 1))
+        scaled = cv2.resize(image, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+        canvas = np.zeros((size[1], size[0], 3), np.uint8)
+        canvas[top : top + inner[1], left : left + inner[0]] = scaled
+        image = canvas
+    if size != even:
+        edges = (0, even[1] - size[1], 0, even[0] - size[0])
+        image = np.asarray(cv2.copyMakeBorder(image, *edges, cv2.BORDER_REPLICATE), np.uint8)
+    return np.ascontiguousarray(image)

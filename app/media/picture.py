@@ -1,0 +1,210 @@
+"""Picture files: read upright as 8-bit BGR, written back with their own depth, alpha, colour profile and EXIF."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import OutputError, UnreadableMediaError
+from app.core.types import Image
+from app.media.files import write_atomically
+
+PICTURE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif"}
+)
+"""File names that are taken for pictures, and that can be written."""
+
+_DEEP = frozenset({".png", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".pnm"})
+_WITH_ALPHA = frozenset({".png", ".tif", ".tiff", ".webp", ".bmp"})
+_JPEG = frozenset({".jpg", ".jpeg", ".jpe"})
+_WITH_METADATA = frozenset({".png", ".webp"}) | _JPEG
+_TURNS: dict[int, tuple[int | None, int | None]] = {
+    2: (None, 1),
+    3: (cv2.ROTATE_180, None),
+    4: (None, 0),
+    5: (cv2.ROTATE_90_CLOCKWISE, 1),
+    6: (cv2.ROTATE_90_CLOCKWISE, None),
+    7: (cv2.ROTATE_90_COUNTERCLOCKWISE, 1),
+    8: (cv2.ROTATE_90_COUNTERCLOCKWISE, None),
+}
+"""EXIF orientation: how to turn, then how to flip (cv2.flip's code), to stand upright."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Picture:
+    """A decoded picture file.
+
+    `bgr` is uint8 (H, W, 3), upright. `original` holds the same pixels in the file's own depth: (H, W) for grey,
+    (H, W, 3) BGR or (H, W, 4) BGRA; uint8, uint16 or float32. `encoded` is the file itself, `metadata` its EXIF (with
+    the orientation set to upright), XMP and colour profile by OpenCV's number of the kind.
+    """
+
+    bgr: Image
+    original: NDArray[Any]
+    suffix: str
+    encoded: bytes
+    metadata: dict[int, bytes]
+
+
+def read_picture(path: Path) -> Picture:
+    """Decode `path`; raises UnreadableMediaError when it is missing, no picture, empty or breaks off."""
+    try:
+        encoded = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UnreadableMediaError(f"There is no file {path}.") from error
+    except OSError as error:
+        raise UnreadableMediaError(f"{path} cannot be read: {error.strerror}.") from error
+    if not encoded:
+        raise UnreadableMediaError(f"{path} is empty.")
+    try:
+        pixels, kinds, blobs = cv2.imdecodeWithMetadata(np.frombuffer(encoded, np.uint8), flags=cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise UnreadableMediaError(f"{path} is not a picture that can be read.", error.err or "") from error
+    if pixels is None or pixels.size == 0:
+        raise UnreadableMediaError(f"{path} is damaged or not a picture that can be read.", "Check that it is whole.")
+    metadata = {int(kind): np.asarray(blob).tobytes() for kind, blob in zip(kinds, blobs, strict=False)}
+    exif = metadata.get(cv2.IMAGE_METADATA_EXIF)
+    if exif is not None:
+        orientation, metadata[cv2.IMAGE_METADATA_EXIF] = _take_orientation(exif)
+        pixels = _upright(pixels, orientation)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    return Picture(
+        bgr=_to_bgr8(pixels), original=pixels, suffix=path.suffix.lower(), encoded=encoded, metadata=metadata
+    )
+
+
+def write_picture(path: Path, picture: Picture, restored_bgr: Image) -> None:
+    """Write `restored_bgr`, uint8 (H, W, 3) BGR, in the depth, greyness and alpha of `picture`, as far as `path` can.
+
+    Only what differs from `picture.bgr` changes; a picture in which nothing does is copied byte for byte when the
+    format stays. Atomic; raises OutputError.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in PICTURE_SUFFIXES:
+        raise OutputError(
+            f"{path} has no suffix of a picture format.", "Use one of " + ", ".join(sorted(PICTURE_SUFFIXES)) + "."
+        )
+    if suffix == picture.suffix and np.array_equal(restored_bgr, picture.bgr):
+        write_atomically(path, picture.encoded)
+        return
+    pixels = _for_format(_merged(picture, restored_bgr), suffix)
+    write_atomically(path, _encode(path, pixels, picture.metadata))
+
+
+def write_image(path: Path, image: Image) -> None:
+    """Write a plain uint8 (H, W, 3) BGR picture in the format that `path` names. Atomic; raises OutputError."""
+    write_atomically(path, _encode(path, image, {}))
+
+
+def _encode(path: Path, pixels: NDArray[Any], metadata: dict[int, bytes]) -> bytes:
+    suffix = path.suffix.lower()
+    options: list[int] = []
+    if suffix in _JPEG:
+        sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+        options = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+    elif suffix == ".webp":
+        options = [cv2.IMWRITE_WEBP_QUALITY, 101]
+    elif suffix == ".png":
+        options = [cv2.IMWRITE_PNG_COMPRESSION, 3]
+    try:
+        if metadata and suffix in _WITH_METADATA:
+            kinds = list(metadata)
+            blobs = [np.frombuffer(metadata[kind], np.uint8).reshape(1, -1) for kind in kinds]
+            done, encoded = cv2.imencodeWithMetadata(suffix, pixels, kinds, blobs, options)
+        else:
+            done, encoded = cv2.imencode(suffix, pixels, options)
+    except cv2.error as error:
+        raise OutputError(f"{path} cannot be written in this format.", error.err or "") from error
+    if not done:
+        raise OutputError(f"{path} cannot be written in this format.", "Write a PNG instead.")
+    return encoded.tobytes()
+
+
+def _merged(picture: Picture, restored: Image) -> NDArray[Any]:
+    """The original's pixels plus what the restoring changed, so that untouched ones keep their full depth."""
+    original = picture.original
+    if original.dtype == np.uint8 and original.ndim == 3 and original.shape[2] >= 3:
+        return np.concatenate((restored, original[:, :, 3:]), axis=2) if original.shape[2] > 3 else restored
+    change = restored.astype(np.int32) - picture.bgr
+    if original.ndim == 2:
+        grey = cv2.cvtColor(restored, cv2.COLOR_BGR2GRAY).astype(np.int32)
+        change = np.where(change.any(axis=2), grey - picture.bgr[:, :, 0], 0)
+    scale, top = _depth(original)
+    merged = original.copy()
+    colour = merged[:, :, :3] if merged.ndim == 3 else merged
+    exact = colour.astype(np.float32) + change * scale if original.dtype.kind == "f" else colour + change * round(scale)
+    colour[...] = np.clip(exact, 0, top)
+    return merged
+
+
+def _for_format(pixels: NDArray[Any], suffix: str) -> NDArray[Any]:
+    if suffix not in _DEEP or (pixels.dtype.kind == "f" and suffix not in (".tif", ".tiff")):
+        pixels = _to_8bit(pixels)
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and suffix not in _WITH_ALPHA:
+        pixels = np.ascontiguousarray(pixels[:, :, :3])
+    return pixels
+
+
+def _depth(pixels: NDArray[Any]) -> tuple[float, float]:
+    """How much one 8-bit level is in `pixels`' depth, and its white."""
+    if pixels.dtype == np.uint8:
+        return 1.0, 255.0
+    if pixels.dtype == np.uint16:
+        return 257.0, 65535.0
+    return 1.0 / 255.0, max(1.0, float(pixels.max(initial=0.0)))
+
+
+def _to_8bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.asarray(np.clip(np.nan_to_num(pixels) * 255.0, 0.0, 255.0).round(), np.uint8)
+
+
+def _to_bgr8(pixels: NDArray[Any]) -> Image:
+    eight = _to_8bit(pixels)
+    if eight.ndim == 2:
+        return np.asarray(cv2.cvtColor(eight, cv2.COLOR_GRAY2BGR), np.uint8)
+    if eight.shape[2] == 2:
+        return np.asarray(cv2.cvtColor(np.ascontiguousarray(eight[:, :, 0]), cv2.COLOR_GRAY2BGR), np.uint8)
+    return np.ascontiguousarray(eight[:, :, :3])
+
+
+def _upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    rotation, flip = _TURNS.get(orientation, (None, None))
+    if rotation is not None:
+        pixels = cv2.rotate(pixels, rotation)
+    if flip is not None:
+        pixels = cv2.flip(pixels, flip)
+    return pixels
+
+
+def _take_orientation(exif: bytes) -> tuple[int, bytes]:
+    """The orientation (1 to 8) of an EXIF block, and the block with the orientation set to 1, upright.
+
+    EXIF is a TIFF file of one directory: byte order, offset of the directory, then 12-byte entries; orientation is the
+    short value of tag 0x0112 (Exif 2.3, section 4.6.4).
+    """
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    try:
+        if order is None:
+            return 1, exif
+        (directory,) = struct.unpack_from(order + "I", exif, 4)
+        (count,) = struct.unpack_from(order + "H", exif, directory)
+        for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(order + "HH", exif, entry)
+            if tag == 0x0112 and kind == 3:
+                (orientation,) = struct.unpack_from(order + "H", exif, entry + 8)
+                upright = exif[: entry + 8] + struct.pack(order + "H", 1) + exif[entry + 10 :]
+                return orientation, upright
+    except struct.error:
+        return 1, exif
+    return 1, exif

@@ -1,0 +1,235 @@
+"""Reading video files with PyAV: upright BGR pictures with exact time stamps, and a plain word about damage.
+
+Playing a file and restoring a file share this reader, so both see the same pixels.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from app.core.errors import UnreadableMediaError
+from app.core.types import Image
+from app.media.colour import BgrConverter, quarter_turns
+from app.media.files import ffmpeg_name, reason
+
+MediaPacket: TypeAlias = "av.Packet[Stream]"
+
+_SHORTFALL_S = 0.3
+_STEPS_BACK_S = (0.0, 2.0, 10.0)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class VideoPicture:
+    """One decoded picture: `image` uint8 (H, W, 3) BGR upright, its time stamp `pts` in units of `time_base`.
+
+    `duration` is in the same units, 0 when the file does not tell.
+    """
+
+    image: Image
+    pts: int
+    duration: int
+    time_base: Fraction
+
+    @property
+    def time_s(self) -> float:
+        return float(self.pts * self.time_base)
+
+
+class VideoReader:
+    """An open video file. Raises UnreadableMediaError when it is none, or when it breaks off while it is read.
+
+    `width` and `height` are those of the upright picture, `pixel_shape` is how wide its pixels are for their height.
+    Colour tags are FFmpeg's numbers. `frame_count` and `duration_s` are None when the file does not tell.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.container, self.stream = self._open()
+        self.time_base = self.stream.time_base or Fraction(1, 90000)
+        rate = self.stream.average_rate or self.stream.guessed_rate
+        self.fps = float(rate) if rate else 0.0
+        self.has_audio = bool(self.container.streams.audio)
+        # AVI counts the frames that a camera dropped, too.
+        self.frame_count = None if self.container.format.name == "avi" else self.stream.frames or None
+        duration = self.container.duration
+        self.duration_s = duration / av.time_base if duration else None
+        self._converter = BgrConverter()
+        self._packets = 0
+        self._end_s = 0.0
+        self._last_pts: int | None = None
+        self._raw = self._decode()
+        self._ahead: deque[av.VideoFrame | MediaPacket] = deque()
+        try:
+            first = self._peek_frame()
+        except UnreadableMediaError:
+            self.container.close()
+            raise
+        self.rotation = first.rotation
+        turned = quarter_turns(self.rotation) % 2
+        self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
+        self.coded_height = first.height
+        self.colorspace, self.color_range = int(first.colorspace), int(first.color_range)
+        self.color_primaries, self.color_trc = int(first.color_primaries), int(first.color_trc)
+        shape = self.stream.sample_aspect_ratio or Fraction(1)
+        self.pixel_shape = 1 / shape if turned and shape else shape
+        self.first_pts = first.pts if first.pts is not None else 0
+
+    def items(self, *, other_streams: bool = False) -> Iterator[VideoPicture | MediaPacket]:
+        """Every picture from where the reader stands; with `other_streams` also the packets of sound, in file order.
+
+        Raises UnreadableMediaError at the place where the file is damaged or breaks off, after every picture before it.
+        """
+        while (item := self._ahead.popleft() if self._ahead else next(self._raw, None)) is not None:
+            if isinstance(item, av.VideoFrame):
+                yield self._picture(item)
+            elif other_streams:
+                yield item
+
+    def pictures(self) -> Iterator[VideoPicture]:
+        """`items` without the packets of other streams."""
+        for item in self.items():
+            if isinstance(item, VideoPicture):
+                yield item
+
+    def seek(self, seconds: float) -> None:
+        """Go to a key frame at or before `seconds` of the file's own timeline; the nearest that the container finds."""
+        target = max(round(seconds / self.time_base), self.first_pts)
+        for step_back_s in _STEPS_BACK_S:
+            start = target - round(step_back_s / self.time_base)
+            if start > self.first_pts and self._jump(start, target):
+                return
+        # Some containers (MPEG-TS) find no way back to their very first frame.
+        self.container.close()
+        self.container, self.stream = self._open()
+        self._restart(packets=0)
+
+    def _jump(self, start: int, target: int) -> bool:
+        """Go to `start` (ticks). False when decoding only begins behind `target`, as without an index it may."""
+        try:
+            self.container.seek(start, stream=self.stream, backward=True)
+            self._restart(packets=-1)
+            first = self._peek_frame()
+        except (av.FFmpegError, OSError, UnreadableMediaError):
+            return False
+        return first.pts is not None and first.pts <= target
+
+    def _restart(self, *, packets: int) -> None:
+        self._packets, self._end_s, self._last_pts = packets, 0.0, None
+        self._raw = self._decode()
+        self._ahead.clear()
+
+    def close(self) -> None:
+        self.container.close()
+
+    def _open(self) -> tuple[InputContainer, VideoStream]:
+        try:
+            if self.path.stat().st_size == 0:
+                raise UnreadableMediaError(f"{self.path} is empty.")
+            container = av.open(ffmpeg_name(self.path), "r", metadata_errors="replace")
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._unreadable(error) from error
+        if not container.streams.video:
+            container.close()
+            raise UnreadableMediaError(f"{self.path} has no pictures in it.", "Choose a video file.")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        return container, stream
+
+    def _peek_frame(self) -> av.VideoFrame:
+        """The first frame; what was read on the way to it is still given by `items`."""
+        for item in self._raw:
+            self._ahead.append(item)
+            if isinstance(item, av.VideoFrame):
+                return item
+        raise UnreadableMediaError(f"Not one picture of {self.path} can be decoded.", "The file is damaged.")
+
+    def _decode(self) -> Iterator[av.VideoFrame | MediaPacket]:
+        packets = self.container.demux()
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, OSError) as error:
+                yield from self._drain()
+                raise self._broken(error) from error
+            if packet is None:
+                break
+            if packet.size == 0:
+                if packet.stream is self.stream:
+                    yield from self._drain()
+                continue
+            self._note(packet)
+            if packet.stream is not self.stream:
+                yield packet
+                continue
+            if packet.is_corrupt:
+                yield from self._drain()
+                raise self._broken(None)
+            try:
+                yield from self.stream.decode(packet)
+            except av.FFmpegError as error:
+                yield from self._drain()
+                raise self._broken(error) from error
+        if self._is_short():
+            raise self._broken(None)
+
+    def _picture(self, frame: av.VideoFrame) -> VideoPicture:
+        pts = frame.pts if frame.pts is not None else frame.dts
+        if self._last_pts is not None and (pts is None or pts <= self._last_pts):
+            pts = self._last_pts + 1
+        self._last_pts = pts if pts is not None else 0
+        return VideoPicture(
+            image=self._converter.convert(frame),
+            pts=self._last_pts,
+            duration=max(frame.duration or 0, 0),
+            time_base=self.time_base,
+        )
+
+    def _drain(self) -> Iterator[av.VideoFrame]:
+        """What the decoder still holds back."""
+        try:
+            yield from self.stream.decode(None)
+        except av.FFmpegError:
+            return
+
+    def _note(self, packet: MediaPacket) -> None:
+        if packet.stream is self.stream and self._packets >= 0:
+            self._packets += 1
+        if packet.pts is not None:
+            end = packet.pts + (packet.duration or 0)
+            self._end_s = max(self._end_s, float(end * packet.time_base))
+
+    def _is_short(self) -> bool:
+        if self.frame_count is not None and 0 <= self._packets < self.frame_count:
+            return True
+        # Containers differ in whether the duration begins at 0 or at the first picture; the longer way is forgiving.
+        return self.duration_s is not None and self._end_s < self.duration_s - _SHORTFALL_S
+
+    def _broken(self, error: Exception | None) -> UnreadableMediaError:
+        reached = self._end_s - (self.container.start_time or 0) / av.time_base
+        whole = f" of {self.duration_s:.1f} s" if self.duration_s else ""
+        cause = f" ({reason(error)})" if error else ""
+        return UnreadableMediaError(
+            f"{self.path} is damaged or breaks off after {max(reached, 0.0):.1f} s{whole}{cause}.",
+            "Get a whole copy of it.",
+        )
+
+    def _unreadable(self, error: Exception) -> UnreadableMediaError:
+        if isinstance(error, FileNotFoundError):
+            return UnreadableMediaError(f"There is no file {self.path}.")
+        if isinstance(error, IsADirectoryError):
+            return UnreadableMediaError(f"{self.path} is a folder, not a video.")
+        if isinstance(error, PermissionError):
+            return UnreadableMediaError(f"{self.path} may not be read.", "Ask for the right to read it.")
+        return UnreadableMediaError(
+            f"{self.path} is not a video that can be read ({reason(error)}).", "Check that the file is whole."
+        )

@@ -1,0 +1,1 @@
+"""Where restored frames go: recordings, snapshots. Imports core and media only."""

@@ -1,0 +1,305 @@
+"""The live recorder: restored frames in, films out, on a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from app.core.errors import AppError, OutputError, RecordingError, SettingError
+from app.core.types import Image, Restored
+from app.media.encoder import LIVE_ENCODERS, EncoderChoice
+from app.media.files import output_error
+from app.outputs.compose import compose
+from app.outputs.microphone import AudioInput, SoundAligner
+from app.outputs.recording_file import TIME_BASE, Film
+
+MODES = ("side-by-side", "split", "restored", "two-files")
+RESERVE_BYTES = 100 * 1024 * 1024
+"""Room on the disk at which a film is ended in good order, so that neither it nor the system runs into the wall."""
+
+_QUEUE_FRAMES = 16
+_SPACE_CHECK_S = 1.0
+_SOUND_POLL_S = 0.05
+_FINISH_S = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingState:
+    """How a film is getting on: its files (the final names), its length, its size on the disk.
+
+    `dropped` counts frames that came faster than they could be encoded. `error` stands when it had to end early.
+    """
+
+    paths: tuple[Path, ...]
+    seconds: float
+    bytes: int
+    dropped: int
+    error: RecordingError | None = None
+
+
+class VideoRecorder:
+    """Records from now on until `finish`. Raises OutputError or RecordingError when it cannot begin.
+
+    `size` is (width, height) of a frame and `fps_hint` about their rate; a frame of another size, after the source
+    changed, is fitted in. Time stamps are the frames' `t_capture`, so a source that was away leaves a standing picture
+    of that length. "two-files" writes NAME-before and NAME-after.
+
+    A film that has to end early (the disk) is closed so that it plays, then `on_error` is called once, from the
+    recording thread; without `on_error` it is `finish` that raises.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        fps_hint: float,
+        *,
+        mode: str = "side-by-side",
+        audio: AudioInput | None = None,
+        on_error: Callable[[RecordingError], None] | None = None,
+        reserve_bytes: int = RESERVE_BYTES,
+        candidates: Sequence[EncoderChoice] = LIVE_ENCODERS,
+    ) -> None:
+        if mode not in MODES:
+            raise SettingError(f"There is no way to record called {mode}.", "Use one of " + ", ".join(MODES) + ".")
+        self._mode = mode
+        self._size = size
+        self._audio = _started(audio)
+        self._on_error = on_error
+        self._reserve_bytes = reserve_bytes
+        self._folder = path.parent
+        self._changed = threading.Condition()
+        self._queue: deque[tuple[Restored, float]] = deque()
+        self._ending = False
+        self._dropped = 0
+        self._seconds = 0.0
+        self._error: RecordingError | None = None
+        self._paths: tuple[Path, ...] = ()
+        self._t_zero: float | None = None
+        self._last_pts = -1
+        self._fps = fps_hint
+        self._aligner: SoundAligner | None = None
+        self._buffer: Image | None = None
+        self._space_check_at_s = 0.0
+        try:
+            self._films = self._open_films(path, candidates)
+        except AppError:
+            _stop(self._audio)
+            raise
+        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
+        self._thread.start()
+
+    def write(self, restored: Restored, split: float) -> None:
+        """Record a frame; never waits. `split` (0 to 1) counts in split mode. Ignored once the film has ended."""
+        with self._changed:
+            if self._ending or self._error is not None:
+                return
+            if len(self._queue) >= _QUEUE_FRAMES:
+                self._dropped += 1
+                return
+            self._queue.append((restored, split))
+            self._changed.notify_all()
+
+    def state(self) -> RecordingState:
+        size = sum(film.bytes() for film in self._films)
+        with self._changed:
+            return RecordingState(
+                paths=tuple(film.path for film in self._films),
+                seconds=self._seconds,
+                bytes=size,
+                dropped=self._dropped,
+                error=self._error,
+            )
+
+    def finish(self) -> tuple[Path, ...]:
+        """Encode what waits, make the files whole and give the ones that play; none when no frame came.
+
+        Raises RecordingError when the film ended early and there was no `on_error` to say so.
+        """
+        with self._changed:
+            self._ending = True
+            self._changed.notify_all()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(_FINISH_S)
+        with self._changed:
+            if self._error is not None and self._on_error is None:
+                raise self._error
+            return self._paths
+
+    def _open_films(self, path: Path, candidates: Sequence[EncoderChoice]) -> tuple[Film, ...]:
+        names = [path]
+        if self._mode == "two-files":
+            names = [path.with_stem(f"{path.stem}-{side}") for side in ("before", "after")]
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self._folder).free
+        except OSError as error:
+            raise output_error(path, error) from error
+        if free < self._reserve_bytes:
+            raise OutputError(f"There is no room for a film in {self._folder}.", "Free some space on that disk.")
+        films: list[Film] = []
+        for name in names:
+            try:
+                film = self._film(name, candidates)
+            except AppError:
+                for opened in films:
+                    opened.close(broken=True)
+                raise
+            films.append(film)
+        return tuple(films)
+
+    def _film(self, path: Path, candidates: Sequence[EncoderChoice]) -> Film:
+        width, height = self._size
+        return Film(
+            path,
+            size=(2 * width if self._mode == "side-by-side" else width, height),
+            fps=self._fps,
+            candidates=candidates,
+            sound_rate=self._audio.rate if self._audio is not None else 0,
+            sound_channels=self._audio.channels if self._audio is not None else 1,
+        )
+
+    def _run(self) -> None:
+        failure: Exception | None = None
+        try:
+            while (item := self._next()) is not None:
+                restored, split = item
+                self._record(restored, split)
+                self._record_sound()
+                self._check_space()
+            self._end_sound()
+        except (OSError, AppError, av.FFmpegError) as error:
+            failure = error
+        except Exception as error:
+            _log.exception("Recording failed in an unexpected way")
+            failure = error
+        _stop(self._audio)
+        self._close(failure)
+
+    def _next(self) -> tuple[Restored, float] | None:
+        """The next frame to encode, taking care of sound while none comes; None when the film is to end."""
+        while True:
+            with self._changed:
+                if not self._queue and not self._ending:
+                    self._changed.wait(_SOUND_POLL_S if self._audio is not None else None)
+                if self._queue:
+                    return self._queue.popleft()
+                if self._ending:
+                    return None
+            self._record_sound()
+
+    def _record(self, restored: Restored, split: float) -> None:
+        t_capture = restored.frame.t_capture
+        if self._t_zero is None:
+            self._t_zero = t_capture
+        pts = round((t_capture - self._t_zero) / TIME_BASE)
+        if pts <= self._last_pts:
+            return
+        self._last_pts = pts
+        if self._mode == "two-files":
+            before, after = self._films
+            before.write(restored.frame.image, pts)
+            after.write(restored.image, pts)
+        else:
+            self._films[0].write(self._composed(restored, split), pts)
+        with self._changed:
+            self._seconds = float(pts * TIME_BASE)
+
+    def _composed(self, restored: Restored, split: float) -> Image:
+        """The picture to encode, drawn into one buffer again and again: the encoder has copied it when it returns."""
+        height, width = restored.image.shape[:2]
+        shape = (height, 2 * width if self._mode == "side-by-side" else width, 3)
+        out = self._buffer if self._buffer is not None and self._buffer.shape == shape else None
+        picture = compose(restored, self._mode, split, out=out)
+        if self._mode != "restored":
+            self._buffer = picture
+        return picture
+
+    def _record_sound(self) -> None:
+        if self._audio is None:
+            return
+        blocks = self._audio.read()
+        if self._t_zero is None:
+            return
+        if self._aligner is None:
+            self._aligner = SoundAligner(rate=self._audio.rate, channels=self._audio.channels, t_zero=self._t_zero)
+        for block in blocks:
+            samples = self._aligner.align(block)
+            for film in self._films:
+                film.write_sound(samples)
+
+    def _end_sound(self) -> None:
+        _stop(self._audio)
+        self._record_sound()
+        for film in self._films:
+            film.end_sound()
+
+    def _check_space(self) -> None:
+        if self._seconds < self._space_check_at_s:
+            return
+        self._space_check_at_s = self._seconds + _SPACE_CHECK_S
+        if shutil.disk_usage(self._folder).free < self._reserve_bytes:
+            raise RecordingError(f"The disk of {self._folder} is almost full.")
+
+    def _close(self, failure: Exception | None) -> None:
+        """Make every film whole; on the way a second failure counts as the first."""
+        paths: list[Path] = []
+        disk_failed = isinstance(failure, (OSError, av.FFmpegError))
+        for film in self._films:
+            try:
+                path = film.close(broken=disk_failed)
+            except (OSError, av.FFmpegError) as late_failure:
+                failure = failure or late_failure
+                path = film.close(broken=True)
+            if path is not None:
+                paths.append(path)
+        told = self._in_words(failure, paths) if failure is not None else None
+        with self._changed:
+            self._paths = tuple(paths)
+            self._error = told
+            self._queue.clear()
+        if told is not None and self._on_error is not None:
+            self._on_error(told)
+
+    def _in_words(self, failure: Exception, paths: list[Path]) -> RecordingError:
+        if isinstance(failure, AppError):
+            what = failure.what
+        elif isinstance(failure, OSError):
+            what = output_error(self._films[0].path, failure).what
+        else:
+            what = f"Recording failed: {failure}."
+        if not paths:
+            return RecordingError(f"{what} The recording ended.", "Nothing of it could be kept.")
+        kept = ", ".join(str(path) for path in paths)
+        seconds = max(film.kept_seconds for film in self._films)
+        return RecordingError(f"{what} The recording ended.", f"Its first {seconds:.1f} s are in {kept}.")
+
+
+def _started(audio: AudioInput | None) -> AudioInput | None:
+    """`audio` once it runs. One that does not start must not keep the pictures from being recorded."""
+    if audio is None:
+        return None
+    try:
+        audio.start()
+    except Exception as error:
+        _log.warning("The microphone does not start, the film stays silent: %s", error)
+        return None
+    return audio
+
+
+def _stop(audio: AudioInput | None) -> None:
+    if audio is None:
+        return
+    try:
+        audio.stop()
+    except Exception as error:
+        _log.warning("The microphone does not stop in good order: %s", error)

@@ -1,0 +1,193 @@
+"""One MP4 file being written so that a crash, a full disk or a pulled plug leaves something that plays.
+
+The file is written as fragments of about a second (FFmpeg's `hybrid_fragmented`): a `.part` that was never closed
+plays up to its last fragment in any player that knows fragmented MP4. Closing it turns the same file into a plain MP4,
+and only then it gets its name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+
+from app.core.errors import OutputError
+from app.core.types import Image
+from app.media.encoder import EncoderChoice, VideoEncoder
+from app.media.files import ffmpeg_name, output_error, prepare_output
+from app.outputs.microphone import Samples
+
+TIME_BASE = Fraction(1, 60000)
+"""Fine enough for capture times, and the finest that MPEG-4 part 2 takes as well."""
+
+FILM_STEM = "cfrnet-live"
+"""What the name of every film of a live session begins with."""
+
+_FRAGMENT_TICKS = 60000
+_AAC_FRAME = 1024
+
+
+class Film:
+    """An MP4 at `path`, `size` (width, height). Raises OutputError when it cannot be made there.
+
+    `write` and `write_sound` raise OSError when the disk does. `kept_seconds` is how long the film plays, once closed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size: tuple[int, int],
+        fps: float,
+        candidates: Sequence[EncoderChoice],
+        sound_rate: int = 0,
+        sound_channels: int = 1,
+    ) -> None:
+        self.path = path
+        self.kept_seconds = 0.0
+        if path.exists():
+            raise OutputError(f"{path} is there already.", "Choose another name.")
+        self.part = prepare_output(path)
+        rate = Fraction(min(max(fps, 1.0), 240.0)).limit_denominator(1001)
+        options = {
+            "movflags": "+hybrid_fragmented+frag_keyframe",
+            "flush_packets": "1",
+            "max_interleave_delta": "1000000",
+        }
+        try:
+            with contextlib.ExitStack() as undo:
+                undo.callback(self.part.unlink, missing_ok=True)
+                self._container = av.open(ffmpeg_name(self.part), "w", format="mp4", options=options)
+                undo.callback(self._container.close)  # first: Windows deletes no file that is open
+                self._encoder = VideoEncoder(
+                    self._container,
+                    size=size,
+                    rate=rate,
+                    time_base=TIME_BASE,
+                    candidates=candidates,
+                    key_frame_interval=600,
+                    threads=2,
+                )
+                self._sound = self._add_sound(sound_rate, sound_channels) if sound_rate else None
+                undo.pop_all()
+        except OSError as error:
+            raise output_error(path, error) from error
+        self._duration = round(TIME_BASE.denominator / rate)
+        self._waiting = np.zeros((0, sound_channels), np.float32)
+        self._sound_position = 0
+        self._next_key = 0
+
+    def write(self, image: Image, pts: int) -> None:
+        """Encode `image`, uint8 (H, W, 3) BGR, at `pts` ticks of `TIME_BASE`, more than the one before."""
+        is_key = pts >= self._next_key
+        if is_key:
+            self._next_key = pts + _FRAGMENT_TICKS
+        self._container.mux(self._encoder.encode(image, pts, duration=self._duration, key_frame=is_key))
+
+    def write_sound(self, samples: Samples) -> None:
+        """Append `samples`, float32 (N, channels), to the sound track."""
+        self._waiting = np.concatenate((self._waiting, samples))
+        while len(self._waiting) >= _AAC_FRAME:
+            chunk, self._waiting = self._waiting[:_AAC_FRAME], self._waiting[_AAC_FRAME:]
+            self._encode_sound(chunk)
+
+    def end_sound(self) -> None:
+        """Write what does not fill a whole AAC frame."""
+        if len(self._waiting):
+            self._encode_sound(self._waiting)
+        self._waiting = self._waiting[:0]
+
+    def close(self, *, broken: bool) -> Path | None:
+        """Make the file whole and give it its name: that path, or None (and no file) when nothing in it plays.
+
+        With `broken` the disk has failed already and only what is on it is kept. Raises OSError when the disk fails
+        now; call it with `broken` then.
+        """
+        if not broken:
+            self._container.mux(self._encoder.flush())
+            if self._sound is not None:
+                self._container.mux(self._sound.encode(None))
+            self._container.close()
+        else:
+            # FFmpeg writes nothing more into a file that failed, so the fragments on the disk stay as they are.
+            with contextlib.suppress(av.FFmpegError, OSError):
+                self._container.close()
+        seconds = complete_film(self.part, self.path, cut=broken)
+        if seconds is None:
+            return None
+        self.kept_seconds = seconds
+        return self.path
+
+    def bytes(self) -> int:
+        """The size on the disk, of the `.part` or the whole file."""
+        for path in (self.part, self.path):
+            with contextlib.suppress(OSError):
+                return path.stat().st_size
+        return 0
+
+    def _encode_sound(self, samples: Samples) -> None:
+        if self._sound is None:
+            return
+        layout = "mono" if samples.shape[1] == 1 else "stereo"
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=layout)
+        frame.sample_rate = self._sound.rate
+        frame.pts, frame.time_base = self._sound_position, Fraction(1, self._sound.rate)
+        self._sound_position += len(samples)
+        self._container.mux(self._sound.encode(frame))
+
+    def _add_sound(self, rate: int, channels: int) -> AudioStream:
+        layout = "mono" if channels == 1 else "stereo"
+        return self._container.add_stream("aac", rate=rate, layout=layout)
+
+
+def complete_film(part: Path, path: Path, *, cut: bool = True) -> float | None:
+    """Give the film in `part` its name `path`: how many seconds it plays, or None, and no file, when nothing does.
+
+    `cut` leaves out a last fragment that was never finished. Raises OSError.
+    """
+    if cut:
+        _cut_to_whole_fragments(part)
+    seconds = _playable_seconds(part)
+    if seconds is None:
+        part.unlink(missing_ok=True)
+        return None
+    part.replace(path)
+    return seconds
+
+
+def _cut_to_whole_fragments(path: Path) -> None:
+    """Shorten a fragmented MP4 to its last whole fragment, so that a player reaches the end without an error.
+
+    Top-level boxes are a 32-bit length, or 1 and a 64-bit one behind the four-letter kind (ISO/IEC 14496-12, 4.2).
+    """
+    with contextlib.suppress(OSError), path.open("r+b") as file:
+        size = path.stat().st_size
+        position, whole = 0, 0
+        while position + 16 <= size:
+            file.seek(position)
+            length, kind, long_length = struct.unpack(">I4sQ", file.read(16))
+            length = long_length if length == 1 else length
+            if length < 8 or position + length > size:
+                break
+            position += length
+            if kind in (b"moov", b"mdat"):
+                whole = position
+        if whole:
+            file.truncate(whole)
+
+
+def _playable_seconds(path: Path) -> float | None:
+    """How long the film at `path` plays, None when not one picture of it does."""
+    try:
+        with av.open(ffmpeg_name(path), "r") as container:
+            if next(container.decode(container.streams.video[0]), None) is None:
+                return None
+            return (container.duration or 0) / av.time_base
+    except (av.FFmpegError, OSError, IndexError):
+        return None

@@ -1,0 +1,41 @@
+"""One frame before and after, as two PNG files."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from app.core.errors import OutputError
+from app.core.types import Restored
+from app.media.files import output_error
+from app.media.picture import write_image
+
+
+def save_snapshot(restored: Restored, folder: Path, *, now: datetime | None = None) -> tuple[Path, Path]:
+    """Write the frame and its restored picture to `folder`, which is made when absent; gives both paths.
+
+    The names carry the time to the millisecond and never replace a file. Both files are written or none. Raises
+    OutputError.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    taken_at = now or datetime.now()
+    stem = f"cfrnet-live-{taken_at:%Y-%m-%d-%H%M%S}-{taken_at.microsecond // 1000:03d}"
+    number = 1
+    while any((folder / f"{stem}{_behind(number)}-{side}.png").exists() for side in ("before", "after")):
+        number += 1
+    before = folder / f"{stem}{_behind(number)}-before.png"
+    after = folder / f"{stem}{_behind(number)}-after.png"
+    write_image(before, restored.frame.image)
+    try:
+        write_image(after, restored.image)
+    except OutputError:
+        before.unlink(missing_ok=True)
+        raise
+    return before, after
+
+
+def _behind(number: int) -> str:
+    return "" if number == 1 else f"-{number}"

@@ -1,0 +1,62 @@
+"""The facts that a bug report needs, as text."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+
+from app.core.settings import Settings
+from app.sources.address import without_login
+from app.ui.preview.overlay_model import OverlayModel
+
+_PACKAGES = ("onnxruntime", "opencv-python", "av", "numpy", "insightface", "PySide6_Essentials", "pyqtgraph")
+_LOG_LINES = 40
+
+
+def diagnostics_text(
+    *,
+    version: str,
+    settings: Settings,
+    facts: Mapping[str, str],
+    overlay: OverlayModel | None,
+    log: Path,
+    packages: Sequence[str] = _PACKAGES,
+) -> str:
+    """Version, machine, packages, `facts` (source, engine, screen), changed settings, timings, the log's end.
+
+    Without the logins in the addresses of streams.
+    """
+    lines = [
+        f"CFRNet Live {version}",
+        f"System: {platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} logical cores",
+        "Packages: " + ", ".join(f"{name} {_version(name)}" for name in packages),
+        *(f"{name}: {value}" for name, value in facts.items()),
+    ]
+    defaults = asdict(Settings())
+    chosen = {name: value for name, value in asdict(settings).items() if value != defaults[name]}
+    lines.append("Settings: " + (", ".join(f"{name}={value!r}" for name, value in chosen.items()) or "all defaults"))
+    if overlay is not None:
+        stages = ", ".join(f"{segment.name} {segment.value}" for segment in overlay.segments)
+        lines.append(f"Frame: {overlay.total} of {overlay.budget} ({stages})")
+        lines += [f"{line.label}: {line.value}" for line in overlay.lines]
+    lines.append(f"Log: {log}")
+    lines += _tail(log)
+    return without_login("\n".join(lines))
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _tail(log: Path) -> list[str]:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+    except OSError:
+        return []

@@ -1,0 +1,143 @@
+"""The sheet of shortcuts and the question for a stream's address."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.ui.shortcuts import groups
+from app.ui.style.buttons import LabelledButton
+from app.ui.style.widgets import label
+
+
+class ShortcutsSheet(QDialog):
+    """Every shortcut, in two columns of groups."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keyboard shortcuts")
+        columns = QHBoxLayout()
+        columns.setSpacing(36)
+        left, right = QVBoxLayout(), QVBoxLayout()
+        for place, (name, entries) in enumerate(groups()):
+            column = left if place < 2 else right
+            column.addWidget(label(name.upper(), "section"))
+            grid = QGridLayout()
+            grid.setHorizontalSpacing(16)
+            grid.setVerticalSpacing(6)
+            grid.setColumnStretch(0, 1)
+            for line, entry in enumerate(entries):
+                grid.addWidget(label(entry.words), line, 0)
+                grid.addWidget(_keycaps(entry.keys), line, 1, Qt.AlignmentFlag.AlignRight)
+            column.addLayout(grid)
+            column.addSpacing(14)
+        for column in (left, right):
+            column.setSpacing(8)
+            column.addStretch(1)
+            columns.addLayout(column, 1)
+        close = LabelledButton("Close", kind="primary")
+        close.setMinimumWidth(96)
+        close.clicked.connect(self.accept)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(24, 20, 24, 20)
+        whole.addWidget(label("Keyboard shortcuts", "title"))
+        whole.addSpacing(12)
+        whole.addLayout(columns)
+        whole.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+
+
+class StreamDialog(QDialog):
+    """Asks for an address; `address` is what was written."""
+
+    def __init__(self, parent: QWidget, *, suggestion: str = "") -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Open a stream")
+        self.setMinimumWidth(440)
+        self._line = QLineEdit(suggestion)
+        self._line.setPlaceholderText("http://192.168.1.20:8080/video  or  rtsp://…")
+        self._line.setAccessibleName("Address of the stream")
+        self._line.setClearButtonEnabled(True)
+        self._open = LabelledButton("Open", kind="primary")
+        self._open.setDefault(True)
+        self._open.clicked.connect(self.accept)
+        cancel = LabelledButton("Cancel")
+        cancel.clicked.connect(self.reject)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        for button in (cancel, self._open):
+            button.setMinimumWidth(96)
+            buttons.addWidget(button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 20, 24, 20)
+        column.setSpacing(10)
+        column.addWidget(label("Open a stream", "title"))
+        words = label("MJPEG over HTTP, or RTSP, such as a network camera or a phone's camera app gives.", "muted")
+        words.setWordWrap(True)
+        column.addWidget(words)
+        column.addWidget(self._line)
+        column.addSpacing(4)
+        column.addLayout(buttons)
+        self._line.textChanged.connect(self._check)
+        self._check()
+
+    @property
+    def address(self) -> str:
+        return self._line.text().strip()
+
+    def _check(self) -> None:
+        self._open.setEnabled("://" in self.address)
+
+
+class DiagnosticsDialog(QDialog):
+    """The facts that a bug report needs, to read before they are copied."""
+
+    def __init__(self, parent: QWidget, text: str) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Diagnostics")
+        self.resize(640, 480)
+        box = QPlainTextEdit(text)
+        box.setReadOnly(True)
+        box.setAccessibleName("Diagnostics")
+        box.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
+        copy, close = LabelledButton("Copy", "copy"), LabelledButton("Close", kind="primary")
+        copy.clicked.connect(lambda: QApplication.clipboard().setText(text))
+        close.clicked.connect(self.accept)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        for button in (copy, close):
+            button.setMinimumWidth(96)
+            buttons.addWidget(button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 20, 24, 20)
+        column.setSpacing(10)
+        column.addWidget(label("Diagnostics", "title"))
+        column.addWidget(box, 1)
+        column.addLayout(buttons)
+
+
+def _keycaps(keys: tuple[str, ...]) -> QWidget:
+    holder = QWidget()
+    line = QHBoxLayout(holder)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.setSpacing(4)
+    for key in keys:
+        for place, part in enumerate(key.split("+")):
+            if place:
+                line.addWidget(label("+", "muted"))
+            cap = QLabel({"Left": "←", "Right": "→"}.get(part, part))
+            cap.setObjectName("keycap")
+            cap.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            cap.ensurePolished()
+            cap.setFixedWidth(max(cap.sizeHint().width(), 26))
+            line.addWidget(cap)
+    return holder

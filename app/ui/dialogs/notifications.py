@@ -1,0 +1,206 @@
+"""Messages that float at the bottom of the picture: errors stay until closed, notices go by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from app.ui.style import icons
+from app.ui.style.buttons import IconButton, LabelledButton
+from app.ui.style.theme import colour
+from app.ui.style.widgets import label
+
+_WIDTH = 460
+_MOST = 3
+_NOTICE_MS = 8000
+
+
+class Glyph(QWidget):
+    """A small icon in one of the theme's colours."""
+
+    def __init__(self, name: str, colour_name: str, size: int = 20) -> None:
+        super().__init__()
+        self._name, self._colour, self._size = name, colour_name, size
+        self.setFixedSize(size, size)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        picture = icons.pixmap(self._name, colour(self._colour).name(), self._size, self.devicePixelRatioF())
+        painter.drawPixmap(QPointF(0, 0), picture)
+        painter.end()
+
+
+class Toast(QFrame):
+    """One message with up to two buttons and a cross."""
+
+    def __init__(
+        self,
+        title: str,
+        detail: str,
+        *,
+        level: str,
+        actions: tuple[tuple[str, Callable[[], None]], ...],
+        on_close: Callable[[Toast], None],
+    ) -> None:
+        super().__init__()
+        self.title, self.detail = title, detail
+        self.setObjectName("toast")
+        self.setProperty("level", level)
+        self.setAccessibleName(title)
+        self.setAccessibleDescription(detail)
+        glyph = Glyph("error", "danger") if level == "error" else Glyph("notice", "accent")
+        words = label(title, "title")
+        words.setWordWrap(True)
+        words.setTextFormat(Qt.TextFormat.PlainText)
+        words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        close = IconButton("close", "Dismiss", size=26)
+        close.clicked.connect(lambda: on_close(self))
+        column = QVBoxLayout()
+        column.setSpacing(2)
+        column.addWidget(words)
+        if detail:
+            below = label(detail, "muted")
+            below.setTextFormat(Qt.TextFormat.PlainText)
+            below.setWordWrap(True)
+            below.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            column.addWidget(below)
+        if actions:
+            line = QHBoxLayout()
+            line.setSpacing(14)
+            line.setContentsMargins(0, 2, 0, 0)
+            for text, action in actions:
+                button = LabelledButton(text, kind="link")
+                button.clicked.connect(action)
+                line.addWidget(button)
+            line.addStretch(1)
+            column.addLayout(line)
+        whole = QHBoxLayout(self)
+        whole.setContentsMargins(14, 10, 8, 10)
+        whole.setSpacing(10)
+        whole.addWidget(glyph, 0, Qt.AlignmentFlag.AlignTop)
+        whole.addLayout(column, 1)
+        whole.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+
+    def height_at(self, width: int) -> int:
+        """What the words need at this width, once the style sheet has had its say."""
+        for widget in (self, *self.findChildren(QWidget)):
+            widget.ensurePolished()
+        layout = self.layout()
+        assert layout is not None
+        layout.invalidate()
+        return layout.totalHeightForWidth(width)
+
+
+class Notifications(QWidget):
+    """The stack of messages over its parent, newest lowest; the parent's size is followed."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._ground = parent
+        self.setAccessibleName("Messages")
+        self._toasts: list[Toast] = []
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(8)
+        parent.installEventFilter(self)
+        self.hide()
+
+    def error(self, title: str, detail: str = "", actions: tuple[tuple[str, Callable[[], None]], ...] = ()) -> None:
+        """Show an error until it is closed."""
+        self._push(title, detail, "error", actions)
+
+    def notice(self, title: str, detail: str = "", actions: tuple[tuple[str, Callable[[], None]], ...] = ()) -> None:
+        """Show a notice for some seconds."""
+        toast = self._push(title, detail, "notice", actions)
+        QTimer.singleShot(_NOTICE_MS if not actions else 2 * _NOTICE_MS, toast, lambda: self._remove(toast))
+
+    def texts(self) -> tuple[tuple[str, str], ...]:
+        """Title and detail of the messages on screen."""
+        return tuple((toast.title, toast.detail) for toast in self._toasts)
+
+    def clear(self) -> None:
+        for toast in tuple(self._toasts):
+            self._remove(toast)
+
+    def _push(self, title: str, detail: str, level: str, actions: tuple[tuple[str, Callable[[], None]], ...]) -> Toast:
+        for toast in tuple(self._toasts):
+            if (toast.title, toast.detail) == (title, detail):
+                self._remove(toast)
+        while len(self._toasts) >= _MOST:
+            self._remove(self._toasts[0])
+        toast = Toast(title, detail, level=level, actions=actions, on_close=self._remove)
+        self._toasts.append(toast)
+        self._column.addWidget(toast)
+        self.show()
+        self.raise_()
+        self._place()
+        return toast
+
+    def _remove(self, toast: Toast) -> None:
+        if toast not in self._toasts:
+            return
+        self._toasts.remove(toast)
+        self._column.removeWidget(toast)
+        toast.hide()
+        toast.deleteLater()
+        self.setVisible(bool(self._toasts))
+        self._place()
+
+    def _place(self) -> None:
+        parent = self._ground
+        width = min(_WIDTH, parent.width() - 32)
+        height = -self._column.spacing()
+        for toast in self._toasts:
+            toast.setFixedHeight(toast.height_at(width))
+            height += toast.height() + self._column.spacing()
+        self.setGeometry((parent.width() - width) // 2, parent.height() - height - 20, width, height)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and self._toasts:
+            self._place()
+        return False
+
+
+class Banner(QFrame):
+    """A pill at the top of its parent, for as long as something lasts: a camera that is offline."""
+
+    def __init__(self, parent: QWidget, *, covered_to: Callable[[], int]) -> None:
+        """`covered_to` tells how far from the left something else lies at the top of the parent."""
+        super().__init__(parent)
+        self._ground, self._covered_to = parent, covered_to
+        self.setObjectName("banner")
+        self._words = QLabel()
+        line = QHBoxLayout(self)
+        self.setFixedHeight(34)
+        line.setContentsMargins(12, 0, 16, 0)
+        line.setSpacing(8)
+        line.addWidget(Glyph("offline", "warning", 18))
+        line.addWidget(self._words)
+        parent.installEventFilter(self)
+        self.hide()
+
+    def say(self, text: str) -> None:
+        """Show the words; empty hides the banner."""
+        self._words.setText(text)
+        self.setAccessibleName(text)
+        self.setVisible(bool(text))
+        self._place()
+
+    def text(self) -> str:
+        return self._words.text()
+
+    def _place(self) -> None:
+        self.adjustSize()
+        left = (self._ground.width() - self.width()) // 2
+        if left < self._covered_to() + 12:
+            left = (self._ground.width() + self._covered_to() - self.width()) // 2
+        self.move(left, 24)
+        self.raise_()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and self.isVisible():
+            self._place()
+        return False

@@ -1,0 +1,117 @@
+"""Films and snapshots: from the button to the message with "Open folder"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QStandardPaths, QUrl
+from PySide6.QtGui import QDesktopServices
+
+from app.ui.dialogs.notifications import Notifications
+from app.ui.host import SessionHost
+from app.ui.panel.panel import Panel
+from app.ui.style.formatting import duration, file_size
+
+
+def default_folder() -> Path:
+    """Where films and snapshots go when no folder was chosen."""
+    movies = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
+    return Path(movies or Path.home()) / "CFRNet Live"
+
+
+def open_folder(folder: Path) -> None:
+    """Show a folder in the system's file manager."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+
+class CaptureFlow(QObject):
+    """Starts and ends films, saves snapshots and tells where they are."""
+
+    def __init__(
+        self, *, host: SessionHost, panel: Panel, notifications: Notifications, folder: Callable[[], Path]
+    ) -> None:
+        super().__init__()
+        self._host, self._panel, self._notifications, self._folder = host, panel, notifications, folder
+        self._state = "idle"
+        self._seconds = 0.0
+        host.recording_started.connect(self._on_started)
+        host.recording_finished.connect(self._on_finished)
+        host.snapshot_saved.connect(self._on_snapshot)
+        host.films_rescued.connect(self._on_rescued)
+        host.failed.connect(self._on_failed)
+        panel.record_clicked.connect(self.toggle)
+        panel.snapshot_clicked.connect(self.snapshot)
+
+    @property
+    def recording(self) -> bool:
+        """Whether a film is being made, or about to be."""
+        return self._state in ("starting", "recording")
+
+    def toggle(self) -> None:
+        """Start a film, or end the one that is being made."""
+        if self._state == "idle":
+            self._state, self._seconds = "starting", 0.0
+            self._panel.show_recording(active=True)
+            self._host.start_recording(self._folder())
+        elif self._state == "recording":
+            state = self._host.recording()
+            self._seconds = state.seconds if state is not None else self._seconds
+            self._state = "ending"
+            self._host.stop_recording()
+
+    def snapshot(self) -> None:
+        """Save before and after of the frame on screen."""
+        self._host.snapshot(self._folder())
+
+    def tick(self) -> None:
+        """Show the film's length and size; notice a film that ended by itself."""
+        if self._state != "recording":
+            return
+        state = self._host.recording()
+        if state is None:
+            self._idle()
+            return
+        self._seconds = state.seconds
+        self._panel.show_recording(active=True, seconds=state.seconds, size=state.bytes)
+
+    def _on_started(self, _path: Path) -> None:
+        self._state = "recording"
+
+    def tell_of_earlier_films(self, unseen: Sequence[Path]) -> None:
+        """The messages about films that the last closing of the window ended, `unseen`, or that a crash cut short."""
+        self._tell_saved(unseen, "When the window was closed")
+        self._host.rescue_films(self._folder())
+
+    def _on_finished(self, paths: Sequence[Path]) -> None:
+        self._idle()
+        self._tell_saved(paths, duration(self._seconds))
+
+    def _on_rescued(self, paths: Sequence[Path]) -> None:
+        self._tell_saved(paths, "Cut short when the program ended unexpectedly")
+
+    def _tell_saved(self, paths: Sequence[Path], about: str) -> None:
+        if not paths:
+            return
+        size = sum(path.stat().st_size for path in paths if path.exists())
+        names = ", ".join(path.name for path in paths)
+        self._notifications.notice(
+            f"Saved {names}",
+            f"{about}, {file_size(size)}, in {paths[0].parent}",
+            (("Open folder", lambda: open_folder(paths[0].parent)),),
+        )
+
+    def _on_snapshot(self, paths: Sequence[Path]) -> None:
+        self._notifications.notice(
+            "Snapshot saved, before and after",
+            f"{', '.join(path.name for path in paths)}, in {paths[0].parent}",
+            (("Open folder", lambda: open_folder(paths[0].parent)),),
+        )
+
+    def _on_failed(self, _error: object) -> None:
+        if self._state in ("starting", "ending") or (self._state == "recording" and self._host.recording() is None):
+            self._idle()
+
+    def _idle(self) -> None:
+        self._state = "idle"
+        self._panel.show_recording(active=False)

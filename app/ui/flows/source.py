@@ -1,0 +1,217 @@
+"""What happens to the source: choosing, opening, going offline and back, the demo clip when there is no camera."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from app.core.errors import AppError
+from app.core.settings import Settings
+from app.sources.address import without_login
+from app.sources.base import SourceInfo
+from app.ui.dialogs.notifications import Banner, Notifications
+from app.ui.flows.source_text import (
+    DEMO_CLIP,
+    falls_back_to_demo,
+    no_camera_words,
+    offline_text,
+    source_facts,
+    source_icon,
+    source_name,
+)
+from app.ui.host import SessionHost
+from app.ui.panel.panel import Panel
+from app.ui.panel.source_menu import SourceMenu
+from app.ui.panel.status_line import StatusLine
+from app.ui.panel.transport import Transport
+from app.ui.preview.preview import Preview
+
+if TYPE_CHECKING:
+    from app.pipeline.capture import SourceStatus
+
+_log = logging.getLogger(__name__)
+
+
+class SourceFlow(QObject):
+    """Follows the source's status and shows it everywhere.
+
+    `failed` carries an error that a person must read, `opened` the words that a source was opened by, once it is
+    online and to be remembered.
+    """
+
+    failed = Signal(object)
+    opened = Signal(str)
+
+    def __init__(
+        self,
+        *,
+        host: SessionHost,
+        preview: Preview,
+        panel: Panel,
+        menu: SourceMenu,
+        status_line: StatusLine,
+        transport: Transport,
+        banner: Banner,
+        notifications: Notifications,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._host, self._preview, self._panel, self._menu = host, preview, panel, menu
+        self._line, self._transport, self._banner = status_line, transport, banner
+        self._notifications = notifications
+        self._clock = clock
+        self._wanted = ""
+        self._remember = False
+        self._failed_at = 0.0
+        self._settings = Settings()
+        self._info: SourceInfo | None = None
+        self._before: SourceInfo | None = None
+        self._state = "connecting"
+        self._retry_at: float | None = None
+        self._has_played = False
+        self._paused = False
+        self._cameras: tuple[str, ...] | None = None
+        host.status_changed.connect(self._on_status)
+        host.open_failed.connect(self._on_open_failed)
+        host.cameras_listed.connect(self._on_cameras)
+        transport.pause_toggled.connect(self.toggle_pause)
+        transport.seeked.connect(host.seek)
+        preview.pause_toggled.connect(self.toggle_pause)
+        transport.hide()
+
+    @property
+    def info(self) -> SourceInfo | None:
+        """The source that is open."""
+        return self._info
+
+    @property
+    def state(self) -> str:
+        return self._state
+
+    def is_stale(self, t_capture: float) -> bool:
+        """Whether a frame of that time (`time.perf_counter()`) is one of a source that has failed since."""
+        return t_capture < self._failed_at
+
+    def open(self, text: str, settings: Settings, *, remember: bool = False) -> None:
+        """Open what a person named; the old picture makes room for a word about it."""
+        self._set_paused(False)
+        self._wanted, self._settings, self._remember = text, settings, remember
+        self._before, self._info, self._retry_at = self._info or self._before, None, None
+        self._banner.say("")
+        shown = without_login(text.removeprefix("camera:"))
+        name = shown or "the first camera"
+        self._preview.show_message("camera", f"Opening {name}…")
+        self._panel.source.set_source(shown or "First camera", "camera")
+        self._line.show_source("Opening…", "", state="connecting")
+        self._host.open(text, settings)
+
+    def look_for_cameras(self) -> None:
+        """Ask the system for its cameras."""
+        self._menu.show_cameras(None, "")
+        self._host.look_for_cameras()
+
+    def toggle_pause(self) -> None:
+        """Hold the picture, or go on."""
+        if self._info is not None:
+            self._set_paused(not self._paused)
+
+    def follow(self, seconds: float) -> None:
+        """The frame on screen is at this place of the film."""
+        self._transport.show_place(seconds)
+
+    def tick(self) -> None:
+        """Count the time to the next try down."""
+        if self._state == "offline":
+            left = None if self._retry_at is None else max(self._retry_at - self._clock(), 0.0)
+            self._banner.say(offline_text(self._name(), left))
+
+    def _set_paused(self, paused: bool) -> None:
+        if paused != self._paused:
+            self._paused = paused
+            self._host.set_paused(paused)
+            self._transport.show_paused(paused)
+            if self._info is not None and self._info.kind != "video":
+                self._banner.say("Paused. Press Space to go on" if paused else "")
+
+    def _name(self) -> str:
+        return source_name(self._info) if self._info is not None else "The source"
+
+    def _on_cameras(self, names: tuple[str, ...]) -> None:
+        self._cameras = names
+        self._show_menu()
+
+    def _show_menu(self) -> None:
+        current = self._info.name if self._info is not None and self._info.kind == "camera" else ""
+        self._menu.show_cameras(self._cameras, current)
+
+    def _on_status(self, status: SourceStatus) -> None:
+        self._state = status.state
+        _log.info("the source is %s", status.state)
+        if status.info is not None:
+            self._info = status.info
+        if status.state == "online":
+            self._on_online()
+        elif status.state == "offline":
+            self._retry_at = None if status.retry_in_s is None else self._clock() + status.retry_in_s
+            self._preview.set_dimmed(True)
+            self._line.show_source(self._name(), "offline", state="offline")
+            self.tick()
+        elif status.state == "connecting" and self._info is not None:
+            self._banner.say(offline_text(self._name(), None))
+        elif status.state == "failed":
+            self._fail(status.error)
+        elif status.state == "ended":
+            self._set_paused(True)
+            self._line.show_source(self._name(), "ended", state="ended")
+
+    def _on_online(self) -> None:
+        info = self._info
+        if info is None:
+            return
+        self._has_played, self._before = True, None
+        if self._remember:
+            self._remember = False
+            self.opened.emit(self._wanted)
+        self._banner.say("")
+        self._preview.set_dimmed(False)
+        name, facts = source_name(info), source_facts(info)
+        self._panel.source.set_source(name, source_icon(info.kind))
+        self._panel.source.setToolTip(f"{name}, {facts}\nChoose another source, or drop one on the picture")
+        self._panel.show_camera_controls(info.kind == "camera")
+        self._line.show_source(name, facts, state="online")
+        self._transport.setVisible(info.kind == "video")
+        self._transport.set_duration(info.duration_s or 0.0)
+        self._show_menu()
+
+    def _on_open_failed(self, error: AppError) -> None:
+        """Nothing was opened: what played before plays on, and the error is a message over it."""
+        self._remember = False
+        if self._before is None:
+            self._fail(error)
+            return
+        self._info, self._state = self._before, "online"
+        self._on_online()
+        self.failed.emit(error)
+
+    def _fail(self, error: AppError | None) -> None:
+        """There is no picture: the demo clip plays, or the words stand in its place."""
+        self._state, self._failed_at = "failed", time.perf_counter()
+        self._info = self._before = None
+        self._remember = False
+        self._banner.say("")
+        if error is not None:
+            _log.warning("%s %s", error.what, error.hint)
+        if falls_back_to_demo(wanted=self._wanted, demo_exists=DEMO_CLIP.exists(), has_played=self._has_played):
+            self._has_played = True
+            self._notifications.notice(*no_camera_words(error))
+            self._host.open(str(DEMO_CLIP), self._settings)
+            return
+        what = error.what if error is not None else "The source cannot be opened."
+        self._preview.show_message("offline", what, error.hint if error is not None else "")
+        self._panel.set_ready(False)
+        self._transport.hide()
+        self._line.show_source("No source", "", state="failed")

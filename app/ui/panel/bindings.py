@@ -1,0 +1,143 @@
+"""Controls made from the settings table: each knows how to show a setting and tells when a person changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from app.core.settings import Settings, specification
+from app.ui.style.widgets import Choice, Segmented, Slider, Stepper, Switch, label, row
+
+
+class Bindings(QObject):
+    """Makes the controls. `changed` carries a setting's name and its new value, only when a person changed it."""
+
+    changed = Signal(str, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._show: dict[str, list[Callable[[Any], None]]] = {}
+
+    def show_settings(self, settings: Settings) -> None:
+        """Bring every control to these values without telling of a change."""
+        for name, setters in self._show.items():
+            for setter in setters:
+                setter(getattr(settings, name))
+
+    def switch(self, name: str) -> QWidget:
+        """A row with an on-off switch."""
+        words, tip = _words(name)
+        control = Switch(words)
+
+        def show(value: bool) -> None:
+            with QSignalBlocker(control):
+                control.setChecked(value)
+            control.update()
+
+        control.toggled.connect(lambda value: self.changed.emit(name, value))
+        self._add(name, show)
+        return row(words, control, tip=tip)
+
+    def slider(self, name: str, *, steps: int = 0) -> QWidget:
+        """Words, value and a slider below; `steps` turns a setting of real numbers into that many positions."""
+        spec = specification(name)
+        words, tip = _words(name)
+        low, high = float(spec["low"]), float(spec["high"])
+        scale = steps / (high - low) if steps else 1.0
+        control = Slider(words, low=round(low * scale), high=round(high * scale))
+        control.setToolTip(tip)
+        control.setObjectName(name)
+        shown = label("", "value")
+        convert: Callable[[int], Any] = (lambda position: position / scale) if steps else int
+
+        def say(value: float) -> None:
+            shown.setText(_value_text(value, spec))
+
+        def show(value: float) -> None:
+            with QSignalBlocker(control):
+                control.setValue(round(value * scale))
+            control.update()
+            say(value)
+
+        def tell(position: int) -> None:
+            say(convert(position))
+            self.changed.emit(name, convert(position))
+
+        control.valueChanged.connect(tell)
+        self._add(name, show)
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(row(words, shown, tip=tip, buddy=control))
+        column.addWidget(control)
+        return holder
+
+    def stepper(self, name: str, *, special: str = "", step: int = 1) -> QWidget:
+        """A row with a number between minus and plus."""
+        spec = specification(name)
+        words, tip = _words(name)
+        low, high = int(spec["low"]), int(spec["high"])
+        control = Stepper(words, low=low, high=high, step=step, special=special, unit=spec["unit"])
+        control.spin.setToolTip(tip)
+        control.changed.connect(lambda value: self.changed.emit(name, value))
+        self._add(name, control.set_value)
+        return row(words, control, tip=tip, buddy=control.spin)
+
+    def choice(self, name: str, texts: Mapping[str, str] | None = None, *, width: int = 148) -> QWidget:
+        """A row with a drop-down of the setting's choices; `texts` gives the words for each value."""
+        words, tip = _words(name)
+        control = Choice()
+        control.setObjectName(name)
+        control.setAccessibleName(words)
+        control.setFixedWidth(width)
+        for value in specification(name)["choices"]:
+            control.addItem((texts or {}).get(value, value), value)
+
+        def show(value: str) -> None:
+            with QSignalBlocker(control):
+                if control.findData(value) < 0:
+                    control.addItem(value, value)
+                control.setCurrentIndex(control.findData(value))
+
+        control.activated.connect(lambda _: self.changed.emit(name, control.currentData()))
+        self._add(name, show)
+        return row(words, control, tip=tip, buddy=control)
+
+    def segmented(
+        self, name: str, entries: tuple[tuple[object, str, str, str], ...], *, tall: bool = False
+    ) -> Segmented:
+        """A row of exclusive buttons; `entries` as Segmented takes them."""
+        words, _ = _words(name)
+        control = Segmented(entries, words=words, tall=tall)
+        control.chosen.connect(lambda value: self.changed.emit(name, value))
+        self._add(name, control.set_value)
+        return control
+
+    def _add(self, name: str, setter: Callable[[Any], None]) -> None:
+        self._show.setdefault(name, []).append(setter)
+
+
+def titled(text: str, control: QWidget) -> QWidget:
+    """A control at the right of its words."""
+    holder = QWidget()
+    line = QHBoxLayout(holder)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.addWidget(label(text))
+    line.addStretch(1)
+    line.addWidget(control, 0, Qt.AlignmentFlag.AlignRight)
+    return holder
+
+
+def _words(name: str) -> tuple[str, str]:
+    spec = specification(name)
+    return str(spec["label"]), str(spec["help"])
+
+
+def _value_text(value: float, spec: Mapping[str, Any]) -> str:
+    if spec["type"] is float:
+        return f"{value:.3f}" if value else "off"
+    return f"{value:g} {spec['unit']}".strip()

@@ -1,0 +1,264 @@
+"""The panel at the right: source, restoration, view, engine, and the recording card that never scrolls away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
+
+from app.core.settings import PRESETS, Settings, specification
+from app.ui.panel.bindings import Bindings, titled
+from app.ui.shortcuts import keys_of
+from app.ui.style.buttons import IconButton, LabelledButton, SectionButton, SourceButton
+from app.ui.style.formatting import duration, file_size
+from app.ui.style.icons import application_icon
+from app.ui.style.widgets import Choice, label
+
+PANEL_WIDTH = 312
+
+_PROVIDERS = {
+    "cpu": "CPU",
+    "cuda": "NVIDIA CUDA",
+    "directml": "DirectML",
+    "coreml": "Core ML",
+    "openvino": "OpenVINO",
+}
+
+_PRESET_HINTS = {
+    "fast": "1 cycle: lowest latency",
+    "faithful": "2 cycles: nearest to the true face",
+    "perceptual": "3 cycles: best looking",
+}
+_VIEWS = (
+    ("split", "Split", "Split: drag the divider", "split"),
+    ("side-by-side", "Both", "Side by side", "side-by-side"),
+    ("restored", "Restored", "Restored only", "restored"),
+    ("original", "Original", "Original only", "original"),
+)
+_FILMS = {
+    "side-by-side": "Side by side",
+    "split": "Split as seen",
+    "restored": "Restored",
+    "two-files": "Two files",
+}
+
+
+class Panel(QFrame):
+    """All the controls. Settings go through `bindings`, everything else is a signal."""
+
+    record_clicked = Signal()
+    snapshot_clicked = Signal()
+    restorer_chosen = Signal(str)
+
+    def __init__(self, *, source_menu: QMenu, more_menu: QMenu) -> None:
+        super().__init__()
+        self.setObjectName("panel")
+        self.setFixedWidth(PANEL_WIDTH)
+        self.bindings = Bindings()
+        self.source = SourceButton()
+        self.source.setMenu(source_menu)
+        self.source.setToolTip("Choose a camera, a file, a folder or a stream; or drop one on the picture")
+        self.shortcuts_button = IconButton("keyboard", _tip("Keyboard shortcuts", "shortcuts"))
+        self.more_button = IconButton("more", "More")
+        self.more_button.setMenu(more_menu)
+        self.more_button.setPopupMode(IconButton.ToolButtonPopupMode.InstantPopup)
+        self._camera_rows: list[QWidget] = []
+        self._recording = False
+
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._header())
+        column.addWidget(self._scrolling(), 1)
+        column.addWidget(self._record_card())
+
+    # Building
+
+    def _header(self) -> QWidget:
+        holder = QWidget()
+        line = QHBoxLayout(holder)
+        line.setContentsMargins(18, 10, 10, 6)
+        line.setSpacing(2)
+        mark = QLabel()
+        mark.setPixmap(application_icon().pixmap(22, 22))
+        line.addWidget(mark)
+        line.addSpacing(6)
+        line.addWidget(label("CFRNet Live", "title"))
+        line.addStretch(1)
+        line.addWidget(self.shortcuts_button)
+        line.addWidget(self.more_button)
+        return holder
+
+    def _scrolling(self) -> QWidget:
+        body = QWidget()
+        body.setObjectName("panelBody")
+        column = QVBoxLayout(body)
+        column.setSpacing(8)
+        self._source_group(column)
+        column.addSpacing(6)
+        self._restoration_group(column)
+        column.addSpacing(6)
+        self._view_group(column)
+        column.addSpacing(4)
+        self._engine_group(column)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setObjectName("panelScroll")
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(body)
+        bar = area.verticalScrollBar()
+
+        def keep_aligned(_low: int, high: int) -> None:
+            column.setContentsMargins(18, 4, 18 - (bar.sizeHint().width() if high else 0), 18)
+
+        bar.rangeChanged.connect(keep_aligned)
+        keep_aligned(0, 0)
+        self.scroll_area = area
+        return area
+
+    def _source_group(self, column: QVBoxLayout) -> None:
+        column.addWidget(label("SOURCE", "section"))
+        column.addWidget(self.source)
+        self._camera_rows = [
+            self.bindings.choice("camera_size", {size: size.replace("x", " × ") for size in _sizes()}),
+            self.bindings.stepper("camera_fps", step=5),
+            self.bindings.switch("mirror"),
+        ]
+        for widget in self._camera_rows:
+            column.addWidget(widget)
+
+    def _restoration_group(self, column: QVBoxLayout) -> None:
+        column.addWidget(label("RESTORATION", "section"))
+        entries = tuple((k, name.capitalize(), f"{_PRESET_HINTS[name]}  ({k})", "") for name, k in PRESETS.items())
+        self.presets = self.bindings.segmented("k", entries)
+        column.addWidget(self.presets)
+        column.addWidget(self.bindings.slider("k"))
+        column.addWidget(self.bindings.switch("auto_k"))
+        self.auto_state = label("", "muted")
+        self.auto_state.setWordWrap(True)
+        self.auto_state.hide()
+        column.addWidget(self.auto_state)
+        column.addWidget(self.bindings.slider("strength"))
+        column.addWidget(self.bindings.stepper("max_faces", special="All"))
+
+    def _view_group(self, column: QVBoxLayout) -> None:
+        column.addWidget(label("VIEW", "section"))
+        column.addWidget(self.bindings.segmented("view", _VIEWS, tall=True))
+        for name in ("show_overlay", "show_faces", "show_plot"):
+            column.addWidget(self.bindings.switch(name))
+
+    def _engine_group(self, column: QVBoxLayout) -> None:
+        self._engine_toggle = SectionButton("ENGINE", "Engine settings")
+        self._engine_toggle.setToolTip("Show or hide the settings of the engine")
+        column.addWidget(self._engine_toggle)
+        self._engine_body = QWidget()
+        inner = QVBoxLayout(self._engine_body)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(8)
+        self._restorers = Choice()
+        self._restorers.setAccessibleName("Restorer")
+        self._restorers.setToolTip("The network that restores faces")
+        self._restorers.setFixedWidth(148)
+        self._restorers.activated.connect(lambda _: self.restorer_chosen.emit(self._restorers.currentData()))
+        inner.addWidget(titled("Restorer", self._restorers))
+        inner.addWidget(self.bindings.choice("precision", {"int8": "INT8, faster", "fp32": "FP32, reference"}))
+        inner.addWidget(self.bindings.choice("provider", _PROVIDERS))
+        inner.addWidget(self.bindings.stepper("threads", special="Auto"))
+        inner.addWidget(self.bindings.switch("spinning"))
+        inner.addWidget(self.bindings.stepper("target_fps", step=5))
+        inner.addWidget(self.bindings.slider("stop_threshold", steps=50))
+        inner.addWidget(self.bindings.stepper("detect_size", step=32))
+        self._engine_truth = label("", "muted")
+        self._engine_truth.setWordWrap(True)
+        inner.addWidget(self._engine_truth)
+        self._engine_body.hide()
+        column.addWidget(self._engine_body)
+        self._engine_toggle.toggled.connect(self._engine_body.setVisible)
+
+    def _record_card(self) -> QWidget:
+        card = QFrame()
+        card.setObjectName("recordCard")
+        column = QVBoxLayout(card)
+        column.setContentsMargins(18, 12, 18, 14)
+        column.setSpacing(8)
+        column.addWidget(self.bindings.choice("record_mode", _FILMS))
+        column.addWidget(self.bindings.switch("record_sound"))
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        self.record = LabelledButton("Record", "record", kind="record")
+        self.record.setToolTip(_tip("Record a film", "record"))
+        self.record.clicked.connect(self.record_clicked)
+        self.snapshot = IconButton(
+            "snapshot", _tip("Snapshot: saves before and after", "snapshot"), size=40, boxed=True
+        )
+        self.snapshot.clicked.connect(self.snapshot_clicked)
+        line.addWidget(self.record, 1)
+        line.addWidget(self.snapshot)
+        column.addLayout(line)
+        return card
+
+    # What is shown
+
+    def show_settings(self, settings: Settings) -> None:
+        """Bring every control to these values."""
+        self.bindings.show_settings(settings)
+        with QSignalBlocker(self._restorers):
+            if self._restorers.findData(settings.restorer) < 0:
+                self._restorers.addItem(settings.restorer, settings.restorer)
+            self._restorers.setCurrentIndex(self._restorers.findData(settings.restorer))
+        if not settings.auto_k:
+            self.auto_state.hide()
+
+    def show_restorers(self, names: Sequence[str], chosen: str) -> None:
+        """The restorers that are installed."""
+        with QSignalBlocker(self._restorers):
+            self._restorers.clear()
+            for name in names:
+                self._restorers.addItem(name, name)
+            self._restorers.setCurrentIndex(self._restorers.findData(chosen))
+
+    def show_camera_controls(self, shown: bool) -> None:
+        """Resolution, rate and mirror belong to cameras alone."""
+        for widget in self._camera_rows:
+            widget.setVisible(shown)
+
+    def show_auto_state(self, text: str) -> None:
+        """What auto-k does now; empty hides the line."""
+        self.auto_state.setText(text.replace(" ms", "\u00a0ms"))
+        self.auto_state.setVisible(bool(text))
+
+    def show_engine_truth(self, text: str) -> None:
+        self._engine_truth.setText(text)
+
+    def show_recording(self, *, active: bool, seconds: float = 0.0, size: int = 0) -> None:
+        """The record button while a film is made: its length and the file's size."""
+        self._recording = active
+        if active:
+            self.record.set_look(icon="stop", kind="recording")
+            self.record.setText(f"Stop  {duration(seconds)}  {file_size(size)}")
+            self.record.setToolTip(_tip("Stop recording", "record"))
+        else:
+            self.record.set_look(icon="record", kind="record")
+            self.record.setText("Record")
+            self.record.setToolTip(_tip("Record a film", "record"))
+        self.record.setAccessibleName("Stop recording" if active else "Record a film")
+
+    def set_ready(self, ready: bool) -> None:
+        """Recording and snapshots need a picture."""
+        self.record.setEnabled(ready or self._recording)
+        self.snapshot.setEnabled(ready)
+
+    def open_engine(self) -> None:
+        """Unfold the engine group."""
+        self._engine_toggle.setChecked(True)
+
+
+def _sizes() -> tuple[str, ...]:
+    return tuple(specification("camera_size")["choices"])
+
+
+def _tip(words: str, action: str) -> str:
+    return f"{words}  ({' / '.join(keys_of(action))})"

@@ -1,0 +1,59 @@
+"""The menu under the source's name: cameras by name, refresh, files, folders, streams, the demo clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QWidget
+
+from app.ui.style import icons
+from app.ui.style.theme import colour
+
+
+class SourceMenu(QMenu):
+    """`camera_chosen` carries a camera's name. The other entries are actions of the window."""
+
+    camera_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget, *, refresh: QAction, files: Sequence[QAction], demo: QAction) -> None:
+        super().__init__(parent)
+        self._rest = (refresh, *files, demo)
+        self._separator = self.addSeparator()
+        self.addAction(refresh)
+        self.addSeparator()
+        for action in files:
+            self.addAction(action)
+        self.addSeparator()
+        self.addAction(demo)
+        self._cameras: list[QAction] = []
+        self.setMinimumWidth(276)
+        self.show_cameras(None, "")
+
+    def show_cameras(self, names: Sequence[str] | None, current: str) -> None:
+        """List the cameras; None while they are being looked for."""
+        for action in self._cameras:
+            self.removeAction(action)
+            action.deleteLater()
+        self._cameras = []
+        if not names:
+            self._insert("Looking for cameras…" if names is None else "No camera found", enabled=False)
+            return
+        for name in names:
+            action = self._insert(name, enabled=True)
+            action.setCheckable(True)
+            action.setChecked(name == current)
+            action.setIcon(icons.icon("camera", colour("text").name()))
+            action.triggered.connect(lambda _=False, name=name: self.camera_chosen.emit(name))
+
+    def camera_names(self) -> tuple[str, ...]:
+        """The cameras that can be chosen."""
+        return tuple(action.text() for action in self._cameras if action.isEnabled())
+
+    def _insert(self, text: str, *, enabled: bool) -> QAction:
+        action = QAction(text, self)
+        action.setEnabled(enabled)
+        self.insertAction(self._separator, action)
+        self._cameras.append(action)
+        return action

@@ -1,0 +1,91 @@
+"""The line at the bottom: the source and what it really gives, the engine and what it really runs on."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, Qt, QTimer
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QWidget
+
+from app.ui.style.buttons import restyle
+from app.ui.style.theme import colour
+from app.ui.style.widgets import ElidedLabel, label
+
+_NOTICE_MS = 6000
+
+
+class Dot(QWidget):
+    """A light: the colour's name says how things are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedSize(10, 10)
+        self._colour = "muted"
+
+    def set_colour(self, name: str) -> None:
+        if name != self._colour:
+            self._colour = name
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour(self._colour))
+        painter.drawEllipse(QPointF(5, 5), 4, 4)
+        painter.end()
+
+
+class StatusLine(QFrame):
+    """Source at the left, engine and speed at the right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("statusLine")
+        self.setFixedHeight(30)
+        self.dot = Dot()
+        self.source = ElidedLabel()
+        self.source.setText("Starting…")
+        self.source.setProperty("strong", True)
+        self.facts = label("")
+        self.notice = ElidedLabel()
+        self.engine = label("")
+        self.speed = label("")
+        self.speed.setProperty("strong", True)
+        self.source.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        self._forget = QTimer(self)
+        self._forget.setSingleShot(True)
+        self._forget.setInterval(_NOTICE_MS)
+        self._forget.timeout.connect(lambda: self.notice.setText(""))
+        line = QHBoxLayout(self)
+        line.setContentsMargins(14, 0, 14, 0)
+        line.setSpacing(10)
+        line.addWidget(self.dot)
+        line.addWidget(self.source)
+        line.addWidget(self.facts)
+        line.addSpacing(8)
+        line.addWidget(self.notice, 1)
+        line.addWidget(self.engine)
+        line.addSpacing(8)
+        line.addWidget(self.speed)
+
+    def show_source(self, name: str, facts: str, *, state: str) -> None:
+        """`state` is one of the source's states: connecting, online, offline, ended, failed."""
+        self.source.setText(name)
+        self.facts.setText(facts)
+        lights = {"online": "accent", "offline": "warning", "failed": "danger"}
+        self.dot.set_colour(lights.get(state, "muted"))
+        self.dot.setToolTip(state)
+        self.dot.setAccessibleName(f"Source is {state}")
+
+    def show_notice(self, text: str) -> None:
+        """Something to know, for some seconds."""
+        self.notice.setText(text)
+        self._forget.start()
+
+    def show_engine(self, text: str, tip: str, *, as_asked: bool) -> None:
+        self.engine.setText(text)
+        self.engine.setToolTip(tip)
+        restyle(self.engine, "alarm", not as_asked)
+
+    def show_speed(self, text: str) -> None:
+        self.speed.setText(text)

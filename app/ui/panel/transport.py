@@ -1,0 +1,58 @@
+"""Play, pause and the seek bar of a video file."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout
+
+from app.ui.style.buttons import IconButton
+from app.ui.style.formatting import duration
+from app.ui.style.widgets import Slider, label
+
+_STEPS = 1000
+
+
+class Transport(QFrame):
+    """Shown for video files alone. `seeked` carries seconds."""
+
+    pause_toggled = Signal()
+    seeked = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("transport")
+        self.setFixedHeight(44)
+        self._duration = 0.0
+        self.play = IconButton("pause", "Pause", size=30)
+        self.play.clicked.connect(self.pause_toggled)
+        self.bar = Slider("Place in the film", low=0, high=_STEPS)
+        self.bar.valueChanged.connect(lambda step: self.seeked.emit(step / _STEPS * self._duration))
+        self._place, self._end = label("00:00"), label("00:00")
+        for words in (self._place, self._end):
+            words.setMinimumWidth(44)
+            words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(12, 0, 12, 0)
+        line.setSpacing(8)
+        for widget in (self.play, self._place):
+            line.addWidget(widget)
+        line.addWidget(self.bar, 1)
+        line.addWidget(self._end)
+
+    def set_duration(self, seconds: float) -> None:
+        self._duration = seconds
+        self._end.setText(duration(seconds))
+
+    def show_place(self, seconds: float) -> None:
+        """Follow the film, whose time goes on when it is looped, but not while a person drags the bar."""
+        if self.bar.isSliderDown() or self._duration <= 0:
+            return
+        seconds %= self._duration
+        self._place.setText(duration(seconds))
+        with QSignalBlocker(self.bar):
+            self.bar.setValue(round(seconds / self._duration * _STEPS))
+        self.bar.update()
+
+    def show_paused(self, paused: bool) -> None:
+        self.play.set_icon("play" if paused else "pause")
+        self.play.set_words("Play" if paused else "Pause")

@@ -1,0 +1,174 @@
+"""Painting of the latency overlay, the face marks and the labels on the picture."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QPixmap
+
+from app.ui.preview.geometry import Box
+from app.ui.preview.overlay_model import OverlayModel
+from app.ui.style.theme import STAGE_COLOURS
+
+WIDTH = 288.0
+_PADDING = 14.0
+_ROW = 18.0
+_GLASS = QColor(12, 13, 16, 214)
+_BRIGHT = QColor("#f4f5f7")
+_SOFT = QColor("#a9afbb")
+_RED = QColor("#ff6b6b")
+_OTHER = QColor("#8b93a1")
+
+
+def overlay_height(model: OverlayModel) -> float:
+    """The card's height in logical pixels."""
+    legend_rows = (len(model.segments) + 1) // 2
+    return _PADDING * 2 + 26 + 8 + 12 + 10 + legend_rows * _ROW + 10 + len(model.lines) * _ROW
+
+
+def overlay_picture(model: OverlayModel, base: QFont, ratio: float) -> QPixmap:
+    """The card as a picture: it changes four times a second, frames come far more often."""
+    size = QSizeF(WIDTH, overlay_height(model)) * ratio
+    picture = QPixmap(size.toSize())
+    picture.setDevicePixelRatio(ratio)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    paint_overlay(painter, model, QPointF(0, 0), base)
+    painter.end()
+    return picture
+
+
+def paint_overlay(painter: QPainter, model: OverlayModel, origin: QPointF, base: QFont) -> QRectF:
+    """Draw the card with its left top corner at `origin`; returns its rectangle."""
+    card = QRectF(origin.x(), origin.y(), WIDTH, overlay_height(model))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(_RED if model.over_budget else QColor(255, 255, 255, 26), 1))
+    painter.setBrush(_GLASS)
+    painter.drawRoundedRect(card.adjusted(0.5, 0.5, -0.5, -0.5), 12, 12)
+    left, right, y = card.left() + _PADDING, card.right() - _PADDING, card.top() + _PADDING
+
+    big, small = QFont(base), QFont(base)
+    big.setPixelSize(19)
+    big.setWeight(QFont.Weight.DemiBold)
+    small.setPixelSize(12)
+    painter.setFont(big)
+    painter.setPen(_RED if model.over_budget else _BRIGHT)
+    painter.drawText(QRectF(left, y, 160, 26), Qt.AlignmentFlag.AlignVCenter, model.total)
+    painter.setFont(small)
+    painter.setPen(_RED if model.over_budget else _SOFT)
+    note = f"over {model.budget} budget" if model.over_budget else f"of {model.budget} budget"
+    painter.drawText(
+        QRectF(left + 100, y, right - left - 100, 26),
+        Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
+        note,
+    )
+    y += 26 + 8
+    _paint_bar(painter, model, QRectF(left, y, right - left, 12))
+    y += 12 + 10
+    column = (right - left + 14) / 2
+    for place, segment in enumerate(model.segments):
+        x, line = left + (place % 2) * column, y + (place // 2) * _ROW
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(STAGE_COLOURS.get(segment.name, _OTHER.name())))
+        painter.drawRoundedRect(QRectF(x, line + 5, 8, 8), 2, 2)
+        painter.setPen(_SOFT)
+        painter.drawText(QRectF(x + 14, line, 70, _ROW), Qt.AlignmentFlag.AlignVCenter, segment.name)
+        painter.setPen(_BRIGHT)
+        painter.drawText(
+            QRectF(x + 14, line, column - 28, _ROW),
+            Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
+            segment.value,
+        )
+    y += (len(model.segments) + 1) // 2 * _ROW + 4
+    painter.setPen(QPen(QColor(255, 255, 255, 30), 1))
+    painter.drawLine(QPointF(left, y + 0.5), QPointF(right, y + 0.5))
+    y += 6
+    for entry in model.lines:
+        painter.setPen(_SOFT)
+        painter.drawText(QRectF(left, y, 90, _ROW), Qt.AlignmentFlag.AlignVCenter, entry.label)
+        painter.setPen(_BRIGHT)
+        painter.drawText(
+            QRectF(left + 60, y, right - left - 60, _ROW),
+            Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
+            entry.value,
+        )
+        y += _ROW
+    return card
+
+
+def _paint_bar(painter: QPainter, model: OverlayModel, bar: QRectF) -> None:
+    outline = QPainterPath()
+    outline.addRoundedRect(bar, 4, 4)
+    painter.save()
+    painter.setClipPath(outline)
+    painter.fillRect(bar, QColor(255, 255, 255, 28))
+    for segment in model.segments:
+        length = max(segment.length * bar.width() - 1, 0.5)
+        piece = QRectF(bar.left() + segment.start * bar.width(), bar.top(), length, bar.height())
+        painter.fillRect(piece, QColor(STAGE_COLOURS.get(segment.name, _OTHER.name())))
+    painter.restore()
+    x = bar.left() + model.budget_at * bar.width()
+    painter.setPen(QPen(_RED if model.over_budget else _BRIGHT, 2))
+    painter.drawLine(QPointF(x, bar.top() - 3), QPointF(x, bar.bottom() + 3))
+
+
+def paint_face_mark(painter: QPainter, box: Box, words: str, place: QPointF, *, opacity: float, base: QFont) -> None:
+    """Corner brackets round a face and its words, the left top corner at `place`; opacity follows the face's."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    arm = max(min(box.width, box.height) * 0.16, 6.0)
+    path = QPainterPath()
+    for x, y, across, down in (
+        (box.x, box.y, arm, arm),
+        (box.right, box.y, -arm, arm),
+        (box.x, box.bottom, arm, -arm),
+        (box.right, box.bottom, -arm, -arm),
+    ):
+        path.moveTo(x + across, y)
+        path.lineTo(x, y)
+        path.lineTo(x, y + down)
+    painter.setOpacity(opacity)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(QColor(0, 0, 0, 110), 3.5, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+    painter.drawPath(path)
+    painter.setPen(QPen(QColor("#4cc2ff"), 1.8, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+    painter.drawPath(path)
+    paint_pill(painter, words, place, base)
+    painter.setOpacity(1.0)
+
+
+def paint_pill(painter: QPainter, words: str, origin: QPointF, base: QFont, *, from_right: bool = False) -> QRectF:
+    """Words on a dark rounded ground, `origin` its left (or right) top corner; returns its rectangle."""
+    font = QFont(base)
+    font.setPixelSize(12)
+    painter.setFont(font)
+    width = painter.fontMetrics().horizontalAdvance(words) + 18
+    pill = QRectF(origin.x() - (width if from_right else 0), origin.y(), width, 22)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(_GLASS)
+    painter.drawRoundedRect(pill, 11, 11)
+    painter.setPen(_BRIGHT)
+    painter.drawText(pill, Qt.AlignmentFlag.AlignCenter, words)
+    return pill
+
+
+def paint_divider(painter: QPainter, x: float, picture: Box, *, focused: bool) -> None:
+    """The split's line with a grip in its middle."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor(0, 0, 0, 90), 4))
+    painter.drawLine(QPointF(x, picture.y), QPointF(x, picture.bottom))
+    painter.setPen(QPen(_BRIGHT, 2))
+    painter.drawLine(QPointF(x, picture.y), QPointF(x, picture.bottom))
+    middle = picture.y + picture.height / 2
+    painter.setPen(QPen(QColor("#4cc2ff") if focused else QColor(0, 0, 0, 90), 2 if focused else 1))
+    painter.setBrush(_BRIGHT)
+    painter.drawEllipse(QPointF(x, middle), 17, 17)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(
+        QPen(QColor("#22252b"), 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+    )
+    for way in (-1, 1):
+        arrow = QPainterPath()
+        arrow.moveTo(x + way * 4.5, middle - 4.5)
+        arrow.lineTo(x + way * 9, middle)
+        arrow.lineTo(x + way * 4.5, middle + 4.5)
+        painter.drawPath(arrow)

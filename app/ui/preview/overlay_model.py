@@ -1,0 +1,120 @@
+"""What the latency overlay says. No Qt: statistics in, words and bar lengths out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.ui.style.formatting import milliseconds, rate
+
+if TYPE_CHECKING:
+    from app.pipeline.latency import LiveStatistics
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the process takes of the machine: CPU in percent of one core, resident memory in bytes."""
+
+    cpu_percent: float = 0.0
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stage in the stacked bar; start and length are parts of the bar's width."""
+
+    name: str
+    value: str
+    start: float
+    length: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row under the bar."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class OverlayModel:
+    """All that the overlay paints. `budget_at` is the budget's place on the bar, a part of its width."""
+
+    total: str
+    budget: str
+    over_budget: bool
+    budget_at: float
+    segments: tuple[Segment, ...]
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The overlay's input. `stages` are (name, median ms) in the order of a frame's way, each cycle its own stage.
+
+    `lowered_to` is the k that auto-k made do with, None when it gave what was asked for.
+    """
+
+    stages: Sequence[tuple[str, float]]
+    age_p50_ms: float
+    age_p95_ms: float
+    fps_in: float
+    fps_out: float
+    dropped: int
+    budget_ms: float
+    lowered_to: int | None = None
+
+
+def overlay_model(reading: Reading, usage: Usage, *, cores: int) -> OverlayModel:
+    """Lay out the overlay: the bar's full width is the budget, or the frame's time when that is longer.
+
+    The frame is over budget when its stages together, without the wait for the source, exceed the budget.
+    """
+    total = sum(value for _, value in reading.stages)
+    full = max(total, reading.budget_ms * 1.12, 1e-6)
+    segments = []
+    start = 0.0
+    for name, value in reading.stages:
+        segments.append(Segment(name, milliseconds(value), start / full, value / full))
+        start += value
+    over = total > reading.budget_ms
+    auto = () if reading.lowered_to is None else (Line("Auto k", f"lowered to {reading.lowered_to}"),)
+    lines = (
+        *auto,
+        Line(
+            "Frame age",
+            f"{milliseconds(reading.age_p50_ms)} · p95 {milliseconds(reading.age_p95_ms)}",
+        ),
+        Line("In / out", f"{reading.fps_in:.1f} / {rate(reading.fps_out)}"),
+        Line("Dropped", f"{reading.dropped}"),
+        Line("CPU", f"{usage.cpu_percent:.0f} of {cores * 100} %"),
+        Line("Memory", f"{usage.memory_bytes / 1e6:.0f} MB"),
+    )
+    return OverlayModel(
+        total=milliseconds(total),
+        budget=milliseconds(reading.budget_ms),
+        over_budget=over,
+        budget_at=reading.budget_ms / full,
+        segments=tuple(segments),
+        lines=lines,
+    )
+
+
+def reading_of(statistics: LiveStatistics) -> Reading:
+    """The overlay's input from the session's statistics.
+
+    Waiting for the source is not part of the bar, nor are cycles that only frames before the last change of k had.
+    """
+    left_out = {"capture", *(f"cycle {number}" for number in range(statistics.k + 1, 10))}
+    return Reading(
+        stages=tuple((stage.name, stage.p50_ms) for stage in statistics.stages if stage.name not in left_out),
+        age_p50_ms=statistics.age_p50_ms,
+        age_p95_ms=statistics.age_p95_ms,
+        fps_in=statistics.fps_in,
+        fps_out=statistics.fps_out,
+        dropped=statistics.dropped,
+        budget_ms=statistics.budget_ms,
+        lowered_to=statistics.k if statistics.auto_reason else None,
+    )

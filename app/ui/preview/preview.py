@@ -1,0 +1,301 @@
+"""The picture: before and after, the split slider, the face marks and the overlay on it."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.core.types import Image, Restored, RestoredFace
+from app.ui.preview.geometry import Box, Layout, arrange, on_screen
+from app.ui.preview.overlay import WIDTH, overlay_height, overlay_picture, paint_divider, paint_face_mark, paint_pill
+from app.ui.preview.overlay_model import OverlayModel
+from app.ui.style import icons
+from app.ui.style.formatting import count
+from app.ui.style.theme import colour
+
+_MARGIN = 12.0
+_STEP = 0.02
+
+
+def as_qimage(image: Image) -> QImage:
+    """A QImage over the array's own memory: no copy. The caller keeps `image` alive as long as the QImage.
+
+    image: uint8 (H, W, 3) BGR with the three channels adjoining; rows may be padded.
+    """
+    height, width = image.shape[:2]
+    if image.strides[1:] != (3, 1):
+        raise ValueError("The channels of a picture must adjoin.")
+    return QImage(image.data, width, height, image.strides[0], QImage.Format.Format_BGR888)
+
+
+class Preview(QWidget):
+    """Shows the newest restored frame. `painted` carries it and the milliseconds that its painting took."""
+
+    split_changed = Signal(float)
+    pause_toggled = Signal()
+    painted = Signal(object, float)
+    source_dropped = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._restored: Restored | None = None
+        self._pictures: tuple[tuple[Image, QImage], ...] = ()
+        self._reported = False
+        self._view = "split"
+        self._split = 0.5
+        self._hold_original = False
+        self._show_faces = True
+        self._overlay: OverlayModel | None = None
+        self._card: QPixmap | None = None
+        self._message = ("camera", "Starting…", "")
+        self._dimmed = False
+        self._dragging = False
+        self.setObjectName("preview")
+        self.setAccessibleName("Picture, before and after")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self.setAcceptDrops(True)
+        self.setMinimumSize(320, 180)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+
+    # What is shown
+
+    def show_frame(self, restored: Restored) -> None:
+        """Show a frame with the next repaint. The arrays stay alive until the frame after it is shown."""
+        self._pictures = tuple(
+            (image, as_qimage(image)) for image in map(_contiguous, (restored.frame.image, restored.image))
+        )
+        self._restored = restored
+        self._reported = False
+        self._dimmed = False
+        self.update()
+
+    def show_message(self, icon: str, title: str, detail: str = "") -> None:
+        """Show words in place of a picture."""
+        self._message = (icon, title, detail)
+        self._restored, self._pictures = None, ()
+        self.update()
+
+    def set_dimmed(self, dimmed: bool) -> None:
+        """Darken the last picture: it is not live any more."""
+        if dimmed != self._dimmed:
+            self._dimmed = dimmed
+            self.update()
+
+    def set_view(self, view: str) -> None:
+        self._view = view
+        self.unsetCursor()
+        self.update()
+
+    def set_split(self, split: float) -> None:
+        self._split = split
+        self.update()
+
+    def set_hold_original(self, held: bool) -> None:
+        if held != self._hold_original:
+            self._hold_original = held
+            self.update()
+
+    def set_show_faces(self, shown: bool) -> None:
+        self._show_faces = shown
+        self.update()
+
+    def set_overlay(self, model: OverlayModel | None) -> None:
+        if model != self._overlay:
+            self._overlay, self._card = model, None
+            self.update()
+
+    @property
+    def message(self) -> tuple[str, str]:
+        """The words that stand in place of a picture, title and detail."""
+        return self._message[1:]
+
+    @property
+    def restored(self) -> Restored | None:
+        """The frame on screen."""
+        return self._restored
+
+    def picture_layout(self) -> Layout | None:
+        """Where the pictures are now; None while there is none."""
+        if self._restored is None:
+            return None
+        height, width = self._restored.image.shape[:2]
+        area = Box(_MARGIN, _MARGIN, self.width() - 2 * _MARGIN, self.height() - 2 * _MARGIN)
+        view = "original" if self._hold_original else self._view
+        layout = arrange(view, width=width, height=height, area=area, split=self._split)
+        covered = self.overlay_right()
+        return layout.clear_of(covered + _MARGIN, area) if covered else layout
+
+    # Painting
+
+    def sizeHint(self) -> QSize:
+        return QSize(960, 540)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        started = time.perf_counter()
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), colour("canvas"))
+        layout = self.picture_layout()
+        if layout is None or self._restored is None:
+            self._paint_message(painter)
+        else:
+            self._paint_pictures(painter, layout)
+            if self._dimmed:
+                painter.fillRect(self.rect(), colour("canvas", 0.6))
+            self._paint_marks(painter, layout, self._restored)
+        if self._overlay is not None and layout is not None and self._overlay_fits():
+            if self._card is None or self._card.devicePixelRatio() != self.devicePixelRatioF():
+                self._card = overlay_picture(self._overlay, self.font(), self.devicePixelRatioF())
+            painter.drawPixmap(QPointF(_MARGIN * 2, _MARGIN * 2), self._card)
+        painter.end()
+        if self._restored is not None and not self._reported:
+            self._reported = True
+            self.painted.emit(self._restored, (time.perf_counter() - started) * 1000.0)
+
+    def overlay_right(self) -> int:
+        """Where the overlay ends at its right, 0 when it is not shown."""
+        shown = self._overlay is not None and self._restored is not None and self._overlay_fits()
+        return round(_MARGIN * 2 + WIDTH) if shown else 0
+
+    def _pill_left(self, top: float) -> float:
+        """Where words on the picture may begin that would otherwise be under the overlay."""
+        covered = self.overlay_right()
+        if not covered or self._overlay is None or top > 2 * _MARGIN + overlay_height(self._overlay):
+            return 0.0
+        return covered + 4.0
+
+    def _overlay_fits(self) -> bool:
+        assert self._overlay is not None
+        return self.width() > WIDTH + 4 * _MARGIN and self.height() > overlay_height(self._overlay) + 3 * _MARGIN
+
+    def _paint_pictures(self, painter: QPainter, layout: Layout) -> None:
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        for tile in layout.tiles:
+            picture = self._pictures[0 if tile.content == "original" else 1][1]
+            painter.setClipRect(_rect(tile.clip))
+            painter.drawImage(_rect(tile.target), picture)
+        painter.setClipping(False)
+
+    def _paint_marks(self, painter: QPainter, layout: Layout, restored: Restored) -> None:
+        height, width = restored.image.shape[:2]
+        for tile in layout.tiles:
+            if self._show_faces and tile.content == "restored":
+                painter.setClipRect(_rect(tile.target))
+                for entry in restored.faces:
+                    box = _box_of(entry)
+                    place = on_screen(box, width=width, height=height, target=tile.target)
+                    words = count(entry.cycles, "cycle", "cycles")
+                    top = max(place.y - 27, tile.target.y + 4)
+                    pill = QPointF(max(place.x, self._pill_left(top)), top)
+                    paint_face_mark(painter, place, words, pill, opacity=entry.face.opacity, base=self.font())
+                painter.setClipping(False)
+        if layout.divider is not None:
+            paint_divider(painter, layout.divider, layout.tiles[0].target, focused=self.hasFocus())
+        self._paint_labels(painter, layout)
+
+    def _paint_labels(self, painter: QPainter, layout: Layout) -> None:
+        words = {"original": "Original", "restored": "Restored"}
+        for tile in layout.tiles:
+            if tile.clip.width < 120:
+                continue
+            y = tile.target.bottom - 34
+            if layout.divider is not None and tile.content == "restored":
+                origin = QPointF(tile.clip.right - 12, y)
+                paint_pill(painter, words[tile.content], origin, self.font(), from_right=True)
+            else:
+                paint_pill(painter, words[tile.content], QPointF(tile.clip.x + 12, y), self.font())
+
+    def _paint_message(self, painter: QPainter) -> None:
+        icon, title, detail = self._message
+        middle = QPointF(self.width() / 2, self.height() / 2)
+        side = 44
+        picture = icons.pixmap(icon, colour("muted").name(), side, self.devicePixelRatioF())
+        painter.drawPixmap(QPointF(middle.x() - side / 2, middle.y() - 66), picture)
+        font = self.font()
+        font.setPixelSize(17)
+        painter.setFont(font)
+        painter.setPen(colour("text"))
+        # The path of a file is one long word.
+        flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere)
+        across = QRectF(32, middle.y() - 4, self.width() - 64, self.height() / 2)
+        written = painter.boundingRect(across, flags, title)
+        painter.drawText(across, flags, title)
+        font.setPixelSize(13)
+        painter.setFont(font)
+        painter.setPen(colour("muted"))
+        below = QRectF(48, written.bottom() + 8, self.width() - 96, self.height() / 2)
+        painter.drawText(below, flags, detail)
+
+    # Mouse and keys
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        layout, place = self.picture_layout(), event.position()
+        if event.button() == Qt.MouseButton.LeftButton and layout and layout.is_on_divider(place.x(), place.y()):
+            self._dragging = True
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        layout, place = self.picture_layout(), event.position()
+        if layout is None:
+            return
+        if self._dragging:
+            self._move_split(layout.split_at(place.x()))
+        elif layout.is_on_divider(place.x(), place.y()):
+            self.setCursor(Qt.CursorShape.SplitHCursor)
+        else:
+            self.unsetCursor()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._dragging = False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {
+            Qt.Key.Key_Left: self._split - _STEP,
+            Qt.Key.Key_Right: self._split + _STEP,
+            Qt.Key.Key_Home: 0.0,
+            Qt.Key.Key_End: 1.0,
+        }
+        key = Qt.Key(event.key())
+        if key in steps and self._view == "split":
+            self._move_split(min(max(steps[key], 0.0), 1.0))
+        elif key == Qt.Key.Key_Space:
+            self.pause_toggled.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def _move_split(self, split: float) -> None:
+        if split != self._split:
+            self.set_split(split)
+            self.split_changed.emit(split)
+
+    # Drag and drop
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls() or event.mimeData().hasText():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        urls = event.mimeData().urls()
+        address = event.mimeData().text().strip().partition("\n")[0].strip()
+        if urls:
+            address = urls[0].toLocalFile() or urls[0].toString()
+        if address:
+            event.acceptProposedAction()
+            self.source_dropped.emit(address)
+
+
+def _contiguous(image: Image) -> Image:
+    return image if image.strides[1:] == (3, 1) else np.ascontiguousarray(image)
+
+
+def _rect(box: Box) -> QRectF:
+    return QRectF(box.x, box.y, box.width, box.height)
+
+
+def _box_of(entry: RestoredFace) -> tuple[float, float, float, float]:
+    left, top, right, bottom = (float(value) for value in entry.face.box)
+    return left, top, right, bottom

@@ -1,0 +1,1 @@
+"""How the window looks: colours, icons, number formats, and the small widgets drawn from them."""

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from app.outputs.microphone import AudioBlock, Microphone, SoundAligner, open_microphone
+
+RATE = 48000
+
+
+def block(t_capture: float, count: int = 960, value: float = 0.5) -> AudioBlock:
+    return AudioBlock(samples=np.full((count, 1), value, np.float32), t_capture=t_capture)
+
+
+def aligner() -> SoundAligner:
+    return SoundAligner(rate=RATE, channels=1, t_zero=10.0)
+
+
+def test_steady_blocks_pass_untouched() -> None:
+    sound = aligner()
+    for i in range(100):
+        assert len(sound.align(block(10.0 + i * 0.02))) == 960
+    assert sound.written == 96000
+
+
+def test_what_was_heard_before_the_first_picture_is_left_out() -> None:
+    sound = aligner()
+    assert len(sound.align(block(9.9))) == 0
+    assert len(sound.align(block(9.99))) == 480
+    assert len(sound.align(block(10.01))) == 960
+
+
+def test_sound_that_starts_late_begins_with_silence() -> None:
+    samples = aligner().align(block(10.5))
+    assert len(samples) == 24000 + 960
+    assert (samples[:24000] == 0).all()
+    assert (samples[24000:] == 0.5).all()
+
+
+def test_jitter_changes_nothing() -> None:
+    sound = aligner()
+    rng = np.random.default_rng(0)
+    lengths = [len(sound.align(block(10.0 + i * 0.02 + rng.uniform(0, 0.03)))) for i in range(50)]
+    assert set(lengths[1:]) == {960}
+
+
+def test_lost_blocks_become_silence_of_their_length() -> None:
+    sound = aligner()
+    sound.align(block(10.0))
+    samples = sound.align(block(10.52))
+    assert len(samples) == 24000 + 960
+    assert (samples[:24000] == 0).all()
+
+
+@pytest.mark.parametrize("drift", [0.0005, -0.0005])
+def test_a_sound_card_with_another_clock_stays_in_step_for_an_hour(drift: float) -> None:
+    sound = aligner()
+    worst = 0.0
+    for i in range(180_000 // 20):
+        t = 10.0 + i * 0.4 * (1 + drift)
+        sound.align(block(t, count=19200))
+        worst = max(worst, abs((t + 0.4 - 10.0) * RATE - sound.written) / RATE)
+    assert worst < 0.1
+
+
+class FakeStream:
+    def __init__(self, **options: object) -> None:
+        self.options = options
+        self.closed = False
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_block_is_dated_back_to_when_it_was_heard() -> None:
+    microphone = Microphone(SimpleNamespace(InputStream=FakeStream), clock=lambda: 100.0)
+    times = SimpleNamespace(currentTime=7.0, inputBufferAdcTime=6.95)
+    microphone._stream.options["callback"](np.ones((960, 1), np.float32), 960, times, None)
+    (heard,) = microphone.read()
+    assert heard.t_capture == pytest.approx(99.95)
+    assert microphone.read() == []
+
+
+def test_a_device_that_does_not_tell_times_is_dated_by_its_length() -> None:
+    microphone = Microphone(SimpleNamespace(InputStream=FakeStream), clock=lambda: 100.0)
+    times = SimpleNamespace(currentTime=0.0, inputBufferAdcTime=0.0)
+    microphone._stream.options["callback"](np.ones((960, 1), np.float32), 960, times, None)
+    assert microphone.read()[0].t_capture == pytest.approx(99.98)
+
+
+def test_stopping_twice_is_harmless() -> None:
+    microphone = Microphone(SimpleNamespace(InputStream=FakeStream))
+    microphone.stop()
+    microphone.stop()
+    assert microphone._stream.closed
+
+
+def test_without_sounddevice_there_is_no_microphone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    assert open_microphone() is None
+
+
+def test_without_a_device_there_is_no_microphone() -> None:
+    sounddevice = pytest.importorskip("sounddevice")
+    if any(device["max_input_channels"] for device in sounddevice.query_devices()):
+        pytest.skip("this machine has a microphone")
+    assert open_microphone() is None

@@ -1,0 +1,434 @@
+"""The recorder, judged by decoding what it wrote."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from app.core.errors import OutputError, RecordingError, SettingError
+from app.core.types import Frame, Image, Restored
+from app.media.encoder import LIVE_ENCODERS, EncoderChoice, choose_encoder
+from app.media.files import part_path
+from app.outputs.microphone import AudioBlock
+from app.outputs.recorder import VideoRecorder
+from app.outputs.recording_file import FILM_STEM, TIME_BASE
+from app.outputs.rescue import rescue_films
+from tests.media_files import number_of, numbered_picture
+
+SIZE = (160, 120)
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def restored(index: int, t_capture: float, *, image: Image | None = None) -> Restored:
+    """A frame with its number, and a restored picture with the next number."""
+    before = numbered_picture(index, width=SIZE[0], height=SIZE[1]) if image is None else image
+    after = numbered_picture(index + 1, width=SIZE[0], height=SIZE[1]) if image is None else image[:, ::-1].copy()
+    return Restored(frame=Frame(image=before, index=index, t_capture=t_capture, t_media=t_capture), image=after, k=3)
+
+
+def write_all(recorder: VideoRecorder, frames: list[Restored], *, split: float = 0.5) -> None:
+    """Hand over every frame, waiting where a live source would have to drop."""
+    for frame in frames:
+        dropped = recorder.state().dropped
+        recorder.write(frame, split)
+        while recorder.state().dropped > dropped and recorder.state().error is None:
+            dropped = recorder.state().dropped
+            time.sleep(0.002)
+            recorder.write(frame, split)
+
+
+def decoded(path: Path) -> tuple[list[Image], list[float]]:
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+        return [np.asarray(f.to_ndarray(format="bgr24"), np.uint8) for f in frames], [f.time for f in frames]
+
+
+def record(path: Path, times: list[float], **options: object) -> tuple[Path, ...]:
+    recorder = VideoRecorder(path, SIZE, 25.0, **options)
+    write_all(recorder, [restored(i, t) for i, t in enumerate(times)])
+    return recorder.finish()
+
+
+STEADY = [100.0 + i / 25 for i in range(30)]
+
+
+def test_side_by_side_has_before_at_the_left_and_after_at_the_right(tmp_path: Path) -> None:
+    assert record(tmp_path / "film.mp4", STEADY) == (tmp_path / "film.mp4",)
+    images, _ = decoded(tmp_path / "film.mp4")
+    assert [number_of(image[:, : SIZE[0]]) for image in images] == list(range(30))
+    assert [number_of(image[:, SIZE[0] :]) for image in images] == list(range(1, 31))
+    assert not part_path(tmp_path / "film.mp4").exists()
+
+
+def test_pixels_come_back_without_a_shift_of_colour(tmp_path: Path) -> None:
+    record(tmp_path / "film.mp4", STEADY, mode="restored")
+    with av.open(str(tmp_path / "film.mp4")) as container:
+        frame = next(container.decode(video=0))
+    assert (frame.colorspace, frame.color_range) == (1, 1)
+    back = frame.reformat(format="bgr24", src_colorspace="ITU709", interpolation=0x42002).to_ndarray().astype(int)
+    difference = back - numbered_picture(1, width=SIZE[0], height=SIZE[1])
+    plain = difference[40:]
+    assert np.abs(plain.mean(axis=(0, 1))).max() < 1.0
+    assert np.abs(plain).mean() < 2.5
+
+
+def test_time_stamps_are_the_capture_times(tmp_path: Path) -> None:
+    times = [5.0, 5.04, 5.09, 5.2, 7.5, 7.52, 7.6, 12.0]
+    record(tmp_path / "film.mp4", times, mode="restored")
+    _, stamps = decoded(tmp_path / "film.mp4")
+    assert np.allclose(stamps, np.array(times) - 5.0, atol=1e-4)
+
+
+def test_time_stamps_grow_strictly_whatever_comes(tmp_path: Path) -> None:
+    record(tmp_path / "film.mp4", [5.0, 5.04, 5.04, 5.01, 5.08, 5.12], mode="restored")
+    images, stamps = decoded(tmp_path / "film.mp4")
+    assert all(a < b for a, b in itertools.pairwise(stamps))
+    assert [number_of(image) for image in images] == [1, 2, 5, 6]
+
+
+def test_split_follows_the_divider_of_each_frame(tmp_path: Path) -> None:
+    recorder = VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0, mode="split")
+    for i, split in enumerate((0.0, 0.0, 1.0, 1.0)):
+        recorder.write(restored(i, i / 25), split)
+    recorder.finish()
+    images, _ = decoded(tmp_path / "film.mp4")
+    assert [number_of(image) for image in images] == [1, 2, 2, 3]
+
+
+def test_two_files_hold_before_and_after(tmp_path: Path) -> None:
+    paths = record(tmp_path / "film.mp4", STEADY, mode="two-files")
+    assert [path.name for path in paths] == ["film-before.mp4", "film-after.mp4"]
+    numbers = [[number_of(image) for image in decoded(path)[0]] for path in paths]
+    assert numbers == [list(range(30)), list(range(1, 31))]
+
+
+@pytest.mark.parametrize("mode", ["side-by-side", "split", "restored", "two-files"])
+def test_odd_sizes_are_recorded_whole(tmp_path: Path, mode: str) -> None:
+    recorder = VideoRecorder(tmp_path / "film.mp4", (161, 121), 25.0, mode=mode)
+    image = np.full((121, 161, 3), 90, np.uint8)
+    write_all(recorder, [restored(i, i / 25, image=image) for i in range(5)])
+    for path in recorder.finish():
+        images, _ = decoded(path)
+        assert len(images) == 5
+        assert images[0].shape[0] == 122
+        assert np.abs(images[0].astype(int) - 90)[:, ~_divider(images[0])].max() < 6
+
+
+def _divider(image: Image) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    columns = np.zeros(image.shape[1], bool)
+    columns[image.shape[1] // 2 - 6 : image.shape[1] // 2 + 6] = True
+    return columns
+
+
+def test_a_source_that_changes_its_size_is_fitted_in_with_bars(tmp_path: Path) -> None:
+    recorder = VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0, mode="restored")
+    write_all(recorder, [restored(i, i / 25) for i in range(3)])
+    tall = np.full((480, 320, 3), 200, np.uint8)
+    write_all(recorder, [restored(i, i / 25, image=tall) for i in range(3, 6)])
+    recorder.finish()
+    images, _ = decoded(tmp_path / "film.mp4")
+    assert {image.shape for image in images} == {(120, 160, 3)}
+    assert images[5][:, 70:90].mean() > 190
+    assert images[5][:, :35].mean() < 10
+
+
+def test_a_film_without_a_single_frame_leaves_nothing(tmp_path: Path) -> None:
+    assert VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0).finish() == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_frame_is_a_film(tmp_path: Path) -> None:
+    record(tmp_path / "film.mp4", [3.0], mode="restored")
+    assert len(decoded(tmp_path / "film.mp4")[0]) == 1
+
+
+def test_finishing_twice_gives_the_same(tmp_path: Path) -> None:
+    recorder = VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0)
+    write_all(recorder, [restored(i, t) for i, t in enumerate(STEADY)])
+    assert recorder.finish() == recorder.finish() == (tmp_path / "film.mp4",)
+    recorder.write(restored(99, 200.0), 0.5)
+
+
+def test_writing_never_waits_and_counts_what_it_drops(tmp_path: Path) -> None:
+    recorder = VideoRecorder(tmp_path / "film.mp4", (1280, 720), 25.0)
+    image = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), np.uint8)
+    frames = [restored(i, i / 25, image=image) for i in range(60)]
+    started = time.perf_counter()
+    for frame in frames:
+        recorder.write(frame, 0.5)
+    took = time.perf_counter() - started
+    recorder.finish()
+    assert took < 0.2
+    dropped = recorder.state().dropped
+    assert dropped > 0
+    assert len(decoded(tmp_path / "film.mp4")[0]) == 60 - dropped
+
+
+def test_the_state_tells_length_size_and_names(tmp_path: Path) -> None:
+    recorder = VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0)
+    write_all(recorder, [restored(i, t) for i, t in enumerate(STEADY)])
+    recorder.finish()
+    state = recorder.state()
+    assert state.paths == (tmp_path / "film.mp4",)
+    assert state.seconds == pytest.approx(29 / 25, abs=0.01)
+    assert state.bytes == (tmp_path / "film.mp4").stat().st_size
+    assert state.error is None
+
+
+def test_nothing_that_exists_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"precious")
+    with pytest.raises(OutputError, match="already"):
+        VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0)
+    assert (tmp_path / "film.mp4").read_bytes() == b"precious"
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OutputError):
+        VideoRecorder(tmp_path / "file" / "film.mp4", SIZE, 25.0)
+
+
+def test_an_unknown_mode_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingError):
+        VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0, mode="upside-down")
+
+
+def noise(index: int) -> Image:
+    """A picture that costs about 40 kB in a film."""
+    grains = np.random.default_rng(index).integers(0, 256, (80, 106, 3), np.uint8)
+    return np.asarray(cv2.resize(grains, (640, 480), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def record_until_it_ends(path: Path, *, reserve_bytes: int) -> tuple[VideoRecorder, list[RecordingError]]:
+    errors: list[RecordingError] = []
+    ended = threading.Event()
+
+    def note(error: RecordingError) -> None:
+        errors.append(error)
+        ended.set()
+
+    recorder = VideoRecorder(path, (640, 480), 25.0, mode="restored", on_error=note, reserve_bytes=reserve_bytes)
+    for i in range(400):
+        write_all(recorder, [restored(i, i / 25, image=noise(i))])
+        if ended.is_set():
+            break
+    assert ended.wait(20), "the disk never got full"
+    return recorder, errors
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of six megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = (
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)], capture_output=True, check=False
+        )
+        if sys.platform == "linux"
+        else None
+    )
+    if mounted is None or mounted.returncode != 0:
+        pytest.skip("a small disk can only be mounted by root on Linux")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_up_ends_the_film_before_it_is_full(small_disk: Path) -> None:
+    recorder, errors = record_until_it_ends(small_disk / "film.mp4", reserve_bytes=3_000_000)
+    assert "almost full" in errors[0].what
+    assert "film.mp4" in errors[0].hint
+    assert recorder.finish() == (small_disk / "film.mp4",)
+    assert len(errors) == 1
+    assert len(decoded(small_disk / "film.mp4")[0]) > 5
+
+
+def test_a_full_disk_leaves_a_film_that_plays(small_disk: Path) -> None:
+    recorder, errors = record_until_it_ends(small_disk / "film.mp4", reserve_bytes=0)
+    assert "no room" in errors[0].what
+    assert recorder.finish() == (small_disk / "film.mp4",)
+    assert recorder.state().error is errors[0]
+    images, stamps = decoded(small_disk / "film.mp4")
+    assert len(images) >= 25
+    assert all(a < b for a, b in itertools.pairwise(stamps))
+
+
+def test_without_a_listener_finish_raises_what_ended_the_film(small_disk: Path) -> None:
+    recorder = VideoRecorder(small_disk / "film.mp4", (640, 480), 25.0, mode="restored", reserve_bytes=0)
+    for i in range(400):
+        write_all(recorder, [restored(i, i / 25, image=noise(i))])
+        if recorder.state().error is not None:
+            break
+    with pytest.raises(RecordingError, match="no room"):
+        recorder.finish()
+    assert len(decoded(small_disk / "film.mp4")[0]) >= 25
+
+
+def test_a_disk_without_room_refuses_to_begin(small_disk: Path) -> None:
+    with pytest.raises(OutputError, match="no room"):
+        VideoRecorder(small_disk / "film.mp4", SIZE, 25.0)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_an_output_that_fails_in_any_other_way_is_reported_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0, mode="restored")
+    write_all(recorder, [restored(i, i / 25) for i in range(5)])
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("app.outputs.recording_file.Film.write", fail)
+    write_all(recorder, [restored(6, 1.0)])
+    with pytest.raises(RecordingError, match="cannot be written"):
+        recorder.finish()
+
+
+def _playable_part(path: Path) -> tuple[list[Image], list[float]]:
+    """What a player shows of a film whose end is missing."""
+    images, stamps = [], []
+    with av.open(str(path)) as container:
+        try:
+            for frame in container.decode(video=0):
+                images.append(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))
+                stamps.append(frame.time)
+        except av.FFmpegError:
+            pass
+    return images, stamps
+
+
+_CRASHING = """
+import sys, threading
+from pathlib import Path
+from app.outputs.recording_file import FILM_STEM, TIME_BASE
+from app.outputs.rescue import rescue_films
+from app.outputs.recorder import VideoRecorder
+from tests.outputs.test_recorder import SIZE, restored, write_all
+recorder = VideoRecorder(Path(sys.argv[1]), SIZE, 25.0, mode="restored")
+write_all(recorder, [restored(i, i / 25) for i in range(100)])
+print("written", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_the_film_of_a_killed_process_is_rescued(tmp_path: Path) -> None:
+    film = tmp_path / f"{FILM_STEM}-2026-01-01.mp4"
+    process = subprocess.Popen(
+        [sys.executable, "-c", _CRASHING, str(film)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "written\n"
+    assert rescue_films(tmp_path) == ()  # it is being made
+    process.send_signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+    process.wait()
+    process.stdout.close()
+    assert not film.exists()
+    shown, _ = _playable_part(part_path(film))
+    assert len(shown) >= 50
+
+    assert rescue_films(tmp_path) == (film,)
+
+    images, _ = decoded(film)  # to its end without an error
+    assert len(images) >= 50
+    assert [number_of(image) for image in images] == list(range(1, len(images) + 1))
+    assert list(tmp_path.iterdir()) == [film]
+
+
+def test_what_is_no_film_is_not_rescued(tmp_path: Path) -> None:
+    empty, foreign = tmp_path / f"{FILM_STEM}-1.mp4.part", tmp_path / "holiday.mp4.part"
+    taken, whole = tmp_path / f"{FILM_STEM}-2.mp4.part", tmp_path / f"{FILM_STEM}-2.mp4"
+    for path in (empty, foreign, taken, whole):
+        path.write_bytes(b"")
+    assert rescue_films(tmp_path) == ()
+    assert sorted(tmp_path.iterdir()) == sorted((foreign, taken, whole))
+    assert rescue_films(tmp_path / "missing") == ()
+
+
+class Tone:
+    """A microphone that hears a click at every whole second, from `t_start` on; stands in for a real device."""
+
+    rate = 48000
+    channels = 1
+
+    def __init__(self, t_start: float, seconds: float) -> None:
+        samples = np.zeros((int(seconds * self.rate), 1), np.float32)
+        for second in range(int(seconds) + 1):
+            samples[second * self.rate : second * self.rate + 480] = 0.8
+        self._blocks = [
+            AudioBlock(samples=samples[i : i + 960], t_capture=t_start + i / self.rate)
+            for i in range(0, len(samples), 960)
+        ]
+        self.running = False
+
+    def start(self) -> None:
+        self.running = True
+
+    def read(self) -> list[AudioBlock]:
+        blocks, self._blocks = self._blocks, []
+        return blocks
+
+    def stop(self) -> None:
+        self.running = False
+
+
+def heard(path: Path) -> tuple[np.ndarray[tuple[int], np.dtype[np.float32]], int]:
+    with av.open(str(path)) as container:
+        frames = list(container.decode(audio=0))
+        samples = np.concatenate([frame.to_ndarray()[0] for frame in frames])
+        return samples, frames[0].sample_rate
+
+
+def test_sound_is_in_step_with_the_pictures(tmp_path: Path) -> None:
+    # Pictures start 0.4 s after the microphone, so its clicks at whole seconds lie at 0.6 s and 1.6 s of the film.
+    microphone = Tone(t_start=100.0, seconds=3.0)
+    record(tmp_path / "film.mp4", [100.4 + i / 25 for i in range(50)], mode="restored", audio=microphone)
+    samples, rate = heard(tmp_path / "film.mp4")
+    loud = np.flatnonzero(np.abs(samples) > 0.4) / rate
+    starts = loud[np.flatnonzero(np.diff(loud, prepend=-1.0) > 0.5)]
+    assert np.allclose(starts, [0.6, 1.6, 2.6][: len(starts)], atol=0.03)
+    assert len(starts) >= 2
+    assert not microphone.running
+
+
+def test_both_of_two_files_have_the_sound(tmp_path: Path) -> None:
+    paths = record(tmp_path / "film.mp4", STEADY, mode="two-files", audio=Tone(t_start=100.0, seconds=1.5))
+    for path in paths:
+        assert np.abs(heard(path)[0]).max() > 0.4
+
+
+def test_a_microphone_that_does_not_start_costs_only_the_sound(tmp_path: Path) -> None:
+    class Dead(Tone):
+        def start(self) -> None:
+            raise OSError("no such device")
+
+    record(tmp_path / "film.mp4", STEADY, mode="restored", audio=Dead(0.0, 1.0))
+    with av.open(str(tmp_path / "film.mp4")) as container:
+        assert not container.streams.audio
+        assert len(list(container.decode(video=0))) == 30
+
+
+def test_the_first_encoder_that_opens_is_used() -> None:
+    absent = EncoderChoice(name="h264_of_the_future")
+    assert choose_encoder((absent, *LIVE_ENCODERS), width=64, height=64, time_base=TIME_BASE).name == "libx264"
+    with pytest.raises(RecordingError, match="No encoder"):
+        choose_encoder((absent,), width=64, height=64, time_base=TIME_BASE)
+
+
+def test_without_h264_the_film_is_still_recorded(tmp_path: Path) -> None:
+    record(tmp_path / "film.mp4", STEADY, mode="restored", candidates=LIVE_ENCODERS[-1:])
+    images, _ = decoded(tmp_path / "film.mp4")
+    assert [number_of(image) for image in images] == list(range(1, 31))

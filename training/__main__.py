@@ -1,0 +1,36 @@
+"""`python -m training COMMAND`: every step from faces to shipped files is one of these commands."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+COMMANDS = {
+    "prepare": ("training.prepare", "make a training folder of any pictures"),
+    "contact-sheet": ("training.degradation.contact_sheet", "draw what a degradation does to faces"),
+    "train": ("training.train", "train a generator"),
+    "gradients": ("training.gradients", "compare the gradients of the loss terms"),
+    "prune": ("training.shipping.prune", "remove channels that carry next to nothing"),
+    "export": ("training.shipping.export", "export a checkpoint to FP32 ONNX"),
+    "quantize": ("training.shipping.quantize", "quantize an exported generator to INT8"),
+    "manifest": ("training.shipping.manifest", "write models/manifest.json"),
+    "publish": ("training.shipping.publish", "export, quantize and describe a checkpoint in one go"),
+    "window-detector": ("training.shipping.window_detector", "make the INT8 detector that follows faces"),
+    "evaluate": ("training.evaluation.evaluate", "measure the shipped networks and write docs/results.md"),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command with the arguments after its name; without a name, list them. Returns the exit code."""
+    name = arguments[0] if arguments else ""
+    if name not in COMMANDS:
+        print("usage: python -m training COMMAND [OPTIONS]\n")
+        for command, (_, purpose) in COMMANDS.items():
+            print(f"  {command:16}{purpose}")
+        return 0 if name in ("-h", "--help") else 2
+    sys.argv = [f"python -m training {name}", *arguments[1:]]
+    return importlib.import_module(COMMANDS[name][0]).main() or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

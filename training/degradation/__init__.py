@@ -1,0 +1,1 @@
+"""Degradation models: how a clean face becomes a bad one."""

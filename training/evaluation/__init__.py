@@ -1,0 +1,1 @@
+"""Measuring shipped networks, and the page that holds the figures."""

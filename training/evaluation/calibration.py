@@ -1,0 +1,52 @@
+"""Which calibration method keeps INT8 closest to FP32, decided on the validation split."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data import FaceSet, seeded_pairs
+from training.evaluation.parallel import each_part
+from training.evaluation.shipped import ShippedGenerator
+from training.metrics.scoring import Collected, Scorer, Scores
+from training.shipping.quantize import CALIBRATION_METHODS, calibration_faces, quantize
+
+CYCLES = 3
+
+
+def compare_methods(
+    fp32: ShippedGenerator, training: FaceSet, validation: FaceSet, scorer: Scorer
+) -> dict[str, dict[str, dict[str, float]]]:
+    """{method: {"k1": {metric: mean}, ...}} on `validation`, "fp32" being the network before quantization."""
+    faces = calibration_faces(training)
+    figures = {"fp32": _judge(fp32, validation, scorer, "fp32")}
+    with tempfile.TemporaryDirectory() as folder:
+        for method in CALIBRATION_METHODS:
+            path = Path(folder) / f"{method}.onnx"
+            quantize(fp32.path, path, faces, method)
+            figures[method] = _judge(ShippedGenerator(path), validation, scorer, method)
+    return figures
+
+
+def _judge(generator: ShippedGenerator, faces: FaceSet, scorer: Scorer, title: str) -> dict[str, dict[str, float]]:
+    degraded, _ = seeded_pairs(faces.images)
+
+    def judge(part: slice) -> list[Scores]:
+        truth = scorer.truth(faces.images[part], faces.landmarks[part])
+        columns = generator.cycles(degraded[part].numpy(), CYCLES)
+        return [scorer.score(to_pictures(column), truth, full=False) for column in columns[1:]]
+
+    collected = Collected()
+    for scored in each_part(judge, len(faces), title=title):
+        for k, scores in enumerate(scored, start=1):
+            collected.add(f"k{k}", scores)
+    return collected.means()
+
+
+def to_pictures(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """float32 (N, 3, H, W) RGB in [-1, 1] to uint8 (N, H, W, 3) BGR, rounded."""
+    scaled = np.clip(np.rint((values[:, ::-1] + 1.0) * 127.5), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(scaled.transpose(0, 2, 3, 1))

@@ -1,0 +1,270 @@
+"""Measure the shipped networks and write docs/results.md with its figures, whole.
+
+`python -m training evaluate --models models --data ../shared/data --weights ../shared/weights --out docs`
+
+What runs are the ONNX files that the application runs, INT8 and FP32. Nothing is chosen here: choices are made on the
+validation split. `--limit N` looks at the first N faces of a set only; `--timing` measures the milliseconds of a cycle
+and needs an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import datetime
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.core.errors import AppError
+from app.faces.alignment import FFHQ_TEMPLATE
+from app.faces.detector import FaceDetector
+from app.restorers.store import ModelStore
+from training.data import FACE_SIZE, FaceFolderError, load_faces, seeded_pairs, to_tensor
+from training.degradation.models import PaperDegradation
+from training.evaluation.calibration import compare_methods, to_pictures
+from training.evaluation.figures import draw_photos, draw_sheet, draw_trade_off
+from training.evaluation.machine import describe_machine
+from training.evaluation.parallel import each_part, keep_freed_memory
+from training.evaluation.real_world import judge_photos, judge_videos
+from training.evaluation.results_page import write_page
+from training.evaluation.shipped import BusyMachineError, ShippedGenerator
+from training.evaluation.targets import judge_targets
+from training.metrics.pictures import psnr, step_size
+from training.metrics.scoring import Collected, Scorer, Scores
+
+CYCLES = 5
+CLEAN_CYCLES = 3
+SPECIMENS = 8
+SHEET_FACES = 8
+PRECISIONS = ("int8", "fp32")
+SECTIONS = ("celebahq", "calibration", "photos", "video")
+
+Images = NDArray[np.uint8]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TestSet:
+    """Clean faces in the order of their names, uint8 (N, 256, 256, 3) BGR, and their landmarks, float32 (N, 5, 2)."""
+
+    images: Images
+    landmarks: NDArray[np.float32]
+    found: int
+
+
+def read_test_set(folder: Path, detector: FaceDetector, limit: int | None) -> TestSet:
+    """Read a folder of 256x256 faces. A face that the detector misses is taken to lie on the template exactly."""
+    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+    if not files:
+        raise FaceFolderError(f"{folder} holds no pictures")
+    images = []
+    for path in files[:limit]:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image is None or image.shape != (FACE_SIZE, FACE_SIZE, 3):
+            raise FaceFolderError(f"{path} is not a readable {FACE_SIZE}x{FACE_SIZE} colour picture")
+        images.append(image)
+    landmarks, found = [], 0
+    for image in images:
+        faces = detector.detect(image, FACE_SIZE)
+        found += bool(faces)
+        landmarks.append(faces[0].landmarks if faces else FFHQ_TEMPLATE)
+    return TestSet(images=np.stack(images), landmarks=np.stack(landmarks).astype(np.float32), found=found)
+
+
+def judge_set(
+    test: TestSet, generators: dict[str, ShippedGenerator], cycles: int, scorer: Scorer, title: str
+) -> Collected:
+    """Scores under "input", "truth", "int8 k1" and so on; FP32 goes without what `Scorer.score` calls full.
+
+    "int8 step2" is the step out of state 2; state 0 is the degraded face.
+    """
+    degraded, _ = seeded_pairs(test.images)
+
+    def judge(part: slice) -> dict[str, Scores]:
+        truth = scorer.truth(test.images[part], test.landmarks[part])
+        given = degraded[part].numpy()
+        found = {
+            "input": scorer.score(to_pictures(given), truth, full=True),
+            "truth": scorer.texture(truth.images),
+        }
+        for precision, generator in generators.items():
+            columns = generator.cycles(given, cycles)
+            for k in range(1, cycles + 1):
+                found[f"{precision} k{k}"] = scorer.score(to_pictures(columns[k]), truth, full=precision == "int8")
+                step = step_size(torch.from_numpy(columns[k]), torch.from_numpy(columns[k - 1]))
+                found[f"{precision} step{k - 1}"] = {"step": step}
+        return found
+
+    collected = Collected()
+    for found in each_part(judge, len(test.images), title=title):
+        for name, scores in found.items():
+            collected.add(name, scores)
+    return collected
+
+
+def judge_clean(test: TestSet, generator: ShippedGenerator) -> dict[str, float]:
+    """PSNR(G^k(y), y) for k = 1..3: how well a face that needs nothing is left alone."""
+
+    def judge(part: slice) -> list[torch.Tensor]:
+        clean = to_tensor(test.images[part])
+        columns = generator.cycles(clean.contiguous().numpy(), CLEAN_CYCLES)
+        return [psnr(torch.from_numpy(column), clean) for column in columns[1:]]
+
+    by_k = zip(*each_part(judge, len(test.images)), strict=True)
+    return {f"k{k}": float(torch.cat(values).mean()) for k, values in enumerate(by_k, start=1)}
+
+
+def _specimens(test: TestSet, generator: ShippedGenerator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Degraded and thrice restored faces beside their truth: what LPIPS is asked about."""
+    degraded, clean = seeded_pairs(test.images[:SPECIMENS])
+    restored = torch.from_numpy(generator.cycles(degraded.numpy(), 3)[-1])
+    return torch.cat((degraded, restored)), torch.cat((clean, clean))
+
+
+def by_strength(count: int, collected: Collected) -> dict[str, Any]:
+    """INT8's means over the mild, middle and hard third of the seeded degradations."""
+    degradation = PaperDegradation()
+    drawn = [degradation.draw(np.random.default_rng(index)) for index in range(count)]
+    order = np.argsort([degradation.strength(parameters) for parameters in drawn], kind="stable")
+    thirds = {}
+    for name, chosen in zip(("mild", "middle", "hard"), np.array_split(order, 3), strict=True):
+        members = [drawn[index] for index in chosen]
+        if not members:  # fewer than three faces
+            continue
+        thirds[name] = {
+            "faces": len(chosen),
+            "blur_sigma": float(np.mean([p.blur_sigma for p in members])),
+            "ratio": float(np.mean([p.ratio for p in members])),
+            "means": collected.means(chosen),
+        }
+    return thirds
+
+
+def rows_of(test: TestSet, chosen: NDArray[np.int64], generator: ShippedGenerator) -> Images:
+    """Contact sheet rows: input, k = 1..4, truth; uint8 (N, 6, 256, 256, 3) BGR."""
+    degrade = PaperDegradation()
+    given = np.stack([degrade(test.images[i], np.random.default_rng(int(i))) for i in chosen])
+    columns = generator.cycles(to_tensor(given).contiguous().numpy(), 4)
+    return np.stack([*map(to_pictures, columns), test.images[chosen]], axis=1)
+
+
+def evaluate(
+    *, models: Path, data: Path, weights: Path, out: Path, name: str = "cfrnet-rt", limit: int | None = None,
+    timing: bool = False, skip: tuple[str, ...] = (), faces: Path | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Measure, write `out`/results.md, results.json and figures/, and return what results.json holds.
+
+    Raises AppError for models that are missing or not the manifest's, FaceFolderError and FileNotFoundError for data or
+    weights that are missing, BusyMachineError for a time that cannot be taken.
+    """
+    store = ModelStore(models)
+    generators = {precision: ShippedGenerator(store.path(name, precision)) for precision in PRECISIONS}
+    detector = FaceDetector(*store.detector_paths())
+    earlier = _read_json(out / "results.json")
+    figures = out / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    scorer = Scorer(weights)
+    test = read_test_set(data / "test" / "ffhq300", detector, limit)
+    results: dict[str, Any] = {
+        "network": name,
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": describe_machine(),
+        "limit": limit,
+        "models": {p: _describe(g) for p, g in generators.items()},
+        # Before anything else: what follows keeps the cores busy.
+        "timing": _timing(generators, test, timing, earlier),
+    }
+    scorer.check_bfloat16(*_specimens(test, generators["int8"]))
+    results["bfloat16"] = {"used": scorer.bfloat16, "mean_difference": scorer.bfloat16_difference}
+
+    collected = judge_set(test, generators, CYCLES, scorer, "ffhq300")
+    results["ffhq300"] = {"faces": len(test.images), "found": test.found, "means": collected.means()}
+    results["strength"] = by_strength(len(test.images), collected)
+    results["clean"] = {p: judge_clean(test, g) for p, g in generators.items()}
+    int8 = generators["int8"]
+    evenly = np.linspace(0, len(test.images) - 1, min(SHEET_FACES, len(test.images))).astype(int)
+    worst = np.argsort(-collected.values("int8 k3")["lpips_alex"].numpy(), kind="stable")[: SHEET_FACES // 2]
+    draw_sheet(figures / "ffhq300.jpg", rows_of(test, evenly, int8))
+    draw_sheet(figures / "worst.jpg", rows_of(test, worst, int8))
+    draw_trade_off(figures / "perception-distortion.png", results["ffhq300"]["means"], CYCLES)
+
+    if "celebahq" not in skip:
+        second = read_test_set(data / "test" / "celebahq200", detector, limit)
+        scores = judge_set(second, {"int8": int8}, CYCLES - 1, scorer, "celebahq200")
+        results["celebahq200"] = {"faces": len(second.images), "found": second.found, "means": scores.means()}
+    if "photos" not in skip:
+        results["photos"], rows = judge_photos(data / "photos", detector, int8, scorer, limit)
+        draw_photos(figures / "photos.jpg", rows)
+    if "video" not in skip:
+        results["video"] = judge_videos(data / "video", detector, int8, limit)
+    if "calibration" not in skip:
+        training, validation = load_faces(faces or data / "train")
+        chosen = dataclasses.replace(
+            validation, images=validation.images[:limit], landmarks=validation.landmarks[:limit]
+        )
+        means = compare_methods(generators["fp32"], training, chosen, scorer)
+        results["calibration"] = {"faces": len(chosen), "means": means}
+    results["targets"] = [dataclasses.asdict(target) for target in judge_targets(results)]
+    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    write_page(out / "results.md", results)
+    return results
+
+
+def _timing(
+    generators: dict[str, ShippedGenerator], test: TestSet, wanted: bool, earlier: dict[str, Any]
+) -> dict[str, Any]:
+    """Times of the very same files that an earlier evaluation took are kept, with their date and machine."""
+    if wanted:
+        face = to_tensor(test.images[:1])[0].contiguous().numpy()
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        taken = {p: dataclasses.asdict(g.time_a_cycle(face, threads=threads)) for p, g in generators.items()}
+        return {"date": now, "machine": describe_machine(), "cycles": taken}
+    same = all(earlier.get("models", {}).get(p, {}).get("sha256") == g.sha256 for p, g in generators.items())
+    return earlier.get("timing", {}) if same else {}
+
+
+def _describe(generator: ShippedGenerator) -> dict[str, Any]:
+    return {"file": generator.path.name, "sha256": generator.sha256, "bytes": generator.path.stat().st_size}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        content = json.loads(path.read_text())
+        if isinstance(content, dict):
+            return content
+    return {}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure the shipped networks and write docs/results.md.")
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--data", type=Path, required=True, help="folder with test/, photos/, video/ and train/")
+    parser.add_argument("--weights", type=Path, required=True, help="folder of the metrics' published weights")
+    parser.add_argument(
+        "--faces", type=Path, help="training faces whose validation split judges calibration; DATA/train"
+    )
+    parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--name", default="cfrnet-rt", help="the network to measure")
+    parser.add_argument("--limit", type=int, help="look at the first N faces of every set only")
+    parser.add_argument("--timing", action="store_true", help="measure the time of a cycle; the machine must be idle")
+    parser.add_argument("--skip", nargs="*", choices=SECTIONS, default=(), help="sections to leave out")
+    options = vars(parser.parse_args())
+    options["skip"] = tuple(options["skip"])
+    keep_freed_memory()
+    try:
+        results = evaluate(**options)
+    except (AppError, FaceFolderError, FileNotFoundError, BusyMachineError) as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 1
+    reached = sum(target["reached"] is True for target in results["targets"])
+    print(f"wrote {options['out'] / 'results.md'}: {reached} of {len(results['targets'])} targets reached")
+    return 0

@@ -1,0 +1,136 @@
+"""Pictures and films without a truth: how natural the result looks, and how much it flickers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from app.core.types import CROP_SIZE, Face
+from app.faces.alignment import estimate_similarity, scale_of, warp_crop
+from app.faces.detector import FaceDetector
+from app.faces.thorough import ThoroughDetector
+from training.data import FaceFolderError, to_tensor
+from training.evaluation.calibration import to_pictures
+from training.evaluation.parallel import each_part
+from training.evaluation.shipped import ShippedGenerator
+from training.metrics.pictures import flicker
+from training.metrics.scoring import Collected, Scorer, Scores
+
+CYCLES = 4
+DETECT_SIZE = 640
+FACES_A_PICTURE = 4
+SMALLEST_FACE = 24  # pixels of a crop's side: below this there is nothing left to judge
+PHOTO_FOLDERS = ("cropped", "grey", "whole")
+FRAMES_A_FILM = 60
+FLICKER_CYCLES = 3
+
+Images = NDArray[np.uint8]
+
+
+def judge_photos(
+    folder: Path, detector: FaceDetector, generator: ShippedGenerator, scorer: Scorer, limit: int | None
+) -> tuple[dict[str, Any], Images]:  # fmt: skip
+    """NIQE at k = 0..4 by kind of photograph, and rows of input, k = 1..3 for a contact sheet.
+
+    The rows are uint8 (N, 4, 256, 256, 3) BGR.
+    """
+    figures: dict[str, Any] = {}
+    rows = []
+    thorough = ThoroughDetector(detector)
+    for kind in PHOTO_FOLDERS:
+        files = sorted((folder / kind).glob("*"))[:limit]
+        crops = [crop for path in files for crop in _faces_of(path, thorough)]
+        if not crops:
+            raise FaceFolderError(f"no face was found in the pictures of {folder / kind}")
+        given = to_tensor(np.stack(crops)).contiguous().numpy()
+
+        def judge(part: slice, given: NDArray[np.float32] = given) -> tuple[list[Images], list[Scores]]:
+            pictures = [to_pictures(column) for column in generator.cycles(given[part], CYCLES)]
+            return pictures, [scorer.texture(column) for column in pictures]
+
+        collected = Collected()
+        for pictures, scored in each_part(judge, len(crops), title=f"photos, {kind}"):
+            rows.append(np.stack(pictures[:4], axis=1))
+            for k, scores in enumerate(scored):
+                collected.add(f"k{k}", scores)
+        figures[kind] = {"pictures": len(files), "faces": len(crops), "means": collected.means()}
+    return figures, np.concatenate(rows)
+
+
+def _faces_of(path: Path, detector: ThoroughDetector) -> list[Images]:
+    """Aligned crops of the largest faces of a picture, uint8 (256, 256, 3) BGR.
+
+    A square picture in which none is found is one face that is aligned already, and too bad for the detector.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise FaceFolderError(f"{path} is not a readable picture")
+    faces = sorted(detector.detect(image, DETECT_SIZE), key=_size, reverse=True)[:FACES_A_PICTURE]
+    if not faces and image.shape[0] == image.shape[1]:
+        return [cv2.resize(image, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA)]  # type: ignore[list-item]
+    matrices = [estimate_similarity(face.landmarks) for face in faces]
+    return [warp_crop(image, matrix) for matrix in matrices if CROP_SIZE / scale_of(matrix) >= SMALLEST_FACE]
+
+
+def _size(face: Face) -> float:
+    return float((face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
+
+
+def judge_videos(
+    folder: Path, detector: FaceDetector, generator: ShippedGenerator, limit: int | None
+) -> dict[str, dict[str, float]]:
+    """Flicker of every film's largest face over its first frames, see `training.metrics.pictures.flicker`.
+
+    The face is found once, in the first frame that shows one, and its place is held still: what flickers is the
+    network, not the tracker. Each frame is restored by itself.
+    """
+    films = sorted(folder.glob("*.mp4"))[:limit]
+    if not films:
+        raise FaceFolderError(f"{folder} holds no films")
+    figures = {}
+    for film in tqdm(films, desc="video", unit="film"):
+        crops = _held_crops(film, detector)
+        if len(crops) < 2:
+            continue
+        given = to_tensor(np.stack(crops))
+        values = given.contiguous().numpy()
+        parts = each_part(lambda part, values=values: generator.cycles(values[part], FLICKER_CYCLES), len(crops))
+        found: dict[str, float] = {"frames": len(crops)}
+        for k in range(1, FLICKER_CYCLES + 1):
+            restored = torch.from_numpy(np.concatenate([columns[k] for columns in parts]))
+            found[f"k{k}"], found["input"] = flicker(restored, given)
+        if not math.isnan(found["input"]):  # a film without a still pixel says nothing about flicker
+            figures[film.name] = found
+    return figures
+
+
+def _held_crops(film: Path, detector: FaceDetector) -> list[Images]:
+    frames = _frames(film)
+    for frame in frames:
+        faces = sorted(detector.detect(frame, DETECT_SIZE), key=_size, reverse=True)
+        if faces:
+            matrix = estimate_similarity(faces[0].landmarks)
+            followers = islice(frames, FRAMES_A_FILM - 1)
+            return [warp_crop(image, matrix) for image in (frame, *followers)]
+    return []
+
+
+def _frames(film: Path) -> Iterator[Images]:
+    capture = cv2.VideoCapture(str(film))
+    try:
+        while True:
+            there, frame = capture.read()
+            if not there:
+                return
+            yield frame  # type: ignore[misc]
+    finally:
+        capture.release()

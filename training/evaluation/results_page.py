@@ -1,0 +1,234 @@
+"""Turns the figures of `training.evaluation.evaluate` into docs/results.md."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+_QUALITY = (("PSNR", "psnr", 2), ("SSIM", "ssim", 3), ("LPIPS-A", "lpips_alex", 3), ("LPIPS-V", "lpips_vgg", 3))
+_MORE = (
+    ("FED", "identity", 3), ("LLE %", "landmarks", 2), ("NIQE", "niqe", 2),
+    ("red", "red", 2), ("green", "green", 2), ("blue", "blue", 2), ("grid %", "checkerboard", 1),
+)  # fmt: skip
+_METRICS = """\
+- **PSNR** in dB over all RGB channels. **SSIM** on RGB, 7x7 uniform window, data range 255 (scikit-image).
+- **LPIPS-A**, **LPIPS-V**: LPIPS v0.1 on AlexNet and on VGG16, lower is better. Training uses VGG16's features, so
+  the AlexNet figure is the independent one and stands first.
+- **step**: root mean square of x_(k+1) - x_k on the [-1, 1] scale, averaged over the faces: how far the next cycle
+  would still move.
+- **FED**: Euclidean distance between the unit MobileFaceNet embeddings of result and truth (0 the same, about 1.4
+  unrelated).
+- **LLE**: mean distance of 68 PFLD landmarks from those of the truth, in percent of the truth's outer-eye distance.
+- **NIQE**: naturalness without a truth, lower is better, over the four 96x96 blocks that a 256x256 face holds; the row
+  "truth" is what the untouched photographs score.
+- **red, green, blue**: mean of result minus truth, signed, of 255.
+- **grid**: by how many percent the strongest of the four pixel phases of a 4-pixel grid stands out in the mean luma
+  difference of neighbours. JPEG blocks add to it: compare with the truth.
+- **ms**: median of one cycle on one face. The network is the same at every k, so k cycles cost k times as much.
+
+Every metric but the step is taken on pictures rounded to 8 bits, as they are shown; between cycles values stay
+float32."""
+
+
+def write_page(path: Path, results: dict[str, Any]) -> None:
+    path.write_text("\n".join(_page(results)) + "\n")
+
+
+def _page(results: dict[str, Any]) -> Iterator[str]:
+    test, means = results["ffhq300"], results["ffhq300"]["means"]
+    yield f"# Results: {results['network']}\n"
+    yield f"Written by `python -m training evaluate` on {results['date']}; do not edit by hand."
+    yield "The method is arXiv 2606.06850's."
+    if results["limit"]:
+        yield f"\n**A quick look at the first {results['limit']} faces of each set, not the protocol.**"
+    yield "\n## What was measured, and on what\n"
+    yield from _table(
+        ("file", "SHA-256", "MB"),
+        [(m["file"], f"`{m['sha256']}`", f"{m['bytes'] / 1e6:.2f}") for m in results["models"].values()],
+    )
+    machine = results["machine"]
+    yield f"\n{machine['processor']} ({machine['instructions']}), {machine['cores']} cores; {machine['system']};"
+    yield f"{machine['packages']}. {_bfloat16(results['bfloat16'])}\n"
+    yield (
+        f"Test set: `ffhq300`, {test['faces']} photographs of 256x256 in the order of their names, degraded by the "
+        "paper's D (blur sigma 1 to 15, bicubic down by 1 to 12 and up again, noise sigma 0 to 20, JPEG 30 to 90) with "
+        "the picture's index as the seed. None of it was trained or tuned on. The ONNX files run in ONNX Runtime as "
+        f"they are shipped. FED is aligned by the detector's landmarks of the truth; it found {test['found']} of the "
+        "faces, any other is taken to lie on the template."
+    )
+    yield "\n## Targets\n"
+    yield from _table(
+        ("", "paper (its own 300 images)", "wanted", "here", ""),
+        [(t["what"], t["paper"], t["wanted"], t["found"], _VERDICTS[t["reached"]]) for t in results["targets"]],
+    )
+    yield "\n## Quality at every k\n"
+    yield from _quality("int8", means, results["timing"])
+    yield ""
+    yield from _quality("fp32", means, results["timing"])
+    yield "\n" + _timing(results["timing"])
+    yield "\n![perception against distortion](figures/perception-distortion.png)\n"
+    yield "![input, k = 1..4, truth](figures/ffhq300.jpg)\n"
+    yield "Faces are taken evenly from the set, not chosen. The four worst by LPIPS-A at k = 3:\n"
+    yield "![the worst four](figures/worst.jpg)\n"
+    yield "## More about the INT8 network\n"
+    yield from _table(
+        ("k", *(title for title, _, _ in _MORE)),
+        [(label, *_cells(means[name], _MORE)) for label, name in _states(means, with_truth=True)],
+    )
+    yield "\nFED and LLE of the truth are 0 by definition.\n"
+    yield "## By strength of the degradation (INT8)\n"
+    yield from _strength(results["strength"])
+    yield "\n## A clean face\n"
+    yield "PSNR(G^k(y), y) in dB: an undegraded face goes in, and what comes out is compared with it.\n"
+    yield from _table(
+        ("", "k = 1", "k = 2", "k = 3"),
+        [(p.upper(), *(f"{row[f'k{k}']:.2f}" for k in (1, 2, 3))) for p, row in results["clean"].items()],
+    )
+    yield "\n## INT8 minus FP32\n"
+    yield from _delta(means)
+    for name, section in _SECTIONS.items():
+        if name in results:
+            yield from section(results[name])
+        else:
+            yield f"\n_Left out of this run: {name}._"
+    yield "\n## How the metrics are defined\n"
+    yield _METRICS
+
+
+_VERDICTS = {True: "reached", False: "**missed**", None: "not measured"}
+
+
+def _quality(precision: str, means: dict[str, dict[str, float]], timing: dict[str, Any]) -> Iterator[str]:
+    cycle = timing.get("cycles", {}).get(precision)
+    rows = []
+    for label, name in _states(means, precision):
+        k = 0 if name == "input" else int(label)
+        step = means.get(f"{precision} step{k}", {}).get("step", math.nan)
+        spent = f"{k * cycle['median_ms']:.1f}" if cycle else "-"
+        rows.append((label, *_cells(means[name], _QUALITY), _number(step, 4), spent))
+    yield f"**{precision.upper()}**\n"
+    yield from _table(("k", *(title for title, _, _ in _QUALITY), "step", "ms"), rows)
+
+
+def _strength(thirds: dict[str, Any]) -> Iterator[str]:
+    metrics = [m for m in _QUALITY if m[1] != "ssim"]
+    rows = []
+    for name, third in thirds.items():
+        what = f"{name}: {third['faces']} faces, mean sigma {third['blur_sigma']:.1f}, down by {third['ratio']:.1f}"
+        for label, key in _states(third["means"]):
+            if label != "5":
+                rows.append((what, label, *_cells(third["means"][key], metrics)))
+                what = ""
+    yield from _table(("third", "k", *(title for title, _, _ in metrics)), rows)
+
+
+def _delta(means: dict[str, dict[str, float]]) -> Iterator[str]:
+    rows = []
+    for label, name in _states(means):
+        if name != "input":
+            exact = means[f"fp32 k{label}"]
+            rows.append((label, *(f"{means[name][m] - exact[m]:+.{digits + 1}f}" for _, m, digits in _QUALITY)))
+    yield from _table(("k", *(title for title, _, _ in _QUALITY)), rows)
+
+
+def _calibration(section: dict[str, Any]) -> Iterator[str]:
+    yield "\n## Calibration methods\n"
+    yield (
+        "Each method quantizes the same FP32 file with the same calibration faces (x0, x1 and x2 of each); judged on "
+        f"{section['faces']} faces of the **validation** split, where the choice is made. Cells: k = 1 / 2 / 3.\n"
+    )
+    columns = [m for m in _QUALITY if m[1] != "ssim"]
+    rows = [
+        (name, *(" / ".join(f"{at[f'k{k}'][m]:.{digits + 1}f}" for k in (1, 2, 3)) for _, m, digits in columns))
+        for name, at in section["means"].items()
+    ]
+    yield from _table(("method", *(title for title, _, _ in columns)), rows)
+
+
+def _celebahq(section: dict[str, Any]) -> Iterator[str]:
+    means = section["means"]
+    yield "\n## Second test set: CelebA-HQ (INT8)\n"
+    yield f"{section['faces']} faces, same degradation and seeds. One of the training sources is of the same origin.\n"
+    columns = (*_QUALITY, *(m for m in _MORE if m[1] in ("identity", "landmarks", "niqe")))
+    yield from _table(
+        ("k", *(title for title, _, _ in columns)),
+        [(label, *_cells(means[name], columns)) for label, name in _states(means)],
+    )
+
+
+def _photos(section: dict[str, Any]) -> Iterator[str]:
+    yield "\n## Real photographs (INT8)\n"
+    yield "Really degraded pictures without a truth: up to four faces of each found, aligned and restored; a square"
+    yield "picture without a detectable face is taken as aligned already. NIQE, mean over the faces:\n"
+    yield from _table(
+        ("pictures", "faces", *("input" if k == 0 else f"k = {k}" for k in range(5))),
+        [
+            (f"{kind} ({row['pictures']})", row["faces"], *(f"{row['means'][f'k{k}']['niqe']:.2f}" for k in range(5)))
+            for kind, row in section.items()
+        ],
+    )
+    yield "\n![real photographs: input, k = 1..3](figures/photos.jpg)"
+
+
+def _video(section: dict[str, Any]) -> Iterator[str]:
+    yield "\n## Flicker on films (INT8)\n"
+    yield (
+        "Mean absolute change of still pixels from frame to frame, of 255, on the largest face of each film, every "
+        "frame restored by itself and the place of the crop held still. Still: the input's change, averaged over 5x5 "
+        "pixels, is at most 2 of 255 in every channel. More than the input's means that restoring adds flicker.\n"
+    )
+    yield from _table(
+        ("film", "frames", "input", "k = 1", "k = 2", "k = 3"),
+        [
+            (film, row["frames"], *(_number(row[name], 2) for name in ("input", "k1", "k2", "k3")))
+            for film, row in section.items()
+        ],
+    )
+
+
+_SECTIONS = {"celebahq200": _celebahq, "photos": _photos, "video": _video, "calibration": _calibration}
+
+
+def _timing(timing: dict[str, Any]) -> str:
+    if not timing:
+        return "ms was not measured: that takes an idle machine and `--timing`."
+    machine, cycle = timing["machine"], timing["cycles"]["int8"]
+    return (
+        f"ms: median of {cycle['cycles']} cycles on {timing['date']}, {cycle['threads']} threads of "
+        f"{machine['processor']} ({machine['instructions']}); just before, other programs used "
+        f"{cycle['busy_percent']:.0f} % of the cores."
+    )
+
+
+def _bfloat16(state: dict[str, Any]) -> str:
+    if state["mean_difference"] is None:
+        return "All metrics in float32."
+    used = "computed in bfloat16" if state["used"] else "computed in float32, because bfloat16 differed too much"
+    difference = f"mean absolute difference on the first faces: {state['mean_difference']:.5f}"
+    return f"LPIPS-V {used} ({difference}), the rest in float32."
+
+
+def _states(
+    means: dict[str, dict[str, float]], precision: str = "int8", *, with_truth: bool = False
+) -> list[tuple[str, str]]:
+    """(label, name) of the input, every k that was measured, and the truth if wanted."""
+    cycles = sorted(name for name in means if name.startswith(f"{precision} k"))
+    states = [("input", "input"), *((name.removeprefix(f"{precision} k"), name) for name in cycles)]
+    return [*states, ("truth", "truth")] if with_truth else states
+
+
+def _cells(figures: dict[str, float], columns: Iterable[tuple[str, str, int]]) -> list[str]:
+    return [_number(figures.get(metric, math.nan), digits) for _, metric, digits in columns]
+
+
+def _number(value: float, digits: int) -> str:
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    yield "| " + " | ".join(headings) + " |"
+    yield "|" + " --- |" * len(headings)
+    for row in rows:
+        yield "| " + " | ".join(map(str, row)) + " |"

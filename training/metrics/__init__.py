@@ -1,0 +1,1 @@
+"""Metrics of restored faces, with and without a truth."""

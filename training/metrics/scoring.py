@@ -1,0 +1,133 @@
+"""Scores pictures against their truth with every metric at once, sharing what the truth costs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.core.machine import processor_has
+from training.data import to_tensor
+from training.losses.perceptual import LPIPS
+from training.metrics import pictures as metrics
+from training.metrics.landmarks import LandmarkNetwork
+from training.metrics.niqe import NIQE
+from training.networks.identity import MobileFaceNet
+
+# bfloat16 is used for LPIPS-VGG16 only while it moves a face's figure by less than this on average; tables show three
+# decimals.
+BFLOAT16_TOLERANCE = 5e-4
+
+Images = NDArray[np.uint8]
+Scores = dict[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """Some faces and what the metrics need of them: images uint8 (N, 256, 256, 3) BGR, landmarks float (N, 5, 2)."""
+
+    images: Images
+    tensor: Tensor
+    landmarks: Tensor
+    alexnet: list[Tensor]
+    vgg16: list[Tensor]
+    points: Tensor
+
+
+class Scorer:
+    """Every metric's network, loaded once. Any thread may score.
+
+    `bfloat16` speeds LPIPS-VGG16 up; `check_bfloat16` decides on it.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        self._alexnet, self._vgg16 = LPIPS("alexnet", weights), LPIPS("vgg16", weights)
+        self._embedder, self._niqe = MobileFaceNet(weights), NIQE(weights)
+        self._points = LandmarkNetwork(weights)
+        self.bfloat16 = False
+        self.bfloat16_difference: float | None = None
+
+    @torch.no_grad()
+    def check_bfloat16(self, degraded: Tensor, clean: Tensor) -> None:
+        """Use bfloat16 from here on if the processor has units for it and LPIPS-VGG16 hardly differs on these."""
+        if not processor_has("amx_bf16", "avx512_bf16"):
+            return
+        exact = self._vgg16(degraded, clean)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rounded = self._vgg16(degraded, clean)
+        self.bfloat16_difference = float((rounded - exact).abs().mean())
+        self.bfloat16 = self.bfloat16_difference <= BFLOAT16_TOLERANCE
+
+    @torch.no_grad()
+    def truth(self, images: Images, landmarks: NDArray[np.float32]) -> Truth:
+        tensor = to_tensor(images)
+        return Truth(
+            images=images,
+            tensor=tensor,
+            landmarks=torch.from_numpy(landmarks),
+            alexnet=self._alexnet.features(tensor),
+            vgg16=self._vgg_features(tensor),
+            points=self._points(images),
+        )
+
+    @torch.no_grad()
+    def score(self, images: Images, truth: Truth, *, full: bool) -> Scores:
+        """PSNR, SSIM, both LPIPS and the colour error of `images`, uint8 like the truth's; each (N,).
+
+        `full` adds what judges the face and the texture: identity, landmarks, NIQE and the checkerboard.
+        """
+        x = to_tensor(images)
+        colour = metrics.colour_error(x, truth.tensor)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
+            vgg = self._vgg16.compare(self._vgg_features(x), truth.vgg16)
+        scores = {
+            "psnr": metrics.psnr(x, truth.tensor),
+            "ssim": metrics.ssim(x, truth.tensor),
+            "lpips_alex": self._alexnet.compare(self._alexnet.features(x), truth.alexnet),
+            "lpips_vgg": vgg,
+            "red": colour[:, 0],
+            "green": colour[:, 1],
+            "blue": colour[:, 2],
+        }
+        if full:
+            scores |= self.texture(images)
+            scores["identity"] = metrics.identity_distance(self._embedder, x, truth.tensor, truth.landmarks)
+            scores["landmarks"] = metrics.landmark_error(self._points(images), truth.points)
+        return scores
+
+    def texture(self, images: Images) -> Scores:
+        """NIQE and the checkerboard, which need no truth; each (N,)."""
+        return {
+            "niqe": torch.tensor([self._niqe(image) for image in images]),
+            "checkerboard": metrics.checkerboard(to_tensor(images)),
+        }
+
+    def _vgg_features(self, x: Tensor) -> list[Tensor]:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
+            return self._vgg16.features(x)
+
+
+class Collected:
+    """Scores of a set gathered part by part under names like "int8 k3"."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, dict[str, list[Tensor]]] = defaultdict(lambda: defaultdict(list))
+
+    def add(self, name: str, scores: Scores) -> None:
+        for metric, values in scores.items():
+            self._parts[name][metric].append(values.double())
+
+    def values(self, name: str) -> Scores:
+        return {metric: torch.cat(parts) for metric, parts in self._parts[name].items()}
+
+    def means(self, chosen: NDArray[np.int64] | None = None) -> dict[str, dict[str, float]]:
+        """{name: {metric: mean}}, over all faces or those at the indices `chosen`."""
+        return {
+            name: {m: float((v if chosen is None else v[chosen]).mean()) for m, v in self.values(name).items()}
+            for name in self._parts
+        }

@@ -1,0 +1,135 @@
+"""From a checkpoint to what the application loads, in one command.
+
+`python -m training publish CHECKPOINT --name cfrnet-rt --faces DIR --models models
+ [--evaluate --data DIR --weights DIR --docs docs]`
+
+Exports FP32, quantizes INT8, writes the manifest, keeps the state to train on from and, if asked, measures both
+and puts the figures into the manifest. The new files are made beside the old ones and take their place only when both
+are complete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import AppError
+from training.checkpoint import CheckpointError, load_generator, read_checkpoint, save_checkpoint, slim
+from training.data import FaceFolderError, load_faces
+from training.evaluation.evaluate import SECTIONS, evaluate
+from training.evaluation.parallel import keep_freed_memory
+from training.evaluation.shipped import BusyMachineError
+from training.log import RUN_LOGS
+from training.shipping.export import export_onnx
+from training.shipping.manifest import write_manifest
+from training.shipping.quantize import CALIBRATION_METHOD, CALIBRATION_METHODS, calibration_faces, quantize
+
+_RUN_FIGURES = ("k2_psnr", "k3_alex", "k3_vgg")
+
+
+def publish(
+    *, checkpoint: Path, name: str, faces: Path, models: Path, method: str = CALIBRATION_METHOD
+) -> tuple[Path, Path]:
+    """Write NAME.fp32.onnx, NAME.int8.onnx and the manifest into `models`; return the two files."""
+    generator = load_generator(checkpoint)
+    training, _ = load_faces(faces)
+    targets = models / f"{name}.fp32.onnx", models / f"{name}.int8.onnx"
+    models.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=models) as folder:
+        made = tuple(Path(folder) / target.name for target in targets)
+        export_onnx(generator, made[0])
+        quantize(made[0], made[1], calibration_faces(training), method)
+        for source, target in zip(made, targets, strict=True):
+            source.replace(target)
+    write_manifest(models)
+    return targets
+
+
+def keep_run(*, checkpoint: Path, name: str, models: Path) -> Path:
+    """Keep what another run needs to go on from, and this run's logs and curves, in `models`/training."""
+    folder = models / "training"
+    folder.mkdir(parents=True, exist_ok=True)
+    state = folder / f"{name}.pt"
+    trained = read_checkpoint(checkpoint)
+    save_checkpoint(state, slim(trained))
+    for log in RUN_LOGS:
+        source = checkpoint.parent / log
+        if source.is_file():
+            shutil.copyfile(source, folder / log)
+    _enter_run(folder / "runs.csv", trained, checkpoint.parent / "validation.csv")
+    return state
+
+
+def _enter_run(ledger: Path, state: dict[str, Any], validation: Path) -> None:
+    """Add the run to the list of all that led to the shipped state, or bring its line up to date.
+
+    `minutes` are the log's own clock; the figures are the last ones on the validation split.
+    """
+    row = {
+        "began": state["began"],
+        "stages": " + ".join(stage["name"] for stage in json.loads(state["preset"])["stages"]),
+        "minutes": f"{state['elapsed'] / 60:.1f}",
+        "steps": str(state["steps"]),
+    }
+    figures = {line["metric"]: line["value"] for line in _read_table(validation)}  # a later line replaces an earlier
+    row |= {metric: figures.get(metric, "") for metric in _RUN_FIGURES}
+    rows = [known for known in _read_table(ledger) if known["began"] != row["began"]]
+    with ledger.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, row, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([*rows, row])
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Export, quantize and describe a checkpoint; measure it if asked.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--name", default="cfrnet-rt")
+    parser.add_argument("--faces", type=Path, required=True, help="training faces, for calibration")
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--method", choices=sorted(CALIBRATION_METHODS), default=CALIBRATION_METHOD)
+    parser.add_argument("--evaluate", action="store_true", help="measure by the protocol and write the docs")
+    parser.add_argument("--data", type=Path, help="with --evaluate: folder with test/, photos/ and video/")
+    parser.add_argument("--weights", type=Path, help="with --evaluate: folder of the metrics' published weights")
+    parser.add_argument("--docs", type=Path, default=Path("docs"))
+    parser.add_argument("--limit", type=int, help="with --evaluate: the first N faces only")
+    parser.add_argument("--timing", action="store_true", help="with --evaluate: time a cycle; the machine must be idle")
+    parser.add_argument(
+        "--skip", nargs="*", choices=SECTIONS, default=(), help="with --evaluate: sections to leave out"
+    )
+    options = parser.parse_args()
+    if options.evaluate and not (options.data and options.weights):
+        parser.error("--evaluate needs --data and --weights")
+    keep_freed_memory()
+    try:
+        files = publish(
+            checkpoint=options.checkpoint, name=options.name, faces=options.faces, models=options.models,
+            method=options.method,
+        )  # fmt: skip
+        state = keep_run(checkpoint=options.checkpoint, name=options.name, models=options.models)
+        for file in (*files, state):
+            print(f"wrote {file} ({file.stat().st_size / 1e6:.2f} MB)")
+        if options.evaluate:
+            results = evaluate(
+                models=options.models, data=options.data, weights=options.weights, out=options.docs, name=options.name,
+                limit=options.limit, timing=options.timing, skip=tuple(options.skip), faces=options.faces,
+            )  # fmt: skip
+            write_manifest(options.models, results)
+            print(f"wrote {options.docs / 'results.md'}")
+    except (AppError, CheckpointError, FaceFolderError, FileNotFoundError, BusyMachineError) as error:
+        print(f"publish: {error}", file=sys.stderr)
+        return 1
+    print(f"wrote {options.models / 'manifest.json'}")
+    return 0

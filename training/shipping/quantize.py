@@ -1,0 +1,177 @@
+"""Static INT8 quantization of an exported generator.
+
+`python -m training quantize models/cfrnet-rt.fp32.onnx --faces DIR --out models/cfrnet-rt.int8.onnx`
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from training.data import FaceSet, load_faces, seeded_pairs
+from training.shipping.export import INPUT_NAME
+
+CALIBRATION_METHODS = {
+    "minmax": CalibrationMethod.MinMax,
+    "entropy": CalibrationMethod.Entropy,
+    "percentile": CalibrationMethod.Percentile,
+}
+# The nearest to FP32 on the validation split (table in docs/results.md): a few outliers widen the ranges of MinMax.
+CALIBRATION_METHOD = "percentile"
+KERNEL_CHANNELS = 16
+"""Output channels that an INT8 convolution computes at once; a part of such a group takes as long as all of it."""
+
+CALIBRATION_FACES = 40
+CALIBRATION_CYCLES = 3
+# ONNX Runtime's own 128 and 128 leave the search for the least KL divergence one candidate, the whole range: MinMax.
+ENTROPY_BINS = {"num_bins": 1024, "num_quantized_bins": 128}
+
+
+class _CycleReader(CalibrationDataReader):  # type: ignore[misc]
+    """x0, x1 and x2 of every calibration face: one static scale has to serve every cycle."""
+
+    def __init__(self, model: Path, faces: NDArray[np.float32], cycles: int) -> None:
+        session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+        self._inputs = self._run(session, faces, cycles)
+
+    @staticmethod
+    def _run(
+        session: onnxruntime.InferenceSession, faces: NDArray[np.float32], cycles: int
+    ) -> Iterator[dict[str, NDArray[np.float32]]]:
+        for face in faces:
+            x = face[None]
+            for _ in range(cycles):
+                yield {INPUT_NAME: x}
+                (x,) = session.run(None, {INPUT_NAME: x})
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        return next(self._inputs, None)
+
+
+def quantize(
+    model: Path,
+    out: Path,
+    faces: NDArray[np.float32],
+    method: str = CALIBRATION_METHOD,
+    cycles: int = CALIBRATION_CYCLES,
+) -> None:
+    """Write the QDQ INT8 twin of an FP32 generator, calibrated on `faces`, float32 (N, 3, 256, 256), RGB, [-1, 1].
+
+    The last addition and clamp stay in float and take the input as it is, so an unchanged pixel is returned exactly.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(str(model), str(prepared))
+        reader = _CycleReader(model, faces, cycles)
+        ranges = _entropy_ranges(prepared, reader) if method == "entropy" else None
+        quantize_convolutions(
+            prepared,
+            out,
+            reader,
+            method=CALIBRATION_METHODS[method],
+            exclude=[node.name for node in _output_nodes(onnx.load(prepared))],
+            ranges=ranges,
+        )
+    _add_to_the_input(out)
+
+
+def quantize_convolutions(
+    model: Path,
+    out: Path,
+    reader: CalibrationDataReader,
+    *,
+    method: CalibrationMethod,
+    exclude: list[str],
+    ranges: Path | None = None,
+    scales: dict[str, list[dict[str, Any]]] | None = None,
+) -> None:
+    """Write the QDQ INT8 twin of a preprocessed `model`; nodes named in `exclude` stay in float.
+
+    Weights are signed and per channel, activations unsigned. `reduce_range` keeps weights to 7 bits: without VNNI the
+    16-bit sums of U8S8 saturate. With `ranges`, a file of them, nothing is calibrated; `scales` decide on the scale and
+    zero point of single tensors, in ONNX Runtime's own form.
+    """
+    quantize_static(
+        str(model),
+        str(out),
+        reader,
+        calibration_cache_path=ranges,
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        reduce_range=True,
+        calibrate_method=method,
+        nodes_to_exclude=exclude,
+        extra_options={"TensorQuantOverrides": scales} if scales else None,
+    )
+
+
+def _entropy_ranges(model: Path, reader: CalibrationDataReader) -> Path:
+    """Write the ranges of least KL divergence beside `model`, in a form that `quantize_static` takes over."""
+    calibrator = create_calibrator(
+        model,
+        augmented_model_path=str(model.with_name("augmented.onnx")),
+        calibrate_method=CalibrationMethod.Entropy,
+        extra_options=ENTROPY_BINS,
+    )
+    calibrator.collect_data(reader)
+    ranges = model.with_name("ranges.json")
+    save_tensors_data(calibrator.compute_data(), ranges)
+    return ranges
+
+
+def _output_nodes(network: onnx.ModelProto) -> tuple[onnx.NodeProto, onnx.NodeProto]:
+    """The nodes between the correction and the output: the clamp (or tanh) and the addition before it."""
+    makers = {name: node for node in network.graph.node for name in node.output}
+    bound = makers[network.graph.output[0].name]
+    return bound, makers[bound.input[0]]
+
+
+def _add_to_the_input(model: Path) -> None:
+    """Let the last addition of `model` take the input as it came. The quantizer hands it the rounded one it made."""
+    network = onnx.load(model)
+    makers = {name: node for node in network.graph.node for name in node.output}
+    _, addition = _output_nodes(network)
+    for place, name in enumerate(addition.input):
+        if name in makers and makers[name].op_type == "DequantizeLinear":
+            quantized = makers.get(makers[name].input[0])
+            if quantized is not None and quantized.input[0] == INPUT_NAME:
+                addition.input[place] = INPUT_NAME
+    onnx.save(network, model)
+
+
+def calibration_faces(training: FaceSet) -> NDArray[np.float32]:
+    """The degraded training faces that scales are taken from, float32 (N, 3, 256, 256): evenly over the whole set."""
+    chosen = np.linspace(0, len(training) - 1, min(CALIBRATION_FACES, len(training))).astype(int)
+    degraded, _ = seeded_pairs(training.images[chosen])
+    return np.ascontiguousarray(degraded.numpy())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Quantize an exported generator to INT8.")
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--faces", type=Path, required=True, help="training faces, calibrated on")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--method", choices=sorted(CALIBRATION_METHODS), default=CALIBRATION_METHOD)
+    options = parser.parse_args()
+    training, _ = load_faces(options.faces)
+    quantize(options.model, options.out, calibration_faces(training), options.method)
+    print(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.1f} MB), calibration {options.method}")
