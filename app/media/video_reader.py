@@ -40,10 +40,6 @@ class VideoPicture:
     duration: int
     time_base: Fraction
 
-    @property
-    def time_s(self) -> float:
-        return float(self.pts * self.time_base)
-
 
 class VideoReader:
     """An open video file. Raises UnreadableMediaError when it is none, or when it breaks off while it is read.

@@ -22,7 +22,7 @@ from app.core.errors import AppError, InferenceError
 from app.core.machine import processor_name, telling_instructions
 from app.core.settings import Settings
 from app.core.types import CROP_SIZE, Timings
-from app.pipeline.capture import SourceStatus
+from app.pipeline.capture.status import SourceStatus
 from app.pipeline.latency import percentiles, stage_statistics
 from app.pipeline.scene import MovingFaceScene, MovingFaceSource
 from app.pipeline.session import LiveSession

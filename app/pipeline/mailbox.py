@@ -1,9 +1,8 @@
-"""What lies between two threads: a slot in which the newest value wins, or a short queue that loses nothing."""
+"""What lies between two threads: a slot in which the newest value wins."""
 
 from __future__ import annotations
 
 import threading
-from collections import deque
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -66,54 +65,4 @@ class Mailbox(Generic[T]):
         """Empty the slot for good and wake everybody who waits on it."""
         with self._changed:
             self._value, self._full, self._closed = None, False, True
-            self._changed.notify_all()
-
-
-class BoundedQueue(Generic[T]):
-    """At most `capacity` values in order; the giver waits for room, so a file loses no picture."""
-
-    def __init__(self, *, capacity: int) -> None:
-        self._changed = threading.Condition()
-        self._values: deque[T] = deque()
-        self._capacity = capacity
-        self._closed = False
-
-    def __len__(self) -> int:
-        with self._changed:
-            return len(self._values)
-
-    @property
-    def closed(self) -> bool:
-        with self._changed:
-            return self._closed
-
-    def put(self, value: T, timeout: float | None = None) -> bool:
-        """Append `value`, waiting for room. False when there was none for `timeout` seconds or it is closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._values) < self._capacity or self._closed, timeout)
-            if self._closed or len(self._values) >= self._capacity:
-                return False
-            self._values.append(value)
-            self._changed.notify_all()
-            return True
-
-    def take(self, timeout: float | None = None) -> T | None:
-        """The oldest value. None after `timeout` seconds, or when closed and everything was taken."""
-        with self._changed:
-            self._changed.wait_for(lambda: bool(self._values) or self._closed, timeout)
-            if not self._values:
-                return None
-            value = self._values.popleft()
-            self._changed.notify_all()
-            return value
-
-    def clear(self) -> None:
-        with self._changed:
-            self._values.clear()
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """Accept nothing more; what is inside can still be taken."""
-        with self._changed:
-            self._closed = True
             self._changed.notify_all()

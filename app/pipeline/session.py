@@ -15,7 +15,8 @@ from app.core.errors import AppError, InferenceError, RecordingError
 from app.core.log import log_path
 from app.core.settings import Settings
 from app.core.types import Frame, Restored, Timings
-from app.pipeline.capture import CaptureWorker, SourceStatus
+from app.pipeline.capture.status import SourceStatus
+from app.pipeline.capture.worker import CaptureWorker
 from app.pipeline.latency import LatencyStatistics, LiveStatistics
 from app.pipeline.loader import PipelineLoader
 from app.pipeline.mailbox import Mailbox

@@ -16,7 +16,7 @@ from app.core.types import Restored
 
 if TYPE_CHECKING:
     from app.outputs.recorder import RecordingState
-    from app.pipeline.capture import SourceStatus
+    from app.pipeline.capture.status import SourceStatus
     from app.pipeline.latency import LiveStatistics
     from app.pipeline.session import LiveSession
     from app.restorers.base import EngineInfo

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 
-from app.pipeline.mailbox import BoundedQueue, Mailbox
+from app.pipeline.mailbox import Mailbox
 
 
 def test_the_newest_value_wins_and_the_replaced_are_counted() -> None:
@@ -54,32 +54,3 @@ def test_clearing_counts_nothing_as_dropped() -> None:
     box.clear()
     assert box.take(0) is None
     assert box.dropped == 0
-
-
-def test_a_queue_keeps_order_and_makes_the_giver_wait() -> None:
-    queue: BoundedQueue[int] = BoundedQueue(capacity=2)
-    given: list[bool] = []
-
-    def give() -> None:
-        given.extend(queue.put(i, 10) for i in range(20))
-        queue.close()
-
-    giver = threading.Thread(target=give)
-    giver.start()
-    taken = []
-    while (value := queue.take(10)) is not None:
-        taken.append(value)
-        assert len(queue) <= 2
-    giver.join(10)
-    assert taken == list(range(20))
-    assert all(given)
-
-
-def test_a_full_queue_refuses_after_its_time_and_a_closed_one_at_once() -> None:
-    queue: BoundedQueue[int] = BoundedQueue(capacity=1)
-    assert queue.put(1)
-    assert not queue.put(2, 0)
-    queue.close()
-    assert not queue.put(3)
-    assert queue.take() == 1
-    assert queue.take() is None

@@ -17,7 +17,7 @@ import pytest
 from app.core.errors import AppError, InferenceError, ModelMissingError, RecordingError, SourceOfflineError
 from app.core.settings import Settings
 from app.core.types import Frame, Image, Restored
-from app.pipeline.capture import SourceStatus
+from app.pipeline.capture.status import SourceStatus
 from app.pipeline.scene import MovingFaceScene, MovingFaceSource
 from app.pipeline.session import LiveSession
 from app.restorers.base import EngineInfo, RestoredCrop, Restorer

@@ -11,7 +11,7 @@ import numpy as np
 
 from app.core.settings import Settings
 from app.core.types import Face, Frame, Image, Restored, RestoredFace, Timings
-from app.pipeline.capture import SourceStatus
+from app.pipeline.capture.status import SourceStatus
 from app.pipeline.latency import HistoryPoint, LiveStatistics, StageStatistics
 from app.restorers.base import EngineInfo
 from app.sources.base import SourceInfo

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import CameraOpenError, RecordingError, SourceOfflineError, UnreadableMediaError
 from app.core.settings import Settings
 from app.core.types import Image
-from app.pipeline.capture import SourceStatus
+from app.pipeline.capture.status import SourceStatus
 from app.sources.base import SourceInfo
 from app.ui.dialogs.dialogs import ShortcutsSheet
 from app.ui.flows.source_text import DEMO_CLIP

@@ -31,7 +31,7 @@ from app.ui.panel.transport import Transport
 from app.ui.preview.preview import Preview
 
 if TYPE_CHECKING:
-    from app.pipeline.capture import SourceStatus
+    from app.pipeline.capture.status import SourceStatus
 
 _log = logging.getLogger(__name__)
 

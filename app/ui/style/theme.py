@@ -196,11 +196,6 @@ QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 _current = DARK
 
 
-def tokens() -> Tokens:
-    """The colours in use."""
-    return _current
-
-
 def colour(name: str, alpha: float = 1.0) -> QColor:
     """A named colour of the theme in use, with an opacity in [0, 1]."""
     value = QColor(getattr(_current, name))

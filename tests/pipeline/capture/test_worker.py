@@ -15,7 +15,8 @@ import pytest
 
 from app.core.errors import CameraOpenError, SourceOfflineError, SourceOpenError, UnreadableMediaError
 from app.core.types import Frame
-from app.pipeline.capture import CaptureWorker, FrozenPicture, ReconnectPolicy, SourceState, SourceStatus
+from app.pipeline.capture.status import ReconnectPolicy, SourceState, SourceStatus
+from app.pipeline.capture.worker import CaptureWorker
 from app.pipeline.mailbox import Mailbox
 from app.sources.base import Source
 from app.sources.camera import CameraSource
@@ -326,15 +327,13 @@ def test_another_source_takes_over_and_the_index_goes_on(harness: Callable[..., 
     assert cameras.open_captures == 0
 
 
-def test_stopping_lets_go_of_the_source(harness: Callable[..., Harness]) -> None:
+def test_closing_lets_go_of_the_source(harness: Callable[..., Harness]) -> None:
     cameras = FakeCameras(["Desk camera"], picture=numbered_picture, fps=100)
     h = harness(camera_maker(cameras))
     h.worker.open(CAMERA)
     h.frames(1)
-    h.worker.stop()
-    h.wait_for("ended")
+    h.worker.close()
     assert cameras.open_captures == 0
-    assert h.mailbox.take(0) is None
 
 
 def test_a_paused_camera_shows_nothing_new_but_stays_online(harness: Callable[..., Harness]) -> None:
@@ -348,21 +347,3 @@ def test_a_paused_camera_shows_nothing_new_but_stays_online(harness: Callable[..
     h.worker.set_paused(False)
     h.frames(1)
     assert h.states() == ["connecting", "online"]
-
-
-def test_waiting_grows_and_has_a_limit() -> None:
-    policy = ReconnectPolicy(first_s=0.5, factor=2.0, longest_s=8.0)
-    assert [policy.delay_s(failures) for failures in range(7)] == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
-    assert policy.delay_s(10_000) == 8.0
-
-
-def test_a_camera_on_something_still_is_not_frozen() -> None:
-    frozen = FrozenPicture(timeout_s=1.0)
-    card = numbered_picture(1)
-    assert not any(frozen.update(card, now) for now in (0.0, 1.0, 2.0, 60.0))
-
-
-def test_a_camera_is_frozen_when_it_moved_and_then_repeats() -> None:
-    frozen = FrozenPicture(timeout_s=1.0)
-    frozen.update(numbered_picture(1), 0.0)
-    assert [frozen.update(numbered_picture(2), now) for now in (0.1, 0.5, 1.05, 1.2)] == [False, False, False, True]

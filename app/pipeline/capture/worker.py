@@ -1,0 +1,220 @@
+"""The capture worker: it opens a source, keeps it alive, and leaves its frames in a mailbox.
+
+Whatever a source does (a driver that never returns, a server that stalls, a cable that is pulled) only the thread that
+reads it waits. A watchdog beside it notices, gives that thread up and starts the next attempt.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from app.core.errors import AppError, SourceOfflineError, SourceOpenError
+from app.core.types import Frame
+from app.pipeline.capture.attempt import Attempt, CaptureState
+from app.pipeline.capture.status import ReconnectPolicy, SourceStatus
+from app.pipeline.mailbox import Mailbox
+from app.sources.base import Source, SourceInfo
+from app.sources.spec import SourceSpec, open_source
+
+_JOIN_S = 2.0
+_MOST_LEFT_BEHIND = 3
+
+_log = logging.getLogger(__name__)
+
+
+class CaptureWorker:
+    """Owns one source at a time. Every method returns at once; `close` waits two seconds at most.
+
+    Live frames replace each other in the mailbox. A file is played at its own pace and waits until the frame before
+    was taken, so it loses nothing and slows down where restoring is slower than the video. `Frame.index` goes on
+    over reconnects, loops and further sources, `t_capture` is when the frame was posted for a file. `on_status` is
+    called from one worker thread, in order, and must not call back into `close`.
+
+    A live source that was online once is connected again for ever; one that cannot be opened at first has failed.
+    """
+
+    def __init__(
+        self,
+        mailbox: Mailbox[Frame],
+        *,
+        on_status: Callable[[SourceStatus], None],
+        make_source: Callable[[SourceSpec], Source] = open_source,
+        clock: Callable[[], float] = time.perf_counter,
+        freeze_timeout_s: float = 3.0,
+        open_timeout_s: float = 15.0,
+        frozen_picture_s: float = 10.0,
+        policy: ReconnectPolicy | None = None,
+    ) -> None:
+        self._on_status = on_status
+        self._make_source = make_source
+        self._freeze_timeout_s = freeze_timeout_s
+        self._open_timeout_s = open_timeout_s
+        self._frozen_picture_s = frozen_picture_s
+        self._policy = policy or ReconnectPolicy()
+        self._state = CaptureState(mailbox, clock=clock)
+        self._changed = self._state.changed
+        self._status = SourceStatus(state="ended")
+        self._spec: SourceSpec | None = None
+        self._loop = False
+        self._start_s: float | None = None
+        self._attempt: Attempt | None = None
+        self._left_behind: list[threading.Thread] = []
+        self._closing = False
+        self._generation = 0
+        self._watchdog = threading.Thread(target=self._watch, name="capture-watchdog", daemon=True)
+        self._watchdog.start()
+
+    @property
+    def status(self) -> SourceStatus:
+        with self._changed:
+            return self._status
+
+    @property
+    def paused(self) -> bool:
+        with self._changed:
+            return self._state.paused
+
+    def open(self, spec: SourceSpec, *, loop: bool = False) -> None:
+        """Let go of the source before and open the one that `spec` names. `loop` starts a file again at its end."""
+        with self._changed:
+            self._spec, self._loop, self._start_s = spec, loop, None
+            self._state.paused = False
+            self._generation += 1
+            self._changed.notify_all()
+
+    def seek(self, seconds: float) -> None:
+        """Show the picture at `seconds` of a file, also while paused or after its end. Nothing for a live source."""
+        with self._changed:
+            if self._attempt is not None:
+                self._attempt.seek(seconds)
+            elif self._spec is not None and self._status.state == "ended":
+                self._start_s = seconds
+                self._generation += 1
+            self._changed.notify_all()
+
+    def set_paused(self, paused: bool) -> None:
+        """A paused file stands still; a paused live source is read on and its frames are thrown away."""
+        with self._changed:
+            self._state.paused = paused
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let go of everything and end the threads. One that a driver holds for ever is left behind, as a daemon."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._watchdog.join(_JOIN_S)
+
+    def _watch(self) -> None:
+        """The watchdog: one round is one source, from its first connecting to its end or replacement."""
+        generation = 0
+        while True:
+            with self._changed:
+                while not self._replaced(generation):
+                    self._changed.wait()
+                if self._closing:
+                    return
+                generation, spec = self._generation, self._spec
+            self._state.mailbox.clear()
+            if spec is not None:
+                self._keep_alive(spec, generation)
+
+    def _keep_alive(self, spec: SourceSpec, generation: int) -> None:
+        info: SourceInfo | None = None
+        failures = 0
+        self._report(SourceStatus(state="connecting"))
+        while self._has_room_for_an_attempt(generation):
+            attempt = self._start(spec)
+            outcome = self._supervise(attempt, generation)
+            info = attempt.info or info
+            if outcome is None:
+                return
+            if outcome.error is None or info is None or not info.live:
+                self._report(replace(outcome, info=info))
+                return
+            failures = 0 if attempt.info is not None else failures + 1
+            delay_s = self._policy.delay_s(failures)
+            self._report(SourceStatus(state="offline", info=info, error=outcome.error, retry_in_s=delay_s))
+            with self._changed:
+                if self._changed.wait_for(lambda: self._replaced(generation), delay_s):
+                    return
+
+    def _start(self, spec: SourceSpec) -> Attempt:
+        with self._changed:
+            start_s, self._start_s = self._start_s, None
+            self._attempt = Attempt(
+                partial(self._make_source, spec),
+                state=self._state,
+                loop=self._loop,
+                start_s=start_s,
+                frozen_picture_s=self._frozen_picture_s,
+            )
+            return self._attempt
+
+    def _supervise(self, attempt: Attempt, generation: int) -> SourceStatus | None:
+        """Wait for the end of `attempt`: how it ended, or None when another source or the close is wanted."""
+        outcome: SourceStatus | None = None
+        announced = False
+        while outcome is None:
+            with self._changed:
+                if not attempt.has_news(announced) and not self._replaced(generation):
+                    self._changed.wait(self._patience_s(attempt))
+                if self._replaced(generation):
+                    break
+                info, outcome = attempt.info, attempt.outcome
+                if outcome is None and self._patience_s(attempt) == 0.0:
+                    outcome = SourceStatus(state="failed", error=self._silence(attempt))
+            if info is not None and not announced:
+                announced = True
+                self._report(SourceStatus(state="online", info=info))
+        self._give_up(attempt)
+        return outcome
+
+    def _give_up(self, attempt: Attempt) -> None:
+        with self._changed:
+            self._attempt = None
+        attempt.abandon()
+        attempt.thread.join(_JOIN_S / 4)
+        if attempt.thread.is_alive():
+            _log.warning("A capture thread is still inside its source and is left behind.")
+            self._left_behind.append(attempt.thread)
+
+    def _has_room_for_an_attempt(self, generation: int) -> bool:
+        """Wait while a hanging driver holds too many threads already. False when the attempt is not wanted any more."""
+        while True:
+            self._left_behind = [thread for thread in self._left_behind if thread.is_alive()]
+            with self._changed:
+                if self._replaced(generation):
+                    return False
+                if len(self._left_behind) < _MOST_LEFT_BEHIND:
+                    return True
+                self._changed.wait(self._policy.longest_s)
+
+    def _patience_s(self, attempt: Attempt) -> float | None:
+        """Seconds until the attempt counts as frozen, 0 when it does; None when it may take for ever."""
+        if attempt.info is not None and not attempt.info.live:
+            return None
+        limit_s = self._open_timeout_s if attempt.info is None else self._freeze_timeout_s
+        return max(attempt.alive_at + limit_s - self._state.clock(), 0.0)
+
+    def _silence(self, attempt: Attempt) -> AppError:
+        if attempt.info is None:
+            return SourceOpenError(
+                f"The source did not open within {self._open_timeout_s:g} s.", "Close other programs that use it."
+            )
+        return SourceOfflineError(
+            f"{attempt.info.name} gave no picture for {self._freeze_timeout_s:g} s.", "It is connected again by name."
+        )
+
+    def _replaced(self, generation: int) -> bool:
+        return self._closing or self._generation != generation
+
+    def _report(self, status: SourceStatus) -> None:
+        with self._changed:
+            self._status = status
+        self._on_status(status)
