@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from training.degradation.models import PaperDegradation, TrainingDegradation
+from training.degradation.mixture import TrainingDegradation
+from training.degradation.models import PaperDegradation
+from training.degradation.operators import Degradation
 
 FACE_SIZE = 256
 VALIDATION_FACES = 96
@@ -29,7 +31,15 @@ VALIDATION_FACES = 96
 # How often a face of a source is drawn, relative to its number. Generated portraits are plentiful and smooth: at their
 # natural share the network learns wax; the ball players are all men in caps. Photographs carry the texture, the light
 # and the ages.
-SOURCE_WEIGHTS = {"hmd_generated": 0.3, "mlb": 0.7, "celebahq_train1000": 2.0, "ffhq256_real": 4.0}
+SOURCE_WEIGHTS = {
+    "hmd_generated": 0.3,
+    "mlb": 0.7,
+    "celebahq_train1000": 2.0,
+    "ffhq256_real": 4.0,
+    "nigeria": 1.5,
+    "congress": 2.0,
+    "ropensci_team": 2.0,
+}
 # Only photographs judge.
 VALIDATION_SOURCES = ("celebahq_train1000", "ffhq256_real")
 
@@ -175,8 +185,8 @@ def _prepare_worker(_: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def seeded_pairs(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-    """(degraded, clean) of an evaluation set: the paper's D with the picture's index as the seed."""
-    degrade = PaperDegradation()
+def seeded_pairs(images: NDArray[np.uint8], degrade: Degradation | None = None) -> tuple[Tensor, Tensor]:
+    """(degraded, clean) of an evaluation set seeded by the picture's index; by the paper's D by default."""
+    degrade = degrade or PaperDegradation()
     degraded = np.stack([degrade(image, np.random.default_rng(i)) for i, image in enumerate(images)])
     return to_tensor(degraded), to_tensor(images)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from training.checkpoint import read_checkpoint, save_checkpoint
 from training.data import FACE_SIZE, Batch, FaceSet, batches, load_faces, to_images, to_tensor
-from training.degradation.models import TrainingDegradation
+from training.degradation.mixture import TrainingDegradation
 from training.evaluation.validation import Validation
 from training.log import RunLog
 from training.losses import ccfp
@@ -162,7 +162,7 @@ class Trainer:
                 evaluated, self.clock = self.elapsed, time.monotonic()
 
     def _degrade(self, faces: Tensor) -> Tensor:
-        degrade = TrainingDegradation(paper=0.6, webcam=0.4)
+        degrade = TrainingDegradation(paper=0.6, webcam=0.4, call=0.0)
         return to_tensor(np.stack([degrade(image, self.rng) for image in to_images(faces)]))
 
     def _evaluate(self) -> None:

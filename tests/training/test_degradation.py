@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from training.data import seeded_pairs
-from training.degradation.models import PaperDegradation, PaperParameters, TrainingDegradation, WebcamDegradation
+from training.degradation.call import CallDegradation
+from training.degradation.mixture import TrainingDegradation
+from training.degradation.models import PaperDegradation, PaperParameters, WebcamDegradation
+from training.degradation.operators import blur, varied_blur
 
 from .conftest import made_up_faces
 
 
-@pytest.mark.parametrize("kind", [PaperDegradation, WebcamDegradation, TrainingDegradation])
+@pytest.mark.parametrize("kind", [PaperDegradation, WebcamDegradation, CallDegradation, TrainingDegradation])
 def test_a_seed_decides_everything(kind: type) -> None:
     image = made_up_faces(1, 128)[0]
     kept = image.copy()
@@ -82,3 +86,42 @@ def test_the_seed_of_a_test_picture_is_its_index() -> None:
     expected = PaperDegradation()(images[2], np.random.default_rng(2))
     found = ((degraded[2].flip(0).permute(1, 2, 0) + 1) * 127.5).round().numpy()
     np.testing.assert_array_equal(found, expected)
+
+
+def test_every_codec_of_a_call_loses_more_at_a_lower_quality() -> None:
+    image = made_up_faces(1)[0]
+    for codec in range(4):
+        only = tuple(float(codec == i) for i in range(4))
+        good, bad = (
+            CallDegradation(
+                side=(256.0, 256.0), blur_sigma=(0.0, 0.0), uneven=0.0, noise_sigma=(0.0, 0.0), motion=0.0,
+                quality=(quality, quality), codecs=only,  # type: ignore[arg-type]
+            )(image, np.random.default_rng(0))
+            for quality in (20, 40)
+        )  # fmt: skip
+        errors = [np.abs(degraded.astype(float) - image).mean() for degraded in (good, bad)]
+        assert 0.0 < errors[0] < 6.0, codec
+        assert errors[1] > 1.2 * errors[0], codec
+
+
+def test_a_call_leaves_the_face_where_it_was() -> None:
+    image = made_up_faces(1)[0]
+    for seed in range(4):
+        degraded = CallDegradation(noise_sigma=(0.0, 0.0), uneven=0.0)(image, np.random.default_rng(seed))
+        shift, _ = cv2.phaseCorrelate(*(cv2.cvtColor(i, cv2.COLOR_BGR2GRAY).astype(float) for i in (image, degraded)))
+        assert np.hypot(*shift) < 0.35
+
+
+def test_another_kernel_blurs_about_as_much() -> None:
+    image = made_up_faces(1)[0]
+    usual = np.abs(blur(image, 5.0).astype(float) - image).mean()
+    for seed in range(20):
+        varied = varied_blur(image, 5.0, np.random.default_rng(seed))
+        assert 0.4 * usual < np.abs(varied.astype(float) - image).mean() < 1.6 * usual
+
+
+def test_a_cut_off_kernel_blurs_less() -> None:
+    image = made_up_faces(1)[0]
+    whole, cut = blur(image, 14.0), blur(image, 14.0, largest=41)
+    assert np.abs(cut.astype(float) - image).mean() < np.abs(whole.astype(float) - image).mean()
+    np.testing.assert_array_equal(blur(image, 5.0, largest=41), blur(image, 5.0))

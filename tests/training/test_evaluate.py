@@ -111,12 +111,16 @@ def test_what_was_not_measured_is_neither_reached_nor_missed(results: dict[str, 
 
 
 def test_the_page_holds_every_table(results: dict[str, Any], tmp_path: Path) -> None:
+    call = {"input": row(25.0, 0.40, 0.5, eyes=6.0), "k3": row(25.8, 0.18, 0.3, eyes=5.25)}
+    results["conditions"] = [{"title": "call D", "set": "ffhq300", "faces": 300, "means": call}]
     results["targets"] = [dataclasses.asdict(target) for target in judge_targets(results)]
     write_page(tmp_path / "results.md", results)
     page = (tmp_path / "results.md").read_text()
     for heading in ("Targets", "Quality at every k", "By strength", "A clean face", "INT8 minus FP32", "defined"):
         assert heading in page
     assert "ab" * 32 in page
+    assert "| call D, `ffhq300` (300) | input | 25.00 | 0.400 | 0.500 | 6.00 |  |" in page
+    assert "|  | 3 | 25.80 | 0.180 | 0.300 | 5.25 | 55.0 % |" in page
     assert "| 2 | 21.75 | 0.600 | 0.295 | 0.415 | 0.0267 | 34.0 |" in page  # k = 2 with its step and two cycles' time
     assert "| 2 | -0.050 | +0.0000 | +0.0050 | +0.0050 |" in page
     assert "reached" in page

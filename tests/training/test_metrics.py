@@ -13,6 +13,8 @@ from torch import Tensor
 from training.metrics import pictures as metrics
 from training.metrics.niqe import NIQE, _half
 
+from .conftest import made_up_faces
+
 
 def grey(level: float, size: int = 32) -> Tensor:
     """One face of one grey level of 0..255."""
@@ -112,3 +114,15 @@ def test_halving_keeps_what_is_smooth() -> None:
     np.testing.assert_allclose(half[3:-3, 3:-3], wanted[3:-3, 3:-3])
     fine = np.tile([0.0, 1.0], (32, 16))  # too fine for half the size: it has to become grey, not alias
     np.testing.assert_allclose(_half(fine)[4:-4, 4:-4], 0.5, atol=0.05)
+
+
+def test_the_eyes_colour_error_sees_a_teal_iris_and_nothing_else() -> None:
+    truth = made_up_faces(2)
+    points = np.float32([[(90, 120), (160, 120), (128, 150), (100, 180), (150, 180)]] * 2)
+    assert metrics.eye_colour_error(truth, truth, points) == pytest.approx([0.0, 0.0])
+    teal, elsewhere = truth.copy(), truth.copy()
+    teal[0, 114:126, 80:100] = (140, 120, 0)
+    elsewhere[0, 200:, :] = 0
+    assert metrics.eye_colour_error(teal, truth, points)[0] > 5.0
+    assert metrics.eye_colour_error(teal, truth, points)[1] == pytest.approx(0.0)
+    assert metrics.eye_colour_error(elsewhere, truth, points)[0] == pytest.approx(0.0)

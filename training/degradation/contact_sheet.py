@@ -12,22 +12,23 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from training.data import FACE_SIZE, FaceFolderError
-from training.degradation.models import PaperDegradation, TrainingDegradation, WebcamDegradation
+from training.degradation.call import CallDegradation
+from training.degradation.mixture import TrainingDegradation
+from training.degradation.models import PaperDegradation, WebcamDegradation
+from training.degradation.operators import Degradation, Image
 
-Image = NDArray[np.uint8]
-
-KINDS: dict[str, Callable[[], Callable[[Image, np.random.Generator], Image]]] = {
+KINDS: dict[str, Callable[[], Degradation]] = {
     "paper": PaperDegradation,
     "webcam": WebcamDegradation,
+    "call": CallDegradation,
     "training": TrainingDegradation,
 }
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
-def draw(images: list[Image], degrade: Callable[[Image, np.random.Generator], Image], columns: int, seed: int) -> Image:
+def draw(images: list[Image], degrade: Degradation, columns: int, seed: int) -> Image:
     """Rows of one clean and `columns` degraded versions of each image; all uint8 (S, S, 3) of one size."""
     rng = np.random.default_rng(seed)
     rows = [np.hstack([image, *(degrade(image, rng) for _ in range(columns))]) for image in images]

@@ -1,8 +1,7 @@
-"""Degradation models: how a clean face becomes a bad one.
+"""The paper's D and the webcam D: degradations of one picture by itself.
 
-All functions take and return uint8 (H, W, 3) images. The colour order does not matter to any of them except the
-codec, which is told BGR. Randomness comes only from the `numpy.random.Generator` that is handed in, so a test set is
-reproducible image by image.
+A degradation is called with an image, uint8 (H, W, 3) BGR, and a `numpy.random.Generator`, and returns an image of the
+same shape. All randomness comes from that generator, so a test set is reproducible image by image.
 """
 
 from __future__ import annotations
@@ -11,32 +10,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-
-
-def _blur(image: Image, sigma: float) -> Image:
-    radius = int(3.0 * sigma + 0.5)
-    return cv2.GaussianBlur(image, (2 * radius + 1, 2 * radius + 1), sigma, borderType=cv2.BORDER_REFLECT_101)  # type: ignore[return-value]
-
-
-def _down_up(image: Image, ratio: float) -> NDArray[np.float32]:
-    height, width = image.shape[:2]
-    size = (max(1, round(width / ratio)), max(1, round(height / ratio)))
-    small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
-
-
-def _to_uint8(image: NDArray[np.float32]) -> Image:
-    return cv2.convertScaleAbs(np.maximum(image, 0.0))  # type: ignore[return-value]
-
-
-def _jpeg(image: Image, quality: int) -> Image:
-    ok, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
-    if not ok:
-        raise ValueError(f"cannot encode an image of shape {image.shape} as JPEG")
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)  # type: ignore[return-value]
+from training.degradation.operators import Image, blur, down_up, jpeg, motion_blur, sensor_noise, to_uint8, varied_blur
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +29,17 @@ class PaperDegradation:
     """The paper's D (arXiv 2606.06850): blur, bicubic down and up, noise, JPEG, always all four and in this order.
 
     Ranges: sigma of the Gaussian blur in pixels, ratio of the down-sampling, sigma of the noise on the 0..255 scale
-    and the JPEG quality, each drawn uniformly.
+    and the JPEG quality, each drawn uniformly. `largest_kernel` cuts the Gaussian off at that many pixels, as the
+    implementations do that fix a kernel size (41 in GFPGAN's); 0 keeps it whole, three sigmas each way. `shapes` is
+    the chance of another kernel than the Gaussian, see `varied_blur`; it is for training only.
     """
 
     blur_sigma: tuple[float, float] = (1.0, 15.0)
     ratio: tuple[float, float] = (1.0, 12.0)
     noise_sigma: tuple[float, float] = (0.0, 20.0)
     jpeg_quality: tuple[int, int] = (30, 90)
+    largest_kernel: int = 0
+    shapes: float = 0.0
 
     def draw(self, rng: np.random.Generator) -> PaperParameters:
         low, high = self.jpeg_quality
@@ -73,9 +52,13 @@ class PaperDegradation:
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         drawn = self.draw(rng)
-        degraded = _down_up(_blur(image, drawn.blur_sigma), drawn.ratio)
+        if self.shapes > 0.0 and rng.random() < self.shapes:
+            soft = varied_blur(image, drawn.blur_sigma, rng)
+        else:
+            soft = blur(image, drawn.blur_sigma, largest=self.largest_kernel)
+        degraded = down_up(soft, drawn.ratio)
         degraded += rng.standard_normal(degraded.shape, dtype=np.float32) * np.float32(drawn.noise_sigma)
-        return _jpeg(_to_uint8(degraded), drawn.jpeg_quality)
+        return jpeg(to_uint8(degraded), drawn.jpeg_quality)
 
     def strength(self, drawn: PaperParameters) -> float:
         """The mean of the two blurring parameters, each scaled to [0, 1]: orders a seeded test set from mild to hard.
@@ -111,19 +94,19 @@ class WebcamDegradation:
         low_light = rng.random() < 0.4
         gamma = float(rng.uniform(*self.gamma)) if rng.random() < 0.3 else 1.0
         if rng.random() < 0.7:
-            image = _blur(image, rng.uniform(*self.defocus_sigma))
+            image = blur(image, rng.uniform(*self.defocus_sigma))
         if rng.random() < 0.25:
-            image = self._motion(image, rng)
-        degraded = _down_up(image, rng.uniform(*self.ratio))
+            image = motion_blur(image, int(rng.integers(*self.motion_pixels)) | 1, rng.uniform(0.0, np.pi))
+        degraded = down_up(image, rng.uniform(*self.ratio))
         if low_light or rng.random() < 0.4:
-            degraded = self._sensor_noise(degraded, rng, low_light)
+            degraded = sensor_noise(degraded, rng.uniform(*self.noise_sigma) * (1.0 if low_light else 0.5), rng)
         if rng.random() < 0.35:
             soft = cv2.GaussianBlur(degraded, (0, 0), 1.2)
             degraded += np.float32(rng.uniform(*self.sharpen)) * (degraded - soft)
-        result = _to_uint8(degraded)
+        result = to_uint8(degraded)
         if rng.random() < 0.8:
             low, high = self.jpeg_quality
-            result = _jpeg(result, int(rng.integers(low, high + 1)))
+            result = jpeg(result, int(rng.integers(low, high + 1)))
         if gamma != 1.0:
             # A tone curve that training has to leave alone would teach a colour shift, so it is undone: what stays is
             # the banding and the noise that it stretched.
@@ -132,40 +115,3 @@ class WebcamDegradation:
             back = np.round(255.0 * levels ** (1.0 / gamma)).astype(np.uint8)
             result = cv2.LUT(cv2.LUT(result, there), back)  # type: ignore[assignment]
         return result
-
-    def _motion(self, image: Image, rng: np.random.Generator) -> Image:
-        length = int(rng.integers(*self.motion_pixels)) | 1
-        kernel = np.zeros((length, length), np.float32)
-        centre, angle = length // 2, rng.uniform(0.0, np.pi)
-        offset = centre * np.array([np.cos(angle), np.sin(angle)])
-        start, end = np.round(centre - offset).astype(int), np.round(centre + offset).astype(int)
-        cv2.line(kernel, tuple(map(int, start)), tuple(map(int, end)), 1.0)
-        return cv2.filter2D(image, -1, kernel / kernel.sum())  # type: ignore[return-value]
-
-    def _sensor_noise(
-        self, image: NDArray[np.float32], rng: np.random.Generator, low_light: bool
-    ) -> NDArray[np.float32]:
-        height, width = image.shape[:2]
-        sigma = rng.uniform(*self.noise_sigma) * (1.0 if low_light else 0.5)
-        noise = rng.standard_normal((height, width, 3), dtype=np.float32)
-        if rng.random() < 0.5:  # a denoising camera leaves blotches, not grains
-            noise = cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.6, 1.5)) * 2.0
-        # Shot noise grows with the square root of the light.
-        light = np.sqrt(np.clip(image, 0.0, 255.0) / 255.0) * 0.7 + 0.5
-        return image + noise * np.float32(sigma) * light  # type: ignore[no-any-return]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingDegradation:
-    """The mixture that training sees: the paper's D, the webcam D, and clean faces."""
-
-    paper: float = 0.68
-    webcam: float = 0.28
-
-    def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        draw = rng.random()
-        if draw < self.paper:
-            return PaperDegradation()(image, rng)
-        if draw < self.paper + self.webcam:
-            return WebcamDegradation()(image, rng)
-        return image

@@ -31,6 +31,7 @@ from app.restorers.store import ModelStore
 from training.data import FACE_SIZE, FaceFolderError, load_faces, seeded_pairs, to_tensor
 from training.degradation.models import PaperDegradation
 from training.evaluation.calibration import compare_methods, to_pictures
+from training.evaluation.conditions import CONDITIONS, judge_condition
 from training.evaluation.figures import draw_photos, draw_sheet, draw_trade_off
 from training.evaluation.machine import describe_machine
 from training.evaluation.parallel import each_part, keep_freed_memory
@@ -46,7 +47,7 @@ CLEAN_CYCLES = 3
 SPECIMENS = 8
 SHEET_FACES = 8
 PRECISIONS = ("int8", "fp32")
-SECTIONS = ("celebahq", "calibration", "photos", "video")
+SECTIONS = ("celebahq", "conditions", "calibration", "photos", "video")
 
 Images = NDArray[np.uint8]
 
@@ -200,6 +201,14 @@ def evaluate(
         second = read_test_set(data / "test" / "celebahq200", detector, limit)
         scores = judge_set(second, {"int8": int8}, CYCLES - 1, scorer, "celebahq200")
         results["celebahq200"] = {"faces": len(second.images), "found": second.found, "means": scores.means()}
+    if "conditions" not in skip:
+        sets = {"ffhq300": test, "nigeria63": read_test_set(data / "test" / "nigeria63", detector, limit)}
+        results["conditions"] = [
+            {"title": c.title, "set": c.test_set, "faces": len(faces.images), "means": scores.means()}
+            for c in CONDITIONS
+            for faces in (sets[c.test_set],)
+            for scores in (judge_condition(c, faces.images, faces.landmarks, int8, scorer),)
+        ]
     if "photos" not in skip:
         results["photos"], rows = judge_photos(data / "photos", detector, int8, scorer, limit)
         draw_photos(figures / "photos.jpg", rows)

@@ -30,7 +30,7 @@ from app.faces.alignment import estimate_similarity, transform, warp_window
 from app.faces.detector import CLOSE_STRIDE, WINDOW, FaceDetector
 from app.faces.sighting import window_matrix
 from training.data import FaceSet, load_faces
-from training.degradation.models import TrainingDegradation
+from training.degradation.mixture import TrainingDegradation
 from training.shipping.export import OPSET
 from training.shipping.quantize import KERNEL_CHANNELS, quantize_convolutions
 
@@ -62,7 +62,7 @@ def cut_windows(faces: FaceSet, count: int = CALIBRATION_WINDOWS, seed: int = 0)
     moves is from one frame to the next.
     """
     rng = np.random.default_rng(seed)
-    degrade = TrainingDegradation()
+    degrade = TrainingDegradation(paper=0.68, webcam=0.28, call=0.0, shapes=0.0)
     for index in np.linspace(0, len(faces) - 1, min(count, len(faces))).astype(int):
         matrix = np.vstack((window_matrix(estimate_similarity(faces.landmarks[index])), (0, 0, 1)))
         moved = cv2.getRotationMatrix2D((WINDOW / 2, WINDOW / 2), rng.normal(0, 6), np.exp(rng.normal(0, 0.1)))

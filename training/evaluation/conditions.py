@@ -1,0 +1,72 @@
+"""The same network under other conditions than the protocol's: calls, webcams, another blur kernel, other people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from training.data import seeded_pairs
+from training.degradation.call import CallDegradation
+from training.degradation.models import PaperDegradation, WebcamDegradation
+from training.degradation.operators import Degradation
+from training.evaluation.calibration import to_pictures
+from training.evaluation.parallel import each_part
+from training.evaluation.shipped import ShippedGenerator
+from training.metrics.pictures import eye_colour_error
+from training.metrics.scoring import Collected, Scorer, Scores
+
+CYCLES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """A degradation, seeded by the picture's index, of every face of one test set (a folder below `test/`)."""
+
+    title: str
+    test_set: str
+    make: Callable[[], Degradation]
+
+
+CONDITIONS = (
+    Condition(title="call D", test_set="ffhq300", make=CallDegradation),
+    Condition(title="webcam D", test_set="ffhq300", make=WebcamDegradation),
+    Condition(
+        title="paper's D, kernel cut off at 41 pixels",
+        test_set="ffhq300",
+        make=lambda: PaperDegradation(largest_kernel=41),
+    ),
+    Condition(title="paper's D", test_set="nigeria63", make=PaperDegradation),
+    Condition(title="call D", test_set="nigeria63", make=CallDegradation),
+)
+
+
+def judge_condition(
+    condition: Condition,
+    images: NDArray[np.uint8],
+    landmarks: NDArray[np.float32],
+    generator: ShippedGenerator,
+    scorer: Scorer,
+) -> Collected:
+    """Scores under "input", "k1" ... "k4" of `images`, uint8 (N, 256, 256, 3) BGR, landmarks float32 (N, 5, 2)."""
+    degraded, _ = seeded_pairs(images, condition.make())
+
+    def judge(part: slice) -> dict[str, Scores]:
+        truth = scorer.truth(images[part], landmarks[part])
+        columns = generator.cycles(degraded[part].numpy(), CYCLES)
+        found = {}
+        for k, column in enumerate(columns):
+            pictures = to_pictures(column)
+            eyes = eye_colour_error(pictures, truth.images, landmarks[part])
+            scores = scorer.score(pictures, truth, full=False)
+            found["input" if k == 0 else f"k{k}"] = scores | {"eyes": torch.from_numpy(eyes)}
+        return found
+
+    collected = Collected()
+    for found in each_part(judge, len(images), title=f"{condition.title}, {condition.test_set}"):
+        for name, scores in found.items():
+            collected.add(name, scores)
+    return collected
