@@ -23,6 +23,7 @@ from app.core.machine import processor_name, telling_instructions
 from app.core.settings import Settings
 from app.core.types import CROP_SIZE, Timings
 from app.pipeline.capture.status import SourceStatus
+from app.pipeline.events import Notice
 from app.pipeline.latency import percentiles, stage_statistics
 from app.pipeline.scene import MovingFaceScene, MovingFaceSource
 from app.pipeline.session import LiveSession
@@ -167,7 +168,7 @@ class FrameCollector:
         self.failed.set()
         self.started.set()
 
-    def on_notice(self, text: str) -> None:
+    def on_notice(self, notice: Notice) -> None:
         """Nothing that a measurement would need."""
 
     def collect(self) -> list[Finished]:

@@ -13,10 +13,12 @@ from PySide6.QtCore import QObject, Signal
 from app.core.errors import AppError
 from app.core.settings import Settings
 from app.core.types import Restored
+from app.ui.flows.notice_text import notice_text
 
 if TYPE_CHECKING:
     from app.outputs.recorder import RecordingState
     from app.pipeline.capture.status import SourceStatus
+    from app.pipeline.events import Notice
     from app.pipeline.latency import LiveStatistics
     from app.pipeline.session import LiveSession
     from app.restorers.base import EngineInfo
@@ -195,8 +197,8 @@ class SessionHost(QObject):
     def on_error(self, error: AppError) -> None:
         self.failed.emit(error)
 
-    def on_notice(self, text: str) -> None:
-        self.noticed.emit(text)
+    def on_notice(self, notice: Notice) -> None:
+        self.noticed.emit(notice_text(notice))
 
     # The background thread
 

@@ -18,6 +18,7 @@ from app.core.errors import AppError, InferenceError, ModelMissingError, Recordi
 from app.core.settings import Settings
 from app.core.types import Frame, Image, Restored
 from app.pipeline.capture.status import SourceStatus
+from app.pipeline.events import CyclesChanged, Notice, RecordingSaved
 from app.pipeline.scene import MovingFaceScene, MovingFaceSource
 from app.pipeline.session import LiveSession
 from app.restorers.base import EngineInfo, RestoredCrop, Restorer
@@ -41,7 +42,7 @@ class Listener:
         self.frames: list[Restored] = []
         self.statuses: list[SourceStatus] = []
         self.errors: list[AppError] = []
-        self.notices: list[str] = []
+        self.notices: list[Notice] = []
         self._changed = threading.Condition()
 
     def on_frame(self) -> None:
@@ -55,8 +56,8 @@ class Listener:
     def on_error(self, error: AppError) -> None:
         self._note(self.errors, error)
 
-    def on_notice(self, text: str) -> None:
-        self._note(self.notices, text)
+    def on_notice(self, notice: Notice) -> None:
+        self._note(self.notices, notice)
 
     def _note(self, where: list, what: object) -> None:
         with self._changed:
@@ -221,8 +222,10 @@ def test_auto_k_says_what_it_does(scene: MovingFaceScene) -> None:
         restored = listener.wait_for_frame(has_face)
         assert restored.k < 4
         listener.wait(lambda: bool(listener.notices))
-        assert "Auto k" in listener.notices[0]
-        assert "25 fps leave 37 ms" in listener.notices[0]
+        first = listener.notices[0]
+        assert isinstance(first, CyclesChanged)
+        assert first.k < first.wanted == 4
+        assert "25 fps leave 37 ms" in first.reason
         statistics = session.statistics()
         assert statistics.auto_reason
         assert statistics.budget_ms == 40
@@ -319,13 +322,38 @@ def test_a_film_is_recorded_and_plays(scene: MovingFaceScene, tmp_path: Path) ->
         assert paths == (path,)
         assert session.recording() is None
         assert session.stop_recording() == ()
-        assert any(path.name in notice for notice in listener.notices)
+        assert RecordingSaved(paths=(path,)) in listener.notices
     with av.open(str(path)) as film:
         frames = list(film.decode(video=0))
     times = [frame.pts for frame in frames]
     assert len(frames) >= 15
     assert times == sorted(set(times))
     assert (frames[0].width, frames[0].height) == (1280, 360)
+
+
+def test_of_two_callers_at_once_one_starts_the_recording(scene: MovingFaceScene, tmp_path: Path) -> None:
+    with live(lambda spec: MovingFaceSource(scene), record_sound=False) as (session, listener):
+        listener.wait_for_frame(has_face)
+        at_once = threading.Barrier(2)
+        refused: list[RecordingError] = []
+
+        def start() -> None:
+            at_once.wait()
+            try:
+                session.start_recording(tmp_path)
+            except RecordingError as error:
+                refused.append(error)
+
+        callers = [threading.Thread(target=start) for _ in range(2)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        assert len(refused) == 1
+        seen = len(listener.frames)
+        listener.wait(lambda: len(listener.frames) > seen + 5)
+        assert len(session.stop_recording()) == 1
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_closing_finishes_the_film(scene: MovingFaceScene, tmp_path: Path) -> None:
@@ -398,7 +426,7 @@ class Listener:
         if taken is not None and taken.faces: self.restored.set()
     def on_status(self, status): pass
     def on_error(self, error): print(error)
-    def on_notice(self, text): pass
+    def on_notice(self, notice): pass
 
 listener, settings = Listener(), Settings()
 session = LiveSession(ModelStore(), settings, listener)

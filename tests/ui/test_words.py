@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from app.core.errors import CameraOpenError
+from app.pipeline.events import CyclesChanged, RecordingSaved
 from app.restorers.base import EngineInfo
 from app.sources.base import SourceInfo
 from app.ui.flows.engine_text import engine_line, engine_sentence
+from app.ui.flows.notice_text import notice_text
 from app.ui.flows.source_text import falls_back_to_demo, no_camera_words, offline_text, source_facts, source_name
 from app.ui.preview.overlay_model import Usage, overlay_model, reading_of
 from app.ui.shortcuts import SHORTCUTS, groups, keys_of
@@ -94,6 +97,13 @@ def test_the_engine_is_named_as_it_is() -> None:
     assert engine_sentence(got).startswith("CUDA was asked, but CPU is what runs.")
     asked = dataclasses.replace(got, provider_asked="CPUExecutionProvider", threads=2)
     assert engine_line(asked) == "cfrnet-rt · INT8 · CPU · 2 threads"
+
+
+def test_notices_of_a_session_are_one_sentence() -> None:
+    lowered = CyclesChanged(k=1, wanted=3, reason="2 faces x 3 cycles need 90 ms")
+    assert notice_text(lowered) == "Auto k: 1 of 3: 2 faces x 3 cycles need 90 ms."
+    assert notice_text(CyclesChanged(k=3, wanted=3)) == "Auto k: 3 of 3, there is room again."
+    assert notice_text(RecordingSaved(paths=(Path("a/b.mp4"),))) == "Saved b.mp4."
 
 
 def test_sources_are_described_by_what_they_give() -> None:

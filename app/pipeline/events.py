@@ -1,0 +1,45 @@
+"""What a live session reports, as values: the words for a person are the window's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from app.core.errors import AppError
+from app.pipeline.capture.status import SourceStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class CyclesChanged:
+    """Auto-k uses `k` cycles of the `wanted` ones; `reason` is "" when there is room for all of them again."""
+
+    k: int
+    wanted: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingSaved:
+    """A recording is complete; `paths` are its files."""
+
+    paths: tuple[Path, ...]
+
+
+Notice = CyclesChanged | RecordingSaved
+
+
+class SessionListener(Protocol):
+    """Receives a session's events on the session's threads. Its methods must return at once."""
+
+    def on_frame(self) -> None:
+        """A new frame can be taken."""
+
+    def on_status(self, status: SourceStatus) -> None:
+        """The source changed its state. Its errors come this way and no other."""
+
+    def on_error(self, error: AppError) -> None:
+        """A worker failed. A failure that repeats on every frame is reported once."""
+
+    def on_notice(self, notice: Notice) -> None:
+        """Something that a person wants to know happened."""

@@ -1,0 +1,139 @@
+"""The inference thread: the newest frame in, the restored frame out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from app.core.errors import AppError, InferenceError
+from app.core.log import log_path
+from app.core.settings import Settings
+from app.core.types import Frame, Restored, Timings
+from app.pipeline.events import CyclesChanged
+from app.pipeline.mailbox import Mailbox
+from app.pipeline.process import FramePipeline
+
+_IDLE_S = 0.1
+_JOIN_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class InferenceWorker:
+    """Restores the frames of a mailbox until it is closed.
+
+    The picture never waits for a model: until a pipeline is in use, and whenever inference fails, frames pass
+    unchanged. While paused, the frame that stands is restored again when the settings or the pipeline change.
+    """
+
+    def __init__(
+        self,
+        frames: Mailbox[Frame],
+        settings: Settings,
+        *,
+        clock: Callable[[], float],
+        is_paused: Callable[[], bool],
+        on_restored: Callable[[Restored, Settings, bool], None],
+        on_error: Callable[[AppError], None],
+        on_cycles: Callable[[CyclesChanged], None],
+    ) -> None:
+        """All callbacks but `is_paused` report from the inference thread.
+
+        `on_restored` receives the frame, the settings it was made with, and whether it is a new frame of the source
+        (False for one that was restored again).
+        """
+        self._frames = frames
+        self._clock = clock
+        self._is_paused = is_paused
+        self._on_restored = on_restored
+        self._on_error = on_error
+        self._on_cycles = on_cycles
+        self._lock = threading.Lock()
+        self._settings = settings
+        self._pipeline: FramePipeline | None = None
+        self._version = 0
+        self._latest: Restored | None = None
+        self._failing = ""
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+        self._thread.start()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings for the next frame."""
+        with self._lock:
+            return self._settings
+
+    @property
+    def pipeline(self) -> FramePipeline | None:
+        """The pipeline in use, None while the first one is being loaded."""
+        with self._lock:
+            return self._pipeline
+
+    @property
+    def latest(self) -> Restored | None:
+        """The newest finished frame."""
+        with self._lock:
+            return self._latest
+
+    def update(self, settings: Settings) -> None:
+        """Use `settings` from the next frame on."""
+        with self._lock:
+            self._settings = settings
+            self._version += 1
+
+    def use(self, pipeline: FramePipeline) -> None:
+        """Use `pipeline`, which is warmed up, from the next frame on."""
+        with self._lock:
+            self._pipeline = pipeline
+            self._version += 1
+
+    def join(self) -> None:
+        """Wait until the thread has ended, a few seconds at most. The mailbox must be closed before."""
+        self._thread.join(_JOIN_S)
+
+    def _run(self) -> None:
+        seen_version = -1
+        while not self._frames.closed:
+            frame = self._frames.take(timeout=_IDLE_S)
+            with self._lock:
+                settings, version, latest = self._settings, self._version, self._latest
+            is_new = frame is not None
+            if frame is None:
+                if latest is None or version == seen_version or not self._is_paused():
+                    continue
+                frame = replace(latest.frame, t_capture=self._clock())
+            restored = self._restore(frame, settings)
+            with self._lock:
+                self._latest = restored
+            self._on_restored(restored, settings, is_new)
+            seen_version = version
+
+    def _restore(self, frame: Frame, settings: Settings) -> Restored:
+        pipeline = self.pipeline
+        if pipeline is not None:
+            before = pipeline.choice.k
+            try:
+                restored = pipeline.process(frame, settings)
+            except Exception as error:
+                self._report_once(error)
+                pipeline.tracker.reset()
+            else:
+                self._failing = ""
+                choice = pipeline.choice
+                if settings.auto_k and choice.k != before:
+                    self._on_cycles(CyclesChanged(k=choice.k, wanted=settings.k, reason=choice.reason))
+                return restored
+        age_ms = (self._clock() - frame.t_capture) * 1000
+        return Restored(frame=frame, image=frame.image, k=0, timings=Timings(age_ms=age_ms))
+
+    def _report_once(self, error: Exception) -> None:
+        """Report a failure that comes with every frame once, until a frame succeeds again."""
+        if str(error) == self._failing:
+            return
+        self._failing = str(error)
+        if not isinstance(error, AppError):
+            _log.error("Restoring failed in an unexpected way", exc_info=error)
+            error = InferenceError(f"Restoring failed: {error!r}.", f"Details are in {log_path()}.")
+        self._on_error(error)
