@@ -87,7 +87,9 @@ class Settings:
     record_mode: str = _setting(
         "side-by-side", "Film", "What is recorded", choices=("side-by-side", "split", "restored", "two-files")
     )
-    record_sound: bool = _setting(True, "Sound", "Record the microphone if there is one")
+    record_sound: bool = _setting(True, "Sound", "Record the video's own sound, or the microphone beside a camera")
+    microphone: str = _setting("", "Microphone", "Microphone by name; empty for the system's choice")
+    play_sound: bool = _setting(True, "Play sound", "Play the sound of a video")
     output_folder: str = _setting("", "Folder", "Where films and snapshots go; empty for the system's videos folder")
 
     def __post_init__(self) -> None:

@@ -112,17 +112,24 @@ class VideoEncoder:
             context.gop_size = key_frame_interval
         self._time_base = time_base
         self._colour = colour
+        self._last: av.VideoFrame | None = None
         self._converter = YuvConverter(matrix=colour.matrix, color_range=colour.color_range)
 
     def encode(
         self, image: Image, pts: int, *, duration: int = 0, key_frame: bool = False
     ) -> list[av.Packet[VideoStream]]:
         """Packets that are ready after `image`, uint8 (H, W, 3) BGR, at `pts` in units of the time base."""
-        frame = self._converter.convert(fit(image, self._size, self._even))
+        return self._encode(self._converter.convert(fit(image, self._size, self._even)), pts, duration, key_frame)
+
+    def repeat(self, pts: int, *, duration: int = 0, key_frame: bool = False) -> list[av.Packet[VideoStream]]:
+        """The last picture once more, without converting it again; nothing before the first."""
+        return self._encode(self._last, pts, duration, key_frame) if self._last is not None else []
+
+    def _encode(self, frame: av.VideoFrame, pts: int, duration: int, key_frame: bool) -> list[av.Packet[VideoStream]]:
+        self._last = frame
         frame.pts, frame.time_base = pts, self._time_base
         frame.duration = duration
-        if key_frame:
-            frame.pict_type = PictureType.I
+        frame.pict_type = PictureType.I if key_frame else PictureType.NONE
         frame.color_range = int(self._colour.color_range)
         frame.colorspace = self._colour.matrix_tag
         return list(self.stream.encode(frame))

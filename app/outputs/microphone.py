@@ -56,7 +56,7 @@ class SoundAligner:
     left out, once.
     """
 
-    def __init__(self, *, rate: int, channels: int, t_zero: float, tolerance_s: float = 0.06) -> None:
+    def __init__(self, *, rate: int, channels: int, t_zero: float, tolerance_s: float = 0.03) -> None:
         self._rate = rate
         self._channels = channels
         self._t_zero = t_zero
@@ -78,16 +78,18 @@ class SoundAligner:
 
 
 class Microphone:
-    """The system's chosen microphone through `sounddevice`, whose module is handed in."""
+    """A microphone through `sounddevice`, whose module is handed in; `device` None is the system's choice."""
 
-    def __init__(self, sounddevice: Any, *, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self, sounddevice: Any, *, device: str | None = None, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._clock = clock
         self._blocks: deque[AudioBlock] = deque(maxlen=_MOST_WAITING_BLOCKS)
         self._lock = threading.Lock()
         self.rate = _RATE
         self.channels = 1
         self._stream = sounddevice.InputStream(
-            samplerate=_RATE, channels=1, dtype="float32", blocksize=_BLOCK, callback=self._take
+            samplerate=_RATE, channels=1, dtype="float32", blocksize=_BLOCK, device=device, callback=self._take
         )
 
     def start(self) -> None:
@@ -114,15 +116,55 @@ class Microphone:
             self._blocks.append(block)
 
 
-def open_microphone() -> AudioInput | None:
-    """The default microphone, or None when `sounddevice` is not installed or there is no device that opens."""
+class LevelMeter:
+    """How loud a microphone is, while nothing is recorded from it. Reads it on every `level`."""
+
+    def __init__(self, audio: AudioInput) -> None:
+        self._audio = audio
+        audio.start()
+
+    def level(self) -> float:
+        """The loudest sample since the last call, 0 (silent, or -60 dB) to 1 (full scale), on a scale of decibels."""
+        peak = max((float(np.abs(block.samples).max(initial=0.0)) for block in self._audio.read()), default=0.0)
+        return decibel_scale(peak)
+
+    def close(self) -> None:
+        self._audio.stop()
+
+
+def decibel_scale(peak: float, *, floor_db: float = -60.0) -> float:
+    """A peak of 0 to 1 as a share of the range from `floor_db` to full scale."""
+    if peak <= 0.0:
+        return 0.0
+    return min(max(1.0 - 20.0 * float(np.log10(peak)) / floor_db, 0.0), 1.0)
+
+
+def list_microphones() -> tuple[str, ...]:
+    """The names of the microphones that there are, the system's choice first; none without `sounddevice`."""
+    try:
+        import sounddevice
+
+        devices = [device for device in sounddevice.query_devices() if device["max_input_channels"] > 0]
+        default = sounddevice.default.device[0]
+    except (ImportError, OSError):
+        return ()
+    except sounddevice.PortAudioError as error:
+        _log.info("The microphones cannot be listed: %s", error)
+        return ()
+    devices.sort(key=lambda device: device["index"] != default)
+    return tuple(dict.fromkeys(str(device["name"]) for device in devices))
+
+
+def open_microphone(name: str = "") -> AudioInput | None:
+    """The microphone called `name`, else the system's choice; None without `sounddevice` or a device that opens."""
     try:
         import sounddevice
     except (ImportError, OSError) as error:
         _log.info("No sound is recorded: %s", error)
         return None
-    try:
-        return Microphone(sounddevice)
-    except (sounddevice.PortAudioError, ValueError) as error:
-        _log.info("No sound is recorded, no microphone opens: %s", error)
-        return None
+    for device in (name, None) if name else (None,):
+        try:
+            return Microphone(sounddevice, device=device)
+        except (sounddevice.PortAudioError, ValueError) as error:
+            _log.info("The microphone %s does not open: %s", device or "of the system", error)
+    return None

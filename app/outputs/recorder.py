@@ -15,9 +15,10 @@ import av
 from app.core.errors import AppError, OutputError, RecordingError, SettingError
 from app.core.types import Image, Restored
 from app.media.encoder import LIVE_ENCODERS, EncoderChoice
-from app.media.files import make_private_folder, output_error
+from app.media.files import output_error
 from app.outputs.compose import compose
 from app.outputs.microphone import AudioInput, SoundAligner
+from app.outputs.pacing import EvenRate
 from app.outputs.recording_file import TIME_BASE, Film
 
 MODES = ("side-by-side", "split", "restored", "two-files")
@@ -49,9 +50,10 @@ class RecordingState:
 class VideoRecorder:
     """Records from now on until `finish`. Raises OutputError or RecordingError when it cannot begin.
 
-    `size` is (width, height) of a frame and `fps_hint` about their rate; a frame of another size, after the source
-    changed, is fitted in. Time stamps are the frames' `t_capture`, so a source that was away leaves a standing picture
-    of that length. "two-files" writes NAME-before and NAME-after.
+    `size` is (width, height) of a frame and `fps` the even rate of the recording; a frame of another size, after the
+    source changed, is fitted in. Frames are placed by their `t_capture`: one that comes too early is left out, one that
+    is missing repeats the picture before, and a source that was away leaves a standing picture of that length.
+    "two-files" writes NAME-before and NAME-after.
 
     A film that has to end early (the disk) is closed so that it plays, then `on_error` is called once, from the
     recording thread; without `on_error` it is `finish` that raises.
@@ -61,7 +63,7 @@ class VideoRecorder:
         self,
         path: Path,
         size: tuple[int, int],
-        fps_hint: float,
+        fps: float,
         *,
         mode: str = "side-by-side",
         audio: AudioInput | None = None,
@@ -85,8 +87,8 @@ class VideoRecorder:
         self._error: RecordingError | None = None
         self._paths: tuple[Path, ...] = ()
         self._t_zero: float | None = None
-        self._last_pts = -1
-        self._fps = fps_hint
+        self._fps = min(max(fps, 1.0), 240.0)
+        self._pacing = EvenRate(self._fps)
         self._aligner: SoundAligner | None = None
         self._buffer: Image | None = None
         self._space_check_at_s = 0.0
@@ -140,7 +142,7 @@ class VideoRecorder:
         if self._mode == "two-files":
             names = [path.with_stem(f"{path.stem}-{side}") for side in ("before", "after")]
         try:
-            make_private_folder(self._folder)
+            self._folder.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(self._folder).free
         except OSError as error:
             raise output_error(path, error) from error
@@ -175,7 +177,7 @@ class VideoRecorder:
                 restored, split = item
                 self._record(restored, split)
                 self._record_sound()
-                self._check_disk()
+                self._check_space()
             self._end_sound()
         except (OSError, AppError, av.FFmpegError) as error:
             failure = error
@@ -201,10 +203,13 @@ class VideoRecorder:
         t_capture = restored.frame.t_capture
         if self._t_zero is None:
             self._t_zero = t_capture
-        pts = round((t_capture - self._t_zero) / TIME_BASE)
-        if pts <= self._last_pts:
+        placement = self._pacing.place(t_capture)
+        if placement is None:
             return
-        self._last_pts = pts
+        for slot in placement.repeats:
+            for film in self._films:
+                film.repeat(self._pts(slot))
+        pts = self._pts(placement.slot)
         if self._mode == "two-files":
             before, after = self._films
             before.write(restored.frame.image, pts)
@@ -213,6 +218,9 @@ class VideoRecorder:
             self._films[0].write(self._composed(restored, split), pts)
         with self._changed:
             self._seconds = float(pts * TIME_BASE)
+
+    def _pts(self, slot: int) -> int:
+        return round(slot / self._fps / TIME_BASE)
 
     def _composed(self, restored: Restored, split: float) -> Image:
         """The picture to encode, drawn into one buffer again and again: the encoder has copied it when it returns."""
@@ -243,12 +251,10 @@ class VideoRecorder:
         for film in self._films:
             film.end_sound()
 
-    def _check_disk(self) -> None:
+    def _check_space(self) -> None:
         if self._seconds < self._space_check_at_s:
             return
         self._space_check_at_s = self._seconds + _SPACE_CHECK_S
-        if not all(film.is_there() for film in self._films):
-            raise RecordingError("The file being recorded was deleted or moved away.")
         if shutil.disk_usage(self._folder).free < self._reserve_bytes:
             raise RecordingError(f"The disk of {self._folder} is almost full.")
 
@@ -259,7 +265,7 @@ class VideoRecorder:
         for film in self._films:
             try:
                 path = film.close(broken=disk_failed)
-            except (OSError, OutputError, av.FFmpegError) as late_failure:
+            except (OSError, av.FFmpegError) as late_failure:
                 failure = failure or late_failure
                 path = film.close(broken=True)
             if path is not None:

@@ -45,15 +45,7 @@ class Mailbox(Generic[T]):
         with self._changed:
             self._changed.wait_for(lambda: self._full or self._closed, timeout)
             value, self._value, self._full = self._value, None, False
-            if value is not None:
-                self._changed.notify_all()
             return value
-
-    def wait_empty(self, timeout: float | None = None) -> bool:
-        """Wait until the slot was taken. False after `timeout` seconds or when closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._full or self._closed, timeout)
-            return not self._full and not self._closed
 
     def clear(self) -> None:
         """Throw away what lies in the slot without counting it as dropped."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from app.core.errors import AppError, RecordingError
 from app.core.settings import Settings
 from app.core.types import Restored
-from app.outputs.microphone import open_microphone
+from app.outputs.microphone import AudioInput
 from app.outputs.recorder import RecordingState, VideoRecorder
 from app.outputs.recording_file import FILM_STEM
 
@@ -25,11 +25,20 @@ class SessionRecording:
         self._lock = threading.Lock()
         self._recorder: VideoRecorder | None = None
 
-    def start(self, folder: Path, latest: Restored | None, settings: Settings, *, source_fps: float) -> Path:
+    def start(
+        self,
+        folder: Path,
+        latest: Restored | None,
+        settings: Settings,
+        *,
+        source_fps: float,
+        sound: AudioInput | None = None,
+    ) -> Path:
         """Record from now on into a new file in `folder` and return its path.
 
-        `latest` is the newest frame, whose size the recording takes, `source_fps` the source's rate or 0. Raises
-        RecordingError when there is no frame yet or a recording runs already, and OutputError.
+        `latest` is the newest frame, whose size the recording takes, `source_fps` the source's rate or 0, `sound`
+        what is recorded beside it. Raises RecordingError when there is no frame yet or a recording runs already, and
+        OutputError.
         """
         if not self._starting.acquire(blocking=False):
             raise RecordingError("A recording is being started already.", "Wait a moment.")
@@ -45,7 +54,7 @@ class SessionRecording:
                 (width, height),
                 source_fps if source_fps > 0 else settings.target_fps,
                 mode=settings.record_mode,
-                audio=open_microphone() if settings.record_sound else None,
+                audio=sound,
                 on_error=self._ended_early,
             )
             with self._lock:

@@ -10,10 +10,13 @@ from pathlib import Path
 from app.core.errors import AppError, RecordingError
 from app.core.settings import Settings
 from app.core.types import Frame, Restored
+from app.outputs.pacing import nearest_rate
 from app.outputs.recorder import RecordingState
 from app.outputs.snapshot import save_snapshot
+from app.pipeline.capture.status import SourceStatus
 from app.pipeline.capture.worker import CaptureWorker
 from app.pipeline.events import RecordingSaved, SessionListener
+from app.pipeline.file_sound import SourceSound
 from app.pipeline.inference import InferenceWorker
 from app.pipeline.latency import LatencyStatistics, LiveStatistics
 from app.pipeline.loader import PipelineLoader
@@ -48,7 +51,9 @@ class LiveSession:
         self._frames: Mailbox[Frame] = Mailbox()
         self._results: Mailbox[Restored] = Mailbox()
         self._recording = SessionRecording(on_error=listener.on_error)
-        self._capture = CaptureWorker(self._frames, on_status=listener.on_status, make_source=make_source, clock=clock)
+        self._capture = CaptureWorker(self._frames, on_status=self._on_status, make_source=make_source, clock=clock)
+        self._sound = SourceSound(self._capture.timeline, clock=clock)
+        self._spec: SourceSpec | None = None
         self._inference = InferenceWorker(
             self._frames,
             settings,
@@ -64,12 +69,15 @@ class LiveSession:
     def open(self, spec: SourceSpec, *, loop: bool = True) -> None:
         """Change to another source. Returns at once; the listener's `on_status` reports what becomes of it."""
         self._statistics.reset()
+        self._sound.follow(None, play=False)
+        self._spec = spec
         self._capture.open(spec, loop=loop)
 
     def update(self, settings: Settings) -> None:
         """Use `settings` from the next frame on. Another restorer takes over when it is loaded."""
         self._inference.update(settings)
         self._loader.request(settings)
+        self._follow_sound(self._capture.status, settings)
 
     def take(self) -> Restored | None:
         """Return the newest finished frame, each one once; None when there is no newer one. Never waits."""
@@ -104,10 +112,10 @@ class LiveSession:
 
     def start_recording(self, folder: Path) -> Path:
         """Start recording into `folder` as the settings say; returns the path. Raises RecordingError or OutputError."""
-        info = self._capture.status.info
-        return self._recording.start(
-            folder, self._inference.latest, self._inference.settings, source_fps=info.fps if info is not None else 0.0
-        )
+        info, settings = self._capture.status.info, self._inference.settings
+        fps = info.fps if info is not None and info.fps > 0 else nearest_rate(self._statistics.snapshot().fps_in)
+        sound = self._sound.for_recording(settings.microphone) if settings.record_sound else None
+        return self._recording.start(folder, self._inference.latest, settings, source_fps=fps, sound=sound)
 
     def stop_recording(self) -> tuple[Path, ...]:
         """Finish the recording and wait until it is complete; returns its files, none when nothing was recorded."""
@@ -135,6 +143,7 @@ class LiveSession:
             self._closed = True
         self._frames.close()
         self._capture.close()
+        self._sound.close()
         self._inference.join()
         try:
             self.stop_recording()
@@ -142,6 +151,15 @@ class LiveSession:
             self._listener.on_error(error)
         self._loader.close()
         self._results.close()
+
+    def _on_status(self, status: SourceStatus) -> None:
+        self._follow_sound(status, self._inference.settings)
+        self._listener.on_status(status)
+
+    def _follow_sound(self, status: SourceStatus, settings: Settings) -> None:
+        if status.state == "online" and status.info is not None and self._spec is not None:
+            has_sound = status.info.kind == "video" and status.info.has_audio
+            self._sound.follow(Path(self._spec.address) if has_sound else None, play=settings.play_sound)
 
     def _finish(self, restored: Restored, settings: Settings, is_new: bool) -> None:
         self._statistics.add(restored)

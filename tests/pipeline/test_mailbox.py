@@ -33,19 +33,6 @@ def test_closing_wakes_takers_and_empties_the_slot() -> None:
     assert taken == [None]
     assert box.put(1) == 0
     assert box.take(0) is None
-    assert not box.wait_empty(0)
-
-
-def test_who_waits_for_the_slot_goes_on_when_it_was_taken() -> None:
-    box: Mailbox[int] = Mailbox()
-    box.put(1)
-    assert not box.wait_empty(0)
-    empty: list[bool] = []
-    waiter = threading.Thread(target=lambda: empty.append(box.wait_empty(10)))
-    waiter.start()
-    box.take(0)
-    waiter.join(10)
-    assert empty == [True]
 
 
 def test_clearing_counts_nothing_as_dropped() -> None:

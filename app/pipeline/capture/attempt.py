@@ -10,18 +10,16 @@ from dataclasses import replace
 from app.core.errors import AppError, SourceOfflineError, SourceOpenError
 from app.core.types import Frame
 from app.pipeline.capture.freeze import FreezeDetector
-from app.pipeline.capture.playback import FilePlayer, Signal
+from app.pipeline.capture.playback import FilePlayer, Signal, Timeline
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.mailbox import Mailbox
 from app.sources.base import Source, SourceInfo
-
-_SLOT_POLL_S = 0.05
 
 _log = logging.getLogger(__name__)
 
 
 class CaptureState:
-    """What the watchdog shares with its attempts: one lock, the mailbox, the pause, the number of the next frame.
+    """What the watchdog shares with its attempts: one lock, the mailbox, the pause, the timeline of the file.
 
     `changed` guards everything here and every field of an attempt; it is re-entrant.
     """
@@ -29,6 +27,7 @@ class CaptureState:
     def __init__(self, mailbox: Mailbox[Frame], *, clock: Callable[[], float]) -> None:
         self.mailbox = mailbox
         self.clock = clock
+        self.timeline = Timeline()
         self.changed = threading.Condition()
         self.paused = False
         self._next_index = 0
@@ -102,15 +101,11 @@ class Attempt:
             return signal
 
     def show(self, frame: Frame) -> Signal:
-        """Post `frame` as soon as the one before was taken, unless there is another signal than GO."""
-        while not self._state.mailbox.wait_empty(_SLOT_POLL_S):
-            with self._state.changed:
-                if (signal := self._signal()) is not Signal.GO:
-                    return signal
+        """Post `frame` in place of one that nobody took yet, unless there is another signal than GO."""
         with self._state.changed:
             signal = self._signal()
             if signal is Signal.GO:
-                self._state.post(replace(frame, t_capture=self._state.clock()))
+                self._state.post(frame)
             return signal
 
     def take_seek(self) -> float:
@@ -155,7 +150,9 @@ class Attempt:
         if source.info.live:
             self._read_live(source)
         else:
-            FilePlayer(source, stage=self, loop=self._loop, clock=self._state.clock).play()
+            FilePlayer(
+                source, stage=self, loop=self._loop, clock=self._state.clock, timeline=self._state.timeline
+            ).play()
         return SourceStatus(state="ended")
 
     def _read_live(self, source: Source) -> None:

@@ -1,9 +1,11 @@
-"""Playing a file at its own pace: when each frame is due, and what pausing, seeking and looping do to that."""
+"""Playing a file at its own speed: when each frame is due, and what pausing, seeking and looping do to that."""
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Protocol, runtime_checkable
 
@@ -13,7 +15,40 @@ from app.sources.base import Source
 STILL_INTERVAL_S = 0.1
 """How often a standing picture is shown again, so that a changed setting takes effect on it."""
 
-_LATE_S = 0.2
+_LATE_S = 0.5
+"""A frame that is decoded later than this moves the clock: the machine is too slow to decode, or was asleep."""
+
+_REMEMBERED_ANCHORS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anchor:
+    """From the clock's time `wall_s` on, the file plays from `place_s`, or stands there when it is not `running`."""
+
+    wall_s: float
+    place_s: float
+    running: bool
+
+
+class Timeline:
+    """Which place of the file belongs to which moment of the clock. Thread-safe; sound follows it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._anchors: deque[Anchor] = deque(maxlen=_REMEMBERED_ANCHORS)
+        self._count = 0
+
+    def set(self, anchor: Anchor) -> None:
+        """Hold `anchor` from its time on; later than every one before."""
+        with self._lock:
+            self._anchors.append(anchor)
+            self._count += 1
+
+    def since(self, seen: int) -> tuple[int, tuple[Anchor, ...]]:
+        """The number of anchors so far, and those after the first `seen` of them, at most the last 64."""
+        with self._lock:
+            new = min(self._count - seen, len(self._anchors))
+            return self._count, tuple(self._anchors)[len(self._anchors) - new :]
 
 
 class Signal(Enum):
@@ -34,7 +69,7 @@ class Stage(Protocol):
         """Wait until the clock shows `until`, or there is another signal than GO."""
 
     def show(self, frame: Frame) -> Signal:
-        """Hand `frame` on as soon as the one before was taken, unless there is another signal than GO."""
+        """Hand `frame` on in place of one that nobody took yet, unless there is another signal than GO."""
 
     def take_seek(self) -> float:
         """The place in seconds that was wished last; the wish is fulfilled with this."""
@@ -50,16 +85,26 @@ class Seekable(Protocol):
 class FilePlayer:
     """Plays `source`, which is open, on `stage` until its end; with `loop` again and again.
 
-    A frame is never left out: when the stage takes them too slowly the film slows down. Of a slide show each picture
-    stands for its time, and a single picture in a loop for ever; it is shown again every `STILL_INTERVAL_S` until then.
+    The file keeps its own speed: a frame that is not taken before the next one is due is replaced by it. Of a slide
+    show each picture stands for its time, and a single picture in a loop for ever; it is shown again every
+    `STILL_INTERVAL_S` until then. `t_capture` is when a frame was due, so recordings are as even as the file.
     `t_media` goes on growing over loops and while a picture stands, and is the place in the file again after a seek.
     """
 
-    def __init__(self, source: Source, *, stage: Stage, loop: bool, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        stage: Stage,
+        loop: bool,
+        clock: Callable[[], float],
+        timeline: Timeline | None = None,
+    ) -> None:
         self._source = source
         self._stage = stage
         self._loop = loop
         self._clock = clock
+        self._timeline = timeline or Timeline()
         self._round_s = 0.0
         self._zero: float | None = None
         info = source.info
@@ -72,8 +117,9 @@ class FilePlayer:
         while frame is not None:
             signal = self._perform(frame)
             if signal is Signal.OVER:
-                return
+                break
             frame = self._go_to(self._stage.take_seek()) if signal is Signal.SEEK else self._next(frame)
+        self._anchor(self._clock(), running=False)
 
     def _perform(self, frame: Frame) -> Signal:
         """Show `frame` when it is due, for as long as it stands."""
@@ -81,19 +127,37 @@ class FilePlayer:
         now = self._clock()
         if self._zero is None or now - (self._zero + place_s) > _LATE_S:
             self._zero = now - place_s
+            self._anchor(now)
         signal = self._stage.wait(self._zero + place_s)
         if signal is Signal.GO:
-            signal = self._stage.show(replace(frame, t_media=place_s))
-        while signal is Signal.GO and (self._stage.paused or self._stands_on(place_s)):
-            since = self._clock()
-            signal = self._stage.wait(since + STILL_INTERVAL_S)
-            if signal is not Signal.GO:
-                break
-            if self._stage.paused:
-                self._zero += self._clock() - since
-            elif self._stands_on(place_s):
-                signal = self._stage.show(replace(frame, t_media=max(self._clock() - self._zero, place_s)))
+            signal = self._stage.show(replace(frame, t_media=place_s, t_capture=self._zero + place_s))
+        if signal is Signal.GO and self._stage.paused:
+            signal = self._stand_still()
+        while signal is Signal.GO and self._stands_on(place_s):
+            signal = self._stage.wait(self._clock() + STILL_INTERVAL_S)
+            if signal is Signal.GO and self._stage.paused:
+                signal = self._stand_still()
+            if signal is Signal.GO and self._stands_on(place_s):
+                now = self._clock()
+                signal = self._stage.show(replace(frame, t_media=max(now - self._zero, place_s), t_capture=now))
         return signal
+
+    def _stand_still(self) -> Signal:
+        """Wait for the end of the pause, which moves everything after it by its length."""
+        since = self._clock()
+        self._anchor(since, running=False)
+        signal = Signal.GO
+        while signal is Signal.GO and self._stage.paused:
+            signal = self._stage.wait(self._clock() + STILL_INTERVAL_S)
+        if self._zero is not None:
+            self._zero += self._clock() - since
+        if signal is Signal.GO:
+            self._anchor(self._clock())
+        return signal
+
+    def _anchor(self, now: float, *, running: bool = True) -> None:
+        place_s = max(now - (self._zero if self._zero is not None else now) - self._round_s, 0.0)
+        self._timeline.set(Anchor(wall_s=now, place_s=place_s, running=running))
 
     def _stands_on(self, place_s: float) -> bool:
         """Whether a picture that is due at `place_s` stands for one more interval."""
@@ -106,6 +170,8 @@ class FilePlayer:
             self._round_s += shown.t_media + self._period_s
             self._source.seek(0.0)
             frame = self._source.read()
+            if self._zero is not None:
+                self._timeline.set(Anchor(wall_s=self._zero + self._round_s, place_s=0.0, running=True))
         return frame
 
     def _go_to(self, seconds: float) -> Frame | None:

@@ -16,6 +16,7 @@ from functools import partial
 from app.core.errors import AppError, SourceOfflineError, SourceOpenError
 from app.core.types import Frame
 from app.pipeline.capture.attempt import Attempt, CaptureState
+from app.pipeline.capture.playback import Timeline
 from app.pipeline.capture.status import ReconnectPolicy, SourceStatus
 from app.pipeline.mailbox import Mailbox
 from app.sources.base import Source, SourceInfo
@@ -30,10 +31,9 @@ _log = logging.getLogger(__name__)
 class CaptureWorker:
     """Owns one source at a time. Every method returns at once; `close` waits two seconds at most.
 
-    Live frames replace each other in the mailbox. A file is played at its own pace and waits until the frame before
-    was taken, so it loses nothing and slows down where restoring is slower than the video. `Frame.index` goes on
-    over reconnects, loops and further sources, `t_capture` is when the frame was posted for a file. `on_status` is
-    called from one worker thread, in order, and must not call back into `close`.
+    Frames replace each other in the mailbox, those of a file too, which keeps its own speed however slow the taker is.
+    `Frame.index` goes on over reconnects, loops and further sources, `t_capture` is when a file's frame was due.
+    `on_status` is called from one worker thread, in order, and must not call back into `close`.
 
     A live source that was online once is connected again for ever; one that cannot be opened at first has failed.
     """
@@ -68,6 +68,11 @@ class CaptureWorker:
         self._generation = 0
         self._watchdog = threading.Thread(target=self._watch, name="capture-watchdog", daemon=True)
         self._watchdog.start()
+
+    @property
+    def timeline(self) -> Timeline:
+        """Which place of the file that plays belongs to which moment of the clock."""
+        return self._state.timeline
 
     @property
     def status(self) -> SourceStatus:

@@ -1,0 +1,102 @@
+"""Reading the sound of a video file with PyAV: float samples by their place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
+
+from app.core.errors import UnreadableMediaError
+from app.media.files import ffmpeg_name, reason
+
+SOUND_RATE = 48000
+SOUND_CHANNELS = 2
+
+_PRE_ROLL_S = 0.2
+
+
+class SoundReader:
+    """The first sound track of `path`, as 48 kHz stereo. Raises UnreadableMediaError when there is none.
+
+    Places are seconds from the file's first picture, as the time stamps of a video source are.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._container = av.open(ffmpeg_name(path), "r", metadata_errors="replace")
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise UnreadableMediaError(f"The sound of {path} cannot be read ({reason(error)}).") from error
+        if not self._container.streams.audio:
+            self._container.close()
+            raise UnreadableMediaError(f"{path} has no sound.")
+        self._stream = self._container.streams.audio[0]
+        self._zero_s = 0.0
+        if self._container.streams.video:
+            picture = self._container.streams.video[0]
+            if picture.start_time is not None and picture.time_base is not None:
+                self._zero_s = float(picture.start_time * picture.time_base)
+        self._samples = self._decode()
+        self._ahead: NDArray[np.float32] = np.zeros((0, SOUND_CHANNELS), np.float32)
+        self._position = 0
+
+    def seek(self, seconds: float) -> None:
+        """The next `read` begins with the sample at `seconds`."""
+        target_s = max(seconds + self._zero_s, 0.0)
+        try:
+            start = max(round((target_s - _PRE_ROLL_S) * av.time_base), 0)
+            self._container.seek(start, backward=True)
+        except (av.FFmpegError, OSError):
+            return
+        self._samples = self._decode()
+        self._ahead = self._ahead[:0]
+        self._position = round(seconds * SOUND_RATE)
+
+    def read(self, count: int) -> NDArray[np.float32]:
+        """The next `count` samples, float32 (count, 2) in -1 to 1: silence where the file has none, and at its end."""
+        out = np.zeros((count, SOUND_CHANNELS), np.float32)
+        filled = 0
+        while filled < count:
+            if not len(self._ahead) and not self._fill(count - filled):
+                break
+            take = min(len(self._ahead), count - filled)
+            out[filled : filled + take] = self._ahead[:take]
+            self._ahead = self._ahead[take:]
+            filled += take
+            self._position += take
+        self._position += count - filled
+        return out
+
+    def close(self) -> None:
+        self._container.close()
+
+    def _fill(self, wanted: int) -> bool:
+        """Decode on into `_ahead`, from the current position; False at the end of the sound."""
+        position = self._position
+        for start, samples in self._samples:
+            if start + len(samples) <= position:
+                continue
+            if start > position:
+                gap = np.zeros((start - position, SOUND_CHANNELS), np.float32)
+                samples = np.concatenate((gap, samples))
+            self._ahead = samples[max(position - start, 0) :]
+            return True
+        return False
+
+    def _decode(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """(place of the first sample in samples, samples) of every decoded frame; ends quietly where it is damaged."""
+        resampler = AudioResampler(format="fltp", layout="stereo", rate=SOUND_RATE)
+        try:
+            for frame in self._container.decode(self._stream):
+                if frame.time is None:
+                    continue
+                start = round((frame.time - self._zero_s) * SOUND_RATE)
+                for piece in resampler.resample(frame):
+                    samples = np.ascontiguousarray(piece.to_ndarray().T, np.float32)
+                    yield start, samples
+                    start += len(samples)
+        except (av.FFmpegError, OSError):
+            return

@@ -1,0 +1,191 @@
+"""The sound of the file that plays, in step with its pictures: for recordings, and for the loudspeaker."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.core.errors import AppError
+from app.media.sound_reader import SOUND_CHANNELS, SOUND_RATE, SoundReader
+from app.outputs.microphone import AudioBlock, AudioInput, open_microphone
+from app.outputs.speaker import Speaker, open_speaker
+from app.pipeline.capture.playback import Anchor, Timeline
+
+_LONGEST_BLOCK_S = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+class FileSound:
+    """What a file sounds like between two moments of the clock, as the timeline says. An `AudioInput`.
+
+    Pauses are silence; a seek or a loop goes on at the new place at its own moment. Raises UnreadableMediaError when
+    the file has no sound.
+    """
+
+    rate = SOUND_RATE
+    channels = SOUND_CHANNELS
+
+    def __init__(
+        self, path: Path, timeline: Timeline, *, ahead_s: float = 0.0, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """`ahead_s`: how much sooner than the clock sound is read, so that a loudspeaker has it in time."""
+        self._reader = SoundReader(path)
+        self._timeline = timeline
+        self._ahead_s = ahead_s
+        self._clock = clock
+        self._seen = 0
+        self._anchor: Anchor | None = None
+        self._read_to_s = 0.0
+        self._ends_at: float | None = None
+        self._closed = False
+
+    def start(self) -> None:
+        """Begin at this moment."""
+        self._seen, anchors = self._timeline.since(0)
+        self._read_to_s = self._clock()
+        if anchors:
+            self._take(anchors[-1], self._read_to_s)
+
+    def read(self) -> list[AudioBlock]:
+        if self._closed:
+            return []
+        until_s = self._clock() + self._ahead_s if self._ends_at is None else self._ends_at
+        blocks: list[AudioBlock] = []
+        self._seen, anchors = self._timeline.since(self._seen)
+        for anchor in anchors:
+            blocks += self._until(anchor.wall_s)
+            self._take(anchor, anchor.wall_s)
+        blocks += self._until(until_s)
+        if self._ends_at is not None:
+            self._closed = True
+            self._reader.close()
+        return blocks
+
+    def stop(self) -> None:
+        """End at this moment; one more `read` gives what came until now."""
+        self._ends_at = self._ends_at or self._clock()
+
+    def _take(self, anchor: Anchor, wall_s: float) -> None:
+        """From `wall_s` on `anchor` holds."""
+        self._anchor, self._read_to_s = anchor, wall_s
+        if anchor.running:
+            self._reader.seek(anchor.place_s + wall_s - anchor.wall_s)
+
+    def _until(self, until_s: float) -> list[AudioBlock]:
+        blocks = []
+        while self._anchor is not None and self._anchor.running:
+            count = round((min(until_s, self._read_to_s + _LONGEST_BLOCK_S) - self._read_to_s) * SOUND_RATE)
+            if count <= 0:
+                break
+            blocks.append(AudioBlock(samples=self._reader.read(count), t_capture=self._read_to_s))
+            self._read_to_s += count / SOUND_RATE
+        return blocks
+
+
+class FileSoundPlayer:
+    """Plays a file's sound through the loudspeaker, on a thread of its own, until `close`.
+
+    A pause or a seek silences what was handed to the speaker already, so nothing of the old place is heard. Without a
+    loudspeaker, and for a file without sound, it does nothing.
+    """
+
+    _AHEAD_S = 0.25
+    _POLL_S = 0.05
+
+    def __init__(
+        self,
+        path: Path,
+        timeline: Timeline,
+        *,
+        make_speaker: Callable[[], Speaker | None],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._path = path
+        self._timeline = timeline
+        self._make_speaker = make_speaker
+        self._clock = clock
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sound", daemon=True)
+        self._thread.start()
+
+    def close(self, *, wait: bool = False) -> None:
+        """Be silent; `wait` for the end of the thread too."""
+        self._closed.set()
+        if wait:
+            self._thread.join(2.0)
+
+    def _run(self) -> None:
+        speaker = self._make_speaker()
+        if speaker is None:
+            return
+        try:
+            sound = FileSound(self._path, self._timeline, ahead_s=self._AHEAD_S, clock=self._clock)
+        except AppError as error:
+            _log.info("%s", error)
+            speaker.stop()
+            return
+        seen, _ = self._timeline.since(0)
+        try:
+            speaker.start()
+            sound.start()
+            while not self._closed.wait(self._POLL_S):
+                seen, anchors = self._timeline.since(seen)
+                if anchors:
+                    speaker.forget_after(anchors[0].wall_s)
+                for block in sound.read():
+                    speaker.write(block)
+        finally:
+            speaker.stop()
+            sound.stop()
+            sound.read()
+
+
+class SourceSound:
+    """The sound that belongs to the source: a file's own, heard and recorded, or the microphone beside a camera."""
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        *,
+        make_speaker: Callable[[], Speaker | None] = open_speaker,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._timeline = timeline
+        self._make_speaker = make_speaker
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._file: Path | None = None
+        self._player: FileSoundPlayer | None = None
+        self._played: Path | None = None
+
+    def follow(self, file: Path | None, *, play: bool) -> None:
+        """`file` is open, None for a source without a sound of its own. Returns at once."""
+        with self._lock:
+            self._file = file
+            wanted = file if play else None
+            if wanted == self._played:
+                return
+            if self._player is not None:
+                self._player.close()
+            self._played = wanted
+            self._player = (
+                FileSoundPlayer(wanted, self._timeline, make_speaker=self._make_speaker, clock=self._clock)
+                if wanted is not None
+                else None
+            )
+
+    def for_recording(self, microphone: str) -> AudioInput | None:
+        """The file's sound, or the microphone of that name; None where there is neither."""
+        with self._lock:
+            file = self._file
+        return FileSound(file, self._timeline, clock=self._clock) if file is not None else open_microphone(microphone)
+
+    def close(self) -> None:
+        with self._lock:
+            player, self._player = self._player, None
+        if player is not None:
+            player.close(wait=True)

@@ -1,0 +1,107 @@
+"""The sound of a file: in step in recordings, at the right place after a pause, a seek and a loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.core.errors import UnreadableMediaError
+from app.media.sound_reader import SOUND_RATE, SoundReader
+from app.outputs.microphone import AudioBlock, decibel_scale
+from app.outputs.speaker import SoundQueue
+from app.pipeline.capture.playback import Anchor, Timeline
+from app.pipeline.file_sound import FileSound
+from benchmarks.sound_step import record
+from tests.media_files import numbered_picture, write_video
+from tools.beeps import steps_ms, write_beeps
+
+
+@pytest.fixture(scope="module")
+def beeps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("beeps") / "beeps.mp4"
+    write_beeps(path, seconds=12)
+    return path
+
+
+def loud(samples: np.ndarray) -> list[bool]:
+    """Whether each tenth of a second is a beep."""
+    tenth = SOUND_RATE // 10
+    return [bool(np.abs(samples[i : i + tenth]).mean() > 0.1) for i in range(0, len(samples) - tenth + 1, tenth)]
+
+
+def test_a_recording_is_in_step_from_beginning_to_end(beeps: Path, tmp_path: Path) -> None:
+    record(beeps, tmp_path / "recorded.mp4")
+    steps = steps_ms(tmp_path / "recorded.mp4")
+    assert len(steps) == 12
+    assert np.abs(steps).max() < 40
+
+
+def test_every_place_of_a_file_can_be_heard(beeps: Path) -> None:
+    reader = SoundReader(beeps)
+    assert loud(reader.read(SOUND_RATE)) == [True, True] + [False] * 8
+    reader.seek(5.9)
+    assert loud(reader.read(SOUND_RATE // 2)) == [False, True, True, False, False]
+    reader.seek(11.5)
+    assert not any(loud(reader.read(SOUND_RATE * 2))), "behind the end there is silence"
+    reader.close()
+
+
+def test_a_file_without_sound_says_so(tmp_path: Path) -> None:
+    write_video(tmp_path / "mute.mp4", [numbered_picture(i) for i in range(5)])
+    with pytest.raises(UnreadableMediaError, match="no sound"):
+        SoundReader(tmp_path / "mute.mp4")
+
+
+def test_pauses_are_silent_and_a_seek_is_heard_at_its_moment(beeps: Path) -> None:
+    now = 50.0
+    timeline = Timeline()
+    sound = FileSound(beeps, timeline, clock=lambda: now)
+    timeline.set(Anchor(wall_s=50.0, place_s=0.0, running=True))
+    sound.start()
+    timeline.set(Anchor(wall_s=50.5, place_s=0.5, running=False))
+    timeline.set(Anchor(wall_s=51.0, place_s=3.9, running=True))
+    now = 51.5
+    blocks = sound.read()
+    track = np.zeros((round(1.5 * SOUND_RATE), 2), np.float32)
+    for block in blocks:
+        first = round((block.t_capture - 50.0) * SOUND_RATE)
+        track[first : first + len(block.samples)] = block.samples
+    expected = [True, True, False, False, False] + [False] * 5 + [False, True, True, False, False]
+    assert loud(track) == expected
+    sound.stop()
+    sound.read()
+    assert sound.read() == []
+
+
+def block(t: float, value: float, count: int = 480) -> AudioBlock:
+    return AudioBlock(samples=np.full((count, 2), value, np.float32), t_capture=t)
+
+
+def test_the_speaker_plays_every_block_at_its_moment() -> None:
+    queue = SoundQueue(rate=48000, channels=2)
+    queue.write(block(10.05, 0.5))
+    queue.write(block(10.06, 0.25))
+    heard = queue.take(4800, 10.0)[:, 0]
+    assert np.flatnonzero(heard)[0] == pytest.approx(0.05 * 48000, abs=2)
+    assert heard[2400:2880] == pytest.approx(0.5)
+    assert heard[2880:3360] == pytest.approx(0.25)
+    assert not heard[3400:].any()
+
+
+def test_what_comes_too_late_is_left_out_and_a_seek_silences_what_waits() -> None:
+    queue = SoundQueue(rate=48000, channels=2)
+    queue.write(block(10.0, 0.5, 4800))
+    assert queue.take(480, 10.05)[:, 0] == pytest.approx(0.5)
+    queue.forget_after(10.08)
+    rest = queue.take(4800, 10.06)[:, 0]
+    assert rest[:960] == pytest.approx(0.5)
+    assert not rest[960:].any()
+
+
+def test_the_level_is_on_a_scale_of_decibels() -> None:
+    assert decibel_scale(0.0) == 0.0
+    assert decibel_scale(1.0) == 1.0
+    assert decibel_scale(0.001) == pytest.approx(0.0, abs=1e-6)
+    assert decibel_scale(0.1) == pytest.approx(2 / 3)
