@@ -112,6 +112,8 @@ def missing_system_packages(*, for_tests):
         missing["needed"].append(("xvfb", "xorg-x11-server-Xvfb"))
     if for_tests and not Path("/usr/share/fonts").is_dir():
         missing["useful"].append(("fonts-dejavu-core", "dejavu-sans-fonts"))
+    if for_tests and not shutil.which("strace"):
+        missing["useful"].append(("strace", "strace"))
     return missing
 
 

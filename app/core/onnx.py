@@ -7,6 +7,8 @@ import os
 import onnxruntime
 import psutil
 
+onnxruntime.disable_telemetry_events()  # for builds that do not heed the variable set in app/__init__.py
+
 _PATIENCE_US = 50  # longer than the way from layer to layer, shorter than anything that a person could notice
 
 

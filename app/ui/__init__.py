@@ -3,4 +3,4 @@
 import sys
 
 if sys.platform == "win32":
-    import onnxruntime  # noqa: F401  (its libraries must be loaded before Qt's)
+    import app.core.onnx  # noqa: F401  (its libraries must be loaded before Qt's)
