@@ -17,6 +17,7 @@ _RESTORE_SETTINGS = (
     "restorer",
     "precision",
     "strength",
+    "steady",
     "max_faces",
     "stop_threshold",
     "detect_size",

@@ -148,7 +148,7 @@ def _document(
                 "notes": list(result.outcome.notes),
             }
         files.append(entry)
-    used = ("restorer", "precision", "strength", "max_faces", "stop_threshold")
+    used = ("restorer", "precision", "strength", "steady", "max_faces", "stop_threshold")
     settings = {spec.name: getattr(worker.settings, spec.name) for spec in fields(Settings) if spec.name in used}
     return {
         "settings": settings | {"k": worker.k, "aligned": options.aligned, "side_by_side": options.side_by_side},

@@ -70,6 +70,14 @@ class Settings:
     )
 
     strength: int = _setting(100, "Strength", "How much of the restored face is pasted back", low=0, high=100, unit="%")
+    steady: int = _setting(
+        100,
+        "Steady",
+        "Averages what holds still in a moving picture, so that it does not flicker; 0 restores every frame by itself",
+        low=0,
+        high=100,
+        unit="%",
+    )
     max_faces: int = _setting(0, "Faces", "Restore the largest N faces; 0 restores all", low=0, high=40)
     detect_size: int = _setting(
         320, "Detector size", "Longer side that the detector sees", low=160, high=1280, unit="px"

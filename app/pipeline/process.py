@@ -1,4 +1,4 @@
-"""One frame's way to a restored picture: detect, align, k cycles, paste. A function over objects handed in."""
+"""One frame's way to a restored picture: detect, align, k cycles, steady, paste. A function over objects handed in."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from app.core.types import Face, Frame, Image, Restored, RestoredFace, Timings
 from app.faces.alignment import estimate_similarity, warp_crop
 from app.faces.pasting import paste
 from app.pipeline.budget import AutoK, KChoice
+from app.pipeline.steady import SteadyFaces
 from app.restorers.base import Restorer
 
 
@@ -38,6 +39,7 @@ class FramePipeline:
         self.restorer = restorer
         self.auto_k = auto_k or AutoK()
         self.choice = KChoice(k=0)
+        self._steady = SteadyFaces()
         self._now = now
 
     def process(self, frame: Frame, settings: Settings) -> Restored:
@@ -49,7 +51,8 @@ class FramePipeline:
         faces = self.tracker.update(frame, detect_size=settings.detect_size, max_faces=settings.max_faces)
         detected = self._now()
         self.choice = self._choose_k(settings, len(faces), detected)
-        work = _Work(frame.image, self._now)
+        self._steady.begin((face.track_id for face in faces), key=_pixels_key(settings))
+        work = _Work(frame.image, self._steady, self._now)
         # From the back to the front: a nearer, larger face is pasted over a farther one.
         done = [work.restore(face, self.restorer, self.choice.k, settings) for face in reversed(faces)]
         timings = Timings(
@@ -72,12 +75,18 @@ class FramePipeline:
         return self.auto_k.choose(wanted=wanted, lowest=low, target_fps=settings.target_fps, faces=faces, now=now)
 
 
+def _pixels_key(settings: Settings) -> tuple[object, ...]:
+    """The settings that a restored face's pixels depend on. Auto-k's choices are left to the recursion to smooth."""
+    return settings.restorer, settings.precision, settings.k, settings.strength, settings.stop_threshold
+
+
 class _Work:
     """The image that is being restored and the time it took so far."""
 
-    def __init__(self, image: Image, now: Callable[[], float]) -> None:
+    def __init__(self, image: Image, steady: SteadyFaces, now: Callable[[], float]) -> None:
         self.image = image
         self._original = image
+        self._steady = steady
         self._now = now
         self.align_ms = self.paste_ms = 0.0
         self.cycles_ms: list[float] = []
@@ -89,11 +98,12 @@ class _Work:
         matrix = estimate_similarity(face.landmarks)
         crop = warp_crop(self.image, matrix)
         restored = restorer.restore(crop, k=k, stop_threshold=settings.stop_threshold)
+        steady = self._steady.update(face.track_id, crop, restored.image, steady=settings.steady)
         aligned = self._now()
         if self.image is self._original:
             self.image = np.copy(self._original)
-        paste(self.image, restored.image, crop, matrix, strength=settings.strength / 100, opacity=face.opacity)
-        # Turning the crop into the network's tensor and back is part of aligning it.
+        paste(self.image, steady, crop, matrix, strength=settings.strength / 100, opacity=face.opacity)
+        # Turning the crop into the network's tensor and back, and steadying it, are part of aligning it.
         self.align_ms += (aligned - started) * 1000 - sum(restored.cycles_ms)
         self.paste_ms += (self._now() - aligned) * 1000
         for index, cycle_ms in enumerate(restored.cycles_ms):

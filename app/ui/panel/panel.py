@@ -142,6 +142,7 @@ class Panel(QFrame):
         self.auto_state.hide()
         column.addWidget(self.auto_state)
         column.addWidget(self.bindings.slider("strength"))
+        column.addWidget(self.bindings.slider("steady"))
         column.addWidget(self.bindings.stepper("max_faces", special="All"))
 
     def _view_group(self, column: QVBoxLayout) -> None:

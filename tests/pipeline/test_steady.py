@@ -1,0 +1,168 @@
+"""Faces that do not flicker, and do not smear either, with the real detector and the real network."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.core.settings import Settings
+from app.core.types import CROP_SIZE, Image, Restored
+from app.faces.alignment import estimate_similarity, warp_crop
+from app.faces.tracker import FaceTracker
+from app.pipeline.process import FramePipeline
+from app.pipeline.steady import SteadyFaces
+from tests.vision import blurred, detector, frame_of, noisy, restorer, show
+
+FPS = 30.0
+
+
+def face_crop() -> Image:
+    image, landmarks = show(size=(800, 800), centre=(400, 400), scale=2.5)
+    return warp_crop(image, estimate_similarity(landmarks))
+
+
+def run(images: list[Image], *, pipeline: FramePipeline | None = None, **settings: object) -> list[Restored]:
+    pipeline = pipeline or FramePipeline(FaceTracker(detector()), restorer())
+    chosen = Settings(**{"k": 1, **settings})  # type: ignore[arg-type]
+    return [pipeline.process(frame_of(image, index=i, seconds=i / FPS), chosen) for i, image in enumerate(images)]
+
+
+def noisy_frames(image: Image, count: int, *, sigma: float = 4.0) -> list[Image]:
+    rng = np.random.default_rng(0)
+    return [noisy(image, rng, sigma) for _ in range(count)]
+
+
+def change(frames: list[Image], where: tuple[slice, slice]) -> float:
+    """Mean absolute change from frame to frame."""
+    cut = np.stack([frame[where] for frame in frames]).astype(np.float32)
+    return float(np.abs(np.diff(cut, axis=0)).mean())
+
+
+def inside(landmarks: NDArray[np.float32]) -> tuple[slice, slice]:
+    """From brow to mouth."""
+    (x1, y1), (x2, y2) = landmarks.min(0).astype(int), landmarks.max(0).astype(int)
+    return slice(y1, y2), slice(x1, x2)
+
+
+def test_a_still_face_is_calmer_than_the_camera_and_as_sharp() -> None:
+    sharp, landmarks = show(scale=1.5)
+    images = noisy_frames(blurred(sharp, 3), 14)
+    alone = [restored.image for restored in run(images, steady=0)]
+    steady = [restored.image for restored in run(images)]
+    face = inside(landmarks)
+    # What is finer than the crop stays the camera's own, so that the face keeps the grain around it.
+    assert change(steady[6:], face) < 0.6 * change(images[6:], face)
+    assert change(steady[6:], face) < 0.6 * change(alone[6:], face)
+
+    def detail(image: Image) -> float:
+        """Contrast of what noise cannot make: finer than 8 pixels, coarser than 2."""
+        grey = cv2.cvtColor(image[face], cv2.COLOR_BGR2GRAY).astype(np.float32)
+        return float((cv2.GaussianBlur(grey, (0, 0), 2) - cv2.GaussianBlur(grey, (0, 0), 8)).std())
+
+    assert detail(steady[-1]) > 0.97 * detail(alone[-1])
+
+
+@pytest.mark.parametrize("steady", [30, 100])
+def test_what_moves_is_shown_as_it_is_now(steady: int) -> None:
+    """A mouth that opens: there the restored face of this frame, elsewhere that of before and now together."""
+    before, now = face_crop(), face_crop()
+    now[170:210, 95:165] = 25
+    faces = SteadyFaces()
+    faces.begin([0], key=1)
+    faces.update(0, before, before, steady=steady)
+    brighter = cv2.add(now, np.full_like(now, 6))
+    shown = faces.update(0, now, brighter, steady=steady)
+    mouth, brow = np.s_[178:202, 103:157], np.s_[60:110, 90:166]
+    assert np.abs(shown[mouth].astype(int) - brighter[mouth]).max() <= 1
+    expected = before[brow].astype(float) + 6 * (1 - 0.9 * steady / 100)
+    assert np.abs(shown[brow] - expected).max() <= 1
+
+
+def test_a_walking_face_is_not_smeared() -> None:
+    places = [show(centre=(200 + 9 * i, 240), scale=1.5)[0] for i in range(12)]
+    images = [blurred(image, 2) for image in places]
+    alone, steady = run(images, steady=0), run(images)
+    face = inside(steady[-1].faces[0].face.landmarks)
+    truth = places[-1][face].astype(float)
+    errors = [float(np.abs(result[-1].image[face] - truth).mean()) for result in (alone, steady)]
+    assert errors[1] < 1.08 * errors[0]
+
+
+def test_percent_zero_restores_every_frame_by_itself() -> None:
+    images = noisy_frames(blurred(show()[0]), 3)
+    pipeline = FramePipeline(FaceTracker(detector()), restorer())
+    (fresh,) = run(images[-1:], pipeline=FramePipeline(_Told(pipeline, images), restorer()), steady=0)
+    again = run(images, steady=0)[-1]
+    assert np.array_equal(fresh.image, again.image)
+
+
+class _Told:
+    """A tracker that gives what another one has found in the last of `images`."""
+
+    def __init__(self, pipeline: FramePipeline, images: list[Image]) -> None:
+        for i, image in enumerate(images):
+            self._faces = pipeline.tracker.update(
+                frame_of(image, index=i, seconds=i / FPS), detect_size=320, max_faces=0
+            )
+
+    def update(self, *_: object, **__: object) -> object:
+        return self._faces
+
+    def reset(self) -> None: ...
+
+
+@pytest.mark.parametrize("other", [{"k": 2}, {"strength": 60}, {"stop_threshold": 0.01}])
+def test_another_setting_starts_anew(other: dict[str, object]) -> None:
+    """The frame after a change looks as if the video began with it."""
+    images = noisy_frames(blurred(show(scale=1.4)[0]), 5)
+    pipeline = FramePipeline(FaceTracker(detector()), restorer())
+    run(images[:4], pipeline=pipeline)
+    told = _Told(FramePipeline(FaceTracker(detector()), restorer()), images)
+    pipeline.tracker = told  # type: ignore[assignment]
+    (after,) = run(images[4:], pipeline=pipeline, **other)
+    (fresh,) = run(images[4:], pipeline=FramePipeline(told, restorer()), **other)  # type: ignore[arg-type]
+    assert np.array_equal(after.image, fresh.image)
+
+
+def test_after_a_cut_nothing_of_the_scene_before_is_seen() -> None:
+    first, _ = show(scale=1.5)
+    second = cv2.flip(255 - first, 1)
+    second[:] = show(centre=(330, 240), scale=1.5, onto=np.full_like(first, 235))[0]
+    pipeline = FramePipeline(FaceTracker(detector()), restorer())
+    after = run([*[blurred(first)] * 4, blurred(second)], pipeline=pipeline)[-1]
+    (fresh,) = run([blurred(second)])
+    assert np.array_equal(after.image, fresh.image)
+
+
+def test_a_face_that_comes_back_brings_nothing_along() -> None:
+    crop = face_crop()
+    faces = SteadyFaces()
+    for tracks in ([1, 2], [2]):
+        faces.begin(tracks, key=0)
+        for track in tracks:
+            faces.update(track, crop, crop, steady=100)
+    faces.begin([1, 2], key=0)
+    other = cv2.add(crop, np.full_like(crop, 1))
+    assert np.array_equal(faces.update(1, crop, other, steady=100), other)
+    assert np.array_equal(faces.update(2, crop, other, steady=100), crop)
+
+
+def test_a_picture_by_itself_is_the_same_with_and_without() -> None:
+    image = blurred(show()[0])
+    assert np.array_equal(run([image])[0].image, run([image], steady=0)[0].image)
+
+
+def test_slow_light_is_followed() -> None:
+    """A lamp that is dimmed by half a level a frame: what is shown may lag by a few levels, never pile up."""
+    crop = cv2.resize(face_crop(), (CROP_SIZE, CROP_SIZE)).astype(np.float32)
+    faces = SteadyFaces()
+    lags = []
+    for number in range(60):
+        faces.begin([0], key=0)
+        now = np.clip(crop * (1 - 0.003 * number), 0, 255).astype(np.uint8)
+        shown = faces.update(0, now, now, steady=100)
+        lags.append(float((shown.astype(float) - now).mean()))
+    assert max(lags) < 4
+    assert abs(lags[-1] - lags[30]) < 1
