@@ -10,7 +10,7 @@ from typing import Literal
 
 from app.batch.video import FORMATS
 from app.core.errors import EmptyFolderError, OutputError, UnreadableMediaError
-from app.media.files import output_error
+from app.media.files import already_there, output_error
 from app.media.picture import PICTURE_SUFFIXES
 
 VIDEO_SUFFIXES = frozenset(FORMATS)
@@ -32,11 +32,12 @@ class Job:
     target: Path
 
 
-def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Job]:
+def plan(input_text: str, output_text: str, *, aligned: bool, overwrite: bool = False) -> list[Job]:
     """Every job of `restore INPUT OUTPUT`, in order. `aligned` makes PNGs of crops.
 
     Raises UnreadableMediaError for an input that is missing or no file, EmptyFolderError for a folder without a
-    picture or video, OutputError for an output that cannot be meant.
+    picture or video, OutputError for an output that cannot be meant or, for a single file without `overwrite`, that
+    is there already.
     """
     if "://" in input_text:
         raise UnreadableMediaError(
@@ -50,7 +51,16 @@ def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Job]:
         raise UnreadableMediaError(f"There is no file or folder called {source}.", "Check the name.")
     if output.is_dir() or output_text.endswith(("/", os.sep)):
         output = output / _target_name(source, aligned=aligned)
-    return [_job(source, output, name=source.name, aligned=aligned)]
+    job = _job(source, output, name=source.name, aligned=aligned)
+    _expect_not_the_input(job)
+    if not overwrite and is_done(job):
+        raise already_there(job.target)
+    return [job]
+
+
+def is_done(job: Job) -> bool:
+    """Whether something is at `job.target`: what an earlier run wrote, or a file of the person's own."""
+    return os.path.lexists(job.target)
 
 
 def left_alone(input_text: str, output_text: str, jobs: list[Job]) -> list[Path]:
@@ -62,12 +72,16 @@ def left_alone(input_text: str, output_text: str, jobs: list[Job]) -> list[Path]
 
 def make_room(job: Job) -> None:
     """Make the folder that `job.target` goes into. Refuses to write over the input. Raises OutputError."""
-    if job.target.exists() and job.target.samefile(job.source):
-        raise OutputError(f"{job.target} is the input itself.", "Give another name: the original is never overwritten.")
+    _expect_not_the_input(job)
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise output_error(job.target.parent, error) from error
+
+
+def _expect_not_the_input(job: Job) -> None:
+    if job.target.exists() and job.target.samefile(job.source):
+        raise OutputError(f"{job.target} is the input itself.", "Give another name: the original is never overwritten.")
 
 
 def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Job]:

@@ -17,7 +17,7 @@ from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Frame, Restored
 from app.media.colour import UNSPECIFIED, matrix_of
 from app.media.encoder import FILE_ENCODERS, ColourTags, VideoEncoder
-from app.media.files import ffmpeg_name, output_error, prepare_output, reason
+from app.media.files import NewFile, ffmpeg_name, free_name, output_error, permissions_of, reason
 from app.media.video_reader import MediaPacket, VideoPicture, VideoReader
 from app.outputs.compose import compose
 
@@ -46,6 +46,7 @@ def restore_video(
     process: Process,
     *,
     side_by_side: bool = False,
+    overwrite: bool = False,
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> TranscodeResult:
@@ -53,16 +54,18 @@ def restore_video(
 
     A film that is turned by its metadata is written upright; its colour matrix, range and tags are kept. `progress`
     is told the frames done and how many there are (None when nobody knows), `cancel` is asked before every frame.
-    `target` appears only when everything is in it.
+    `target` appears only when everything is in it, with the permissions of `source`, and replaces a file only with
+    `overwrite`.
 
     Raises UnreadableMediaError for what cannot be decoded, OutputError for what cannot be written, and whatever
-    `process` raises. A film that breaks off is restored up to there and kept as NAME.incomplete, which the error names.
+    `process` raises. A film that breaks off is restored up to there and kept as NAME.incomplete (or the first of
+    NAME.incomplete-2 and so on that is free), which the error names.
     """
     if target.suffix.lower() not in FORMATS:
         raise OutputError(f"{target} has no suffix of a film.", "Use one of " + ", ".join(FORMATS) + ".")
     reader = VideoReader(source)
     try:
-        output = _Output(target, reader, side_by_side=side_by_side)
+        output = _Output(target, reader, side_by_side=side_by_side, overwrite=overwrite)
         try:
             damage = None
             try:
@@ -79,28 +82,28 @@ def restore_video(
     finally:
         reader.close()
     if damage is not None:
-        kept = target.with_stem(target.stem + ".incomplete")
+        kept = free_name(target.with_stem(target.stem + ".incomplete"))
         output.take_name(kept)
         raise UnreadableMediaError(damage.what, f"What could be restored of it is in {kept}.") from damage
-    output.take_name(target)
+    output.take_name()
     return TranscodeResult(path=target, frames=output.frames, duration_s=output.duration_s)
 
 
 class _Output:
-    """The film being written, as `.part` of `target`."""
+    """The film being written, under a name of its own until it is whole."""
 
-    def __init__(self, target: Path, reader: VideoReader, *, side_by_side: bool) -> None:
+    def __init__(self, target: Path, reader: VideoReader, *, side_by_side: bool, overwrite: bool) -> None:
         self._target = target
         self._reader = reader
         self._view = "side-by-side" if side_by_side else "restored"
         self.frames = 0
         self.duration_s = 0.0
-        self._part = prepare_output(target)
+        self._file = NewFile(target, overwrite=overwrite, permissions=permissions_of(reader.path))
         with contextlib.ExitStack() as undo:
-            undo.callback(self._part.unlink, missing_ok=True)
+            undo.callback(self._file.discard)
             with self._writing():
                 kind = FORMATS[target.suffix.lower()]
-                self._container = av.open(ffmpeg_name(self._part), "w", format=kind)
+                self._container = av.open(ffmpeg_name(self._file.part), "w", format=kind)
             undo.callback(self._container.close)  # first: Windows deletes no file that is open
             self._encoder = VideoEncoder(
                 self._container,
@@ -141,15 +144,18 @@ class _Output:
             self._container.mux(self._encoder.flush())
             self._container.close()
 
-    def take_name(self, path: Path) -> None:
-        """The closed film gets the name `path`, in the place of what may be there."""
-        with self._writing():
-            self._part.replace(path)
+    def take_name(self, path: Path | None = None) -> None:
+        """The closed film gets its target's name, or the name `path`."""
+        try:
+            self._file.commit(path)
+        except BaseException:
+            self._file.discard()
+            raise
 
     def discard(self) -> None:
         with contextlib.suppress(av.FFmpegError, OSError):
             self._container.close()
-        self._part.unlink(missing_ok=True)
+        self._file.discard()
 
     def _copy(self, packet: MediaPacket) -> None:
         sound = self._sounds.get(packet.stream.index)

@@ -50,9 +50,12 @@ class RestoreWorker:
         k_is_given: bool,
         detect_size: int | None,
         side_by_side: bool,
+        overwrite: bool = False,
     ) -> None:
-        """`detect_size` None chooses by the kind of file. Raises SettingError for a k that the network cannot do,
-        ModelMissingError, ModelIntegrityError, ManifestError or InferenceError.
+        """`detect_size` None chooses by the kind of file, `overwrite` replaces files that are there.
+
+        Raises SettingError for a k that the network cannot do, ModelMissingError, ModelIntegrityError, ManifestError or
+        InferenceError.
         """
         self._restorer = store.create_restorer(
             settings.restorer,
@@ -72,6 +75,7 @@ class RestoreWorker:
         self._store = store
         self._detect_size = detect_size
         self._side_by_side = side_by_side
+        self._overwrite = overwrite
         self._detector: FaceDetector | None = None
 
     @property
@@ -97,9 +101,10 @@ class RestoreWorker:
         pipeline = FramePipeline(FaceTracker(ThoroughDetector(self._load_detector())), self._restorer)
         restored = pipeline.process(frame, self._settings_for(PICTURE_DETECT_SIZE))
         if self._side_by_side:
-            write_image(job.target, compose(restored, "side-by-side", 0.5))
+            image = compose(restored, "side-by-side", 0.5)
+            write_image(job.target, image, overwrite=self._overwrite, permissions=picture.permissions)
         else:
-            write_picture(job.target, picture, restored.image)
+            write_picture(job.target, picture, restored.image, overwrite=self._overwrite)
         notes: tuple[str, ...] = ()
         if not restored.faces:
             notes = ("no face was found" + ("" if self._side_by_side else ", it was written unchanged"),)
@@ -108,7 +113,8 @@ class RestoreWorker:
 
     def _restore_crop(self, job: Job) -> Outcome:
         started = time.perf_counter()
-        image = read_picture(job.source).bgr
+        picture = read_picture(job.source)
+        image = picture.bgr
         height, width = image.shape[:2]
         if height != width:
             raise UnreadableMediaError(
@@ -123,7 +129,7 @@ class RestoreWorker:
         begun = time.perf_counter()
         result = _blend(image, restored.image, self.settings.strength / 100)
         paste_ms = (time.perf_counter() - begun) * 1000
-        write_image(job.target, result)
+        write_image(job.target, result, overwrite=self._overwrite, permissions=picture.permissions)
         timings = Timings(cycles_ms=restored.cycles_ms, paste_ms=paste_ms)
         return Outcome(timings=(_with_capture(timings, read_s),), faces=1)
 
@@ -140,7 +146,14 @@ class RestoreWorker:
             faces += len(restored.faces)
             return restored
 
-        restore_video(job.source, job.target, process, side_by_side=self._side_by_side, progress=progress)
+        restore_video(
+            job.source,
+            job.target,
+            process,
+            side_by_side=self._side_by_side,
+            overwrite=self._overwrite,
+            progress=progress,
+        )
         notes = () if faces else ("no face was found in any of its frames",)
         return Outcome(timings=tuple(timings), faces=faces, notes=notes)
 

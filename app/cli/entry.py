@@ -84,5 +84,5 @@ def _run(options: argparse.Namespace) -> int:
         return EXIT_DONE
     if options.command == "models":
         return EXIT_DONE if inspection.print_models() else EXIT_FAILED
-    inspection.print_benchmark(json_path=options.json)
+    inspection.print_benchmark(json_path=options.json, overwrite=options.overwrite)
     return EXIT_DONE

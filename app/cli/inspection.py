@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 from app.cli.messages import print_error, say
 from app.core.errors import AppError, ModelIntegrityError, ModelMissingError
-from app.media.files import prepare_output, write_atomically
+from app.media.files import NewFile
 from app.restorers.store import ModelStore
 from app.sources.camera import list_cameras
 
@@ -46,16 +47,17 @@ def print_models() -> bool:
     return not faults
 
 
-def print_benchmark(*, json_path: str | None) -> None:
+def print_benchmark(*, json_path: str | None, overwrite: bool) -> None:
     """Measure this machine, print the tables, and write the figures to `json_path`. Raises OutputError or others."""
     from app.pipeline.bench import cycles_table, pipeline_table, run_benchmark
 
-    if json_path is not None:
-        prepare_output(Path(json_path)).unlink()  # a place that cannot be written is better told now than at the end
-    say("Measuring this machine for about half a minute; close what else it does.")
-    result = run_benchmark(ModelStore(), progress=say)
-    print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
-    print(cycles_table(result["cycles"]))
-    print(pipeline_table(result["pipeline"]))
-    if json_path is not None:
-        write_atomically(Path(json_path), (json.dumps(result, indent=2) + "\n").encode())
+    # Made first: a place that cannot be written is better told now than at the end.
+    with nullcontext() if json_path is None else NewFile(Path(json_path), overwrite=overwrite) as file:
+        say("Measuring this machine for about half a minute; close what else it does.")
+        result = run_benchmark(ModelStore(), progress=say)
+        print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
+        print(cycles_table(result["cycles"]))
+        print(pipeline_table(result["pipeline"]))
+        if file is not None:
+            file.write((json.dumps(result, indent=2) + "\n").encode())
+            file.commit()

@@ -69,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
         "bench", help="measure the networks and the pipeline on this machine", allow_abbrev=False
     )
     bench.add_argument("--json", metavar="FILE", help="also write the medians to FILE")
+    _add_overwrite(bench)
     return parser
 
 
@@ -123,6 +124,13 @@ def _add_restore(commands: Any) -> None:
         help="the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem",
     )
     restore.add_argument("--json", action="store_true", help="print the milliseconds of every stage as JSON on stdout")
+    _add_overwrite(restore)
+
+
+def _add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files that are there; without it they are kept"
+    )
 
 
 def _add_setting(parser: argparse.ArgumentParser, name: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from app.batch.plan import Job, left_alone, plan
+from app.batch.plan import Job, is_done, left_alone, plan
 from app.batch.timings import StageTimings
 from app.batch.worker import Outcome, RestoreWorker
 from app.cli.messages import print_error, print_unexpected, say
@@ -35,9 +35,13 @@ def restore(options: argparse.Namespace) -> bool:
     """Carry out `restore INPUT OUTPUT`; True when every file was restored.
 
     A single file that fails raises its AppError. In a folder the others are still restored, each failure is printed
-    when it happens and counted at the end.
+    when it happens and counted at the end; files that are there already are kept unless they are to be overwritten.
     """
-    jobs = plan(options.input, options.output, aligned=options.aligned)
+    planned = plan(options.input, options.output, aligned=options.aligned, overwrite=options.overwrite)
+    jobs = [job for job in planned if options.overwrite or not is_done(job)]
+    if kept := len(planned) - len(jobs):
+        first = next(job for job in planned if job not in jobs)
+        say(f"note: already there, kept: {kept} of {len(planned)} files, first {first.name}; --overwrite replaces them")
     settings = Settings().replace(**given_settings(options))
     detect_size = settings.detect_size if hasattr(options, "detect_size") else None
     started = time.perf_counter()
@@ -47,18 +51,21 @@ def restore(options: argparse.Namespace) -> bool:
         k_is_given=hasattr(options, "k"),
         detect_size=detect_size,
         side_by_side=options.side_by_side,
+        overwrite=options.overwrite,
     )
-    # A supervisor's polite "stop" is to leave as little behind as Ctrl-C.
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A supervisor's polite "stop" and a closed terminal are to leave as little behind as Ctrl-C.
+    endings = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    previous = {ending: signal.signal(ending, signal.default_int_handler) for ending in endings}
     try:
-        results = _run_one(worker, jobs[0]) if len(jobs) == 1 else _run_many(worker, jobs)
+        results = _run_one(worker, jobs[0]) if len(planned) == len(jobs) == 1 else _run_many(worker, jobs)
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for ending, handler in previous.items():
+            signal.signal(ending, handler)
     failed = sum(result.outcome is None for result in results)
     if len(results) > 1:
         done = len(results) - failed
         say(f"{done} of {len(results)} files restored" + (f", {failed} failed (named above)" if failed else ""))
-    if others := left_alone(options.input, options.output, jobs):
+    if others := left_alone(options.input, options.output, planned):
         say(f"note: left alone: {len(others)} other files, first {others[0].name}")
     if options.json:
         elapsed_s = time.perf_counter() - started

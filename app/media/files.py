@@ -1,16 +1,25 @@
-"""Writing files so that nothing half-written ever looks whole: into `NAME.part` first, renamed when complete."""
+"""Writing files so that nothing half-written ever looks whole, and nothing that was there is lost."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
+import re
+import secrets
+import stat
+import sys
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from app.core.errors import OutputError
 
+PRIVATE = 0o600
+"""Permissions of what only its owner is to read: recordings, snapshots, log and settings."""
 
-def part_path(path: Path) -> Path:
-    """Where `path` is written until it is complete: the same name with `.part` behind it."""
-    return path.with_name(path.name + ".part")
+_LONGEST_NAME = 200
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.EINVAL)
 
 
 def ffmpeg_name(path: Path) -> str:
@@ -23,6 +32,11 @@ def reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
+def already_there(path: Path) -> OutputError:
+    """The error for an output that exists and is not to be replaced."""
+    return OutputError(f"{path} is there already.", "Choose another name, or add --overwrite to replace it.")
+
+
 def output_error(path: Path, error: OSError) -> OutputError:
     """The OutputError that says in words why `path` could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -31,32 +45,214 @@ def output_error(path: Path, error: OSError) -> OutputError:
         return OutputError(f"{path} may not be written.", "Choose a folder that you may write to.")
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return OutputError(f"The folder of {path} does not exist.", "Make it first or choose another one.")
-    if error.errno in (errno.EISDIR, errno.EEXIST):
+    if error.errno == errno.EISDIR:
         return OutputError(f"{path} is there already and is no file.", "Choose another name.")
+    if error.errno == errno.EEXIST:
+        return already_there(path)
+    if error.errno == errno.ENAMETOOLONG:
+        return OutputError(f"The name of {path} is too long for this disk.", "Choose a shorter one.")
     return OutputError(f"{path} cannot be written: {error.strerror or error}.")
 
 
-def prepare_output(path: Path) -> Path:
-    """The opened-and-emptied `.part` of `path`; raises OutputError when `path` cannot become a file."""
-    part = part_path(path)
+def permissions_of(path: Path) -> int | None:
+    """The permission bits of `path`, or None when it cannot be asked."""
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
-        part.open("wb").close()
-    except OSError as error:
-        raise output_error(path, error) from error
-    return part
+        return stat.S_IMODE(path.stat().st_mode) & 0o777
+    except OSError:
+        return None
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to `path` through its `.part`; raises OutputError and leaves what was at `path` untouched."""
-    part = prepare_output(path)
+def make_private_folder(folder: Path) -> None:
+    """Make `folder` for its owner alone; one that is there keeps its permissions. Raises OSError."""
+    missing = []
+    while not folder.is_dir() and folder != folder.parent:
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            each.mkdir(mode=0o700)
+
+
+class NewFile:
+    """A file on its way to `path`. Raises OutputError when it cannot be made there.
+
+    It is written as `part`, a file with a random name beside `path` that is made exclusively and follows no link, so
+    it is never a file that was there before. `commit` brings it to the disk and gives it its name; without it nothing
+    is left. `permissions` are those of the whole file, None for what the system gives a new one. While it is open it
+    is locked, by which `is_locked` tells another process that it is being written.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool = False, permissions: int | None = None) -> None:
+        self.path = path
+        self._overwrite = overwrite
+        self._permissions = permissions
+        self._descriptor = -1
+        try:
+            self._expect_room()
+            self.part = self._make()
+        except OSError as error:
+            raise output_error(path, error) from error
+        _lock(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
+        self.discard()
+
+    def write(self, data: bytes) -> None:
+        """Append `data`. Raises OutputError."""
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            raise output_error(self.path, error) from error
+
+    def commit(self, path: Path | None = None, *, broken: bool = False) -> None:
+        """Bring everything to the disk and give the file its name, or the name `path` instead.
+
+        With `broken` the disk has failed already, and what did not reach it is given up. Raises OutputError.
+        """
+        target = path or self.path
+        try:
+            with contextlib.suppress(*(OSError,) if broken else ()):
+                os.fsync(self._descriptor)
+            self._close()
+            if self._permissions is not None:
+                self.part.chmod(self._permissions)
+            if self._overwrite and path is None:
+                self.part.replace(target)
+            else:
+                rename_to_new(self.part, target)
+        except OSError as error:
+            raise output_error(target, error) from error
+        _sync_folder(target.parent)
+
+    def is_there(self) -> bool:
+        """Whether the part still has its name: not when somebody deleted it while it was being written."""
+        try:
+            return self._descriptor >= 0 and os.path.samestat(self.part.lstat(), os.fstat(self._descriptor))
+        except OSError:
+            return False
+
+    def discard(self) -> None:
+        """Delete the part if it has no name yet; may be called twice."""
+        if self._descriptor >= 0:
+            self._close()
+        with contextlib.suppress(OSError):
+            self.part.unlink(missing_ok=True)
+
+    def _expect_room(self) -> None:
+        """Raises OSError for a name that cannot be used or is taken by what is not to be replaced."""
+        try:
+            self.path.lstat()
+        except FileNotFoundError:
+            return
+        if self.path.exists() and not self.path.is_file():
+            raise IsADirectoryError(errno.EISDIR, "is no file", str(self.path))
+        if not self._overwrite:
+            raise FileExistsError(errno.EEXIST, "is there", str(self.path))
+
+    def _make(self) -> Path:
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        while True:
+            part = part_of(self.path)
+            with contextlib.suppress(FileExistsError):
+                self._descriptor = os.open(part, flags, 0o666 if self._permissions is None else PRIVATE)
+                return part
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+
+def part_of(path: Path) -> Path:
+    """A new random name for `path` while it is incomplete: NAME.<8 letters>.part."""
+    name = path.name.encode(errors="surrogateescape")[:_LONGEST_NAME].decode(errors="ignore")
+    return path.with_name(f"{name}.{secrets.token_hex(4)}.part")
+
+
+def is_part(path: Path) -> bool:
+    """Whether `path` has a name that `part_of` makes."""
+    return re.search(r"\.[0-9a-f]{8}\.part$", path.name) is not None
+
+
+def free_name(path: Path) -> Path:
+    """`path`, or if something is there already the first of NAME-2, NAME-3, ... that is free."""
+    number, free = 1, path
+    while os.path.lexists(free):
+        number += 1
+        free = path.with_stem(f"{path.stem}-{number}")
+    return free
+
+
+def write_atomically(path: Path, data: bytes, *, overwrite: bool = False, permissions: int | None = None) -> None:
+    """Write `data` to `path`, whole or not at all.
+
+    Raises OutputError, also when `path` is there and not to be replaced; what was at `path` is then untouched.
+    """
+    with NewFile(path, overwrite=overwrite, permissions=permissions) as file:
+        file.write(data)
+        file.commit()
+
+
+def is_locked(path: Path) -> bool:
+    """Whether `path` is a `NewFile` that a process still writes."""
+    if sys.platform == "win32":  # an open file cannot be renamed there
+        try:
+            path.rename(path)
+        except OSError:
+            return True
+        return False
     try:
-        part.write_bytes(data)
-        part.replace(path)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        return not _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file until it is closed; False when another process has locked it."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a network drive that has no locks
+        return True
+    return True
+
+
+def rename_to_new(part: Path, path: Path) -> None:
+    """Rename `part` to `path` unless something is there. Raises OSError."""
+    if sys.platform == "win32":
+        part.rename(path)  # refuses by itself
+        return
+    try:
+        os.link(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise output_error(path, error) from error
-    except BaseException:  # an interruption is no reason to leave half a file either
-        part.unlink(missing_ok=True)
-        raise
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, "is there", str(path)) from error
+        part.rename(path)
+    else:
+        part.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the new name to the disk as well, where the system can."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

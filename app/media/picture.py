@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Image
-from app.media.files import write_atomically
+from app.media.files import permissions_of, write_atomically
 
 PICTURE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif"}
@@ -42,7 +42,8 @@ class Picture:
 
     `bgr` is uint8 (H, W, 3), upright. `original` holds the same pixels in the file's own depth: (H, W) for grey,
     (H, W, 3) BGR or (H, W, 4) BGRA; uint8, uint16 or float32. `encoded` is the file itself, `metadata` its EXIF (with
-    the orientation set to upright), XMP and colour profile by OpenCV's number of the kind.
+    the orientation set to upright), XMP and colour profile by OpenCV's number of the kind. `permissions` are the
+    file's, None when they cannot be asked.
     """
 
     bgr: Image
@@ -50,6 +51,7 @@ class Picture:
     suffix: str
     encoded: bytes
     metadata: dict[int, bytes]
+    permissions: int | None = None
 
 
 def read_picture(path: Path) -> Picture:
@@ -76,15 +78,20 @@ def read_picture(path: Path) -> Picture:
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     return Picture(
-        bgr=_to_bgr8(pixels), original=pixels, suffix=path.suffix.lower(), encoded=encoded, metadata=metadata
+        bgr=_to_bgr8(pixels),
+        original=pixels,
+        suffix=path.suffix.lower(),
+        encoded=encoded,
+        metadata=metadata,
+        permissions=permissions_of(path),
     )
 
 
-def write_picture(path: Path, picture: Picture, restored_bgr: Image) -> None:
+def write_picture(path: Path, picture: Picture, restored_bgr: Image, *, overwrite: bool = False) -> None:
     """Write `restored_bgr`, uint8 (H, W, 3) BGR, in the depth, greyness and alpha of `picture`, as far as `path` can.
 
     Only what differs from `picture.bgr` changes; a picture in which nothing does is copied byte for byte when the
-    format stays. Atomic; raises OutputError.
+    format stays. The file has the permissions of `picture`. Atomic; raises OutputError.
     """
     suffix = path.suffix.lower()
     if suffix not in PICTURE_SUFFIXES:
@@ -92,15 +99,15 @@ def write_picture(path: Path, picture: Picture, restored_bgr: Image) -> None:
             f"{path} has no suffix of a picture format.", "Use one of " + ", ".join(sorted(PICTURE_SUFFIXES)) + "."
         )
     if suffix == picture.suffix and np.array_equal(restored_bgr, picture.bgr):
-        write_atomically(path, picture.encoded)
-        return
-    pixels = _for_format(_merged(picture, restored_bgr), suffix)
-    write_atomically(path, _encode(path, pixels, picture.metadata))
+        encoded = picture.encoded
+    else:
+        encoded = _encode(path, _for_format(_merged(picture, restored_bgr), suffix), picture.metadata)
+    write_atomically(path, encoded, overwrite=overwrite, permissions=picture.permissions)
 
 
-def write_image(path: Path, image: Image) -> None:
+def write_image(path: Path, image: Image, *, overwrite: bool = False, permissions: int | None = None) -> None:
     """Write a plain uint8 (H, W, 3) BGR picture in the format that `path` names. Atomic; raises OutputError."""
-    write_atomically(path, _encode(path, image, {}))
+    write_atomically(path, _encode(path, image, {}), overwrite=overwrite, permissions=permissions)
 
 
 def _encode(path: Path, pixels: NDArray[Any], metadata: dict[int, bytes]) -> bytes:

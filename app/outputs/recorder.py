@@ -15,7 +15,7 @@ import av
 from app.core.errors import AppError, OutputError, RecordingError, SettingError
 from app.core.types import Image, Restored
 from app.media.encoder import LIVE_ENCODERS, EncoderChoice
-from app.media.files import output_error
+from app.media.files import make_private_folder, output_error
 from app.outputs.compose import compose
 from app.outputs.microphone import AudioInput, SoundAligner
 from app.outputs.pacing import EvenRate
@@ -142,7 +142,7 @@ class VideoRecorder:
         if self._mode == "two-files":
             names = [path.with_stem(f"{path.stem}-{side}") for side in ("before", "after")]
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._folder)
             free = shutil.disk_usage(self._folder).free
         except OSError as error:
             raise output_error(path, error) from error
@@ -177,7 +177,7 @@ class VideoRecorder:
                 restored, split = item
                 self._record(restored, split)
                 self._record_sound()
-                self._check_space()
+                self._check_disk()
             self._end_sound()
         except (OSError, AppError, av.FFmpegError) as error:
             failure = error
@@ -251,10 +251,12 @@ class VideoRecorder:
         for film in self._films:
             film.end_sound()
 
-    def _check_space(self) -> None:
+    def _check_disk(self) -> None:
         if self._seconds < self._space_check_at_s:
             return
         self._space_check_at_s = self._seconds + _SPACE_CHECK_S
+        if not all(film.is_there() for film in self._films):
+            raise RecordingError("The file being recorded was deleted or moved away.")
         if shutil.disk_usage(self._folder).free < self._reserve_bytes:
             raise RecordingError(f"The disk of {self._folder} is almost full.")
 
@@ -265,7 +267,7 @@ class VideoRecorder:
         for film in self._films:
             try:
                 path = film.close(broken=disk_failed)
-            except (OSError, av.FFmpegError) as late_failure:
+            except (OSError, OutputError, av.FFmpegError) as late_failure:
                 failure = failure or late_failure
                 path = film.close(broken=True)
             if path is not None:

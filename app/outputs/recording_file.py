@@ -17,10 +17,9 @@ import av
 import numpy as np
 from av.audio.stream import AudioStream
 
-from app.core.errors import OutputError
 from app.core.types import Image
 from app.media.encoder import EncoderChoice, VideoEncoder
-from app.media.files import ffmpeg_name, output_error, prepare_output
+from app.media.files import PRIVATE, NewFile, ffmpeg_name, output_error
 from app.outputs.microphone import Samples
 
 TIME_BASE = Fraction(1, 60000)
@@ -29,6 +28,7 @@ TIME_BASE = Fraction(1, 60000)
 FILM_STEM = "cfrnet-live"
 """What the name of every film of a live session begins with."""
 
+_FIRST_FRAGMENT_TICKS = 6000
 _FRAGMENT_TICKS = 60000
 _AAC_FRAME = 1024
 
@@ -51,9 +51,7 @@ class Film:
     ) -> None:
         self.path = path
         self.kept_seconds = 0.0
-        if path.exists():
-            raise OutputError(f"{path} is there already.", "Choose another name.")
-        self.part = prepare_output(path)
+        self._file = NewFile(path, permissions=PRIVATE)
         rate = Fraction(min(max(fps, 1.0), 240.0)).limit_denominator(1001)
         options = {
             "movflags": "+hybrid_fragmented+frag_keyframe",
@@ -62,8 +60,8 @@ class Film:
         }
         try:
             with contextlib.ExitStack() as undo:
-                undo.callback(self.part.unlink, missing_ok=True)
-                self._container = av.open(ffmpeg_name(self.part), "w", format="mp4", options=options)
+                undo.callback(self._file.discard)
+                self._container = av.open(ffmpeg_name(self._file.part), "w", format="mp4", options=options)
                 undo.callback(self._container.close)  # first: Windows deletes no file that is open
                 self._encoder = VideoEncoder(
                     self._container,
@@ -82,6 +80,7 @@ class Film:
         self._waiting = np.zeros((0, sound_channels), np.float32)
         self._sound_position = 0
         self._next_key = 0
+        self._fragment_ticks = _FIRST_FRAGMENT_TICKS
 
     def write(self, image: Image, pts: int) -> None:
         """Encode `image`, uint8 (H, W, 3) BGR, at `pts` ticks of `TIME_BASE`, more than the one before."""
@@ -96,7 +95,9 @@ class Film:
     def _starts_fragment(self, pts: int) -> bool:
         if pts < self._next_key:
             return False
-        self._next_key = pts + _FRAGMENT_TICKS
+        # The first fragments are short, so that a process that is killed at once has recorded something.
+        self._next_key = pts + self._fragment_ticks
+        self._fragment_ticks = min(2 * self._fragment_ticks, _FRAGMENT_TICKS)
         return True
 
     def write_sound(self, samples: Samples) -> None:
@@ -115,8 +116,8 @@ class Film:
     def close(self, *, broken: bool) -> Path | None:
         """Make the file whole and give it its name: that path, or None (and no file) when nothing in it plays.
 
-        With `broken` the disk has failed already and only what is on it is kept. Raises OSError when the disk fails
-        now; call it with `broken` then.
+        With `broken` the disk has failed already and only what is on it is kept. Raises OSError or OutputError when
+        the disk fails now; call it with `broken` then.
         """
         if not broken:
             self._container.mux(self._encoder.flush())
@@ -127,15 +128,23 @@ class Film:
             # FFmpeg writes nothing more into a file that failed, so the fragments on the disk stay as they are.
             with contextlib.suppress(av.FFmpegError, OSError):
                 self._container.close()
-        seconds = complete_film(self.part, self.path, cut=broken)
+        if broken:
+            cut_to_whole_fragments(self._file.part)
+        seconds = playable_seconds(self._file.part)
         if seconds is None:
+            self._file.discard()
             return None
+        self._file.commit(broken=broken)
         self.kept_seconds = seconds
         return self.path
 
+    def is_there(self) -> bool:
+        """Whether the file being written still has a name; somebody may have deleted it."""
+        return self._file.is_there()
+
     def bytes(self) -> int:
         """The size on the disk, of the `.part` or the whole file."""
-        for path in (self.part, self.path):
+        for path in (self._file.part, self.path):
             with contextlib.suppress(OSError):
                 return path.stat().st_size
         return 0
@@ -155,22 +164,7 @@ class Film:
         return self._container.add_stream("aac", rate=rate, layout=layout)
 
 
-def complete_film(part: Path, path: Path, *, cut: bool = True) -> float | None:
-    """Give the film in `part` its name `path`: how many seconds it plays, or None, and no file, when nothing does.
-
-    `cut` leaves out a last fragment that was never finished. Raises OSError.
-    """
-    if cut:
-        _cut_to_whole_fragments(part)
-    seconds = _playable_seconds(part)
-    if seconds is None:
-        part.unlink(missing_ok=True)
-        return None
-    part.replace(path)
-    return seconds
-
-
-def _cut_to_whole_fragments(path: Path) -> None:
+def cut_to_whole_fragments(path: Path) -> None:
     """Shorten a fragmented MP4 to its last whole fragment, so that a player reaches the end without an error.
 
     Top-level boxes are a 32-bit length, or 1 and a 64-bit one behind the four-letter kind (ISO/IEC 14496-12, 4.2).
@@ -191,7 +185,7 @@ def _cut_to_whole_fragments(path: Path) -> None:
             file.truncate(whole)
 
 
-def _playable_seconds(path: Path) -> float | None:
+def playable_seconds(path: Path) -> float | None:
     """How long the film at `path` plays, None when not one picture of it does."""
     try:
         with av.open(ffmpeg_name(path), "r") as container:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from app.outputs.recording_file import FILM_STEM, complete_film
+from app.media.files import free_name, is_locked, is_part, rename_to_new
+from app.outputs.recording_file import FILM_STEM, cut_to_whole_fragments, playable_seconds
 
 _log = logging.getLogger(__name__)
 
@@ -17,28 +18,29 @@ _log = logging.getLogger(__name__)
 def rescue_films(folder: Path) -> tuple[Path, ...]:
     """Make every `.part` of a film in `folder` that nobody writes any more a whole film; gives those that play.
 
-    One without a single picture is deleted. Takes the time that the system needs to list open files, and only when
-    there is a `.part` at all.
+    One without a single picture is deleted, if its name is one that only this application gives. Takes the time that
+    the system needs to list open files, and only when there is a `.part` at all.
     """
     rescued = []
-    for part in sorted(folder.glob(f"{FILM_STEM}-*.mp4.part")):
-        path = part.with_suffix("")
-        if path.exists() or _is_being_written(part):
+    for part in sorted(folder.glob(f"{FILM_STEM}-*.mp4*.part")):
+        if is_locked(part) or _is_being_written(part):
             continue
         with contextlib.suppress(OSError):
-            if complete_film(part, path) is not None:
-                _log.info("a film that was cut short is kept as %s", path)
-                rescued.append(path)
+            cut_to_whole_fragments(part)
+            if playable_seconds(part) is None:
+                if is_part(part):
+                    part.unlink()
+                continue
+            path = free_name(part.with_name(part.name.partition(".mp4")[0] + ".mp4"))
+            rename_to_new(part, path)
+            _log.info("a film that was cut short is kept as %s", path)
+            rescued.append(path)
     return tuple(rescued)
 
 
 def _is_being_written(path: Path) -> bool:
-    """Whether a process of this person has `path` open; another window may be recording."""
-    if sys.platform == "win32":  # there psutil may hang on foreign handles, but an open file cannot be renamed
-        try:
-            path.rename(path)
-        except OSError:
-            return True
+    """Whether a process of this person has `path` open, for network drives without locks."""
+    if sys.platform == "win32":  # there psutil may hang on foreign handles, and `is_locked` knows without it
         return False
     wanted = str(path.resolve())
     for process in psutil.process_iter():

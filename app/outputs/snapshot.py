@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.core.errors import OutputError
 from app.core.types import Restored
-from app.media.files import output_error
+from app.media.files import PRIVATE, make_private_folder, output_error
 from app.media.picture import write_image
 
 
@@ -18,7 +18,7 @@ def save_snapshot(restored: Restored, folder: Path, *, now: datetime | None = No
     OutputError.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
     except OSError as error:
         raise output_error(folder, error) from error
     taken_at = now or datetime.now()
@@ -28,9 +28,9 @@ def save_snapshot(restored: Restored, folder: Path, *, now: datetime | None = No
         number += 1
     before = folder / f"{stem}{_behind(number)}-before.png"
     after = folder / f"{stem}{_behind(number)}-after.png"
-    write_image(before, restored.frame.image)
+    write_image(before, restored.frame.image, permissions=PRIVATE)
     try:
-        write_image(after, restored.image)
+        write_image(after, restored.image, permissions=PRIVATE)
     except OutputError:
         before.unlink(missing_ok=True)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -213,15 +214,41 @@ def test_an_interruption_leaves_nothing_and_what_was_there(tmp_path: Path, inter
         return same(frame)
 
     with pytest.raises(interruption):
-        restore_video(source, tmp_path / "out.mp4", interrupt)
+        restore_video(source, tmp_path / "out.mp4", interrupt, overwrite=True)
     assert (tmp_path / "out.mp4").read_bytes() == b"an older film"
     assert {path.name for path in tmp_path.iterdir()} == {"in.mp4", "out.mp4"}
 
 
-def test_a_film_can_be_restored_in_its_own_place(tmp_path: Path) -> None:
-    film = numbered(tmp_path / "in.mp4", sound=True)
-    restore_video(film, film, same)
-    assert [number_of(image) for image in pictures(film)] == list(range(12))
+@pytest.mark.parametrize("own", ["out.mp4.part", "out.incomplete.mp4"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_file_with_a_name_that_is_used_on_the_way_survives(tmp_path: Path, own: str, whole: bool) -> None:
+    source = numbered(tmp_path / "in.mp4", 60, container_options={"movflags": "faststart"})
+    if not whole:
+        source.write_bytes(source.read_bytes()[: source.stat().st_size * 4 // 5])
+    source = source.rename(tmp_path / own)
+    before = source.read_bytes()
+    with contextlib.nullcontext() if whole else pytest.raises(UnreadableMediaError, match="breaks off"):
+        restore_video(source, tmp_path / "out.mp4", same)
+    assert source.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_film_that_is_there_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    source = numbered(tmp_path / "in.mp4")
+    (tmp_path / "out.mp4").write_bytes(b"an older film")
+    with pytest.raises(OutputError, match="there already"):
+        restore_video(source, tmp_path / "out.mp4", same)
+    assert (tmp_path / "out.mp4").read_bytes() == b"an older film"
+    restore_video(source, tmp_path / "out.mp4", same, overwrite=True)
+    assert [number_of(image) for image in pictures(tmp_path / "out.mp4")] == list(range(12))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+def test_a_private_film_stays_private(tmp_path: Path) -> None:
+    source = numbered(tmp_path / "in.mp4")
+    source.chmod(0o600)
+    restore_video(source, tmp_path / "out.mp4", same)
+    assert (tmp_path / "out.mp4").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_film_cut_in_the_middle_is_kept_as_incomplete_and_named(tmp_path: Path) -> None:

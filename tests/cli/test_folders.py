@@ -77,6 +77,22 @@ def test_results_inside_the_input_are_not_restored_again(cli: Cli, tmp_path: Pat
     assert leftovers(tmp_path / "album") == ["a.png", "restored/a.png"]
 
 
+def test_what_is_there_already_is_kept_and_the_rest_is_restored(
+    cli: Cli, tmp_path: Path, portrait: Pixels, landscape: Pixels
+) -> None:
+    save(tmp_path / "album" / "a.png", portrait)
+    save(tmp_path / "album" / "b.png", landscape)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "a.png").write_bytes(b"precious")
+    answer = cli("restore", tmp_path / "album", tmp_path / "new", "--k", 1)
+    assert answer.code == 0
+    assert "already there, kept: 1 of 2 files, first a.png" in answer.err
+    assert (tmp_path / "new" / "a.png").read_bytes() == b"precious"
+    assert np.array_equal(read(tmp_path / "new" / "b.png"), landscape)
+    assert cli("restore", tmp_path / "album", tmp_path / "new", "--k", 1, "--overwrite").code == 0
+    assert read(tmp_path / "new" / "a.png").shape == portrait.shape
+
+
 def test_a_folder_is_never_written_over_itself(cli: Cli, tmp_path: Path, portrait: Pixels) -> None:
     source = save(tmp_path / "album" / "a.png", portrait)
     before = source.read_bytes()

@@ -78,7 +78,7 @@ def test_strength_is_how_much_of_the_restored_face_is_seen(cli: Cli, tmp_path: P
     source = save(tmp_path / "old.png", portrait)
     change = {}
     for strength in (0, 50, 100):
-        assert cli("restore", source, tmp_path / "new.png", "--strength", strength).code == 0
+        assert cli("restore", source, tmp_path / "new.png", "--strength", strength, "--overwrite").code == 0
         change[strength] = difference(read(tmp_path / "new.png"), portrait)[FACE].mean()
     assert change[0] == 0
     assert 0.35 * change[100] < change[50] < 0.65 * change[100]
@@ -271,17 +271,41 @@ def test_the_output_may_be_a_folder(cli: Cli, tmp_path: Path, landscape: Pixels)
     assert (tmp_path / "out" / "old.png").exists()
 
 
+def test_a_file_that_is_there_is_refused_by_name(cli: Cli, tmp_path: Path, landscape: Pixels) -> None:
+    source, target = save(tmp_path / "old.png", landscape), tmp_path / "new.png"
+    target.write_bytes(b"precious")
+    answer = cli("restore", source, target)
+    assert answer.code == 1
+    assert answer.errors == [f"error: {target} is there already."]
+    assert "--overwrite" in answer.err
+    assert target.read_bytes() == b"precious"
+    assert cli("restore", source, target, "--overwrite").code == 0
+    assert np.array_equal(read(target), landscape)
+
+
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
 @pytest.mark.parametrize("how", ["same name", "symbolic link", "folder"])
-def test_the_input_is_never_overwritten(cli: Cli, tmp_path: Path, portrait: Pixels, how: str) -> None:
+def test_the_input_is_never_overwritten(
+    cli: Cli, tmp_path: Path, portrait: Pixels, how: str, options: tuple[str, ...]
+) -> None:
     source = save(tmp_path / "old.png", portrait)
     before = source.read_bytes()
     output = {"same name": source, "symbolic link": tmp_path / "link.png", "folder": tmp_path}[how]
     if how == "symbolic link":
         output.symlink_to(source)
-    answer = cli("restore", source, output)
+    answer = cli("restore", source, output, *options)
     assert answer.code == 1
     assert "input itself" in answer.errors[0]
     assert source.read_bytes() == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_a_private_picture_stays_private(cli: Cli, tmp_path: Path, portrait: Pixels) -> None:
+    source = save(tmp_path / "old.png", portrait)
+    source.chmod(0o600)
+    assert cli("restore", source, tmp_path / "new.png", "--k", 1).code == 0
+    assert cli("restore", source, tmp_path / "both.jpg", "--side-by-side", "--k", 1).code == 0
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "new.png", tmp_path / "both.jpg")] == [0o600, 0o600]
 
 
 def test_a_folder_that_may_not_be_written(cli: Cli, tmp_path: Path, portrait: Pixels) -> None:

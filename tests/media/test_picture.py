@@ -240,6 +240,6 @@ def test_a_full_disk_is_said_and_what_was_there_stays(small_disk: Path) -> None:
     before = (small_disk / "out.png").read_bytes()
     noise = np.random.default_rng(1).integers(0, 256, (200, 200, 3), np.uint8)
     with pytest.raises(OutputError, match="no room"):
-        write_image(small_disk / "out.png", noise)
+        write_image(small_disk / "out.png", noise, overwrite=True)
     assert (small_disk / "out.png").read_bytes() == before
     assert [path.name for path in small_disk.iterdir()] == ["out.png"]

@@ -21,7 +21,6 @@ import pytest
 from app.core.errors import OutputError, RecordingError, SettingError
 from app.core.types import Frame, Image, Restored
 from app.media.encoder import LIVE_ENCODERS, EncoderChoice, choose_encoder
-from app.media.files import part_path
 from app.outputs.microphone import AudioBlock
 from app.outputs.recorder import VideoRecorder
 from app.outputs.recording_file import FILM_STEM, TIME_BASE
@@ -70,7 +69,7 @@ def test_side_by_side_has_before_at_the_left_and_after_at_the_right(tmp_path: Pa
     images, _ = decoded(tmp_path / "film.mp4")
     assert [number_of(image[:, : SIZE[0]]) for image in images] == list(range(30))
     assert [number_of(image[:, SIZE[0] :]) for image in images] == list(range(1, 31))
-    assert not part_path(tmp_path / "film.mp4").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
 def test_pixels_come_back_without_a_shift_of_colour(tmp_path: Path) -> None:
@@ -344,7 +343,7 @@ def test_the_film_of_a_killed_process_is_rescued(tmp_path: Path) -> None:
     process.wait()
     process.stdout.close()
     assert not film.exists()
-    shown, _ = _playable_part(part_path(film))
+    shown, _ = _playable_part(next(tmp_path.glob("*.part")))
     assert len(shown) >= 50
 
     assert rescue_films(tmp_path) == (film,)
@@ -355,13 +354,53 @@ def test_the_film_of_a_killed_process_is_rescued(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [film]
 
 
+def test_a_recording_of_under_a_second_survives_a_kill(tmp_path: Path) -> None:
+    encoded = "while recorder.state().seconds < 0.7:\n    threading.Event().wait(0.01)\nprint("
+    program = _CRASHING.replace("range(100)", "range(20)").replace("print(", encoded)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / f"{FILM_STEM}-short.mp4")],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "written\n"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    (film,) = rescue_films(tmp_path)
+    assert [number_of(image) for image in decoded(film)[0]][:5] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no file that is open")
+def test_a_recording_that_is_deleted_while_it_grows_is_noticed(tmp_path: Path) -> None:
+    ended: list[RecordingError] = []
+    recorder = VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0, mode="restored", on_error=ended.append)
+    write_all(recorder, [restored(i, i / 25) for i in range(10)])
+    (part,) = tmp_path.glob("*.part")
+    while part.stat().st_size == 0:
+        time.sleep(0.002)
+    part.unlink()
+    write_all(recorder, [restored(i, i / 25) for i in range(10, 60)])
+    recorder.finish()
+    assert "deleted" in ended[0].what
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+def test_recordings_are_private(tmp_path: Path) -> None:
+    (film,) = record(tmp_path / "films" / "film.mp4", [0.0, 0.04])
+    assert film.stat().st_mode & 0o777 == 0o600
+    assert film.parent.stat().st_mode & 0o777 == 0o700
+
+
 def test_what_is_no_film_is_not_rescued(tmp_path: Path) -> None:
-    empty, foreign = tmp_path / f"{FILM_STEM}-1.mp4.part", tmp_path / "holiday.mp4.part"
-    taken, whole = tmp_path / f"{FILM_STEM}-2.mp4.part", tmp_path / f"{FILM_STEM}-2.mp4"
-    for path in (empty, foreign, taken, whole):
+    empty, foreign = tmp_path / f"{FILM_STEM}-1.mp4.0123abcd.part", tmp_path / "holiday.mp4.part"
+    own, whole = tmp_path / f"{FILM_STEM}-2.mp4.part", tmp_path / f"{FILM_STEM}-2.mp4"
+    for path in (empty, foreign, own, whole):
         path.write_bytes(b"")
     assert rescue_films(tmp_path) == ()
-    assert sorted(tmp_path.iterdir()) == sorted((foreign, taken, whole))
+    assert sorted(tmp_path.iterdir()) == sorted((foreign, own, whole))
     assert rescue_films(tmp_path / "missing") == ()
 
 
