@@ -28,8 +28,7 @@ from app.core.types import Frame
 from app.pipeline.bench import Finished, describe_machine, running_session
 from app.pipeline.scene import MovingFaceScene, MovingFaceSource
 from app.restorers.store import ModelStore
-from app.sources.base import Source
-from app.sources.spec import SourceSpec
+from app.sources.base import Source, SourceSpec
 
 MEMORY_TOLERANCE = 0.02
 AGE_TOLERANCE = 1.2

@@ -25,17 +25,14 @@ from app.core.types import CROP_SIZE, Timings
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.events import Notice
 from app.pipeline.latency import percentiles, stage_statistics
-from app.pipeline.scene import MovingFaceScene, MovingFaceSource
+from app.pipeline.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
 from app.pipeline.session import LiveSession
 from app.restorers.base import Restorer
 from app.restorers.store import ModelStore
-from app.sources.base import Source
-from app.sources.spec import SourceSpec
+from app.sources.base import Source, SourceSpec
 
 SOURCE_FPS = 30.0
 """Rate of the moving face: a webcam's."""
-
-SYNTHETIC = SourceSpec(kind="stream", address="moving face")
 
 Progress = Callable[[str], None]
 
@@ -189,7 +186,7 @@ def running_session(
     session = LiveSession(store, settings, collector, make_source=make_source)
     collector.session = session
     try:
-        session.open(SYNTHETIC)
+        session.open(MOVING_FACE)
         if not collector.started.wait(_START_TIMEOUT_S):
             raise InferenceError(f"No face was restored within {_START_TIMEOUT_S:g} s.")
         yield session, collector

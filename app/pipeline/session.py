@@ -24,8 +24,8 @@ from app.pipeline.mailbox import Mailbox
 from app.pipeline.recording import SessionRecording
 from app.restorers.base import EngineInfo
 from app.restorers.store import ModelStore
-from app.sources.base import Source
-from app.sources.spec import SourceSpec, open_source
+from app.sources.base import Source, SourceSpec
+from app.sources.registry import open_source
 
 
 class LiveSession:
@@ -158,7 +158,7 @@ class LiveSession:
 
     def _follow_sound(self, status: SourceStatus, settings: Settings) -> None:
         if status.state == "online" and status.info is not None and self._spec is not None:
-            has_sound = status.info.kind == "video" and status.info.has_audio
+            has_sound = status.info.has_audio and not status.info.kind.live
             self._sound.follow(Path(self._spec.address) if has_sound else None, play=settings.play_sound)
 
     def _finish(self, restored: Restored, settings: Settings, is_new: bool) -> None:

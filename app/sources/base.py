@@ -1,36 +1,16 @@
-"""What every source of pictures promises."""
+"""The contract of a source: the protocol, what a source says about itself, and what its kind says about it.
+
+How to add a kind: docs/adding-a-source.md.
+"""
 
 from __future__ import annotations
 
-import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from app.core.errors import SourceOfflineError
-from app.core.types import Frame, Image
-
-SourceKind = Literal["camera", "video", "images", "stream"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceInfo:
-    """What a source turned out to be once it was open.
-
-    `width` and `height` are those of the first picture as it is delivered (turned upright). `fps` is what a camera
-    really gives, nominal for a video, pictures per second of a slide show, and 0 when the source does not say.
-    """
-
-    name: str
-    kind: SourceKind
-    width: int
-    height: int
-    fps: float
-    live: bool
-    frame_count: int | None = None
-    duration_s: float | None = None
-    has_audio: bool = False
+from app.core.settings import Settings
+from app.core.types import Frame
 
 
 class Source(Protocol):
@@ -41,123 +21,73 @@ class Source(Protocol):
         """Valid after `open`."""
 
     def open(self) -> None:
-        """Blocks until the first picture is certain; raises SourceOpenError or one of its kinds."""
+        """Block until the first picture is certain; raises SourceOpenError or a subclass."""
 
     def read(self) -> Frame | None:
-        """The next frame, None at the end.
+        """Return the next frame, None at the end.
 
         Raises SourceOfflineError when a live source stopped delivering, UnreadableMediaError when a file is damaged.
         """
 
     def close(self) -> None:
-        """Let go of everything. Does not wait for a read that is blocked, may be called twice."""
+        """Release everything. Does not wait for a read that is blocked, may be called twice."""
 
 
-class ReleaseGuard:
-    """Releases a capture that is not thread-safe exactly once, and never under a call that is still inside it.
+@dataclass(frozen=True, kw_only=True)
+class SourceKind:
+    """The descriptor of a kind of source.
 
-    A device or demuxer that is freed while another thread waits in it takes the process down. So `close` frees it
-    only when it is idle; otherwise the thread inside frees it on its way out. A call that fails frees it as well.
+    `name` is unique, `label` is for people, `icon` a file of assets/icons. A `live` source loses frames that nobody
+    takes and is reconnected; the others are played at their own pace. One that is `seekable` has a timeline that a
+    person moves on, and its source a method `seek(seconds)`. One that `may_freeze` can repeat its last picture for
+    ever. A `device` is known by its name, is opened again as `kind's name:NAME`, and takes size, rate and mirror from
+    the settings.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._busy = False
-        self._closed = False
-        self._release: Callable[[], None] | None = None
-
-    @property
-    def closed(self) -> bool:
-        with self._lock:
-            return self._closed
-
-    def __enter__(self) -> ReleaseGuard:
-        with self._lock:
-            self._busy = True
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        with self._lock:
-            self._busy = False
-            self._closed = self._closed or kind is not None
-            release = self._take() if self._closed else None
-        if release is not None:
-            release()
-
-    def owns(self, release: Callable[[], None]) -> None:
-        """From now on `release` frees the capture."""
-        with self._lock:
-            self._release = release
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            release = None if self._busy else self._take()
-        if release is not None:
-            release()
-
-    def _take(self) -> Callable[[], None] | None:
-        release, self._release = self._release, None
-        return release
+    name: str
+    label: str
+    icon: str
+    match: Callable[[str, Settings], SourceSpec | None]
+    """Whether a text is certainly of this kind. May look at the disk, must neither open anything nor ask a device."""
+    make: Callable[[SourceSpec], Source]
+    """Make the source without opening it."""
+    live: bool
+    seekable: bool = False
+    may_freeze: bool = False
+    device: bool = False
+    search: Callable[[str, Settings], SourceSpec] | None = None
+    """Ask the system for a text that no kind matched; raises SourceOpenError or a subclass when it is not there."""
 
 
-class GuardedSource:
-    """What every source over a device or a demuxer has: its guard, its info once it is open, its count of frames."""
+@dataclass(frozen=True, kw_only=True)
+class SourceSpec:
+    """Which source to open: `address` is a device's name (empty for the first one), a path or a URL.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._guard = ReleaseGuard()
-        self._info: SourceInfo | None = None
-        self._index = 0
-
-    @property
-    def info(self) -> SourceInfo:
-        assert self._info is not None, "a source has its info once it is open"
-        return self._info
-
-    def close(self) -> None:
-        self._guard.close()
-
-
-class LiveSource(GuardedSource, ABC):
-    """What a camera and a stream have in common: the times of the frames, and an end that waits for nobody.
-
-    A kind of live source says how it is opened and how its next picture comes; both are called under the guard.
+    `size`, `fps` and `mirror` are requested from a device; the other kinds do not use them.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        super().__init__(clock)
-        self._pending: tuple[Image, float] | None = None
-        self._t_first = 0.0
+    kind: SourceKind
+    address: str
+    size: tuple[int, int] = (1280, 720)
+    fps: int = 30
+    mirror: bool = True
 
-    def open(self) -> None:
-        with self._guard:
-            self._pending, self._info = self._begin()
-            self._t_first = self._pending[1]
 
-    def read(self) -> Frame | None:
-        with self._guard:
-            if self._guard.closed or self._info is None:
-                return None
-            if self._pending is not None:
-                (image, t_capture), self._pending = self._pending, None
-            else:
-                try:
-                    image, t_capture = self._next()
-                except SourceOfflineError:
-                    if self._guard.closed:
-                        return None
-                    raise
-                if self._guard.closed:
-                    return None
-            frame = Frame(image=image, index=self._index, t_capture=t_capture, t_media=t_capture - self._t_first)
-            self._index += 1
-            return frame
+@dataclass(frozen=True, kw_only=True)
+class SourceInfo:
+    """What a source turned out to be once it was open.
 
-    @abstractmethod
-    def _begin(self) -> tuple[tuple[Image, float], SourceInfo]:
-        """Open it, hand what frees it to the guard, and give the first picture, its capture time, and the info."""
+    `width` and `height` are those of the first picture as it is delivered (turned upright). `fps` is what a camera
+    really delivers, nominal for a video, pictures per second of a slide show, and 0 when the source does not say.
+    `picture_s` is how long each picture of a slide show is shown, 0 for moving pictures.
+    """
 
-    @abstractmethod
-    def _next(self) -> tuple[Image, float]:
-        """The next picture and when it came. Raises SourceOfflineError."""
+    name: str
+    kind: SourceKind
+    width: int
+    height: int
+    fps: float
+    frame_count: int | None = None
+    duration_s: float | None = None
+    has_audio: bool = False
+    picture_s: float = 0.0

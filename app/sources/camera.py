@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 
 from app.core.errors import CameraOpenError, SourceOfflineError
+from app.core.settings import Settings
 from app.core.types import Image
-from app.sources.base import LiveSource, SourceInfo
+from app.sources.base import SourceInfo, SourceKind, SourceSpec
+from app.sources.guarded import LiveSource
 
 _PREFERRED_BACKEND = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}
 _IN_USE_HINT = "Close other programs that use it, check the system's camera permission, or choose another one."
@@ -138,11 +140,10 @@ class CameraSource(LiveSource):
         height, width = image.shape[:2]
         info = SourceInfo(
             name=device.name,
-            kind="camera",
+            kind=CAMERA,
             width=width,
             height=height,
             fps=real_fps if np.isfinite(real_fps) and real_fps > 0 else float(self._fps),
-            live=True,
         )
         return (image, t_capture), info
 
@@ -172,3 +173,37 @@ class CameraSource(LiveSource):
         elif pixels.shape[2] == 4:
             pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR)
         return np.asarray(cv2.flip(pixels, 1) if self._mirror else pixels, np.uint8)
+
+
+def match_camera(text: str, settings: Settings) -> SourceSpec | None:
+    """Match nothing at all, which is the first camera, and `camera:NAME`."""
+    if text and not text.startswith("camera:"):
+        return None
+    return _spec(text.removeprefix("camera:").strip(), settings)
+
+
+def search_camera(text: str, settings: Settings, *, enumeration: Enumeration = list_cameras) -> SourceSpec:
+    """Find a camera by its index or its name. Raises CameraOpenError."""
+    return _spec(text if text.isdecimal() else find_camera(text, enumeration()).name, settings)
+
+
+def _spec(name: str, settings: Settings) -> SourceSpec:
+    width, height = (int(side) for side in settings.camera_size.split("x"))
+    return SourceSpec(kind=CAMERA, address=name, size=(width, height), fps=settings.camera_fps, mirror=settings.mirror)
+
+
+def _make(spec: SourceSpec) -> CameraSource:
+    return CameraSource(spec.address, size=spec.size, fps=spec.fps, mirror=spec.mirror)
+
+
+CAMERA = SourceKind(
+    name="camera",
+    label="Camera",
+    icon="camera",
+    match=match_camera,
+    search=search_camera,
+    make=_make,
+    live=True,
+    may_freeze=True,
+    device=True,
+)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.core.errors import EmptyFolderError, UnreadableMediaError
+from app.core.settings import Settings
 from app.core.types import Frame, Image
 from app.media.picture import PICTURE_SUFFIXES, read_picture
-from app.sources.base import SourceInfo
+from app.sources.base import SourceInfo, SourceKind, SourceSpec
 
 PICTURE_SECONDS = 2.0
 """How long each picture of a folder stands."""
@@ -67,13 +68,13 @@ class ImagesSource:
         height, width = self._first.shape[:2]
         self._info = SourceInfo(
             name=self._path.name,
-            kind="images",
+            kind=IMAGES,
             width=width,
             height=height,
             fps=1.0 / PICTURE_SECONDS,
-            live=False,
             frame_count=len(self._files),
             duration_s=len(self._files) * PICTURE_SECONDS,
+            picture_s=PICTURE_SECONDS,
         )
 
     def read(self) -> Frame | None:
@@ -108,3 +109,16 @@ class ImagesSource:
                 _log.warning("%s", error)
                 self.skipped.append(error)
         return None
+
+
+def _match(text: str, settings: Settings) -> SourceSpec | None:
+    path = Path(text).expanduser()
+    is_picture = path.suffix.lower() in PICTURE_SUFFIXES and path.exists()
+    return SourceSpec(kind=IMAGES, address=str(path)) if is_picture or path.is_dir() else None
+
+
+def _make(spec: SourceSpec) -> ImagesSource:
+    return ImagesSource(Path(spec.address))
+
+
+IMAGES = SourceKind(name="images", label="Pictures", icon="picture", match=_match, make=_make, live=False)

@@ -12,14 +12,17 @@ import cv2
 import numpy as np
 
 from app.core.errors import SourceOfflineError, StreamOpenError
+from app.core.settings import Settings
 from app.core.types import Image
 from app.media.colour import BgrConverter
 from app.media.files import reason
 from app.sources.address import without_login
-from app.sources.base import LiveSource, SourceInfo
+from app.sources.base import SourceInfo, SourceKind, SourceSpec
+from app.sources.guarded import LiveSource
 from app.sources.mjpeg import MjpegReader, NotMjpegError
 
 _DAMAGED_IN_A_ROW = 30
+_SCHEMES = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "udp", "tcp", "srt"})
 
 
 class _Pictures(Protocol):
@@ -64,11 +67,10 @@ class StreamSource(LiveSource):
         height, width = image.shape[:2]
         info = SourceInfo(
             name=urlsplit(self._url).hostname or self._url,
-            kind="stream",
+            kind=STREAM,
             width=width,
             height=height,
             fps=pictures.fps,
-            live=True,
             has_audio=pictures.has_audio,
         )
         return (image, t_capture), info
@@ -166,3 +168,17 @@ class _FfmpegPictures:
             for frame in frames:
                 damaged = 0
                 yield self._converter.convert(frame)
+
+
+def _match(text: str, settings: Settings) -> SourceSpec | None:
+    if "://" not in text or urlsplit(text).scheme.lower() not in _SCHEMES:
+        return None
+    urlsplit(text).port  # noqa: B018  (raises ValueError for a port that is no number)
+    return SourceSpec(kind=STREAM, address=text)
+
+
+def _make(spec: SourceSpec) -> StreamSource:
+    return StreamSource(spec.address)
+
+
+STREAM = SourceKind(name="stream", label="Network stream", icon="stream", match=_match, make=_make, live=True)

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from app.core.settings import Settings
 from app.core.types import Frame
 from app.media.video_reader import VideoPicture, VideoReader
-from app.sources.base import GuardedSource, SourceInfo
+from app.sources.base import SourceInfo, SourceKind, SourceSpec
+from app.sources.guarded import GuardedSource
 
 
 class VideoSource(GuardedSource):
@@ -32,11 +34,10 @@ class VideoSource(GuardedSource):
             self._pictures = reader.pictures()
             self._info = SourceInfo(
                 name=self._path.name,
-                kind="video",
+                kind=VIDEO,
                 width=reader.width,
                 height=reader.height,
                 fps=reader.fps,
-                live=False,
                 frame_count=reader.frame_count,
                 duration_s=reader.duration_s,
                 has_audio=reader.has_audio,
@@ -66,3 +67,16 @@ class VideoSource(GuardedSource):
             half_picture_s = 0.5 / max(self._reader.fps, 1.0)
             self._skip_before_s = target_s - half_picture_s
             self._pictures = self._reader.pictures()
+
+
+def _match(text: str, settings: Settings) -> SourceSpec | None:
+    """Match any file: whether it is a video is seen when it is opened."""
+    path = Path(text).expanduser()
+    return SourceSpec(kind=VIDEO, address=str(path)) if path.exists() else None
+
+
+def _make(spec: SourceSpec) -> VideoSource:
+    return VideoSource(Path(spec.address))
+
+
+VIDEO = SourceKind(name="video", label="Video", icon="film", match=_match, make=_make, live=False, seekable=True)

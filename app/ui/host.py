@@ -94,7 +94,7 @@ class SessionHost(QObject):
         """Open what `text` names; `status_changed` or `open_failed` follows."""
 
         def job() -> None:
-            from app.sources.spec import parse_source
+            from app.sources.registry import parse_source
 
             if self._session is None:
                 return

@@ -264,8 +264,8 @@ class MainWindow(QMainWindow):
 
     def _reopen_camera(self) -> None:
         info = self.source.info
-        if info is not None and info.kind == "camera":
-            self.source.open(f"camera:{info.name}", self._settings)
+        if info is not None and info.kind.device:
+            self.source.open(f"{info.kind.name}:{info.name}", self._settings)
 
     def _ask_for_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a video or a picture", str(Path.home()))
@@ -340,7 +340,7 @@ class MainWindow(QMainWindow):
         """The facts that a bug report needs."""
         info, engine, screen = self.source.info, self._host.engine_info(), self.screen()
         facts = {
-            "Source": f"{info.kind}, {source_facts(info)}, {self.source.state}" if info else self.source.state,
+            "Source": f"{info.kind.label}, {source_facts(info)}, {self.source.state}" if info else self.source.state,
             "Engine": engine_line(engine) if engine else "not loaded",
             "Screen": f"{screen.size().width()} x {screen.size().height()} at {screen.devicePixelRatio():g}, "
             f"{QGuiApplication.platformName()}",

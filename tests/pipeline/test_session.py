@@ -19,15 +19,13 @@ from app.core.settings import Settings
 from app.core.types import Frame, Image, Restored
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.events import CyclesChanged, Notice, RecordingSaved
-from app.pipeline.scene import MovingFaceScene, MovingFaceSource
+from app.pipeline.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
 from app.pipeline.session import LiveSession
 from app.restorers.base import EngineInfo, RestoredCrop, Restorer
 from app.restorers.store import ModelStore
-from app.sources.base import Source, SourceInfo
-from app.sources.spec import SourceSpec
+from app.sources.base import Source, SourceInfo, SourceSpec
 from tests.vision import show
 
-SPEC = SourceSpec(kind="stream", address="moving face")
 WAIT_S = 30.0
 ROOT = Path(__file__).parents[2]
 
@@ -89,7 +87,7 @@ def live(
     session = LiveSession(store or ModelStore(), wanted, listener, make_source=make_source)
     listener.session = session
     try:
-        session.open(SPEC)
+        session.open(MOVING_FACE)
         yield session, listener
     finally:
         session.close()
@@ -242,7 +240,7 @@ class FrozenSource:
         self.inside = threading.Event()
         self.let_go = threading.Event()
         self._delivered = False
-        self.info = SourceInfo(name="frozen", kind="stream", width=64, height=48, fps=30, live=True)
+        self.info = SourceInfo(name="frozen", kind=MOVING_FACE.kind, width=64, height=48, fps=30)
 
     def open(self) -> None: ...
 
@@ -417,7 +415,7 @@ started = time.perf_counter()
 from app.core.settings import Settings
 from app.pipeline.session import LiveSession
 from app.restorers.store import ModelStore
-from app.sources.spec import parse_source
+from app.sources.registry import parse_source
 
 class Listener:
     def __init__(self): self.restored = threading.Event()

@@ -13,25 +13,27 @@ import numpy as np
 import pytest
 
 from app.core.errors import SourceOfflineError, SourceOpenError
+from app.core.settings import Settings
 from app.core.types import Frame
 from app.sources.base import Source, SourceKind
-from app.sources.camera import CameraSource
-from app.sources.images import ImagesSource
-from app.sources.stream import StreamSource
-from app.sources.video import VideoSource
+from app.sources.camera import CAMERA, CameraSource
+from app.sources.images import IMAGES, ImagesSource
+from app.sources.registry import KINDS, parse_source
+from app.sources.stream import STREAM, StreamSource
+from app.sources.video import VIDEO, VideoSource
 from tests.fake_camera import FakeCameras
 from tests.media_files import numbered_picture, write_video
 from tests.mjpeg_server import MjpegServer
 from tests.rtsp_server import RtspServer
 
 SIZE = (160, 120)
+ICONS = Path(__file__).parents[2] / "assets" / "icons"
 
 
 @dataclass
 class Case:
     make: Callable[[], Source]
     kind: SourceKind
-    live: bool
     count: int | None
 
 
@@ -41,47 +43,54 @@ def _camera(folder: Path) -> Iterator[Case]:
         make=lambda: CameraSource(
             "Desk camera", size=SIZE, mirror=False, enumeration=cameras.list, open_capture=cameras.open
         ),
-        kind="camera",
-        live=True,
+        kind=CAMERA,
         count=None,
     )
 
 
 def _video(folder: Path) -> Iterator[Case]:
     write_video(folder / "film.mp4", [numbered_picture(i) for i in range(12)])
-    yield Case(make=lambda: VideoSource(folder / "film.mp4"), kind="video", live=False, count=12)
+    yield Case(make=lambda: VideoSource(folder / "film.mp4"), kind=VIDEO, count=12)
 
 
 def _folder(folder: Path) -> Iterator[Case]:
     for i in range(4):
         cv2.imwrite(str(folder / f"{i}.png"), numbered_picture(i))
-    yield Case(make=lambda: ImagesSource(folder), kind="images", live=False, count=4)
+    yield Case(make=lambda: ImagesSource(folder), kind=IMAGES, count=4)
 
 
 def _picture(folder: Path) -> Iterator[Case]:
     cv2.imwrite(str(folder / "one.png"), numbered_picture(0))
-    yield Case(make=lambda: ImagesSource(folder / "one.png"), kind="images", live=False, count=1)
+    yield Case(make=lambda: ImagesSource(folder / "one.png"), kind=IMAGES, count=1)
 
 
 def _mjpeg(folder: Path) -> Iterator[Case]:
     with MjpegServer(numbered_picture, fps=100) as server:
-        yield Case(make=lambda: StreamSource(server.url), kind="stream", live=True, count=None)
+        yield Case(make=lambda: StreamSource(server.url), kind=STREAM, count=None)
 
 
 def _mjpeg_without_length(folder: Path) -> Iterator[Case]:
     with MjpegServer(numbered_picture, fps=100, content_length=False) as server:
-        yield Case(make=lambda: StreamSource(server.url), kind="stream", live=True, count=None)
+        yield Case(make=lambda: StreamSource(server.url), kind=STREAM, count=None)
 
 
 def _rtsp(folder: Path) -> Iterator[Case]:
     with RtspServer(numbered_picture, fps=50) as server:
-        yield Case(make=lambda: StreamSource(server.url), kind="stream", live=True, count=None)
+        yield Case(make=lambda: StreamSource(server.url), kind=STREAM, count=None)
 
 
-CASES = (_camera, _video, _folder, _picture, _mjpeg, _mjpeg_without_length, _rtsp)
+CASES = (
+    (CAMERA, _camera),
+    (VIDEO, _video),
+    (IMAGES, _folder),
+    (IMAGES, _picture),
+    (STREAM, _mjpeg),
+    (STREAM, _mjpeg_without_length),
+    (STREAM, _rtsp),
+)
 
 
-@pytest.fixture(params=CASES, ids=lambda case: case.__name__.removeprefix("_"))
+@pytest.fixture(params=[make for _, make in CASES], ids=lambda make: make.__name__.removeprefix("_"))
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     yield from request.param(tmp_path)
 
@@ -118,10 +127,10 @@ def test_info_tells_what_really_comes(case: Case) -> None:
     finally:
         source.close()
     assert (info.width, info.height) == SIZE
-    assert (info.kind, info.live, info.frame_count) == (case.kind, case.live, case.count)
+    assert (info.kind, info.frame_count) == (case.kind, case.count)
     assert info.name
     assert info.fps >= 0
-    assert (info.duration_s is None) == case.live
+    assert (info.duration_s is None) == case.kind.live
 
 
 def test_a_file_ends_with_none_and_a_live_source_does_not(case: Case) -> None:
@@ -129,8 +138,8 @@ def test_a_file_ends_with_none_and_a_live_source_does_not(case: Case) -> None:
     source.open()
     try:
         count = len(read_some(source, 20))
-        assert count == (20 if case.live else case.count)
-        if not case.live:
+        assert count == (20 if case.kind.live else case.count)
+        if not case.kind.live:
             assert source.read() is None
             assert source.read() is None
     finally:
@@ -199,3 +208,33 @@ def test_an_absent_source_is_refused_in_words(kind: str, tmp_path: Path) -> None
         source.open()
     assert refusal.value.what.endswith(".")
     source.close()
+
+
+@pytest.mark.parametrize("case", [make for kind, make in CASES if kind.seekable], indirect=True)
+def test_a_seekable_kind_seeks(case: Case) -> None:
+    source = case.make()
+    source.open()
+    try:
+        source.seek(0.2)
+        frame = source.read()
+    finally:
+        source.close()
+    assert frame is not None
+    assert frame.t_media == pytest.approx(0.2, abs=0.05)
+
+
+def test_every_kind_of_the_registry_is_in_this_suite() -> None:
+    assert {kind.name for kind, _ in CASES} == {kind.name for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_kind_describes_itself(kind: SourceKind) -> None:
+    assert kind.label[0].isupper()
+    assert (ICONS / f"{kind.icon}.svg").is_file()
+    assert not (kind.live and kind.seekable)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.device], ids=lambda kind: kind.name)
+def test_a_device_is_opened_again_by_its_kind_and_name(kind: SourceKind) -> None:
+    spec = parse_source(f"{kind.name}:Desk camera", Settings(camera_fps=60))
+    assert (spec.kind, spec.address, spec.fps) == (kind, "Desk camera", 60)

@@ -1,29 +1,34 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from app.core.errors import CameraOpenError, SourceOpenError
 from app.core.settings import Settings
-from app.sources.camera import CameraDevice, CameraSource
-from app.sources.images import ImagesSource
-from app.sources.spec import SourceSpec, open_source, parse_source
-from app.sources.stream import StreamSource
-from app.sources.video import VideoSource
+from app.sources.base import SourceKind, SourceSpec
+from app.sources.camera import CAMERA, CameraDevice, CameraSource, search_camera
+from app.sources.images import IMAGES, ImagesSource
+from app.sources.registry import KINDS, open_source, parse_source
+from app.sources.stream import STREAM, StreamSource
+from app.sources.video import VIDEO, VideoSource
 
 DEVICES = [
     CameraDevice(name=name, index=i, backend=0, path="") for i, name in enumerate(("Desk camera", "HD cam v1.2"))
 ]
 
+_KINDS = (replace(CAMERA, search=partial(search_camera, enumeration=lambda: DEVICES)), *KINDS[1:])
+
 
 def parse(text: str, settings: Settings | None = None) -> SourceSpec:
-    return parse_source(text, settings or Settings(), enumeration=lambda: DEVICES)
+    return parse_source(text, settings or Settings(), kinds=_KINDS)
 
 
 def test_nothing_is_the_first_camera_with_the_options_of_the_settings() -> None:
     settings = Settings(camera_size="1920x1080", camera_fps=60, mirror=False)
-    assert parse("", settings) == SourceSpec(kind="camera", address="", size=(1920, 1080), fps=60, mirror=False)
+    assert parse("", settings) == SourceSpec(kind=CAMERA, address="", size=(1920, 1080), fps=60, mirror=False)
 
 
 @pytest.mark.parametrize(
@@ -41,19 +46,17 @@ def test_nothing_is_the_first_camera_with_the_options_of_the_settings() -> None:
 )
 def test_names_numbers_and_addresses(text: str, kind: str, address: str) -> None:
     spec = parse(text)
-    assert (spec.kind, spec.address) == (kind, address)
+    assert (spec.kind.name, spec.address) == (kind, address)
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"), [("a.mp4", "video"), ("a.PNG", "images"), ("a.xyz", "video"), ("12", "video")]
-)
-def test_a_file_is_a_picture_or_a_film_by_its_suffix(tmp_path: Path, name: str, kind: str) -> None:
+@pytest.mark.parametrize(("name", "kind"), [("a.mp4", VIDEO), ("a.PNG", IMAGES), ("a.xyz", VIDEO), ("12", VIDEO)])
+def test_a_file_is_a_picture_or_a_film_by_its_suffix(tmp_path: Path, name: str, kind: SourceKind) -> None:
     (tmp_path / name).touch()
     assert parse(str(tmp_path / name)) == SourceSpec(kind=kind, address=str(tmp_path / name))
 
 
 def test_a_folder_is_its_pictures(tmp_path: Path) -> None:
-    assert parse(str(tmp_path)).kind == "images"
+    assert parse(str(tmp_path)).kind is IMAGES
 
 
 def test_a_dropped_file_address_is_a_path(tmp_path: Path) -> None:
@@ -87,7 +90,7 @@ def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "made"),
-    [("camera", CameraSource), ("video", VideoSource), ("images", ImagesSource), ("stream", StreamSource)],
+    [(CAMERA, CameraSource), (VIDEO, VideoSource), (IMAGES, ImagesSource), (STREAM, StreamSource)],
 )
-def test_a_spec_makes_its_source_without_opening_it(kind: str, made: type) -> None:
+def test_a_spec_makes_its_source_without_opening_it(kind: SourceKind, made: type) -> None:
     assert isinstance(open_source(SourceSpec(kind=kind, address="x")), made)

@@ -15,8 +15,9 @@ from app.pipeline.capture.status import SourceStatus
 from app.pipeline.latency import HistoryPoint, LiveStatistics, StageStatistics
 from app.restorers.base import EngineInfo
 from app.sources.base import SourceInfo
+from app.sources.camera import CAMERA as CAMERA_KIND
 
-CAMERA = SourceInfo(name="Integrated Camera", kind="camera", width=1280, height=720, fps=30.0, live=True)
+CAMERA = SourceInfo(name="Integrated Camera", kind=CAMERA_KIND, width=1280, height=720, fps=30.0)
 ENGINE = EngineInfo(
     provider_asked="CPUExecutionProvider",
     provider_got="CPUExecutionProvider",

@@ -18,6 +18,7 @@ from app.core.settings import Settings
 from app.core.types import Image
 from app.pipeline.capture.status import SourceStatus
 from app.sources.base import SourceInfo
+from app.sources.video import VIDEO as VIDEO_KIND
 from app.ui.dialogs.dialogs import ShortcutsSheet
 from app.ui.flows.source_text import DEMO_CLIP
 from app.ui.panel.transport import Transport
@@ -30,7 +31,7 @@ from tests.ui.scripted import CAMERA, ONLINE, ScriptedSession, restored_frame, s
 
 MakeWindow = Callable[..., MainWindow]
 VIDEO = SourceInfo(
-    name="holiday.mp4", kind="video", width=1280, height=720, fps=25.0, live=False, frame_count=250, duration_s=10.0
+    name="holiday.mp4", kind=VIDEO_KIND, width=1280, height=720, fps=25.0, frame_count=250, duration_s=10.0
 )
 
 

@@ -11,6 +11,7 @@ from app.core.errors import CameraOpenError
 from app.pipeline.events import CyclesChanged, RecordingSaved
 from app.restorers.base import EngineInfo
 from app.sources.base import SourceInfo
+from app.sources.video import VIDEO
 from app.ui.flows.engine_text import engine_line, engine_sentence
 from app.ui.flows.notice_text import notice_text
 from app.ui.flows.source_text import falls_back_to_demo, no_camera_words, offline_text, source_facts, source_name
@@ -107,7 +108,7 @@ def test_notices_of_a_session_are_one_sentence() -> None:
 
 
 def test_sources_are_described_by_what_they_give() -> None:
-    info = SourceInfo(name="demo.mp4", kind="video", width=640, height=480, fps=25.0, live=False)
+    info = SourceInfo(name="demo.mp4", kind=VIDEO, width=640, height=480, fps=25.0)
     assert source_facts(info) == "640 × 480 · 25.0 fps"
     assert source_facts(dataclasses.replace(info, fps=0.0)) == "640 × 480"
     assert source_name(info) == "Demo clip"

@@ -147,7 +147,7 @@ class Attempt:
             self.info = source.info
             self.alive_at = self._state.clock()
             self._state.changed.notify_all()
-        if source.info.live:
+        if source.info.kind.live:
             self._read_live(source)
         else:
             FilePlayer(
@@ -156,7 +156,7 @@ class Attempt:
         return SourceStatus(state="ended")
 
     def _read_live(self, source: Source) -> None:
-        freeze = FreezeDetector(timeout_s=self._frozen_picture_s) if source.info.kind == "camera" else None
+        freeze = FreezeDetector(timeout_s=self._frozen_picture_s) if source.info.kind.may_freeze else None
         while (frame := source.read()) is not None:
             with self._state.changed:
                 if self._abandoned:

@@ -109,8 +109,8 @@ class FilePlayer:
         self._zero: float | None = None
         info = source.info
         self._period_s = 1.0 / (info.fps or 25.0)
-        self._stands_s = self._period_s if info.kind == "images" else 0.0
-        self._is_still = info.kind == "images" and info.frame_count == 1 and loop
+        self._stands_s = info.picture_s
+        self._is_still = info.picture_s > 0 and info.frame_count == 1 and loop
 
     def play(self) -> None:
         frame = self._source.read()

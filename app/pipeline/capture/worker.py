@@ -19,8 +19,8 @@ from app.pipeline.capture.attempt import Attempt, CaptureState
 from app.pipeline.capture.playback import Timeline
 from app.pipeline.capture.status import ReconnectPolicy, SourceStatus
 from app.pipeline.mailbox import Mailbox
-from app.sources.base import Source, SourceInfo
-from app.sources.spec import SourceSpec, open_source
+from app.sources.base import Source, SourceInfo, SourceSpec
+from app.sources.registry import open_source
 
 _JOIN_S = 2.0
 _MOST_LEFT_BEHIND = 3
@@ -139,7 +139,7 @@ class CaptureWorker:
             info = attempt.info or info
             if outcome is None:
                 return
-            if outcome.error is None or info is None or not info.live:
+            if outcome.error is None or info is None or not info.kind.live:
                 self._report(replace(outcome, info=info))
                 return
             failures = 0 if attempt.info is not None else failures + 1
@@ -202,7 +202,7 @@ class CaptureWorker:
 
     def _patience_s(self, attempt: Attempt) -> float | None:
         """Seconds until the attempt counts as frozen, 0 when it does; None when it may take for ever."""
-        if attempt.info is not None and not attempt.info.live:
+        if attempt.info is not None and not attempt.info.kind.live:
             return None
         limit_s = self._open_timeout_s if attempt.info is None else self._freeze_timeout_s
         return max(attempt.alive_at + limit_s - self._state.clock(), 0.0)

@@ -20,7 +20,6 @@ from app.ui.flows.source_text import (
     no_camera_words,
     offline_text,
     source_facts,
-    source_icon,
     source_name,
 )
 from app.ui.host import SessionHost
@@ -134,7 +133,7 @@ class SourceFlow(QObject):
             self._paused = paused
             self._host.set_paused(paused)
             self._transport.show_paused(paused)
-            if self._info is not None and self._info.kind != "video":
+            if self._info is not None and not self._info.kind.seekable:
                 self._banner.say("Paused. Press Space to go on" if paused else "")
 
     def _name(self) -> str:
@@ -145,7 +144,7 @@ class SourceFlow(QObject):
         self._show_menu()
 
     def _show_menu(self) -> None:
-        current = self._info.name if self._info is not None and self._info.kind == "camera" else ""
+        current = self._info.name if self._info is not None and self._info.kind.device else ""
         self._menu.show_cameras(self._cameras, current)
 
     def _on_status(self, status: SourceStatus) -> None:
@@ -179,11 +178,11 @@ class SourceFlow(QObject):
         self._banner.say("")
         self._preview.set_dimmed(False)
         name, facts = source_name(info), source_facts(info)
-        self._panel.source.set_source(name, source_icon(info.kind))
+        self._panel.source.set_source(name, info.kind.icon)
         self._panel.source.setToolTip(f"{name}, {facts}\nChoose another source, or drop one on the picture")
-        self._panel.show_camera_controls(info.kind == "camera")
+        self._panel.show_camera_controls(info.kind.device)
         self._line.show_source(name, facts, state="online")
-        self._transport.setVisible(info.kind == "video")
+        self._transport.setVisible(info.kind.seekable)
         self._transport.set_duration(info.duration_s or 0.0)
         self._show_menu()
 

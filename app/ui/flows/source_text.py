@@ -9,13 +9,6 @@ from app.sources.base import SourceInfo
 
 DEMO_CLIP = Path(__file__).parents[3] / "assets" / "demo.mp4"
 
-_ICONS = {"camera": "camera", "video": "film", "images": "picture", "stream": "stream"}
-
-
-def source_icon(kind: str) -> str:
-    """The icon of a kind of source."""
-    return _ICONS.get(kind, "camera")
-
 
 def source_name(info: SourceInfo) -> str:
     """What the person calls the source."""

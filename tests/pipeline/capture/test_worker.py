@@ -18,10 +18,13 @@ from app.core.types import Frame
 from app.pipeline.capture.status import ReconnectPolicy, SourceState, SourceStatus
 from app.pipeline.capture.worker import CaptureWorker
 from app.pipeline.mailbox import Mailbox
-from app.sources.base import Source
+from app.sources.base import Source, SourceSpec
+from app.sources.camera import CAMERA as CAMERA_KIND
 from app.sources.camera import CameraSource
-from app.sources.spec import SourceSpec, open_source
-from app.sources.stream import StreamSource
+from app.sources.images import IMAGES
+from app.sources.registry import open_source
+from app.sources.stream import STREAM, StreamSource
+from app.sources.video import VIDEO
 from tests.fake_camera import FakeCameras
 from tests.media_files import number_of, numbered_picture, write_video
 from tests.mjpeg_server import MjpegServer
@@ -91,18 +94,18 @@ def stream_maker(spec: SourceSpec) -> Source:
     return StreamSource(spec.address, open_timeout_s=2.0, read_timeout_s=1.0)
 
 
-CAMERA = SourceSpec(kind="camera", address="Desk camera")
+CAMERA = SourceSpec(kind=CAMERA_KIND, address="Desk camera")
 
 
 def video_spec(path: Path, count: int = 10, fps: int = 50) -> SourceSpec:
     write_video(path, [numbered_picture(i) for i in range(count)], fps=fps)
-    return SourceSpec(kind="video", address=str(path))
+    return SourceSpec(kind=VIDEO, address=str(path))
 
 
 def test_a_stream_that_dies_goes_offline_and_comes_back_by_itself(harness: Callable[..., Harness]) -> None:
     with MjpegServer(fps=60) as server:
         h = harness(stream_maker)
-        h.worker.open(SourceSpec(kind="stream", address=server.url))
+        h.worker.open(SourceSpec(kind=STREAM, address=server.url))
         assert h.wait_for("online").info is not None
         before = h.frames(3)
         server.die()
@@ -123,7 +126,7 @@ def test_a_stream_that_dies_goes_offline_and_comes_back_by_itself(harness: Calla
 def test_a_stalled_stream_is_noticed_by_the_watchdog_before_its_own_time_out(harness: Callable[..., Harness]) -> None:
     with MjpegServer(fps=60) as server:
         h = harness(lambda spec: StreamSource(spec.address, read_timeout_s=20.0))
-        h.worker.open(SourceSpec(kind="stream", address=server.url))
+        h.worker.open(SourceSpec(kind=STREAM, address=server.url))
         h.frames(2)
         server.stall()
         assert isinstance(h.wait_for("offline").error, SourceOfflineError)
@@ -136,7 +139,7 @@ def test_a_stalled_stream_is_noticed_by_the_watchdog_before_its_own_time_out(har
 def test_closing_does_not_wait_for_a_stalled_server(harness: Callable[..., Harness]) -> None:
     with MjpegServer(fps=60) as server:
         h = harness(lambda spec: StreamSource(spec.address, read_timeout_s=60.0), freeze_timeout_s=60.0)
-        h.worker.open(SourceSpec(kind="stream", address=server.url))
+        h.worker.open(SourceSpec(kind=STREAM, address=server.url))
         h.frames(2)
         server.stall()
         h.worker.close()
@@ -295,7 +298,7 @@ def test_seeking_after_the_end_plays_from_there(harness: Callable[..., Harness],
 def test_a_single_picture_in_a_loop_is_shown_again_and_again(harness: Callable[..., Harness], tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "one.png"), numbered_picture(3))
     h = harness()
-    h.worker.open(SourceSpec(kind="images", address=str(tmp_path / "one.png")), loop=True)
+    h.worker.open(SourceSpec(kind=IMAGES, address=str(tmp_path / "one.png")), loop=True)
     frames = h.frames(4)
     assert [number_of(frame.image) for frame in frames] == [3] * 4
     assert all(a.t_media < b.t_media for a, b in itertools.pairwise(frames))
@@ -307,7 +310,7 @@ def test_a_damaged_film_plays_to_the_damage_and_says_so(harness: Callable[..., H
     write_video(path, [numbered_picture(i) for i in range(60)], container_options={"movflags": "faststart"})
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 4 // 5])
     h = harness()
-    h.worker.open(SourceSpec(kind="video", address=str(path)))
+    h.worker.open(SourceSpec(kind=VIDEO, address=str(path)))
     numbers = []
     while (frame := h.mailbox.take(1)) is not None:
         numbers.append(number_of(frame.image))
@@ -320,7 +323,7 @@ def test_another_source_takes_over_and_the_index_goes_on(harness: Callable[..., 
     cameras = FakeCameras(["Desk camera"], picture=numbered_picture, fps=100)
 
     def make(spec: SourceSpec) -> Source:
-        return open_source(spec) if spec.kind == "video" else camera_maker(cameras)(spec)
+        return open_source(spec) if spec.kind is VIDEO else camera_maker(cameras)(spec)
 
     h = harness(make)
     h.worker.open(CAMERA)
