@@ -1,4 +1,4 @@
-"""What a `restore` command has to do, file by file, decided before anything is written."""
+"""The files that a job restores, and where each result goes, decided before anything is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from app.batch.video import FORMATS
 from app.core.errors import EmptyFolderError, OutputError, UnreadableMediaError
-from app.media.files import already_there, output_error
+from app.media.files import output_error
 from app.media.picture import PICTURE_SUFFIXES
 
 VIDEO_SUFFIXES = frozenset(FORMATS)
@@ -19,25 +19,24 @@ VIDEO_SUFFIXES = frozenset(FORMATS)
 READ_ONLY_SUFFIXES = frozenset({".avi", ".webm", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv"})
 """Videos that are read but not written: into a folder they go as Matroska, which takes every kind of sound."""
 
-JobKind = Literal["picture", "video", "crop"]
+ItemKind = Literal["picture", "video", "crop"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class Item:
     """One file to restore: `name` is how it is called in messages, a path relative to the folder that was given."""
 
-    kind: JobKind
+    kind: ItemKind
     name: str
     source: Path
     target: Path
 
 
-def plan(input_text: str, output_text: str, *, aligned: bool, overwrite: bool = False) -> list[Job]:
-    """Every job of `restore INPUT OUTPUT`, in order. `aligned` makes PNGs of crops.
+def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
+    """Every item of `restore INPUT OUTPUT`, in order. `aligned` makes PNGs of crops.
 
     Raises UnreadableMediaError for an input that is missing or no file, EmptyFolderError for a folder without a
-    picture or video, OutputError for an output that cannot be meant or, for a single file without `overwrite`, that
-    is there already.
+    picture or video, OutputError for an output that cannot be meant.
     """
     if "://" in input_text:
         raise UnreadableMediaError(
@@ -51,46 +50,44 @@ def plan(input_text: str, output_text: str, *, aligned: bool, overwrite: bool = 
         raise UnreadableMediaError(f"There is no file or folder called {source}.", "Check the name.")
     if output.is_dir() or output_text.endswith(("/", os.sep)):
         output = output / _target_name(source, aligned=aligned)
-    job = _job(source, output, name=source.name, aligned=aligned)
-    _expect_not_the_input(job)
-    if not overwrite and is_done(job):
-        raise already_there(job.target)
-    return [job]
+    item = _item(source, output, name=source.name, aligned=aligned)
+    _expect_not_the_input(source, item.target)
+    return [item]
 
 
-def is_done(job: Job) -> bool:
-    """Whether something is at `job.target`: what an earlier run wrote, or a file of the person's own."""
-    return os.path.lexists(job.target)
+def is_done(item: Item) -> bool:
+    """Whether something is at `item.target`: what an earlier run wrote, or a file of the person's own."""
+    return os.path.lexists(item.target)
 
 
-def left_alone(input_text: str, output_text: str, jobs: list[Job]) -> list[Path]:
-    """The files of an input folder that are none of `jobs`: neither pictures nor videos by their names."""
+def left_alone(input_text: str, output_text: str, items: list[Item]) -> list[Path]:
+    """The files of an input folder that are none of `items`: neither pictures nor videos by their names."""
     folder, output = Path(input_text), Path(output_text).resolve()
-    known = {job.source for job in jobs}
+    known = {item.source for item in items}
     return [path for path in _files_in(folder, without=output) if path not in known]
 
 
-def make_room(job: Job) -> None:
-    """Make the folder that `job.target` goes into. Refuses to write over the input. Raises OutputError."""
-    _expect_not_the_input(job)
+def make_room(source: Path, target: Path) -> None:
+    """Make the folder that `target` goes into. Refuses to write over `source`. Raises OutputError."""
+    _expect_not_the_input(source, target)
     try:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise output_error(job.target.parent, error) from error
+        raise output_error(target.parent, error) from error
 
 
-def _expect_not_the_input(job: Job) -> None:
-    if job.target.exists() and job.target.samefile(job.source):
-        raise OutputError(f"{job.target} is the input itself.", "Give another name: the original is never overwritten.")
+def _expect_not_the_input(source: Path, target: Path) -> None:
+    if target.exists() and target.samefile(source):
+        raise OutputError(f"{target} is the input itself.", "Give another name: the original is never overwritten.")
 
 
-def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Job]:
+def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Item]:
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} is a file, but a folder of results cannot go into a file.", "Name a folder.")
     if output.exists() and output.samefile(folder):
         raise OutputError(f"{output} is the input itself.", "Name another folder: originals are never overwritten.")
-    jobs = [
-        _job(
+    items = [
+        _item(
             path,
             output / path.relative_to(folder).with_name(_target_name(path, aligned=aligned)),
             name=path.relative_to(folder).as_posix(),
@@ -98,15 +95,15 @@ def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Job]:
         )
         for path in _media_in(folder, without=output.resolve(), aligned=aligned)
     ]
-    if not jobs:
+    if not items:
         wanted = "pictures" if aligned else "pictures or videos"
         raise EmptyFolderError(f"There are no {wanted} in {folder}.", "Choose another folder.")
-    targets: dict[Path, Job] = {}
-    for job in jobs:
-        other = targets.setdefault(job.target, job)
-        if other is not job:
-            raise OutputError(f"{other.name} and {job.name} would both become {job.target}.", "Rename one of them.")
-    return jobs
+    targets: dict[Path, Item] = {}
+    for item in items:
+        other = targets.setdefault(item.target, item)
+        if other is not item:
+            raise OutputError(f"{other.name} and {item.name} would both become {item.target}.", "Rename one of them.")
+    return items
 
 
 def _media_in(folder: Path, *, without: Path, aligned: bool) -> Iterator[Path]:
@@ -122,17 +119,17 @@ def _files_in(folder: Path, *, without: Path) -> Iterator[Path]:
             yield path
 
 
-def _job(source: Path, target: Path, *, name: str, aligned: bool) -> Job:
+def _item(source: Path, target: Path, *, name: str, aligned: bool) -> Item:
     if aligned:
         _expect_suffix(target, frozenset({".png"}), f"{name} becomes an aligned crop")
-        return Job(kind="crop", name=name, source=source, target=target)
+        return Item(kind="crop", name=name, source=source, target=target)
     # A source whose name tells nothing is taken for what the target's name says.
     telling = source if source.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES else target
     if telling.suffix.lower() in PICTURE_SUFFIXES:
         _expect_suffix(target, PICTURE_SUFFIXES, f"{name} is a picture")
-        return Job(kind="picture", name=name, source=source, target=target)
+        return Item(kind="picture", name=name, source=source, target=target)
     _expect_suffix(target, VIDEO_SUFFIXES, f"{name} is a video")
-    return Job(kind="video", name=name, source=source, target=target)
+    return Item(kind="video", name=name, source=source, target=target)
 
 
 def _expect_suffix(target: Path, suffixes: frozenset[str], reason: str) -> None:

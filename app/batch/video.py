@@ -49,13 +49,14 @@ def restore_video(
     overwrite: bool = False,
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
+    before_naming: Callable[[], None] | None = None,
 ) -> TranscodeResult:
     """Send every frame of the film `source` through `process` and write `target`, H.264 in MP4, MOV or MKV.
 
     A film that is turned by its metadata is written upright; its colour matrix, range and tags are kept. `progress`
     is told the frames done and how many there are (None when nobody knows), `cancel` is asked before every frame.
-    `target` appears only when everything is in it, with the permissions of `source`, and replaces a file only with
-    `overwrite`.
+    `target` appears only when everything is in it and `before_naming`, called last, does not raise. It has the
+    permissions of `source` and replaces a file only with `overwrite`.
 
     Raises UnreadableMediaError for what cannot be decoded, OutputError for what cannot be written, and whatever
     `process` raises. A film that breaks off is restored up to there and kept as NAME.incomplete (or the first of
@@ -76,6 +77,8 @@ def restore_video(
                 output.discard()
                 return TranscodeResult(path=None, frames=output.frames, duration_s=output.duration_s, cancelled=True)
             output.close()
+            if before_naming is not None:
+                before_naming()
         except BaseException:
             output.discard()
             raise

@@ -1,17 +1,21 @@
-"""One file at a time through detector, network and pasting: what `restore` does to a picture, a video or a crop."""
+"""One task at a time through detector, network and pasting: what a worker does to a picture, a video or a crop."""
 
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from app.batch.plan import Job, make_room
+from app.batch.job import RestoreOptions
+from app.batch.plan import make_room
+from app.batch.task import Task, TaskDone, TaskFailed, TaskResult
 from app.batch.video import restore_video
-from app.core.errors import SettingError, UnreadableMediaError
+from app.core.errors import AppError, SettingError, UnreadableMediaError, WorkerError
+from app.core.log import log_path
 from app.core.settings import Settings
 from app.core.types import CROP_SIZE, Frame, Image, Restored, Timings
 from app.faces.detector import FaceDetector
@@ -20,7 +24,6 @@ from app.faces.tracker import FaceTracker
 from app.media.picture import read_picture, write_image, write_picture
 from app.outputs.compose import compose
 from app.pipeline.process import FramePipeline
-from app.restorers.base import EngineInfo
 from app.restorers.store import ModelStore
 
 PICTURE_DETECT_SIZE = 1280
@@ -30,13 +33,8 @@ VIDEO_DETECT_SIZE = 640
 Progress = Callable[[int, int | None], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What was done to one file: timings of every frame, faces restored over all of them, and what is worth saying."""
-
-    timings: tuple[Timings, ...]
-    faces: int
-    notes: tuple[str, ...] = ()
+class Stopped(BaseException):
+    """Raised by a progress callback to leave a task; no failure, so nothing that catches errors catches it."""
 
 
 class RestoreWorker:
@@ -45,27 +43,24 @@ class RestoreWorker:
     def __init__(
         self,
         store: ModelStore,
-        settings: Settings,
+        options: RestoreOptions,
         *,
-        k_is_given: bool,
-        detect_size: int | None,
-        side_by_side: bool,
-        overwrite: bool = False,
+        threads: int = 0,
     ) -> None:
-        """`detect_size` None chooses by the kind of file, `overwrite` replaces files that are there.
-
-        Raises SettingError for a k that the network cannot do, ModelMissingError, ModelIntegrityError, ManifestError or
-        InferenceError.
+        """`threads` are those of the engine if the settings leave them open. Raises SettingError for a k that the
+        network cannot do, ModelMissingError, ModelIntegrityError, ManifestError or InferenceError.
         """
+        settings = options.settings
+        self._threads = settings.threads or threads
         self._restorer = store.create_restorer(
             settings.restorer,
             settings.precision,
-            settings.threads,
+            self._threads,
             provider=settings.provider,
             spinning=settings.spinning,
         )
         low, high = self._restorer.k_range
-        if k_is_given and not low <= settings.k <= high:
+        if options.k_is_given and not low <= settings.k <= high:
             raise SettingError(
                 f"{settings.restorer} is applied {low} to {high} times, not {settings.k}.",
                 "Choose another --k or another --restorer.",
@@ -73,52 +68,48 @@ class RestoreWorker:
         self.k = min(max(settings.k, low), high)
         self.settings = settings
         self._store = store
-        self._detect_size = detect_size
-        self._side_by_side = side_by_side
-        self._overwrite = overwrite
+        self._detect_size = options.detect_size
+        self._side_by_side = options.side_by_side
         self._detector: FaceDetector | None = None
 
-    @property
-    def engine(self) -> EngineInfo:
-        return self._restorer.engine
+    def restore(self, task: Task, *, progress: Progress | None = None) -> TaskResult:
+        """Carry out one task; `progress` gets the frames done and, if known, all of them.
 
-    def restore(self, job: Job, *, progress: Progress | None = None) -> Outcome:
-        """Carry out one job; `progress` gets the frames done and, if known, all of them.
-
-        Raises UnreadableMediaError, OutputError or InferenceError; then nothing is at `job.target` that was not there.
+        Raises UnreadableMediaError, OutputError or InferenceError; then nothing is at `task.target` that was not there.
         """
-        make_room(job)
-        if job.kind == "crop":
-            return self._restore_crop(job)
-        if job.kind == "picture":
-            return self._restore_picture(job)
-        return self._restore_video(job, progress)
+        make_room(task.source, task.target)
+        if task.kind == "crop":
+            return self._restore_crop(task)
+        if task.kind == "picture":
+            return self._restore_picture(task)
+        return self._restore_video(task, progress)
 
-    def _restore_picture(self, job: Job) -> Outcome:
+    def _restore_picture(self, task: Task) -> TaskResult:
         started = time.perf_counter()
-        picture = read_picture(job.source)
+        picture = read_picture(task.source)
         frame = Frame(image=picture.bgr, index=0, t_capture=time.perf_counter(), t_media=0.0)
         pipeline = FramePipeline(FaceTracker(ThoroughDetector(self._load_detector())), self._restorer)
         restored = pipeline.process(frame, self._settings_for(PICTURE_DETECT_SIZE))
+        task.expect_unchanged()
         if self._side_by_side:
             image = compose(restored, "side-by-side", 0.5)
-            write_image(job.target, image, overwrite=self._overwrite, permissions=picture.permissions)
+            write_image(task.target, image, overwrite=task.overwrite, permissions=picture.permissions)
         else:
-            write_picture(job.target, picture, restored.image, overwrite=self._overwrite)
+            write_picture(task.target, picture, restored.image, overwrite=task.overwrite)
         notes: tuple[str, ...] = ()
         if not restored.faces:
             notes = ("no face was found" + ("" if self._side_by_side else ", it was written unchanged"),)
         timings = _with_capture(restored.timings, frame.t_capture - started)
-        return Outcome(timings=(timings,), faces=len(restored.faces), notes=notes)
+        return self._result((timings,), faces=len(restored.faces), notes=notes)
 
-    def _restore_crop(self, job: Job) -> Outcome:
+    def _restore_crop(self, task: Task) -> TaskResult:
         started = time.perf_counter()
-        picture = read_picture(job.source)
+        picture = read_picture(task.source)
         image = picture.bgr
         height, width = image.shape[:2]
         if height != width:
             raise UnreadableMediaError(
-                f"{job.source} has {width}x{height} pixels, but an aligned face crop is square.",
+                f"{task.source} has {width}x{height} pixels, but an aligned face crop is square.",
                 "Leave --aligned out to have the face found.",
             )
         if height != CROP_SIZE:
@@ -129,11 +120,12 @@ class RestoreWorker:
         begun = time.perf_counter()
         result = _blend(image, restored.image, self.settings.strength / 100)
         paste_ms = (time.perf_counter() - begun) * 1000
-        write_image(job.target, result, overwrite=self._overwrite, permissions=picture.permissions)
+        task.expect_unchanged()
+        write_image(task.target, result, overwrite=task.overwrite, permissions=picture.permissions)
         timings = Timings(cycles_ms=restored.cycles_ms, paste_ms=paste_ms)
-        return Outcome(timings=(_with_capture(timings, read_s),), faces=1)
+        return self._result((_with_capture(timings, read_s),), faces=1)
 
-    def _restore_video(self, job: Job, progress: Progress | None) -> Outcome:
+    def _restore_video(self, task: Task, progress: Progress | None) -> TaskResult:
         pipeline = FramePipeline(FaceTracker(self._load_detector()), self._restorer)
         settings = self._settings_for(VIDEO_DETECT_SIZE)
         timings: list[Timings] = []
@@ -147,23 +139,41 @@ class RestoreWorker:
             return restored
 
         restore_video(
-            job.source,
-            job.target,
+            task.source,
+            task.target,
             process,
             side_by_side=self._side_by_side,
-            overwrite=self._overwrite,
+            overwrite=task.overwrite,
             progress=progress,
+            before_naming=task.expect_unchanged,
         )
         notes = () if faces else ("no face was found in any of its frames",)
-        return Outcome(timings=tuple(timings), faces=faces, notes=notes)
+        return self._result(tuple(timings), faces=faces, notes=notes)
+
+    def _result(self, timings: tuple[Timings, ...], *, faces: int, notes: tuple[str, ...] = ()) -> TaskResult:
+        return TaskResult(
+            frames=len(timings), faces=faces, notes=notes, timings=timings, engine=self._restorer.engine, k=self.k
+        )
 
     def _settings_for(self, detect_size: int) -> Settings:
         return self.settings.replace(k=self.k, auto_k=False, detect_size=self._detect_size or detect_size)
 
     def _load_detector(self) -> FaceDetector:
         if self._detector is None:
-            self._detector = FaceDetector(*self._store.detector_paths(), threads=self.settings.threads)
+            self._detector = FaceDetector(*self._store.detector_paths(), threads=self._threads)
         return self._detector
+
+
+def carry_out(worker: RestoreWorker, task: Task, progress: Progress | None) -> TaskDone | TaskFailed:
+    """Do `task` and say how it ended; only what `progress` raises by itself, and interruptions, come through."""
+    try:
+        return TaskDone(task=task, result=worker.restore(task, progress=progress))
+    except AppError as error:
+        return TaskFailed(task=task, error=error)
+    except Exception as error:
+        what = f"something unexpected went wrong ({type(error).__name__}: {error})."
+        hint = f"The details are in {log_path()}"
+        return TaskFailed(task=task, error=WorkerError(what, hint, details=traceback.format_exc()))
 
 
 def _with_capture(timings: Timings, capture_s: float) -> Timings:

@@ -35,6 +35,7 @@ examples:
   python main.py restore old.jpg better.png            one picture
   python main.py restore call.mp4 call-restored.mp4 --k 3 --side-by-side
   python main.py restore album/ album-restored/ --strength 70 --faces 2
+  python main.py restore archive/ archive-restored/ --workers 8
   python main.py restore crops/ restored/ --aligned    256x256 face crops, no detection
   python main.py restore old.jpg better.png --json     with the milliseconds of every stage
   python main.py models                                list the shipped networks and check their hashes
@@ -123,6 +124,16 @@ def _add_restore(commands: Any) -> None:
         action="store_true",
         help="the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem",
     )
+    restore.add_argument(
+        "--workers",
+        metavar="N",
+        type=_whole_number,
+        default=0,
+        help="processes that restore side by side, each with one thread of the engine (default: as many as this "
+        "machine's cores and memory carry, and one where there is little to do)",
+    )
+    restore.add_argument("--fresh", action="store_true", help="begin anew instead of going on where a run stopped")
+    restore.add_argument("--retry", action="store_true", help="try a file that fails once more at the end")
     restore.add_argument("--json", action="store_true", help="print the milliseconds of every stage as JSON on stdout")
     _add_overwrite(restore)
 
@@ -155,6 +166,12 @@ def _add_setting(parser: argparse.ArgumentParser, name: str) -> None:
         metavar=name.upper().split("_")[-1],
         help=help_text + shown,
     )
+
+
+def _whole_number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
 
 
 def _checked(name: str) -> Any:

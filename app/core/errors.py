@@ -66,6 +66,18 @@ class OutputError(AppError):
     """A place that cannot be written: read-only, full, or it exists already as something else."""
 
 
+class JournalError(AppError):
+    """A job that cannot be begun or gone on with, such as one that another process is doing."""
+
+
+class WorkerError(AppError):
+    """A worker of a job that died, or that failed in a way nobody foresaw; `details` is its traceback for the log."""
+
+    def __init__(self, what: str, hint: str = "", details: str = "") -> None:
+        super().__init__(what, hint)
+        self.details = details
+
+
 class RecordingError(AppError):
     """A recording that had to end early; its `hint` says where the playable part is."""
 

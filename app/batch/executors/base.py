@@ -1,0 +1,62 @@
+"""What an executor is: something that carries out tasks, one after the other or many at once."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from app.batch.job import RestoreOptions
+from app.batch.task import Task, TaskEvent
+from app.restorers.store import MODELS_FOLDER
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSetup:
+    """What a worker needs before its first task. `threads` are those of its inference engine, 0 for every core."""
+
+    options: RestoreOptions
+    threads: int = 0
+    models: Path = field(default=MODELS_FOLDER)
+
+
+class Executor(Protocol):
+    """Carries out tasks. `run` is called by one thread and calls back in that thread only."""
+
+    def run(
+        self,
+        setup: WorkerSetup,
+        next_task: Callable[[], Task | None],
+        report: Callable[[TaskEvent], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        """Carry out tasks until `next_task` has none and none is under way, or `cancelled` says so.
+
+        Every task ends in one TaskDone or TaskFailed, after which `next_task` may have more. When it is cancelled or
+        interrupted, tasks under way are stopped and leave nothing behind. A worker that dies costs its own task only,
+        which another one gets. Raises what keeps every task from being done, such as a missing model.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutorOptions:
+    """What an executor may be made with: local `workers`, the `address` of a scheduler."""
+
+    workers: int = 1
+    address: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutorDescriptor:
+    """One way to carry out tasks. `needs` names the Python package it cannot do without, "" for none."""
+
+    name: str
+    label: str
+    make: Callable[[ExecutorOptions], Executor]
+    needs: str = ""
+
+    def is_available(self) -> bool:
+        return not self.needs or importlib.util.find_spec(self.needs) is not None

@@ -1,0 +1,44 @@
+"""The executor that does everything itself, one task after the other, with every core for the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.batch.executors.base import ExecutorDescriptor, WorkerSetup
+from app.batch.task import Task, TaskEvent, TaskProgress
+from app.batch.worker import RestoreWorker, Stopped, carry_out
+from app.restorers.store import ModelStore
+
+
+class InlineExecutor:
+    """See `Executor`: the calling thread is the worker."""
+
+    def run(
+        self,
+        setup: WorkerSetup,
+        next_task: Callable[[], Task | None],
+        report: Callable[[TaskEvent], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        worker: RestoreWorker | None = None
+        while not cancelled() and (task := next_task()) is not None:
+            worker = worker or RestoreWorker(ModelStore(setup.models), setup.options, threads=setup.threads)
+            progress = _reporting(task, report, cancelled)
+            try:
+                report(carry_out(worker, task, progress))
+            except Stopped:
+                return
+
+
+def _reporting(
+    task: Task, report: Callable[[TaskEvent], None], cancelled: Callable[[], bool]
+) -> Callable[[int, int | None], None]:
+    def progress(frames: int, _total: int | None) -> None:
+        report(TaskProgress(task=task, frames=frames))
+        if cancelled():
+            raise Stopped
+
+    return progress
+
+
+DESCRIPTOR = ExecutorDescriptor(name="inline", label="This process", make=lambda options: InlineExecutor())

@@ -1,0 +1,83 @@
+"""What a person asks for: an input, an output and how to restore. Values that can be sent to another machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+
+from app.core.settings import Settings
+from app.restorers.store import ModelStore
+
+_NO_PIXELS = frozenset(
+    {
+        "source",
+        "camera_size",
+        "camera_fps",
+        "mirror",
+        "auto_k",
+        "target_fps",
+        "threads",
+        "spinning",
+        "provider",
+        "view",
+        "split",
+        "show_overlay",
+        "show_faces",
+        "show_plot",
+        "theme",
+        "record_mode",
+        "record_sound",
+        "output_folder",
+    }
+)
+"""Settings that do not change a restored file. One that is missing here only makes results count as outdated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreOptions:
+    """How every file of a job is restored.
+
+    `k_is_given` makes a k that the network cannot do an error instead of a nearby one. `detect_size` None chooses by
+    the kind of file. `aligned` takes pictures for face crops, `side_by_side` puts the original at the left.
+    """
+
+    settings: Settings = field(default_factory=Settings)
+    k_is_given: bool = False
+    detect_size: int | None = None
+    side_by_side: bool = False
+    aligned: bool = False
+
+    def digest(self, store: ModelStore) -> str:
+        """SHA-256 of everything that decides a result besides its input: options, settings and the networks' hashes.
+
+        Raises ManifestError.
+        """
+        settings = {name: value for name, value in asdict(self.settings).items() if name not in _NO_PIXELS}
+        wanted = (self.settings.restorer, self.settings.precision)
+        models = sorted(
+            entry.sha256
+            for entry in store.entries()
+            if entry.kind != "restorer" or (entry.name, entry.precision) == wanted
+        )
+        content = {
+            "settings": settings,
+            "models": models,
+            "detect_size": self.detect_size,
+            "side_by_side": self.side_by_side,
+            "aligned": self.aligned,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Restore `input`, a file or a folder, into `output`, as typed by a person.
+
+    Without `overwrite`, files that are there are kept, and a single one is refused.
+    """
+
+    input: str
+    output: str
+    options: RestoreOptions = field(default_factory=RestoreOptions)
+    overwrite: bool = False

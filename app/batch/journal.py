@@ -1,0 +1,159 @@
+"""What of a job is finished: an SQLite file beside the output that survives a kill at any moment.
+
+The journal lives in a folder of the job's own, which goes away with the job. SQLite's exclusive lock, which the system
+releases when its holder dies, keeps a second process out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from app.batch.task import Task
+from app.core.errors import JournalError, OutputError
+from app.media.files import output_error
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS tasks (
+    key TEXT PRIMARY KEY,
+    digest TEXT NOT NULL,
+    done INTEGER NOT NULL,
+    record TEXT NOT NULL
+) WITHOUT ROWID
+"""
+_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What the journal knows of a task: `record` is what its worker returned, empty while it is under way."""
+
+    digest: str
+    done: bool
+    record: dict[str, Any]
+
+
+class Journal:
+    """The journal of one job in `folder`, or with None one that only lives in memory.
+
+    Raises JournalError when another process has it, OutputError when it cannot be written. A damaged one is renamed
+    to `damaged`, which is None otherwise, and a new one is begun. Every call is on the disk when it returns.
+    """
+
+    def __init__(self, folder: Path | None, *, name: str = "journal") -> None:
+        self.folder = folder
+        self.damaged: Path | None = None
+        if folder is None:
+            self._database = self._open(":memory:")
+            return
+        path = folder / f"{name}.sqlite"
+        owner = folder / f"{name}.owner"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise output_error(folder, error) from error
+        try:
+            self._database = self._open(str(path))
+        except sqlite3.OperationalError as error:
+            raise _refusal(path, owner, error) from error
+        except sqlite3.DatabaseError:
+            self.damaged = _set_aside(path)
+            self._database = self._open(str(path))
+        owner.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def entry(self, key: str) -> Entry | None:
+        row = self._database.execute("SELECT digest, done, record FROM tasks WHERE key = ?", (key,)).fetchone()
+        return None if row is None else Entry(digest=row[0], done=bool(row[1]), record=json.loads(row[2]))
+
+    def start(self, task: Task) -> None:
+        """Note that `task` is under way: what it writes is this job's."""
+        self._write(task, done=False, record={})
+
+    def finish(self, task: Task, record: dict[str, Any]) -> None:
+        """Note what came of `task`; its results are on the disk already."""
+        self._write(task, done=True, record=record)
+
+    def forget(self, key: str) -> None:
+        """Take a task out, as if it had never been begun."""
+        self._execute("DELETE FROM tasks WHERE key = ?", (key,))
+
+    def close(self) -> None:
+        """Let go of the journal; what is in it stays for the next run."""
+        self._database.close()
+
+    def remove(self) -> None:
+        """Close the journal of a job that is finished, and remove its folder."""
+        self.close()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _write(self, task: Task, *, done: bool, record: dict[str, Any]) -> None:
+        self._execute(
+            "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?)", (task.key, task.digest, done, json.dumps(record))
+        )
+
+    def _execute(self, statement: str, values: tuple[object, ...]) -> None:
+        try:
+            self._database.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            raise OutputError(
+                f"The journal in {self.folder} cannot be written ({error}).",
+                "Free some space or look after the folder, then give the same command again: it goes on from here.",
+            ) from error
+
+    @staticmethod
+    def _open(path: str) -> sqlite3.Connection:
+        """An open, locked and sound database. Raises sqlite3.OperationalError or another DatabaseError."""
+        database = sqlite3.connect(path, timeout=0, isolation_level=None)
+        try:
+            # A write-ahead log needs shared memory, which network folders lack.
+            database.execute("PRAGMA journal_mode = DELETE")
+            database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            database.execute("PRAGMA synchronous = FULL")
+            database.execute("BEGIN EXCLUSIVE")
+            database.execute(_SCHEMA)
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok" or version not in (0, _VERSION):
+                raise sqlite3.DatabaseError(verdict)
+            database.execute(f"PRAGMA user_version = {_VERSION}")
+            database.execute("COMMIT")
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+
+def _refusal(path: Path, owner: Path, error: sqlite3.OperationalError) -> JournalError | OutputError:
+    if "locked" not in str(error):
+        return OutputError(f"The journal {path} cannot be opened ({error}).", "Choose another output folder.")
+    try:
+        holder = owner.read_text(encoding="utf-8")
+    except OSError:
+        holder = "another process"
+    return JournalError(
+        f"{path.parent} is in use: {holder} is doing this job already.", "Wait for it, or give another output."
+    )
+
+
+def _set_aside(path: Path) -> Path:
+    """Move a damaged journal out of the job's folder, under a name that is free."""
+    number = 1
+    while (aside := path.parent.with_name(f"{path.parent.name.lstrip('.')}.damaged-{number}.sqlite")).exists():
+        number += 1
+    path.replace(aside)
+    path.with_name(path.name + "-journal").unlink(missing_ok=True)
+    return aside

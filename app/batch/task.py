@@ -1,0 +1,115 @@
+"""What one worker does in one go, and what came of it: plain values that travel to processes and machines."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, TypeAlias
+
+from app.core.errors import AppError, UnreadableMediaError
+from app.core.types import Timings
+from app.restorers.base import EngineInfo
+
+_BEGINNING = 1 << 16
+
+TaskKind = Literal["picture", "crop", "video"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputIdentity:
+    """How an input is recognised: size in bytes, time of change in ns, SHA-256 of its first 64 KiB."""
+
+    size: int
+    modified_ns: int
+    beginning: str
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Raises UnreadableMediaError."""
+        try:
+            status = path.stat()
+            with path.open("rb") as file:
+                beginning = hashlib.sha256(file.read(_BEGINNING)).hexdigest()
+        except OSError as error:
+            raise UnreadableMediaError(f"{path} cannot be read: {error.strerror or error}.") from error
+        return cls(size=status.st_size, modified_ns=status.st_mtime_ns, beginning=beginning)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One picture, crop or video. `key` is unique in its job; `name` is how the file is called in messages.
+
+    `digest` stands for everything that decides the result: a finished task with the same digest is not done again.
+    `weight` is the expected work in video frames. With `overwrite` the result may replace a file.
+    """
+
+    key: str
+    kind: TaskKind
+    name: str
+    source: Path
+    target: Path
+    identity: InputIdentity | None
+    digest: str
+    weight: float = 1.0
+    overwrite: bool = False
+
+    def expect_unchanged(self) -> None:
+        """Raise UnreadableMediaError if the input is not what it was when the job was planned."""
+        if self.identity is not None and InputIdentity.of(self.source) != self.identity:
+            raise UnreadableMediaError(
+                f"{self.source} changed while it was being restored.", "Restore it again when nothing writes to it."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskResult:
+    """What was done: frames, faces over all of them, and what is worth saying.
+
+    `timings` has an entry for every frame, `engine` and `k` say what restored them. All three are empty in a result
+    that an earlier run left in the journal.
+    """
+
+    frames: int
+    faces: int
+    notes: tuple[str, ...] = ()
+    timings: tuple[Timings, ...] = ()
+    engine: EngineInfo | None = None
+    k: int = 0
+
+    def record(self) -> dict[str, Any]:
+        """What the journal keeps, as JSON takes it."""
+        return {"frames": self.frames, "faces": self.faces, "notes": list(self.notes)}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The result in a journal; a task that was killed after its last step left an empty record."""
+        return cls(frames=record.get("frames", 0), faces=record.get("faces", 0), notes=tuple(record.get("notes", ())))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskProgress:
+    """`frames` of a task are restored."""
+
+    task: Task
+    frames: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskDone:
+    """A task is finished and its results are on the disk."""
+
+    task: Task
+    result: TaskResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskFailed:
+    """A task failed and left nothing behind. A WorkerError stands for what nobody foresaw."""
+
+    task: Task
+    error: AppError
+
+
+TaskEvent: TypeAlias = TaskProgress | TaskDone | TaskFailed

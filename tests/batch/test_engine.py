@@ -1,0 +1,191 @@
+"""Jobs as a person sees them: what an interruption costs, and what a finished one leaves behind."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.batch.background import BackgroundJob
+from app.batch.engine import run_job
+from app.batch.events import ItemFailed, JobEvent, JobReport
+from app.batch.executors.inline import InlineExecutor
+from app.core.errors import AppError, JournalError, UnreadableMediaError
+from tests.batch.helpers import Seen, album, files_in, job_of, picture, pixels, rows
+
+NAMES = ["00.png", "01.png", "02.png", "03.png"]
+
+
+def interrupted(tmp_path: Path, *, after: int = 2) -> Seen:
+    """Restore an album of four and stop after some of them."""
+    seen = Seen(stop_after=after)
+    job = job_of(album(tmp_path / "in", 4), tmp_path / "out")
+    report = run_job(job, on_event=seen, cancelled=seen.cancelled)
+    assert report.cancelled
+    return seen
+
+
+def again(tmp_path: Path, *, k: int = 1, fresh: bool = False) -> Seen:
+    seen = Seen()
+    report = run_job(job_of(tmp_path / "in", tmp_path / "out", k=k), on_event=seen, fresh=fresh)
+    assert not report.cancelled
+    assert files_in(tmp_path / "out") == NAMES
+    return seen
+
+
+def test_a_finished_job_leaves_only_its_results(tmp_path: Path) -> None:
+    seen = Seen()
+    report = run_job(job_of(album(tmp_path / "in", 4), tmp_path / "out"), on_event=seen)
+    assert seen.restored == NAMES
+    assert [result.item.name for result in report.results] == NAMES
+    assert files_in(tmp_path / "out") == NAMES
+    assert seen.progress[-1].fraction == 1
+    assert seen.progress[-1].items_done == 4
+
+
+def test_the_same_job_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    first = interrupted(tmp_path)
+    assert rows(tmp_path / "out" / ".cfrnet-job" / "journal.sqlite") == 2
+    stamps = {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in first.restored}
+    seen = again(tmp_path)
+    assert (seen.resumed, seen.restored) == (NAMES[:2], NAMES[2:])
+    assert seen.started[0].resumed == 2
+    assert stamps == {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in first.restored}
+    whole = tmp_path / "whole"
+    run_job(job_of(tmp_path / "in", whole))
+    assert all(np.array_equal(pixels(whole / name), pixels(tmp_path / "out" / name)) for name in NAMES)
+
+
+def test_fresh_begins_anew(tmp_path: Path) -> None:
+    interrupted(tmp_path)
+    assert again(tmp_path, fresh=True).restored == NAMES
+
+
+def test_other_settings_are_done_anew(tmp_path: Path) -> None:
+    interrupted(tmp_path)
+    before = pixels(tmp_path / "out" / NAMES[0])
+    assert again(tmp_path, k=3).restored == NAMES
+    assert not np.array_equal(pixels(tmp_path / "out" / NAMES[0]), before)
+
+
+@pytest.mark.parametrize("change", ["input", "time", "result"])
+def test_what_changed_in_between_is_done_anew(tmp_path: Path, change: str) -> None:
+    interrupted(tmp_path)
+    if change == "input":
+        picture(tmp_path / "in" / NAMES[1], shift=50)
+    elif change == "time":
+        os.utime(tmp_path / "in" / NAMES[1], ns=(0, 0))
+    else:
+        (tmp_path / "out" / NAMES[1]).unlink()
+    assert again(tmp_path).restored == NAMES[1:]
+
+
+def test_a_failed_file_is_named_and_the_rest_is_done(tmp_path: Path) -> None:
+    album(tmp_path / "in", 2)
+    (tmp_path / "in" / "bad.png").write_bytes(b"no picture")
+    seen = Seen()
+    report = run_job(job_of(tmp_path / "in", tmp_path / "out"), on_event=seen)
+    assert (seen.restored, seen.failed, report.failed) == (NAMES[:2], ["bad.png"], 1)
+    assert isinstance(report.results[2], ItemFailed)
+    assert isinstance(report.results[2].error, UnreadableMediaError)
+    assert files_in(tmp_path / "out") == NAMES[:2]
+
+
+def test_retry_gives_a_failed_file_a_second_chance_at_the_end(tmp_path: Path) -> None:
+    album(tmp_path / "in", 2)
+    late = tmp_path / "in" / "00.png"
+    late.write_bytes(b"not yet")
+    seen = Seen()
+
+    def arrive(event: JobEvent) -> None:
+        seen(event)
+        if seen.restored == ["01.png"]:
+            picture(late)
+
+    report = run_job(job_of(tmp_path / "in", tmp_path / "out"), on_event=arrive, retry=True)
+    assert (seen.restored, seen.failed, report.failed) == (["01.png", "00.png"], [], 0)
+
+
+def test_retry_tries_once(tmp_path: Path) -> None:
+    album(tmp_path / "in", 1)
+    (tmp_path / "in" / "bad.png").write_bytes(b"no picture")
+    seen = Seen()
+    assert run_job(job_of(tmp_path / "in", tmp_path / "out"), on_event=seen, retry=True).failed == 1
+    assert (seen.restored, seen.failed) == (NAMES[:1], ["bad.png"])
+
+
+def test_several_processes_give_the_same_pictures(tmp_path: Path) -> None:
+    job = job_of(album(tmp_path / "in", 4), tmp_path / "out")
+    seen = Seen()
+    run_job(job, workers=2, on_event=seen)
+    assert sorted(seen.restored) == NAMES
+    run_job(job_of(tmp_path / "in", tmp_path / "whole"), executor=InlineExecutor())
+    assert all(np.array_equal(pixels(tmp_path / "whole" / name), pixels(tmp_path / "out" / name)) for name in NAMES)
+
+
+def test_a_job_in_the_background_is_cancelled_and_goes_on(tmp_path: Path, no_thread_is_left: None) -> None:
+    album(tmp_path / "in", 4)
+    seen, ends = Seen(), []
+
+    def stop(event: JobEvent) -> None:
+        seen(event)
+        if seen.restored:
+            background.cancel()
+
+    job = job_of(tmp_path / "in", tmp_path / "out")
+    background = BackgroundJob(job, on_event=stop, on_end=ends.append)
+    assert background.wait(60)
+    (report,) = ends
+    assert isinstance(report, JobReport)
+    assert report.cancelled
+    ends.clear()
+    assert BackgroundJob(job, on_event=lambda event: None, on_end=ends.append).wait(60)
+    assert not ends[0].cancelled
+    assert files_in(tmp_path / "out") == NAMES
+
+
+def test_a_job_that_makes_no_sense_ends_in_its_error(tmp_path: Path) -> None:
+    ends: list[JobReport | AppError] = []
+    job = job_of(tmp_path / "nothing", tmp_path / "out")
+    assert BackgroundJob(job, on_event=lambda event: None, on_end=ends.append).wait(60)
+    assert isinstance(ends[0], UnreadableMediaError)
+
+
+def test_two_runs_of_one_job_at_once_are_refused(tmp_path: Path) -> None:
+    job = job_of(album(tmp_path / "in", 3), tmp_path / "out")
+    refusals: list[str] = []
+
+    def second(event: JobEvent) -> None:
+        if not refusals:
+            with pytest.raises(JournalError) as refusal:
+                run_job(job)
+            refusals.append(refusal.value.what)
+
+    run_job(job, on_event=second)
+    assert "in use" in refusals[0]
+    assert files_in(tmp_path / "out") == NAMES[:3]
+
+
+def test_files_that_were_there_are_kept_and_named_unless_they_are_to_be_replaced(tmp_path: Path) -> None:
+    album(tmp_path / "in", 3)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / NAMES[1]).write_text("a person's own")
+    seen = Seen()
+    report = run_job(job_of(tmp_path / "in", tmp_path / "out"), on_event=seen)
+    assert [item.name for item in seen.started[0].kept] == [NAMES[1]]
+    assert (seen.restored, report.cancelled) == ([NAMES[0], NAMES[2]], False)
+    assert (tmp_path / "out" / NAMES[1]).read_text() == "a person's own"
+    run_job(replace(job_of(tmp_path / "in", tmp_path / "out"), overwrite=True))
+    assert pixels(tmp_path / "out" / NAMES[1]).shape == (320, 320, 3)
+
+
+def test_a_folder_that_grew_costs_the_new_files_only(tmp_path: Path) -> None:
+    run_job(job_of(album(tmp_path / "in", 2), tmp_path / "out"))
+    album(tmp_path / "in", 4)
+    seen = Seen()
+    run_job(job_of(tmp_path / "in", tmp_path / "out"), on_event=seen)
+    assert seen.restored == NAMES[2:]
+    assert files_in(tmp_path / "out") == NAMES

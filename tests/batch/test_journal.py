@@ -1,0 +1,101 @@
+"""The journal: what is written is there after a kill, one process at a time, and damage is kept aside."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.batch.journal import Journal
+from app.batch.task import Task
+from app.core.errors import JournalError, OutputError
+
+ROOT = Path(__file__).parents[2]
+
+
+def task(key: str = "a.png", digest: str = "1") -> Task:
+    return Task(
+        key=key, kind="picture", name=key, source=Path(key), target=Path("out") / key, identity=None, digest=digest
+    )
+
+
+def test_what_was_finished_is_there_for_the_next_run(tmp_path: Path) -> None:
+    with Journal(tmp_path / "job") as journal:
+        journal.start(task("begun.png"))
+        journal.start(task())
+        journal.finish(task(), {"frames": 3})
+        journal.start(task("gone.png"))
+        journal.forget("gone.png")
+    with Journal(tmp_path / "job") as journal:
+        done, begun = journal.entry("a.png"), journal.entry("begun.png")
+        assert done is not None
+        assert begun is not None
+        assert (done.done, done.digest, done.record) == (True, "1", {"frames": 3})
+        assert not begun.done
+        assert journal.entry("gone.png") is None
+        assert journal.damaged is None
+
+
+def test_a_removed_journal_leaves_nothing(tmp_path: Path) -> None:
+    with Journal(tmp_path / "job") as journal:
+        journal.finish(task(), {})
+        journal.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_of_one_task_writes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Journal(None) as journal:
+        journal.finish(task(), {"frames": 1})
+        entry = journal.entry("a.png")
+        assert entry is not None
+        assert entry.done
+        journal.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+_HOLD = """
+import os, sys
+from pathlib import Path
+from app.batch.journal import Journal
+from tests.batch.test_journal import task
+journal = Journal(Path(sys.argv[1]))
+journal.finish(task("kept.png"), {})
+print(os.getpid(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_second_process_is_refused_by_name_until_the_first_one_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _HOLD, str(tmp_path / "job")]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        holder = first.stdout.readline().strip()
+        with pytest.raises(JournalError) as refusal:
+            Journal(tmp_path / "job")
+        assert f"process {holder}" in refusal.value.what
+        assert str(tmp_path / "job") in refusal.value.what
+        first.kill()
+    with Journal(tmp_path / "job") as journal:
+        assert journal.entry("kept.png") is not None
+
+
+@pytest.mark.parametrize("content", [b"this is no database" * 50, b"SQLite format 3\0" + b"\7" * 4000])
+def test_a_damaged_journal_is_kept_aside_and_a_new_one_begun(tmp_path: Path, content: bytes) -> None:
+    folder = tmp_path / ".job"
+    folder.mkdir()
+    (folder / "journal.sqlite").write_bytes(content)
+    with Journal(folder) as journal:
+        assert journal.damaged == tmp_path / "job.damaged-1.sqlite"
+        journal.finish(task(), {})
+        journal.remove()
+    assert [path.name for path in tmp_path.iterdir()] == ["job.damaged-1.sqlite"]
+    assert journal.damaged.read_bytes() == content
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="file"):
+        Journal(tmp_path / "file" / "job")
