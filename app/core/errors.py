@@ -78,6 +78,10 @@ class WorkerError(AppError):
         self.details = details
 
 
+class OutputUnavailableError(OutputError):
+    """An output that this installation lacks a part for; trying again does not help."""
+
+
 class RecordingError(AppError):
     """A recording that had to end early; its `hint` says where the playable part is."""
 

@@ -98,6 +98,26 @@ class Settings:
     record_sound: bool = _setting(True, "Sound", "Record the video's own sound, or the microphone beside a camera")
     microphone: str = _setting("", "Microphone", "Microphone by name; empty for the system's choice")
     play_sound: bool = _setting(True, "Play sound", "Play the sound of a video")
+    output_view: str = _setting(
+        "restored",
+        "Others see",
+        "What the virtual camera and the stream show",
+        choices=("restored", "split", "side-by-side"),
+    )
+    output_captions: bool = _setting(
+        False, "Captions", "Write Original and Restored into the split and side by side views of every output"
+    )
+    virtual_camera_size: str = _setting(
+        "1280x720",
+        "Virtual camera",
+        "Size of its picture; another shape gets bars",
+        choices=("640x480", "1280x720", "1920x1080"),
+    )
+    virtual_camera_fps: int = _setting(30, "Its rate", "Pictures per second of the virtual camera", low=5, high=60)
+    stream_address: str = _setting(
+        "127.0.0.1:8090", "Stream", "HOST:PORT of the stream; 127.0.0.1 is seen by this machine alone"
+    )
+    stream_viewers: int = _setting(4, "Viewers", "How many may watch the stream at once", low=1, high=32)
     output_folder: str = _setting("", "Folder", "Where films and snapshots go; empty for the system's videos folder")
 
     def __post_init__(self) -> None:

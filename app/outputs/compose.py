@@ -1,4 +1,7 @@
-"""Before and after in one picture."""
+"""Pictures that are shown to others: before and after in one, bars round another shape, captions, cards.
+
+OpenCV is imported by the functions that draw, so that listing the outputs costs nothing.
+"""
 
 from __future__ import annotations
 
@@ -41,3 +44,76 @@ def compose(restored: Restored, view: str, split: float, *, out: Image | None = 
             picture[:, left : left + DIVIDER_PX] = 255
         return picture
     raise SettingError(f"There is no view called {view}.", "Use side-by-side, split or restored.")
+
+
+CAPTIONS = ("Original", "Restored")
+"""What the two halves are called."""
+
+_CARD_BGR = (32, 27, 24)
+_TEXT_BGR = (235, 235, 235)
+
+
+def letterbox(image: Image, size: tuple[int, int]) -> Image:
+    """`image` scaled to fit `size` (width, height) and centred on black, uint8 BGR; itself when it has that size."""
+    import cv2
+
+    width, height = size
+    given_height, given_width = image.shape[:2]
+    if (given_width, given_height) == size:
+        return image
+    scale = min(width / given_width, height / given_height)
+    inner_width = min(max(round(given_width * scale), 1), width)
+    inner_height = min(max(round(given_height * scale), 1), height)
+    method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
+    top, left = (height - inner_height) // 2, (width - inner_width) // 2
+    picture = np.zeros((height, width, 3), np.uint8)
+    inner = picture[top : top + inner_height, left : left + inner_width]
+    inner[:] = cv2.resize(image, (inner_width, inner_height), interpolation=method)
+    return picture
+
+
+def caption(picture: Image, view: str, split: float) -> Image:
+    """A copy of a composed `picture` with each half's name in its upper outer corner; itself where there is one half.
+
+    A half that is narrower than its name stays without it.
+    """
+    if view not in ("split", "side-by-side"):
+        return picture
+    width = picture.shape[1]
+    seam = width // 2 if view == "side-by-side" else round(min(max(split, 0.0), 1.0) * width)
+    picture = picture.copy()
+    _write_name(picture[:, :seam], CAPTIONS[0], at_right=False)
+    _write_name(picture[:, seam:], CAPTIONS[1], at_right=True)
+    return picture
+
+
+def card(text: str, size: tuple[int, int]) -> Image:
+    """A dark picture of `size` (width, height) with `text` (ASCII) in its middle, uint8 BGR."""
+    import cv2
+
+    width, height = size
+    picture = np.full((height, width, 3), _CARD_BGR, np.uint8)
+    scale = min(width, height) / 400
+    (text_width, text_height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    place = ((width - text_width) // 2, (height + text_height) // 2)
+    thickness = max(round(2 * scale), 1)
+    cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, _TEXT_BGR, thickness, cv2.LINE_AA)
+    return picture
+
+
+def _write_name(half: Image, text: str, *, at_right: bool) -> None:
+    import cv2
+
+    height, width = half.shape[:2]
+    scale = max(height / 900, 0.35)
+    (text_width, text_height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    margin = round(10 * scale) + 2
+    box_width, box_height = text_width + 2 * margin, text_height + below + 2 * margin
+    if box_width + 2 * margin > width or box_height + 2 * margin > height:
+        return
+    left = width - box_width - margin if at_right else margin
+    box = half[margin : margin + box_height, left : left + box_width]
+    box[:] = box // 3
+    place = (left + margin, 2 * margin + text_height)
+    thickness = max(round(1.5 * scale), 1)
+    cv2.putText(half, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, _TEXT_BGR, thickness, cv2.LINE_AA)

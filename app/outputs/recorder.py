@@ -13,13 +13,13 @@ from pathlib import Path
 import av
 
 from app.core.errors import AppError, OutputError, RecordingError, SettingError
-from app.core.types import Image, Restored
 from app.media.encoder import LIVE_ENCODERS, EncoderChoice
 from app.media.files import make_private_folder, output_error
-from app.outputs.compose import compose
+from app.outputs.base import OutputState
 from app.outputs.microphone import AudioInput, SoundAligner
 from app.outputs.pacing import EvenRate
 from app.outputs.recording_file import TIME_BASE, Film
+from app.outputs.views import FrameViews
 
 MODES = ("side-by-side", "split", "restored", "two-files")
 RESERVE_BYTES = 100 * 1024 * 1024
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordingState:
+class RecordingState(OutputState):
     """How a film is getting on: its files (the final names), its length, its size on the disk.
 
     `dropped` counts frames that came faster than they could be encoded. `error` stands when it had to end early.
@@ -43,12 +43,10 @@ class RecordingState:
     paths: tuple[Path, ...]
     seconds: float
     bytes: int
-    dropped: int
-    error: RecordingError | None = None
 
 
 class VideoRecorder:
-    """Records from now on until `finish`. Raises OutputError or RecordingError when it cannot begin.
+    """Records from `start` on until `stop`. `start` raises OutputError or RecordingError when it cannot begin.
 
     `size` is (width, height) of a frame and `fps` the even rate of the recording; a frame of another size, after the
     source changed, is fitted in. Frames are placed by their `t_capture`: one that comes too early is left out, one that
@@ -73,71 +71,85 @@ class VideoRecorder:
     ) -> None:
         if mode not in MODES:
             raise SettingError(f"There is no way to record called {mode}.", "Use one of " + ", ".join(MODES) + ".")
+        self.path = path
         self._mode = mode
         self._size = size
-        self._audio = _started(audio)
+        self._audio = audio
+        self._candidates = candidates
         self._on_error = on_error
         self._reserve_bytes = reserve_bytes
         self._folder = path.parent
         self._changed = threading.Condition()
-        self._queue: deque[tuple[Restored, float]] = deque()
+        self._queue: deque[FrameViews] = deque()
         self._ending = False
+        self._sent = 0
         self._dropped = 0
         self._seconds = 0.0
         self._error: RecordingError | None = None
+        self._films: tuple[Film, ...] = ()
         self._paths: tuple[Path, ...] = ()
         self._t_zero: float | None = None
         self._fps = min(max(fps, 1.0), 240.0)
         self._pacing = EvenRate(self._fps)
         self._aligner: SoundAligner | None = None
-        self._buffer: Image | None = None
         self._space_check_at_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
+
+    def start(self) -> None:
+        self._audio = _started(self._audio)
         try:
-            self._films = self._open_films(path, candidates)
+            self._films = self._open_films()
         except AppError:
             _stop(self._audio)
             raise
-        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
 
-    def write(self, restored: Restored, split: float) -> None:
-        """Record a frame; never waits. `split` (0 to 1) counts in split mode. Ignored once the film has ended."""
+    def put(self, views: FrameViews) -> None:
+        """Record a frame; never waits. Ignored once the film has ended."""
         with self._changed:
             if self._ending or self._error is not None:
                 return
             if len(self._queue) >= _QUEUE_FRAMES:
                 self._dropped += 1
                 return
-            self._queue.append((restored, split))
+            self._queue.append(views)
             self._changed.notify_all()
 
     def state(self) -> RecordingState:
         size = sum(film.bytes() for film in self._films)
         with self._changed:
             return RecordingState(
+                status="failed" if self._error is not None else "stopped" if self._ending else "live",
+                detail=self.path.name,
+                sent=self._sent,
+                dropped=self._dropped,
+                error=self._error,
                 paths=tuple(film.path for film in self._films),
                 seconds=self._seconds,
                 bytes=size,
-                dropped=self._dropped,
-                error=self._error,
             )
 
-    def finish(self) -> tuple[Path, ...]:
-        """Encode what waits, make the files whole and give the ones that play; none when no frame came.
-
-        Raises RecordingError when the film ended early and there was no `on_error` to say so.
-        """
+    def stop(self) -> None:
+        """Encode what waits and make the files whole."""
         with self._changed:
             self._ending = True
             self._changed.notify_all()
-        if threading.current_thread() is not self._thread:
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(_FINISH_S)
+
+    def finish(self) -> tuple[Path, ...]:
+        """Stop, and return the files that play; none when no frame came.
+
+        Raises RecordingError when the film ended early and there was no `on_error` to say so.
+        """
+        self.stop()
         with self._changed:
             if self._error is not None and self._on_error is None:
                 raise self._error
             return self._paths
 
-    def _open_films(self, path: Path, candidates: Sequence[EncoderChoice]) -> tuple[Film, ...]:
+    def _open_films(self) -> tuple[Film, ...]:
+        path = self.path
         names = [path]
         if self._mode == "two-files":
             names = [path.with_stem(f"{path.stem}-{side}") for side in ("before", "after")]
@@ -151,7 +163,7 @@ class VideoRecorder:
         films: list[Film] = []
         for name in names:
             try:
-                film = self._film(name, candidates)
+                film = self._film(name)
             except AppError:
                 for opened in films:
                     opened.close(broken=True)
@@ -159,13 +171,13 @@ class VideoRecorder:
             films.append(film)
         return tuple(films)
 
-    def _film(self, path: Path, candidates: Sequence[EncoderChoice]) -> Film:
+    def _film(self, path: Path) -> Film:
         width, height = self._size
         return Film(
             path,
             size=(2 * width if self._mode == "side-by-side" else width, height),
             fps=self._fps,
-            candidates=candidates,
+            candidates=self._candidates,
             sound_rate=self._audio.rate if self._audio is not None else 0,
             sound_channels=self._audio.channels if self._audio is not None else 1,
         )
@@ -173,9 +185,8 @@ class VideoRecorder:
     def _run(self) -> None:
         failure: Exception | None = None
         try:
-            while (item := self._next()) is not None:
-                restored, split = item
-                self._record(restored, split)
+            while (views := self._next()) is not None:
+                self._record(views)
                 self._record_sound()
                 self._check_disk()
             self._end_sound()
@@ -187,7 +198,7 @@ class VideoRecorder:
         _stop(self._audio)
         self._close(failure)
 
-    def _next(self) -> tuple[Restored, float] | None:
+    def _next(self) -> FrameViews | None:
         """The next frame to encode, taking care of sound while none comes; None when the film is to end."""
         while True:
             with self._changed:
@@ -199,7 +210,8 @@ class VideoRecorder:
                     return None
             self._record_sound()
 
-    def _record(self, restored: Restored, split: float) -> None:
+    def _record(self, views: FrameViews) -> None:
+        restored = views.restored
         t_capture = restored.frame.t_capture
         if self._t_zero is None:
             self._t_zero = t_capture
@@ -215,22 +227,13 @@ class VideoRecorder:
             before.write(restored.frame.image, pts)
             after.write(restored.image, pts)
         else:
-            self._films[0].write(self._composed(restored, split), pts)
+            self._films[0].write(views.image(self._mode), pts)
         with self._changed:
+            self._sent += 1
             self._seconds = float(pts * TIME_BASE)
 
     def _pts(self, slot: int) -> int:
         return round(slot / self._fps / TIME_BASE)
-
-    def _composed(self, restored: Restored, split: float) -> Image:
-        """The picture to encode, drawn into one buffer again and again: the encoder has copied it when it returns."""
-        height, width = restored.image.shape[:2]
-        shape = (height, 2 * width if self._mode == "side-by-side" else width, 3)
-        out = self._buffer if self._buffer is not None and self._buffer.shape == shape else None
-        picture = compose(restored, self._mode, split, out=out)
-        if self._mode != "restored":
-            self._buffer = picture
-        return picture
 
     def _record_sound(self) -> None:
         if self._audio is None:

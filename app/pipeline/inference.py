@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from app.core.errors import AppError, InferenceError
 from app.core.log import log_path
+from app.core.mailbox import Mailbox
 from app.core.settings import Settings
 from app.core.types import Frame, Restored, Timings
 from app.pipeline.events import CyclesChanged
-from app.pipeline.mailbox import Mailbox
 from app.pipeline.process import FramePipeline
 
 _IDLE_S = 0.1

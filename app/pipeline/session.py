@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from app.core.errors import AppError, RecordingError
+from app.core.errors import AppError, RecordingError, SettingError
+from app.core.mailbox import Mailbox
 from app.core.settings import Settings
 from app.core.types import Frame, Restored
+from app.outputs.base import OutputContext, OutputState
+from app.outputs.fanout import FanOut
 from app.outputs.pacing import nearest_rate
 from app.outputs.recorder import RecordingState
+from app.outputs.registry import descriptor
 from app.outputs.snapshot import save_snapshot
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.capture.worker import CaptureWorker
@@ -20,12 +24,14 @@ from app.pipeline.file_sound import SourceSound
 from app.pipeline.inference import InferenceWorker
 from app.pipeline.latency import LatencyStatistics, LiveStatistics
 from app.pipeline.loader import PipelineLoader
-from app.pipeline.mailbox import Mailbox
 from app.pipeline.recording import SessionRecording
 from app.restorers.base import EngineInfo
 from app.restorers.store import ModelStore
 from app.sources.base import Source, SourceSpec
 from app.sources.registry import open_source
+
+_CARDS = {"connecting": "Connecting", "offline": "Offline", "failed": "Offline"}
+"""What live outputs show instead of frames while the source is in one of these states."""
 
 
 class LiveSession:
@@ -50,7 +56,8 @@ class LiveSession:
         self._statistics = LatencyStatistics(clock=clock)
         self._frames: Mailbox[Frame] = Mailbox()
         self._results: Mailbox[Restored] = Mailbox()
-        self._recording = SessionRecording(on_error=listener.on_error)
+        self._outputs = FanOut(clock)
+        self._recording = SessionRecording(self._outputs, on_error=listener.on_error)
         self._capture = CaptureWorker(self._frames, on_status=self._on_status, make_source=make_source, clock=clock)
         self._sound = SourceSound(self._capture.timeline, clock=clock)
         self._spec: SourceSpec | None = None
@@ -105,17 +112,42 @@ class LiveSession:
     def set_paused(self, paused: bool) -> None:
         """Stop or go on. A picture that stands still is restored again when the settings change."""
         self._capture.set_paused(paused)
+        self._show_card(self._capture.status)
 
     def seek(self, seconds: float) -> None:
         """Go to another place of a video."""
         self._capture.seek(seconds)
 
+    def start_output(self, name: str) -> None:
+        """Start the output called `name` as the settings say; `output_states` reports how it is doing.
+
+        Only for live outputs: a recording is begun by `start_recording`. Raises SettingError or OutputError.
+        """
+        wanted = descriptor(name)
+        if not wanted.is_live:
+            raise SettingError(f"{wanted.label} is started in another way.")
+        latest, settings = self._inference.latest, self._inference.settings
+        height, width = latest.image.shape[:2] if latest is not None else (0, 0)
+        context = OutputContext(
+            size=(width, height), fps=self._source_fps(), folder=Path(), on_error=self._listener.on_error
+        )
+        self._outputs.start(wanted, wanted.create(settings, context))
+
+    def stop_output(self, name: str) -> None:
+        """Stop the output called `name` and wait until it has let go of its device or connections."""
+        self._outputs.stop(name)
+
+    def output_states(self) -> Mapping[str, OutputState]:
+        """Return how every output that was started is doing, by its name. Never waits."""
+        return self._outputs.states()
+
     def start_recording(self, folder: Path) -> Path:
         """Start recording into `folder` as the settings say; returns the path. Raises RecordingError or OutputError."""
-        info, settings = self._capture.status.info, self._inference.settings
-        fps = info.fps if info is not None and info.fps > 0 else nearest_rate(self._statistics.snapshot().fps_in)
+        settings = self._inference.settings
         sound = self._sound.for_recording(settings.microphone) if settings.record_sound else None
-        return self._recording.start(folder, self._inference.latest, settings, source_fps=fps, sound=sound)
+        return self._recording.start(
+            folder, self._inference.latest, settings, source_fps=self._source_fps(), sound=sound
+        )
 
     def stop_recording(self) -> tuple[Path, ...]:
         """Finish the recording and wait until it is complete; returns its files, none when nothing was recorded."""
@@ -149,12 +181,22 @@ class LiveSession:
             self.stop_recording()
         except AppError as error:
             self._listener.on_error(error)
+        self._outputs.close()
         self._loader.close()
         self._results.close()
 
     def _on_status(self, status: SourceStatus) -> None:
         self._follow_sound(status, self._inference.settings)
+        self._show_card(status)
         self._listener.on_status(status)
+
+    def _show_card(self, status: SourceStatus) -> None:
+        self._outputs.show_card("Paused" if self._capture.paused else _CARDS.get(status.state, ""))
+
+    def _source_fps(self) -> float:
+        """The source's rate, measured where it does not tell; 0 when there is none yet."""
+        info = self._capture.status.info
+        return info.fps if info is not None and info.fps > 0 else nearest_rate(self._statistics.snapshot().fps_in)
 
     def _follow_sound(self, status: SourceStatus, settings: Settings) -> None:
         if status.state == "online" and status.info is not None and self._spec is not None:
@@ -164,6 +206,8 @@ class LiveSession:
     def _finish(self, restored: Restored, settings: Settings, is_new: bool) -> None:
         self._statistics.add(restored)
         if is_new:
-            self._recording.write(restored, settings.split)
+            self._outputs.put(
+                restored, view=settings.output_view, split=settings.split, captions=settings.output_captions
+            )
         self._results.put(restored)
         self._listener.on_frame()

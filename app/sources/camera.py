@@ -118,7 +118,7 @@ class CameraSource(LiveSource):
         self._name = name
         self._size = size
         self._fps = fps
-        self._mirror = mirror
+        self.mirrored = mirror
         self._enumeration = enumeration
         self._open_capture = open_capture
         self._capture: Capture | None = None
@@ -172,7 +172,7 @@ class CameraSource(LiveSource):
             pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
         elif pixels.shape[2] == 4:
             pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR)
-        return np.asarray(cv2.flip(pixels, 1) if self._mirror else pixels, np.uint8)
+        return np.asarray(cv2.flip(pixels, 1) if self.mirrored else pixels, np.uint8)
 
 
 def match_camera(text: str, settings: Settings) -> SourceSpec | None:

@@ -83,7 +83,10 @@ class LiveSource(GuardedSource, ABC):
     """What a camera and a stream have in common: the times of the frames, and an end that waits for nobody.
 
     A kind of live source says how it is opened and how its next picture comes; both are called under the guard.
+    `mirrored` goes into its frames.
     """
+
+    mirrored = False
 
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__(clock)
@@ -110,7 +113,13 @@ class LiveSource(GuardedSource, ABC):
                     raise
                 if self._guard.closed:
                     return None
-            frame = Frame(image=image, index=self._index, t_capture=t_capture, t_media=t_capture - self._t_first)
+            frame = Frame(
+                image=image,
+                index=self._index,
+                t_capture=t_capture,
+                t_media=t_capture - self._t_first,
+                mirrored=self.mirrored,
+            )
             self._index += 1
             return frame
 

@@ -9,7 +9,7 @@ import pytest
 from app.core.errors import OutputError, SettingError
 from app.core.types import Frame, Image, Restored
 from app.media.picture import read_picture
-from app.outputs.compose import DIVIDER_PX, compose
+from app.outputs.compose import DIVIDER_PX, caption, card, compose, letterbox
 from app.outputs.snapshot import save_snapshot
 
 
@@ -61,6 +61,61 @@ def test_one_pixel_can_be_composed() -> None:
 def test_an_unknown_view_is_refused() -> None:
     with pytest.raises(SettingError):
         compose(pair(), "upside-down", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "bars"),
+    [
+        ((480, 640), (0, 160)),
+        ((720, 1280), (0, 0)),
+        ((1080, 1920), (0, 0)),
+        ((360, 1280), (180, 0)),
+        ((1, 1), (0, 280)),
+    ],
+)
+def test_a_picture_of_another_shape_gets_bars(shape: tuple[int, int], bars: tuple[int, int]) -> None:
+    picture = letterbox(np.full((*shape, 3), 200, np.uint8), (1280, 720))
+    down, across = bars
+    assert picture.shape == (720, 1280, 3)
+    assert (picture[down : 720 - down, across : 1280 - across] == 200).all()
+    assert picture.sum() == 600 * (720 - 2 * down) * (1280 - 2 * across), "the bars are black"
+
+
+def test_a_picture_of_the_right_size_is_not_touched() -> None:
+    picture = pair().image
+    assert letterbox(picture, (64, 48)) is picture
+
+
+@pytest.mark.parametrize("view", ["split", "side-by-side"])
+def test_each_half_has_its_name_in_the_outer_corner(view: str) -> None:
+    plain = compose(pair(720, 1280), view, 0.5)
+    named = caption(plain, view, 0.5)
+    rows, columns = np.nonzero((named != plain).any(axis=2))
+    width = plain.shape[1]
+    assert rows.max() < 100
+    assert columns.min() < 30
+    assert columns.max() > width - 30
+    assert not ((columns > 0.2 * width) & (columns < 0.8 * width)).any()
+
+
+def test_a_half_without_room_has_no_name() -> None:
+    plain = compose(pair(720, 1280), "split", 0.0)
+    assert caption(plain, "restored", 0.5) is plain
+    _, columns = np.nonzero((caption(plain, "split", 0.0) != plain).any(axis=2))
+    assert columns.min() > 900, "only Restored is there"
+    tiny = compose(pair(8, 8), "split", 0.5)
+    assert np.array_equal(caption(tiny, "split", 0.5), tiny)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (160, 120), (720, 1280)])
+def test_a_card_has_its_word_in_the_middle(size: tuple[int, int]) -> None:
+    width, height = size
+    picture = card("Connecting", size)
+    rows, columns = np.nonzero(picture.max(axis=2) > 128)
+    assert picture.shape == (height, width, 3)
+    assert abs((columns.min() + columns.max()) / 2 - width / 2) < 0.05 * width
+    assert abs((rows.min() + rows.max()) / 2 - height / 2) < 0.05 * height
+    assert columns.min() > 0.1 * width
 
 
 def test_a_snapshot_saves_both_pictures_as_they_are(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -25,6 +26,7 @@ from app.outputs.microphone import AudioBlock
 from app.outputs.recorder import VideoRecorder
 from app.outputs.recording_file import FILM_STEM, TIME_BASE
 from app.outputs.rescue import rescue_films
+from app.outputs.views import FrameViews
 from tests.media_files import number_of, numbered_picture
 
 SIZE = (160, 120)
@@ -38,15 +40,21 @@ def restored(index: int, t_capture: float, *, image: Image | None = None) -> Res
     return Restored(frame=Frame(image=before, index=index, t_capture=t_capture, t_media=t_capture), image=after, k=3)
 
 
+def started(*arguments: Any, **options: Any) -> VideoRecorder:
+    recorder = VideoRecorder(*arguments, **options)
+    recorder.start()
+    return recorder
+
+
 def write_all(recorder: VideoRecorder, frames: list[Restored], *, split: float = 0.5) -> None:
     """Hand over every frame, waiting where a live source would have to drop."""
     for frame in frames:
         dropped = recorder.state().dropped
-        recorder.write(frame, split)
+        recorder.put(FrameViews(frame, split=split))
         while recorder.state().dropped > dropped and recorder.state().error is None:
             dropped = recorder.state().dropped
             time.sleep(0.002)
-            recorder.write(frame, split)
+            recorder.put(FrameViews(frame, split=split))
 
 
 def decoded(path: Path) -> tuple[list[Image], list[float]]:
@@ -56,7 +64,7 @@ def decoded(path: Path) -> tuple[list[Image], list[float]]:
 
 
 def record(path: Path, times: list[float], **options: object) -> tuple[Path, ...]:
-    recorder = VideoRecorder(path, SIZE, 25.0, **options)
+    recorder = started(path, SIZE, 25.0, **options)
     write_all(recorder, [restored(i, t) for i, t in enumerate(times)])
     return recorder.finish()
 
@@ -106,9 +114,9 @@ def test_frames_that_come_too_early_are_left_out(tmp_path: Path) -> None:
 
 
 def test_split_follows_the_divider_of_each_frame(tmp_path: Path) -> None:
-    recorder = VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0, mode="split")
+    recorder = started(tmp_path / "film.mp4", SIZE, 25.0, mode="split")
     for i, split in enumerate((0.0, 0.0, 1.0, 1.0)):
-        recorder.write(restored(i, i / 25), split)
+        recorder.put(FrameViews(restored(i, i / 25), split=split))
     recorder.finish()
     images, _ = decoded(tmp_path / "film.mp4")
     assert [number_of(image) for image in images] == [1, 2, 2, 3]
@@ -123,7 +131,7 @@ def test_two_files_hold_before_and_after(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["side-by-side", "split", "restored", "two-files"])
 def test_odd_sizes_are_recorded_whole(tmp_path: Path, mode: str) -> None:
-    recorder = VideoRecorder(tmp_path / "film.mp4", (161, 121), 25.0, mode=mode)
+    recorder = started(tmp_path / "film.mp4", (161, 121), 25.0, mode=mode)
     image = np.full((121, 161, 3), 90, np.uint8)
     write_all(recorder, [restored(i, i / 25, image=image) for i in range(5)])
     for path in recorder.finish():
@@ -140,7 +148,7 @@ def _divider(image: Image) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 
 
 def test_a_source_that_changes_its_size_is_fitted_in_with_bars(tmp_path: Path) -> None:
-    recorder = VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0, mode="restored")
+    recorder = started(tmp_path / "film.mp4", SIZE, 25.0, mode="restored")
     write_all(recorder, [restored(i, i / 25) for i in range(3)])
     tall = np.full((480, 320, 3), 200, np.uint8)
     write_all(recorder, [restored(i, i / 25, image=tall) for i in range(3, 6)])
@@ -152,7 +160,7 @@ def test_a_source_that_changes_its_size_is_fitted_in_with_bars(tmp_path: Path) -
 
 
 def test_a_film_without_a_single_frame_leaves_nothing(tmp_path: Path) -> None:
-    assert VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0).finish() == ()
+    assert started(tmp_path / "film.mp4", SIZE, 25.0).finish() == ()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -162,20 +170,20 @@ def test_one_frame_is_a_film(tmp_path: Path) -> None:
 
 
 def test_finishing_twice_gives_the_same(tmp_path: Path) -> None:
-    recorder = VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0)
+    recorder = started(tmp_path / "film.mp4", SIZE, 25.0)
     write_all(recorder, [restored(i, t) for i, t in enumerate(STEADY)])
     assert recorder.finish() == recorder.finish() == (tmp_path / "film.mp4",)
-    recorder.write(restored(99, 200.0), 0.5)
+    recorder.put(FrameViews(restored(99, 200.0), split=0.5))
 
 
 def test_writing_never_waits_and_counts_what_it_drops(tmp_path: Path) -> None:
-    recorder = VideoRecorder(tmp_path / "film.mp4", (1280, 720), 25.0)
+    recorder = started(tmp_path / "film.mp4", (1280, 720), 25.0)
     image = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), np.uint8)
     frames = [restored(i, i / 25, image=image) for i in range(60)]
-    started = time.perf_counter()
+    began = time.perf_counter()
     for frame in frames:
-        recorder.write(frame, 0.5)
-    took = time.perf_counter() - started
+        recorder.put(FrameViews(frame, split=0.5))
+    took = time.perf_counter() - began
     recorder.finish()
     assert took < 0.2
     dropped = recorder.state().dropped
@@ -184,7 +192,7 @@ def test_writing_never_waits_and_counts_what_it_drops(tmp_path: Path) -> None:
 
 
 def test_the_state_tells_length_size_and_names(tmp_path: Path) -> None:
-    recorder = VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0)
+    recorder = started(tmp_path / "film.mp4", SIZE, 25.0)
     write_all(recorder, [restored(i, t) for i, t in enumerate(STEADY)])
     recorder.finish()
     state = recorder.state()
@@ -197,19 +205,19 @@ def test_the_state_tells_length_size_and_names(tmp_path: Path) -> None:
 def test_nothing_that_exists_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "film.mp4").write_bytes(b"precious")
     with pytest.raises(OutputError, match="already"):
-        VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0)
+        started(tmp_path / "film.mp4", SIZE, 25.0)
     assert (tmp_path / "film.mp4").read_bytes() == b"precious"
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OutputError):
-        VideoRecorder(tmp_path / "file" / "film.mp4", SIZE, 25.0)
+        started(tmp_path / "file" / "film.mp4", SIZE, 25.0)
 
 
 def test_an_unknown_mode_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError):
-        VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0, mode="upside-down")
+        started(tmp_path / "film.mp4", SIZE, 25.0, mode="upside-down")
 
 
 def noise(index: int) -> Image:
@@ -226,7 +234,7 @@ def record_until_it_ends(path: Path, *, reserve_bytes: int) -> tuple[VideoRecord
         errors.append(error)
         ended.set()
 
-    recorder = VideoRecorder(path, (640, 480), 25.0, mode="restored", on_error=note, reserve_bytes=reserve_bytes)
+    recorder = started(path, (640, 480), 25.0, mode="restored", on_error=note, reserve_bytes=reserve_bytes)
     for i in range(400):
         write_all(recorder, [restored(i, i / 25, image=noise(i))])
         if ended.is_set():
@@ -273,7 +281,7 @@ def test_a_full_disk_leaves_a_film_that_plays(small_disk: Path) -> None:
 
 
 def test_without_a_listener_finish_raises_what_ended_the_film(small_disk: Path) -> None:
-    recorder = VideoRecorder(small_disk / "film.mp4", (640, 480), 25.0, mode="restored", reserve_bytes=0)
+    recorder = started(small_disk / "film.mp4", (640, 480), 25.0, mode="restored", reserve_bytes=0)
     for i in range(400):
         write_all(recorder, [restored(i, i / 25, image=noise(i))])
         if recorder.state().error is not None:
@@ -285,14 +293,14 @@ def test_without_a_listener_finish_raises_what_ended_the_film(small_disk: Path) 
 
 def test_a_disk_without_room_refuses_to_begin(small_disk: Path) -> None:
     with pytest.raises(OutputError, match="no room"):
-        VideoRecorder(small_disk / "film.mp4", SIZE, 25.0)
+        started(small_disk / "film.mp4", SIZE, 25.0)
     assert list(small_disk.iterdir()) == []
 
 
 def test_an_output_that_fails_in_any_other_way_is_reported_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorder = VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0, mode="restored")
+    recorder = started(tmp_path / "film.mp4", SIZE, 25.0, mode="restored")
     write_all(recorder, [restored(i, i / 25) for i in range(5)])
 
     def fail(*arguments: object, **options: object) -> None:
@@ -320,11 +328,8 @@ def _playable_part(path: Path) -> tuple[list[Image], list[float]]:
 _CRASHING = """
 import sys, threading
 from pathlib import Path
-from app.outputs.recording_file import FILM_STEM, TIME_BASE
-from app.outputs.rescue import rescue_films
-from app.outputs.recorder import VideoRecorder
-from tests.outputs.test_recorder import SIZE, restored, write_all
-recorder = VideoRecorder(Path(sys.argv[1]), SIZE, 25.0, mode="restored")
+from tests.outputs.test_recorder import SIZE, restored, started, write_all
+recorder = started(Path(sys.argv[1]), SIZE, 25.0, mode="restored")
 write_all(recorder, [restored(i, i / 25) for i in range(100)])
 print("written", flush=True)
 threading.Event().wait()
@@ -376,6 +381,7 @@ def test_a_recording_of_under_a_second_survives_a_kill(tmp_path: Path) -> None:
 def test_a_recording_that_is_deleted_while_it_grows_is_noticed(tmp_path: Path) -> None:
     ended: list[RecordingError] = []
     recorder = VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0, mode="restored", on_error=ended.append)
+    recorder.start()
     write_all(recorder, [restored(i, i / 25) for i in range(10)])
     (part,) = tmp_path.glob("*.part")
     while part.stat().st_size == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,15 @@ import cv2
 import numpy as np
 import pytest
 
-from app.core.errors import AppError, InferenceError, ModelMissingError, RecordingError, SourceOfflineError
+from app.core.errors import (
+    AppError,
+    InferenceError,
+    ModelMissingError,
+    OutputError,
+    RecordingError,
+    SettingError,
+    SourceOfflineError,
+)
 from app.core.settings import Settings
 from app.core.types import Frame, Image, Restored
 from app.pipeline.capture.status import SourceStatus
@@ -443,3 +452,33 @@ def test_the_first_restored_frame_comes_within_three_seconds_of_a_cold_start(tmp
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.split()[-1]) < 3
+
+
+def test_outputs_show_the_restored_picture_and_a_card_while_paused(scene: MovingFaceScene) -> None:
+    with live(lambda spec: MovingFaceSource(scene), stream_address="127.0.0.1:0") as (session, listener):
+        listener.wait_for_frame(has_face)
+        session.start_output("network-stream")
+        with pytest.raises(OutputError, match="on already"):
+            session.start_output("network-stream")
+        with pytest.raises(SettingError, match="no output called"):
+            session.start_output("telepathy")
+        listener.wait_for_frame(lambda _: session.output_states()["network-stream"].status == "live")
+        url = session.output_states()["network-stream"].detail.split(",")[0]
+        shown = _picture(url)
+        assert shown.shape == listener.frames[-1].image.shape
+        session.set_paused(True)
+        card = _picture(url)
+        assert np.abs(card.astype(int).mean(axis=(0, 1)) - shown.mean(axis=(0, 1))).max() > 20
+        assert np.median(card) < 40, "a dark card"
+        session.set_paused(False)
+        listener.wait_for_frame(lambda _: True)
+        listener.wait_for_frame(lambda _: True)
+        assert np.median(_picture(url)) > 40
+        session.stop_output("network-stream")
+        assert session.output_states() == {}
+        session.start_output("network-stream")
+
+
+def _picture(url: str) -> Image:
+    with urllib.request.urlopen(f"{url}picture.jpg", timeout=10) as answer:
+        return np.asarray(cv2.imdecode(np.frombuffer(answer.read(), np.uint8), cv2.IMREAD_COLOR), np.uint8)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from app.core.errors import AppError, SourceOfflineError, SourceOpenError
+from app.core.mailbox import Mailbox
 from app.core.types import Frame
 from app.pipeline.capture.freeze import FreezeDetector
 from app.pipeline.capture.playback import FilePlayer, Signal, Timeline
 from app.pipeline.capture.status import SourceStatus
-from app.pipeline.mailbox import Mailbox
 from app.sources.base import Source, SourceInfo
 
 _log = logging.getLogger(__name__)

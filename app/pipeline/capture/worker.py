@@ -14,11 +14,11 @@ from dataclasses import replace
 from functools import partial
 
 from app.core.errors import AppError, SourceOfflineError, SourceOpenError
+from app.core.mailbox import Mailbox
 from app.core.types import Frame
 from app.pipeline.capture.attempt import Attempt, CaptureState
 from app.pipeline.capture.playback import Timeline
 from app.pipeline.capture.status import ReconnectPolicy, SourceStatus
-from app.pipeline.mailbox import Mailbox
 from app.sources.base import Source, SourceInfo, SourceSpec
 from app.sources.registry import open_source
 

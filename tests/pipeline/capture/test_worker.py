@@ -14,10 +14,10 @@ import cv2
 import pytest
 
 from app.core.errors import CameraOpenError, SourceOfflineError, SourceOpenError, UnreadableMediaError
+from app.core.mailbox import Mailbox
 from app.core.types import Frame
 from app.pipeline.capture.status import ReconnectPolicy, SourceState, SourceStatus
 from app.pipeline.capture.worker import CaptureWorker
-from app.pipeline.mailbox import Mailbox
 from app.sources.base import Source, SourceSpec
 from app.sources.camera import CAMERA as CAMERA_KIND
 from app.sources.camera import CameraSource

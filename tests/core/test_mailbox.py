@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 
-from app.pipeline.mailbox import Mailbox
+from app.core.mailbox import Mailbox
 
 
 def test_the_newest_value_wins_and_the_replaced_are_counted() -> None:

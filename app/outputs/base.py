@@ -1,0 +1,149 @@
+"""What every output promises: where restored frames go while a session runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+from app.core.errors import AppError, OutputError
+from app.core.log import log_path
+from app.core.settings import Settings
+from app.outputs.microphone import AudioInput
+from app.outputs.views import FrameViews
+
+OutputStatus = Literal["starting", "live", "waiting", "failed", "stopped"]
+Pacing = Literal["every frame", "newest frame", "fixed rate"]
+
+_JOIN_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputState:
+    """How an output is doing.
+
+    "waiting" tries again by itself, "failed" does not; `error` says why for both. `detail` is a phrase such as an
+    address or a device with its size, `sent` counts pictures that went out and `dropped` those replaced before.
+    """
+
+    status: OutputStatus
+    detail: str = ""
+    sent: int = 0
+    dropped: int = 0
+    error: AppError | None = None
+
+
+class Output(Protocol):
+    """Takes frames and shows or keeps them. It has a thread of its own, so that it slows nobody down."""
+
+    def start(self) -> None:
+        """Begin. Returns at once; raises AppError only for what is known at once to be in vain."""
+
+    def put(self, views: FrameViews) -> None:
+        """Hand over a frame. Never waits, and is ignored after `stop`."""
+
+    def state(self) -> OutputState:
+        """How it is doing now; never waits."""
+
+    def stop(self) -> None:
+        """Let go of files, devices and connections, and end the thread. May be called twice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputContext:
+    """What an output may need to know of the session that it is made for.
+
+    `size` (width, height) in pixels and `fps` are those of the frames at the moment, `folder` is where files go,
+    `sound` is what belongs beside the pictures. `on_error` is called from the output's thread when it had to end early.
+    """
+
+    size: tuple[int, int]
+    fps: float
+    folder: Path
+    on_error: Callable[[AppError], None]
+    sound: AudioInput | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputDescriptor:
+    """An output as the window and the command line list it.
+
+    `needs` tells a person what has to be there. `views` are the views that it can show. An output paced by "every
+    frame" keeps what the source delivers and nothing else; the others show a card while the source is away.
+    """
+
+    name: str
+    label: str
+    icon: str
+    needs: str
+    views: tuple[str, ...]
+    pacing: Pacing
+    create: Callable[[Settings, OutputContext], Output]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody watches it: not so for what keeps every frame."""
+        return self.pacing != "every frame"
+
+
+class ThreadedOutput(ABC):
+    """An output with a thread of its own, which ends soon after `_stopping` is set.
+
+    A kind of output implements `put` and `_run`, says how it is doing with `_tell`, and counts with `_count`.
+    """
+
+    def __init__(self, thread_name: str) -> None:
+        self._stopping = threading.Event()
+        self._state_lock = threading.Lock()
+        self._state = OutputState(status="stopped")
+        self._thread = threading.Thread(target=self._guarded, name=thread_name, daemon=True)
+
+    def start(self) -> None:
+        self._tell("starting")
+        self._thread.start()
+
+    @abstractmethod
+    def put(self, views: FrameViews) -> None: ...
+
+    def state(self) -> OutputState:
+        with self._state_lock:
+            return self._state
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._wake()
+        if self._thread.is_alive():
+            self._thread.join(_JOIN_S)
+        if self.state().status != "failed":
+            self._tell("stopped")
+
+    @abstractmethod
+    def _run(self) -> None:
+        """The thread's work. An AppError that leaves it is final and becomes the state."""
+
+    @abstractmethod
+    def _wake(self) -> None:
+        """End what `_run` waits for, after `_stopping` was set."""
+
+    def _tell(self, status: OutputStatus, detail: str = "", error: AppError | None = None) -> None:
+        with self._state_lock:
+            self._state = replace(self._state, status=status, detail=detail, error=error)
+
+    def _count(self, *, sent: int = 0, dropped: int = 0) -> None:
+        with self._state_lock:
+            self._state = replace(self._state, sent=self._state.sent + sent, dropped=self._state.dropped + dropped)
+
+    def _guarded(self) -> None:
+        try:
+            self._run()
+        except AppError as error:
+            self._tell("failed", error=error)
+        except Exception as error:
+            _log.exception("An output failed in an unexpected way")
+            self._tell("failed", error=OutputError(f"The output failed: {error!r}.", f"Details are in {log_path()}."))

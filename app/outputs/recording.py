@@ -1,0 +1,54 @@
+"""Recording as an output: what is listed about it, and how a recorder is made for a session.
+
+PyAV is only loaded when one is made.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.core.errors import RecordingError
+from app.core.settings import Settings
+from app.outputs.base import OutputContext, OutputDescriptor
+
+if TYPE_CHECKING:
+    from app.outputs.recorder import VideoRecorder
+
+
+def create_recorder(settings: Settings, context: OutputContext) -> VideoRecorder:
+    """A recorder for a new file in the context's folder, as the settings say. Raises RecordingError."""
+    from app.outputs.recorder import VideoRecorder
+    from app.outputs.recording_file import FILM_STEM
+
+    return VideoRecorder(
+        _free_path(context.folder, FILM_STEM, ".mp4"),
+        context.size,
+        context.fps,
+        mode=settings.record_mode,
+        audio=context.sound,
+        on_error=context.on_error,
+    )
+
+
+def _free_path(folder: Path, name: str, suffix: str) -> Path:
+    """A path in `folder` that nothing has yet: the name, the date and the time, and a number where needed."""
+    stem = f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}"
+    candidates = [stem, *(f"{stem}-{number}" for number in range(2, 100))]
+    for candidate in candidates:
+        path = folder / (candidate + suffix)
+        if not any(folder.glob(f"{candidate}*{suffix}*")):
+            return path
+    raise RecordingError(f"There is no free name for a film in {folder}.", "Choose another folder.")
+
+
+DESCRIPTOR = OutputDescriptor(
+    name="recording",
+    label="Recording",
+    icon="record",
+    needs="Room on the disk",
+    views=("side-by-side", "split", "restored", "two-files"),
+    pacing="every frame",
+    create=create_recorder,
+)

@@ -1,0 +1,21 @@
+"""The outputs there are. A new one is a module with a DESCRIPTOR and a line here: see docs/adding-an-output.md."""
+
+from __future__ import annotations
+
+from app.core.errors import SettingError
+from app.outputs import recording, stream, virtual_camera
+from app.outputs.base import OutputDescriptor
+
+OUTPUTS: tuple[OutputDescriptor, ...] = (
+    recording.DESCRIPTOR,
+    virtual_camera.DESCRIPTOR,
+    stream.DESCRIPTOR,
+)
+
+
+def descriptor(name: str) -> OutputDescriptor:
+    """The output called `name`. Raises SettingError that names those there are."""
+    for entry in OUTPUTS:
+        if entry.name == name:
+            return entry
+    raise SettingError(f"There is no output called {name}.", f"Use one of {', '.join(e.name for e in OUTPUTS)}.")

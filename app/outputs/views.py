@@ -1,0 +1,62 @@
+"""One restored frame as the outputs show it: every view is composed once, by whoever asks first, and shared."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+
+from app.core.types import Frame, Image, Restored
+from app.outputs.compose import caption, card, compose
+
+
+class FrameViews:
+    """The views of one frame. The pictures are shared between threads and never to be written to.
+
+    `view` is the one that a person chose for the outputs, `split` (0 to 1) the place of its divider; `captions` writes
+    Original and Restored into the views that show both.
+    """
+
+    def __init__(
+        self, restored: Restored, *, view: str = "restored", split: float = 0.5, captions: bool = False
+    ) -> None:
+        self.restored = restored
+        self.view = view
+        self._split = split
+        self._captions = captions
+        self._lock = threading.Lock()
+        self._composed: dict[tuple[str, bool], Image] = {}
+
+    def image(self, view: str, *, unmirrored: bool = False) -> Image:
+        """The picture of `view` (see `compose`), uint8 BGR.
+
+        `unmirrored` turns the halves of a mirrored camera round again, so that text can be read; Original stays at
+        the left. Raises SettingError for another view.
+        """
+        flip = unmirrored and self.restored.frame.mirrored
+        with self._lock:
+            if (view, flip) not in self._composed:
+                self._composed[view, flip] = self._compose(view, flip)
+            return self._composed[view, flip]
+
+    def _compose(self, view: str, flip: bool) -> Image:
+        restored = self.restored
+        if flip:
+            frame = replace(restored.frame, image=np.ascontiguousarray(restored.frame.image[:, ::-1]))
+            restored = replace(restored, frame=frame, image=np.ascontiguousarray(restored.image[:, ::-1]))
+        picture = compose(restored, view, self._split)
+        return caption(picture, view, self._split) if self._captions else picture
+
+
+class Card(FrameViews):
+    """A card with a word in place of a frame, for as long as there is none: the same in every view."""
+
+    def __init__(self, text: str, *, size: tuple[int, int], t_capture: float) -> None:
+        """`size` is (width, height) in pixels, `t_capture` the time since when the card holds."""
+        picture = card(text, size)
+        frame = Frame(image=picture, index=0, t_capture=t_capture, t_media=0.0)
+        super().__init__(Restored(frame=frame, image=picture, k=0))
+
+    def image(self, view: str, *, unmirrored: bool = False) -> Image:
+        return self.restored.image
