@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -23,6 +24,7 @@ class SessionRecording:
         """`on_error` is called, from the recording thread, when a recording had to end early."""
         self._outputs = outputs
         self._on_error = on_error
+        self._starting = threading.Lock()
 
     def start(
         self,
@@ -39,21 +41,26 @@ class SessionRecording:
         what is recorded beside it. Raises RecordingError when there is no frame yet or a recording runs already, and
         OutputError.
         """
-        if self.state() is not None:
-            raise RecordingError("A recording is running already.", "Stop it first.")
-        if latest is None:
-            raise RecordingError("There is no picture to record yet.", "Open a source first.")
-        height, width = latest.image.shape[:2]
-        context = OutputContext(
-            size=(width, height),
-            fps=source_fps if source_fps > 0 else settings.target_fps,
-            folder=folder,
-            on_error=self._ended_early,
-            sound=sound,
-        )
-        recorder = create_recorder(settings, context)
-        self._outputs.start(DESCRIPTOR, recorder)
-        return recorder.path
+        if not self._starting.acquire(blocking=False):
+            raise RecordingError("A recording is being started already.", "Wait a moment.")
+        try:
+            if self.state() is not None:
+                raise RecordingError("A recording is running already.", "Stop it first.")
+            if latest is None:
+                raise RecordingError("There is no picture to record yet.", "Open a source first.")
+            height, width = latest.image.shape[:2]
+            context = OutputContext(
+                size=(width, height),
+                fps=source_fps if source_fps > 0 else settings.target_fps,
+                folder=folder,
+                on_error=self._ended_early,
+                sound=sound,
+            )
+            recorder = create_recorder(settings, context)
+            self._outputs.start(DESCRIPTOR, recorder)
+            return recorder.path
+        finally:
+            self._starting.release()
 
     def stop(self) -> tuple[Path, ...]:
         """Finish the recording, wait until it is complete and return its files; none when nothing was recorded."""
