@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from app import __version__
-from app.core.settings import Settings, specification
+from app.core.setting import GROUPS, Setting
+from app.core.settings import TABLE, Settings
 
 COMMANDS = ("window", "restore", "cameras", "models", "bench")
-
-_RESTORE_SETTINGS = (
-    "k",
-    "restorer",
-    "precision",
-    "strength",
-    "steady",
-    "max_faces",
-    "stop_threshold",
-    "detect_size",
-    "provider",
-    "threads",
-    "spinning",
-)
-_SPELLED = {"max_faces": "--faces"}
 
 _EXAMPLES = """\
 examples:
@@ -84,8 +69,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def given_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Only the settings that were typed, by their names in the settings table."""
-    names = {spec.name for spec in fields(Settings)}
-    return {name: value for name, value in vars(options).items() if name in names}
+    return {name: value for name, value in vars(options).items() if name in TABLE}
 
 
 def _add_window(commands: Any) -> None:
@@ -95,8 +79,7 @@ def _add_window(commands: Any) -> None:
         description="Opens the window. Settings given here hold this time; the others are as they were left.",
         allow_abbrev=False,
     )
-    for spec in fields(Settings):
-        _add_setting(window, spec.name)
+    _add_settings(window, TABLE.values())
 
 
 def _add_restore(commands: Any) -> None:
@@ -113,8 +96,7 @@ def _add_restore(commands: Any) -> None:
     )
     restore.add_argument("input", metavar="INPUT", help="a picture, a video or a folder")
     restore.add_argument("output", metavar="OUTPUT", help="the file or folder to write")
-    for name in _RESTORE_SETTINGS:
-        _add_setting(restore, name)
+    _add_settings(restore, [row for row in TABLE.values() if row.in_restore])
     how = restore.add_mutually_exclusive_group()
     how.add_argument(
         "--side-by-side", action="store_true", help="write the original and the restored one next to each other"
@@ -144,27 +126,35 @@ def _add_overwrite(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_setting(parser: argparse.ArgumentParser, name: str) -> None:
-    spec = specification(name)
-    help_text = str(spec["help"]).replace("%", "%%")
-    flag = _SPELLED.get(name, "--" + name.replace("_", "-"))
-    default = argparse.SUPPRESS
-    if spec["type"] is bool:
-        parser.add_argument(flag, dest=name, action=argparse.BooleanOptionalAction, default=default, help=help_text)
+def _add_settings(parser: argparse.ArgumentParser, rows: Iterable[Setting]) -> None:
+    """Add an option for every row, under the headings of the table's groups."""
+    rows = list(rows)
+    for group, heading in GROUPS.items():
+        section = parser.add_argument_group(heading.lower())
+        for row in rows:
+            if row.group == group:
+                _add_setting(section, row)
+
+
+def _add_setting(section: Any, row: Setting) -> None:
+    help_text = row.help.replace("%", "%%")
+    if row.type is bool:
+        section.add_argument(
+            row.option, dest=row.name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help_text
+        )
         return
     limits = ""
-    if spec["choices"]:
-        limits = " | ".join(spec["choices"])
-    elif spec["low"] is not None:
-        limits = f"{spec['low']:g} to {spec['high']:g} {spec['unit']}".rstrip().replace("%", "%%")
-    shown = f" ({limits}; default {spec['default']})" if limits else ""
-    parser.add_argument(
-        flag,
-        dest=name,
-        type=_checked(name),
-        default=default,
-        metavar=name.upper().split("_")[-1],
-        help=help_text + shown,
+    if row.choices:
+        limits = " | ".join(row.choices)
+    elif row.low is not None:
+        limits = f"{row.low:g} to {row.high:g} {row.unit}".rstrip().replace("%", "%%")
+    section.add_argument(
+        row.option,
+        dest=row.name,
+        type=_checked(row.name),
+        default=argparse.SUPPRESS,
+        metavar=row.name.upper().split("_")[-1],
+        help=f"{help_text} ({limits}; default {row.default})" if limits else help_text,
     )
 
 

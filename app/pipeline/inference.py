@@ -10,6 +10,7 @@ from dataclasses import replace
 from app.core.errors import AppError, InferenceError
 from app.core.log import log_path
 from app.core.mailbox import Mailbox
+from app.core.setting import Effect
 from app.core.settings import Settings
 from app.core.types import Frame, Restored, Timings
 from app.pipeline.events import CyclesChanged
@@ -17,6 +18,7 @@ from app.pipeline.process import FramePipeline
 
 _IDLE_S = 0.1
 _JOIN_S = 5.0
+_REDONE: tuple[Effect, ...] = ("picture", "pacing")
 
 _log = logging.getLogger(__name__)
 
@@ -80,8 +82,9 @@ class InferenceWorker:
     def update(self, settings: Settings) -> None:
         """Use `settings` from the next frame on."""
         with self._lock:
-            self._settings = settings
-            self._version += 1
+            before, self._settings = self._settings, settings
+            if before.affecting(*_REDONE) != settings.affecting(*_REDONE):
+                self._version += 1
 
     def use(self, pipeline: FramePipeline) -> None:
         """Use `pipeline`, which is warmed up, from the next frame on."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from app.core.errors import AppError, InferenceError
@@ -20,17 +19,6 @@ from app.restorers.store import ModelStore
 _JOIN_S = 5.0
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Wanted:
-    """What of the settings needs other models or another engine."""
-
-    restorer: str
-    precision: str
-    provider: str
-    threads: int
-    spinning: bool
 
 
 class PipelineLoader:
@@ -49,7 +37,7 @@ class PipelineLoader:
         self._on_ready = on_ready
         self._on_error = on_error
         self._changed = threading.Condition()
-        self._wanted: _Wanted | None = None
+        self._wanted: Settings | None = None
         self._closing = False
         self._tracker: FaceTracker | None = None
         self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
@@ -57,15 +45,8 @@ class PipelineLoader:
 
     def request(self, settings: Settings) -> None:
         """Have the pipeline for `settings` made, unless it was made or tried already. Returns at once."""
-        wanted = _Wanted(
-            restorer=settings.restorer,
-            precision=settings.precision,
-            provider=settings.provider,
-            threads=settings.threads,
-            spinning=settings.spinning,
-        )
         with self._changed:
-            self._wanted = wanted
+            self._wanted = settings
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -76,7 +57,7 @@ class PipelineLoader:
         self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
-        tried: _Wanted | None = None
+        tried: Settings | None = None
         while True:
             with self._changed:
                 self._changed.wait_for(partial(self._is_due, tried))
@@ -96,10 +77,13 @@ class PipelineLoader:
             else:
                 self._on_ready(pipeline)
 
-    def _is_due(self, tried: _Wanted | None) -> bool:
-        return self._closing or self._wanted != tried
+    def _is_due(self, tried: Settings | None) -> bool:
+        """Whether the newest settings need other models or another engine than the ones that were tried."""
+        if self._closing or self._wanted is None or tried is None:
+            return self._closing or self._wanted is not None
+        return self._wanted.affecting("engine") != tried.affecting("engine")
 
-    def _make(self, wanted: _Wanted) -> FramePipeline:
+    def _make(self, wanted: Settings) -> FramePipeline:
         restorer = self._store.create_restorer(
             wanted.restorer, wanted.precision, wanted.threads, provider=wanted.provider, spinning=wanted.spinning
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
+from app.core.settings import specification
 from app.ui.shortcuts import SHORTCUTS, keys_of
 
 _WORDS = {
@@ -56,7 +57,7 @@ class MoreMenu(QMenu):
         themes = self.addMenu("Theme")
         group = QActionGroup(self)
         self._themes: dict[str, QAction] = {}
-        for key, words in (("system", "As the system has it"), ("light", "Light"), ("dark", "Dark")):
+        for key, words in specification("theme").choices.items():
             action = themes.addAction(words)
             action.setCheckable(True)
             action.triggered.connect(lambda _=False, key=key: on_theme(key))

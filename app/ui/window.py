@@ -12,7 +12,7 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from app.core.log import log_path
-from app.core.settings import Settings
+from app.core.settings import Settings, specification
 from app.ui.actions import MoreMenu, make_actions
 from app.ui.dialogs.diagnostics import diagnostics_text
 from app.ui.dialogs.dialogs import DiagnosticsDialog, ShortcutsSheet, StreamDialog
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 _TICK_MS = 250
 _SAVE_MS = 600
 _REOPEN_MS = 500
-_CAMERA_SETTINGS = {"camera_size", "camera_fps", "mirror"}
-_VIEWS = ("split", "side-by-side", "restored", "original")
 
 
 class MainWindow(QMainWindow):
@@ -157,7 +155,7 @@ class MainWindow(QMainWindow):
             **{name: (lambda name=name: self._toggle(name)) for name in toggles},
             "strength_down": lambda: self._step_strength(-5),
             "strength_up": lambda: self._step_strength(5),
-            "next_view": lambda: self.change(view=_VIEWS[(_VIEWS.index(self._settings.view) + 1) % len(_VIEWS)]),
+            "next_view": self._next_view,
             "toggle_panel": lambda: self.panel.setVisible(not self.panel.isVisible()),
             "full_screen": self._toggle_full_screen,
             "record": lambda: self.panel.record.click(),
@@ -224,11 +222,15 @@ class MainWindow(QMainWindow):
         self.preview.set_overlay(self._overlay if settings.show_overlay else None)
         self._show_plot(settings.show_plot)
         self.actions_by_name["undo_reset"].setEnabled(self._before_reset is not None)
-        if changed & _CAMERA_SETTINGS:
+        if any(specification(name).effect == "source" for name in changed):
             self._reopen_timer.start()
 
     def _toggle(self, name: str) -> None:
         self.change(**{name: not getattr(self._settings, name)})
+
+    def _next_view(self) -> None:
+        views = list(specification("view").choices)
+        self.change(view=views[(views.index(self._settings.view) + 1) % len(views)])
 
     def _step_strength(self, step: int) -> None:
         self.change(strength=min(max(self._settings.strength + step, 0), 100))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from app.core.setting import Setting
 from app.core.settings import Settings, specification
 from app.ui.style.widgets import Choice, Segmented, Slider, Stepper, Switch, label, row
 
@@ -45,7 +46,7 @@ class Bindings(QObject):
         """Words, value and a slider below; `steps` turns a setting of real numbers into that many positions."""
         spec = specification(name)
         words, tip = _words(name)
-        low, high = float(spec["low"]), float(spec["high"])
+        low, high = spec.low or 0.0, spec.high or 0.0
         scale = steps / (high - low) if steps else 1.0
         control = Slider(words, low=round(low * scale), high=round(high * scale))
         control.setToolTip(tip)
@@ -80,22 +81,22 @@ class Bindings(QObject):
         """A row with a number between minus and plus."""
         spec = specification(name)
         words, tip = _words(name)
-        low, high = int(spec["low"]), int(spec["high"])
-        control = Stepper(words, low=low, high=high, step=step, special=special, unit=spec["unit"])
+        low, high = int(spec.low or 0), int(spec.high or 0)
+        control = Stepper(words, low=low, high=high, step=step, special=special, unit=spec.unit)
         control.spin.setToolTip(tip)
         control.changed.connect(lambda value: self.changed.emit(name, value))
         self._add(name, control.set_value)
         return row(words, control, tip=tip, buddy=control.spin)
 
-    def choice(self, name: str, texts: Mapping[str, str] | None = None, *, width: int = 148) -> QWidget:
-        """A row with a drop-down of the setting's choices; `texts` gives the words for each value."""
+    def choice(self, name: str, *, width: int = 148) -> QWidget:
+        """A row with a drop-down of the setting's choices."""
         words, tip = _words(name)
         control = Choice()
         control.setObjectName(name)
         control.setAccessibleName(words)
         control.setFixedWidth(width)
-        for value in specification(name)["choices"]:
-            control.addItem((texts or {}).get(value, value), value)
+        for value, text in specification(name).choices.items():
+            control.addItem(text, value)
 
         def show(value: str) -> None:
             with QSignalBlocker(control):
@@ -134,10 +135,10 @@ def titled(text: str, control: QWidget) -> QWidget:
 
 def _words(name: str) -> tuple[str, str]:
     spec = specification(name)
-    return str(spec["label"]), str(spec["help"])
+    return spec.label, spec.help
 
 
-def _value_text(value: float, spec: Mapping[str, Any]) -> str:
-    if spec["type"] is float:
+def _value_text(value: float, spec: Setting) -> str:
+    if spec.type is float:
         return f"{value:.3f}" if value else "off"
-    return f"{value:g} {spec['unit']}".strip()
+    return f"{value:g} {spec.unit}".strip()

@@ -17,30 +17,16 @@ from app.ui.style.widgets import Choice, label
 
 PANEL_WIDTH = 312
 
-_PROVIDERS = {
-    "cpu": "CPU",
-    "cuda": "NVIDIA CUDA",
-    "directml": "DirectML",
-    "coreml": "Core ML",
-    "openvino": "OpenVINO",
-}
-
 _PRESET_HINTS = {
     "fast": "1 cycle: lowest latency",
     "faithful": "2 cycles: nearest to the true face",
     "perceptual": "3 cycles: best looking",
 }
-_VIEWS = (
-    ("split", "Split", "Split: drag the divider", "split"),
-    ("side-by-side", "Both", "Side by side", "side-by-side"),
-    ("restored", "Restored", "Restored only", "restored"),
-    ("original", "Original", "Original only", "original"),
-)
-_FILMS = {
+_VIEW_TIPS = {
+    "split": "Split: drag the divider",
     "side-by-side": "Side by side",
-    "split": "Split as seen",
-    "restored": "Restored",
-    "two-files": "Two files",
+    "restored": "Restored only",
+    "original": "Original only",
 }
 
 
@@ -123,7 +109,7 @@ class Panel(QFrame):
         column.addWidget(label("SOURCE", "section"))
         column.addWidget(self.source)
         self._camera_rows = [
-            self.bindings.choice("camera_size", {size: size.replace("x", " × ") for size in _sizes()}),
+            self.bindings.choice("camera_size"),
             self.bindings.stepper("camera_fps", step=5),
             self.bindings.switch("mirror"),
         ]
@@ -147,7 +133,8 @@ class Panel(QFrame):
 
     def _view_group(self, column: QVBoxLayout) -> None:
         column.addWidget(label("VIEW", "section"))
-        column.addWidget(self.bindings.segmented("view", _VIEWS, tall=True))
+        views = tuple((view, text, _VIEW_TIPS[view], view) for view, text in specification("view").choices.items())
+        column.addWidget(self.bindings.segmented("view", views, tall=True))
         for name in ("show_overlay", "show_faces", "show_plot"):
             column.addWidget(self.bindings.switch(name))
 
@@ -165,8 +152,8 @@ class Panel(QFrame):
         self._restorers.setFixedWidth(148)
         self._restorers.activated.connect(lambda _: self.restorer_chosen.emit(self._restorers.currentData()))
         inner.addWidget(titled("Restorer", self._restorers))
-        inner.addWidget(self.bindings.choice("precision", {"int8": "INT8, faster", "fp32": "FP32, reference"}))
-        inner.addWidget(self.bindings.choice("provider", _PROVIDERS))
+        inner.addWidget(self.bindings.choice("precision"))
+        inner.addWidget(self.bindings.choice("provider"))
         inner.addWidget(self.bindings.stepper("threads", special="Auto"))
         inner.addWidget(self.bindings.switch("spinning"))
         inner.addWidget(self.bindings.stepper("target_fps", step=5))
@@ -185,7 +172,7 @@ class Panel(QFrame):
         column = QVBoxLayout(card)
         column.setContentsMargins(18, 12, 18, 14)
         column.setSpacing(8)
-        column.addWidget(self.bindings.choice("record_mode", _FILMS))
+        column.addWidget(self.bindings.choice("record_mode"))
         column.addWidget(self.bindings.switch("record_sound"))
         line = QHBoxLayout()
         line.setSpacing(8)
@@ -255,10 +242,6 @@ class Panel(QFrame):
     def open_engine(self) -> None:
         """Unfold the engine group."""
         self._engine_toggle.setChecked(True)
-
-
-def _sizes() -> tuple[str, ...]:
-    return tuple(specification("camera_size")["choices"])
 
 
 def _tip(words: str, action: str) -> str:
