@@ -1,24 +1,26 @@
-"""Restoring a video file: every frame with its exact time stamp, the sound copied untouched."""
+"""Restoring a video file: every frame with its exact time stamp, everything beside the pictures copied untouched."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.audio.stream import AudioStream
+import numpy as np
 from av.video.reformatter import ColorRange
+from numpy.typing import NDArray
 
-from app.core.errors import OutputError, UnreadableMediaError
+from app.core.errors import OutputError, RecordingError, UnreadableMediaError
 from app.core.types import Frame, Restored
 from app.media.colour import UNSPECIFIED, matrix_of
 from app.media.encoder import FILE_ENCODERS, ColourTags, VideoEncoder
 from app.media.files import NewFile, ffmpeg_name, free_name, output_error, permissions_of, reason
-from app.media.video_reader import MediaPacket, VideoPicture, VideoReader
+from app.media.tracks import OtherTracks
+from app.media.video_reader import VideoPicture, VideoReader
 from app.outputs.compose import compose
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
@@ -32,12 +34,13 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True, kw_only=True)
 class TranscodeResult:
-    """What was written: `path` is None when it was cancelled, and then nothing is left."""
+    """What was written: `path` is None when it was cancelled, and then nothing is left. `notes` name what was lost."""
 
     path: Path | None
     frames: int
     duration_s: float
     cancelled: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def restore_video(
@@ -53,8 +56,9 @@ def restore_video(
 ) -> TranscodeResult:
     """Send every frame of the film `source` through `process` and write `target`, H.264 in MP4, MOV or MKV.
 
-    A film that is turned by its metadata is written upright; its colour matrix, range and tags are kept. `progress`
-    is told the frames done and how many there are (None when nobody knows), `cancel` is asked before every frame.
+    A film that is turned by its metadata is written upright; its colour matrix, range and tags, ten bits, interlacing,
+    sound, subtitles, chapters, covers and attachments are kept, and what cannot be is named in `notes`. `progress`
+    receives the frames done and how many there are (None when nobody knows), `cancel` is asked before every frame.
     `target` appears only when everything is in it and `before_naming`, called last, does not raise. It has the
     permissions of `source` and replaces a file only with `overwrite`.
 
@@ -64,7 +68,7 @@ def restore_video(
     """
     if target.suffix.lower() not in FORMATS:
         raise OutputError(f"{target} has no suffix of a film.", "Use one of " + ", ".join(FORMATS) + ".")
-    reader = VideoReader(source)
+    reader = VideoReader(source, with_depth=True)
     try:
         output = _Output(target, reader, side_by_side=side_by_side, overwrite=overwrite)
         try:
@@ -89,7 +93,7 @@ def restore_video(
         output.take_name(kept)
         raise UnreadableMediaError(damage.what, f"What could be restored of it is in {kept}.") from damage
     output.take_name()
-    return TranscodeResult(path=target, frames=output.frames, duration_s=output.duration_s)
+    return TranscodeResult(path=target, frames=output.frames, duration_s=output.duration_s, notes=tuple(output.notes))
 
 
 class _Output:
@@ -108,17 +112,10 @@ class _Output:
                 kind = FORMATS[target.suffix.lower()]
                 self._container = av.open(ffmpeg_name(self._file.part), "w", format=kind)
             undo.callback(self._container.close)  # first: Windows deletes no file that is open
-            self._encoder = VideoEncoder(
-                self._container,
-                size=(reader.width * (2 if side_by_side else 1), reader.height),
-                rate=Fraction(reader.fps or 25.0).limit_denominator(1001),
-                time_base=reader.time_base,
-                candidates=FILE_ENCODERS,
-                colour=_colour_of(reader),
-                pixel_shape=reader.pixel_shape,
-            )
-            self._sounds = {stream.index: self._sound_like(stream) for stream in reader.container.streams.audio}
-            self._container.metadata.update(reader.container.metadata)
+            self._encoder = self._encoder_for(reader, deep=reader.bits > 8)
+            with self._writing():
+                self._tracks = OtherTracks(reader.container, reader.stream, self._container, kind)
+            self.notes = [*_losses(reader, self._encoder), *self._tracks.notes]
             undo.pop_all()
 
     def fill(self, process: Process, progress: Progress | None, cancel: Callable[[], bool] | None) -> bool:
@@ -127,24 +124,28 @@ class _Output:
         total = reader.frame_count or (round(reader.duration_s * reader.fps) if reader.duration_s else 0) or None
         for item in reader.items(other_streams=True):
             if not isinstance(item, VideoPicture):
-                self._copy(item)
+                with self._writing():
+                    self._container.mux(list(self._tracks.packets(item)))
                 continue
             if cancel is not None and cancel():
                 return False
             t_media = float((item.pts - reader.first_pts) * item.time_base)
             frame = Frame(image=item.image, index=self.frames, t_capture=time.perf_counter(), t_media=t_media)
-            image = compose(process(frame), self._view, 0.5)
+            image = self._composed(process(frame), item.deep)
             with self._writing():
                 self._container.mux(self._encoder.encode(image, item.pts, duration=item.duration))
             self.frames += 1
             self.duration_s = t_media + float(item.duration * item.time_base)
             if progress is not None:
                 progress(self.frames, total)
+        if shortfall := reader.shortfall():
+            self.notes.append(shortfall)
         return True
 
     def close(self) -> None:
         with self._writing():
             self._container.mux(self._encoder.flush())
+            self._container.mux(list(self._tracks.rest()))
             self._container.close()
 
     def take_name(self, path: Path | None = None) -> None:
@@ -160,24 +161,33 @@ class _Output:
             self._container.close()
         self._file.discard()
 
-    def _copy(self, packet: MediaPacket) -> None:
-        sound = self._sounds.get(packet.stream.index)
-        if sound is not None and packet.dts is not None:
-            packet.stream = sound
-            with self._writing():
-                self._container.mux(packet)
+    def _composed(self, restored: Restored, deep: NDArray[np.uint16] | None) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """The picture to encode; of a deep video what the restoring changed is added to the full depth."""
+        image = compose(restored, self._view, 0.5)
+        if deep is None or not self._encoder.deep:
+            return image
+        before = compose(replace(restored, image=restored.frame.image), self._view, 0.5)
+        base = deep if deep.shape == image.shape else np.concatenate((deep, deep), axis=1)
+        change = image.astype(np.int32) - before
+        return np.clip(base + 257 * change, 0, 65535).astype(np.uint16)
 
-    def _sound_like(self, stream: AudioStream) -> AudioStream:
-        codec = stream.codec_context.name
+    def _encoder_for(self, reader: VideoReader, *, deep: bool) -> VideoEncoder:
         try:
-            sound = self._container.add_stream_from_template(stream)
-        except (av.FFmpegError, ValueError) as error:
-            raise OutputError(
-                f"The sound of {self._reader.path} ({codec}) does not fit into {self._target.suffix}.",
-                "Name the output .mkv, which takes every kind.",
-            ) from error
-        sound.metadata.update(stream.metadata)
-        return sound
+            return VideoEncoder(
+                self._container,
+                size=(reader.width * (2 if self._view == "side-by-side" else 1), reader.height),
+                rate=Fraction(reader.fps or 25.0).limit_denominator(1001),
+                time_base=reader.time_base,
+                candidates=FILE_ENCODERS,
+                colour=_colour_of(reader),
+                pixel_shape=reader.pixel_shape,
+                deep=deep,
+                fields=reader.fields,
+            )
+        except RecordingError:
+            if not deep:
+                raise
+            return self._encoder_for(reader, deep=False)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -187,6 +197,21 @@ class _Output:
             raise output_error(self._target, error) from error
         except av.FFmpegError as error:
             raise OutputError(f"{self._target} cannot be written ({reason(error)}).", "Try the suffix .mkv.") from error
+
+
+def _losses(reader: VideoReader, encoder: VideoEncoder) -> list[str]:
+    """What of the pictures H.264 does not keep."""
+    kept_bits = 10 if encoder.deep else 8
+    losses = []
+    if reader.bits > kept_bits:
+        losses.append(f"its {reader.bits} bits a colour became {kept_bits}")
+    if reader.subsampling not in ("4:2:0", "4:1:1"):
+        losses.append(f"its colours, stored at {reader.subsampling}, became 4:2:0")
+    if reader.has_alpha:
+        losses.append("its transparency was left out")
+    if reader.fields and not encoder.interlaced:
+        losses.append("it is interlaced and was marked progressive")
+    return losses
 
 
 def _colour_of(reader: VideoReader) -> ColourTags:

@@ -138,7 +138,7 @@ class RestoreWorker:
             faces += len(restored.faces)
             return restored
 
-        restore_video(
+        result = restore_video(
             task.source,
             task.target,
             process,
@@ -147,7 +147,14 @@ class RestoreWorker:
             progress=progress,
             before_naming=task.expect_unchanged,
         )
-        notes = () if faces else ("no face was found in any of its frames",)
+        notes = (
+            result.notes
+            if faces
+            else (
+                *result.notes,
+                "no face was found in any of its frames",
+            )
+        )
         return self._result(tuple(timings), faces=faces, notes=notes)
 
     def _result(self, timings: tuple[Timings, ...], *, faces: int, notes: tuple[str, ...] = ()) -> TaskResult:

@@ -6,15 +6,22 @@ cost about two milliseconds at 1280x720 and leave a mean error of 0.3 levels and
 
 from __future__ import annotations
 
+from typing import Any
+
 import av
 import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from numpy.typing import NDArray
 
 from app.core.types import Image
 
 UNSPECIFIED = 2
 """Of FFmpeg's colour tags (matrix, primaries, transfer) the value that means nobody said."""
+
+PIXELS = "yuv420p"
+DEEP_PIXELS = "yuv420p10le"
+"""What is encoded: 8 bits a sample, or 10 for a video that has more than 8."""
 
 _INTO_BGR = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _INTO_YUV = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
@@ -40,11 +47,9 @@ def quarter_turns(rotation: float) -> int:
     return round(rotation / 90) % 4
 
 
-def turn(image: Image, quarters: int) -> Image:
+def turn(image: NDArray[Any], quarters: int) -> NDArray[Any]:
     """`image` turned counter-clockwise by `quarters` quarter turns."""
-    if quarters == 0:
-        return image
-    return np.asarray(cv2.rotate(image, _TURNS[quarters]), np.uint8)
+    return image if quarters == 0 else cv2.rotate(image, _TURNS[quarters])
 
 
 class BgrConverter:
@@ -54,29 +59,40 @@ class BgrConverter:
         self._reformatter = VideoReformatter()
 
     def convert(self, frame: av.VideoFrame) -> Image:
+        return np.asarray(self._upright(frame, "bgr24"), np.uint8)
+
+    def convert_deep(self, frame: av.VideoFrame) -> NDArray[np.uint16]:
+        """The same as uint16, 0 to 65535, for a frame of more than eight bits."""
+        return np.asarray(self._upright(frame, "bgr48le"), np.uint16)
+
+    def _upright(self, frame: av.VideoFrame, pixels: str) -> NDArray[Any]:
         bgr = self._reformatter.reformat(
             frame,
-            format="bgr24",
+            format=pixels,
             src_colorspace=matrix_of(frame.colorspace, frame.height),
             dst_color_range=ColorRange.JPEG,
             interpolation=_INTO_BGR,
             threads=1,
         )
-        return turn(np.asarray(bgr.to_ndarray(), np.uint8), quarter_turns(frame.rotation))
+        return turn(bgr.to_ndarray(), quarter_turns(frame.rotation))
 
 
 class YuvConverter:
-    """uint8 (H, W, 3) BGR, contiguous, to YUV 4:2:0 frames of a given matrix and range. For one thread."""
+    """uint8 or uint16 (H, W, 3) BGR, contiguous, to YUV 4:2:0 of 8 or 10 bits, a given matrix and range.
+
+    For one thread.
+    """
 
     def __init__(self, *, matrix: Colorspace, color_range: ColorRange) -> None:
         self._matrix = matrix
         self._range = color_range
         self._reformatter = VideoReformatter()
 
-    def convert(self, image: Image) -> av.VideoFrame:
+    def convert(self, image: NDArray[np.uint8] | NDArray[np.uint16]) -> av.VideoFrame:
+        deep = image.dtype == np.uint16
         return self._reformatter.reformat(
-            av.VideoFrame.from_numpy_buffer(image, format="bgr24"),
-            format="yuv420p",
+            av.VideoFrame.from_numpy_buffer(image, format="bgr48le" if deep else "bgr24"),
+            format=DEEP_PIXELS if deep else PIXELS,
             dst_colorspace=self._matrix,
             dst_color_range=self._range,
             interpolation=_INTO_YUV,

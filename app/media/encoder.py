@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import cast
+from typing import Any, cast
 
 import av
 import cv2
@@ -15,10 +15,10 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
-from app.core.types import Image
-from app.media.colour import YuvConverter
+from app.media.colour import DEEP_PIXELS, PIXELS, YuvConverter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +56,13 @@ class ColourTags:
 
 
 def choose_encoder(
-    candidates: Sequence[EncoderChoice], *, width: int, height: int, time_base: Fraction
+    candidates: Sequence[EncoderChoice], *, width: int, height: int, time_base: Fraction, pixels: str = PIXELS
 ) -> EncoderChoice:
     """The first of `candidates` that FFmpeg has and that really opens like this; raises RecordingError."""
     for choice in candidates:
         try:
             context = cast(VideoCodecContext, av.CodecContext.create(choice.name, "w"))
-            context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+            context.width, context.height, context.pix_fmt = width, height, pixels
             context.time_base = time_base
             context.options = dict(choice.options)
             context.open()
@@ -76,7 +76,8 @@ def choose_encoder(
 class VideoEncoder:
     """A video stream of `container`. Pictures of another size than `size` (width, height) are fitted into it.
 
-    An odd size becomes even by repeating the last row or column, which 4:2:0 needs.
+    An odd size becomes even by repeating the last row or column, which 4:2:0 needs. With `deep` the pictures are uint16
+    and 10 bits are kept. `fields` is "tff" or "bff" for interlaced pictures whose top or bottom field comes first.
     """
 
     def __init__(
@@ -91,15 +92,24 @@ class VideoEncoder:
         pixel_shape: Fraction = Fraction(1),
         key_frame_interval: int = 0,
         threads: int = 0,
+        deep: bool = False,
+        fields: str = "",
     ) -> None:
         colour = colour or ColourTags()
         self._size = size
         self._even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
-        self.choice = choose_encoder(candidates, width=self._even[0], height=self._even[1], time_base=time_base)
+        pixels = DEEP_PIXELS if deep else PIXELS
+        self.choice = choose_encoder(
+            candidates, width=self._even[0], height=self._even[1], time_base=time_base, pixels=pixels
+        )
         options = dict(self.choice.options)
+        self.deep = deep
+        self.interlaced = bool(fields) and self.choice.name == "libx264"
+        if self.interlaced:
+            options["x264-params"] = f"{fields}=1"
         self.stream = cast(VideoStream, container.add_stream(self.choice.name, rate=rate, options=options))
         self.stream.width, self.stream.height = self._even
-        self.stream.pix_fmt = "yuv420p"
+        self.stream.pix_fmt = pixels
         context = self.stream.codec_context
         context.time_base = time_base
         context.color_range = int(colour.color_range)
@@ -116,9 +126,17 @@ class VideoEncoder:
         self._converter = YuvConverter(matrix=colour.matrix, color_range=colour.color_range)
 
     def encode(
-        self, image: Image, pts: int, *, duration: int = 0, key_frame: bool = False
+        self,
+        image: NDArray[np.uint8] | NDArray[np.uint16],
+        pts: int,
+        *,
+        duration: int = 0,
+        key_frame: bool = False,
     ) -> list[av.Packet[VideoStream]]:
-        """Packets that are ready after `image`, uint8 (H, W, 3) BGR, at `pts` in units of the time base."""
+        """Packets that are ready after `image`, uint8 (H, W, 3) BGR, at `pts` in units of the time base.
+
+        With `deep` it is uint16.
+        """
         return self._encode(self._converter.convert(fit(image, self._size, self._even)), pts, duration, key_frame)
 
     def repeat(self, pts: int, *, duration: int = 0, key_frame: bool = False) -> list[av.Packet[VideoStream]]:
@@ -138,7 +156,7 @@ class VideoEncoder:
         return list(self.stream.encode(None))
 
 
-def fit(image: Image, size: tuple[int, int], even: tuple[int, int]) -> Image:
+def fit(image: NDArray[Any], size: tuple[int, int], even: tuple[int, int]) -> NDArray[Any]:
     """`image` scaled into `size` (width, height) with black bars where the shape differs, padded to `even`."""
     height, width = image.shape[:2]
     if (width, height) != size:
@@ -146,10 +164,10 @@ def fit(image: Image, size: tuple[int, int], even: tuple[int, int]) -> Image:
         inner = (max(round(width * scale), 1), max(round(height * scale), 1))
         scaled = cv2.resize(image, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
         left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
-        canvas = np.zeros((size[1], size[0], 3), np.uint8)
+        canvas = np.zeros((size[1], size[0], 3), image.dtype)
         canvas[top : top + inner[1], left : left + inner[0]] = scaled
         image = canvas
     if size != even:
         edges = (0, even[1] - size[1], 0, even[0] - size[0])
-        image = np.asarray(cv2.copyMakeBorder(image, *edges, cv2.BORDER_REPLICATE), np.uint8)
+        image = cv2.copyMakeBorder(image, *edges, cv2.BORDER_REPLICATE)
     return np.ascontiguousarray(image)

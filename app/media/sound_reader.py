@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import UnreadableMediaError
 from app.media.files import ffmpeg_name, reason
+from app.media.tracks import main_video
 
 SOUND_RATE = 48000
 SOUND_CHANNELS = 2
@@ -35,10 +36,9 @@ class SoundReader:
             raise UnreadableMediaError(f"{path} has no sound.")
         self._stream = self._container.streams.audio[0]
         self._zero_s = 0.0
-        if self._container.streams.video:
-            picture = self._container.streams.video[0]
-            if picture.start_time is not None and picture.time_base is not None:
-                self._zero_s = float(picture.start_time * picture.time_base)
+        picture = main_video(self._container)
+        if picture is not None and picture.start_time is not None and picture.time_base is not None:
+            self._zero_s = float(picture.start_time * picture.time_base)
         self._samples = self._decode()
         self._ahead: NDArray[np.float32] = np.zeros((0, SOUND_CHANNELS), np.float32)
         self._position = 0

@@ -13,42 +13,54 @@ from pathlib import Path
 from typing import TypeAlias
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.stream import Stream
+from av.video.format import VideoFormat
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from app.core.errors import UnreadableMediaError
 from app.core.types import Image
 from app.media.colour import BgrConverter, quarter_turns
 from app.media.files import ffmpeg_name, reason
+from app.media.tracks import main_video
 
 MediaPacket: TypeAlias = "av.Packet[Stream]"
 
 _SHORTFALL_S = 0.3
+_SHORTFALL_NOTED_S = 1.0
 _STEPS_BACK_S = (0.0, 2.0, 10.0)
+
+_BOTTOM_FIRST = (3, 4)
+"""FFmpeg's field orders that show the bottom field first: AV_FIELD_BB and AV_FIELD_TB."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class VideoPicture:
     """One decoded picture: `image` uint8 (H, W, 3) BGR upright, its time stamp `pts` in units of `time_base`.
 
-    `duration` is in the same units, 0 when the file does not tell.
+    `duration` is in the same units, 0 when the file does not tell. `deep` is the same picture as uint16, 0 to 65535, of
+    a video that has more than eight bits, when it was asked for.
     """
 
     image: Image
     pts: int
     duration: int
     time_base: Fraction
+    deep: NDArray[np.uint16] | None = None
 
 
 class VideoReader:
     """An open video file. Raises UnreadableMediaError when it is none, or when it breaks off while it is read.
 
     `width` and `height` are those of the upright picture, `pixel_shape` is how wide its pixels are for their height.
-    Colour tags are FFmpeg's numbers. `frame_count` and `duration_s` are None when the file does not tell.
+    Colour tags are FFmpeg's numbers. `frame_count` and `duration_s` are None when the file does not tell. `bits` is the
+    depth of a sample, `subsampling` how coarse the colours are (such as "4:2:0"), `fields` "tff" or "bff" when the
+    pictures are interlaced. `with_depth` gives each picture in its full depth as well.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, with_depth: bool = False) -> None:
         self.path = path
         self.container, self.stream = self._open()
         self.time_base = self.stream.time_base or Fraction(1, 90000)
@@ -61,7 +73,7 @@ class VideoReader:
         self.duration_s = duration / av.time_base if duration else None
         self._converter = BgrConverter()
         self._packets = 0
-        self._end_s = 0.0
+        self._end_s = self._pictures_end_s = 0.0
         self._last_pts: int | None = None
         self._raw = self._decode()
         self._ahead: deque[av.VideoFrame | MediaPacket] = deque()
@@ -78,6 +90,11 @@ class VideoReader:
         self.color_primaries, self.color_trc = int(first.color_primaries), int(first.color_trc)
         shape = self.stream.sample_aspect_ratio or Fraction(1)
         self.pixel_shape = 1 / shape if turned and shape else shape
+        self.bits = first.format.components[0].bits
+        self.has_alpha = any(component.is_alpha for component in first.format.components)
+        self.subsampling = _subsampling(first.format)
+        self.fields = _fields(first, self.stream)
+        self._deep = with_depth and self.bits > 8
         self.first_pts = first.pts if first.pts is not None else 0
 
     def items(self, *, other_streams: bool = False) -> Iterator[VideoPicture | MediaPacket]:
@@ -109,6 +126,18 @@ class VideoReader:
         self.container, self.stream = self._open()
         self._restart(packets=0)
 
+    def shortfall(self) -> str:
+        """After the last picture, what speaks for missing ones in a file whose container cannot tell; else ""."""
+        seconds = self._end_s - self._pictures_end_s
+        if seconds > _SHORTFALL_NOTED_S:
+            return f"its pictures end {seconds:.1f} s before the rest of it"
+        if self._packets > 0 and self.fps and self.container.format.name in ("mpegts", "mpeg"):
+            span_s = self._pictures_end_s - float(self.first_pts * self.time_base)
+            missing = round(span_s * self.fps) - self._packets
+            if missing > max(2, 0.02 * self._packets):
+                return f"about {missing} of its pictures are missing"
+        return ""
+
     def _jump(self, start: int, target: int) -> bool:
         """Go to `start` (ticks). False when decoding only begins behind `target`, as without an index it may."""
         try:
@@ -134,10 +163,10 @@ class VideoReader:
             container = av.open(ffmpeg_name(self.path), "r", metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._unreadable(error) from error
-        if not container.streams.video:
+        stream = main_video(container)
+        if stream is None:
             container.close()
             raise UnreadableMediaError(f"{self.path} has no pictures in it.", "Choose a video file.")
-        stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         return container, stream
 
@@ -188,6 +217,7 @@ class VideoReader:
             pts=self._last_pts,
             duration=max(frame.duration or 0, 0),
             time_base=self.time_base,
+            deep=self._converter.convert_deep(frame) if self._deep else None,
         )
 
     def _drain(self) -> Iterator[av.VideoFrame]:
@@ -202,7 +232,10 @@ class VideoReader:
             self._packets += 1
         if packet.pts is not None:
             end = packet.pts + (packet.duration or 0)
-            self._end_s = max(self._end_s, float(end * packet.time_base))
+            end_s = float(end * packet.time_base)
+            self._end_s = max(self._end_s, end_s)
+            if packet.stream is self.stream:
+                self._pictures_end_s = max(self._pictures_end_s, end_s)
 
     def _is_short(self) -> bool:
         if self.frame_count is not None and 0 <= self._packets < self.frame_count:
@@ -229,3 +262,21 @@ class VideoReader:
         return UnreadableMediaError(
             f"{self.path} is not a video that can be read ({reason(error)}).", "Check that the file is whole."
         )
+
+
+def _subsampling(pixels: VideoFormat) -> str:
+    """How coarse the colours of a format are, as it is commonly written."""
+    if not pixels.is_rgb and len(pixels.components) >= 3:
+        across = pixels.width and round(pixels.width / pixels.chroma_width())
+        down = pixels.height and round(pixels.height / pixels.chroma_height())
+        return {(2, 2): "4:2:0", (2, 1): "4:2:2", (1, 1): "4:4:4", (4, 1): "4:1:1", (1, 2): "4:4:0"}.get(
+            (across, down), "4:2:0"
+        )
+    return "4:4:4" if pixels.is_rgb else "4:2:0"
+
+
+def _fields(frame: av.VideoFrame, stream: VideoStream) -> str:
+    """Which field of an interlaced picture comes first, "tff" or "bff"; "" when it is not interlaced."""
+    if not frame.interlaced_frame:
+        return ""
+    return "bff" if stream.codec_context.field_order in _BOTTOM_FIRST else "tff"

@@ -1,0 +1,187 @@
+"""What a video file holds beside its pictures: sound, subtitles, chapters, attachments, covers, other videos.
+
+All of it is copied as it is where the new container takes it; what it does not take is named, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+import av
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.stream import AttachmentStream, Disposition, Stream
+from av.video.stream import VideoStream
+
+_NAMES = {"subtitle": "subtitles", "video": "another video", "attachment": "an attached file", "data": "a data track"}
+
+_COVERS = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 6: "5.1", 8: "7.1"}
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+
+
+class _Track(Protocol):
+    def packets(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]: ...
+
+    def rest(self) -> Iterator[av.Packet[Any]]: ...
+
+
+class OtherTracks:
+    """Every track of `source` but `main`, added to `container`, of FFmpeg's format `kind`, before anything is written.
+
+    `notes` name what is not as it was. Raises av.FFmpegError.
+    """
+
+    def __init__(self, source: InputContainer, main: VideoStream, container: OutputContainer, kind: str) -> None:
+        self._container = container
+        self._kind = kind
+        self._tracks: dict[int, _Track] = {}
+        self._lost: list[str] = []
+        self._changed: list[str] = []
+        chapters = source.chapters()
+        for stream in source.streams:
+            if stream is not main and not (chapters and stream.type == "data"):  # MP4 holds its chapters in one
+                self._add(stream)
+        if chapters:
+            container.set_chapters(chapters)
+        container.metadata.update(source.metadata)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        notes = list(self._changed)
+        if self._lost:
+            hint = "" if self._kind == "matroska" else "; a name that ends in .mkv may keep them"
+            notes.append(f"left out, as the format cannot hold it: {', '.join(self._lost)}{hint}")
+        return tuple(notes)
+
+    def packets(self, packet: av.Packet[Any]) -> Iterable[av.Packet[Any]]:
+        """What to write for a packet of `source`; nothing for a track that is left out."""
+        track = self._tracks.get(packet.stream.index)
+        return track.packets(packet) if track is not None else ()
+
+    def rest(self) -> Iterator[av.Packet[Any]]:
+        """What the tracks still hold back at the end."""
+        for track in self._tracks.values():
+            yield from track.rest()
+
+    def _add(self, stream: Stream) -> None:
+        if isinstance(stream, AttachmentStream):
+            if self._kind == "matroska":
+                name = stream.metadata.get("filename", f"attachment-{stream.index}")
+                self._container.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
+            else:
+                self._lost.append(_described(stream))
+        elif stream.disposition & Disposition.attached_pic and self._kind == "matroska":
+            self._attach_cover(stream)
+        elif stream.type in ("audio", "video", "subtitle") and _fits(stream, self._kind):
+            copy = self._container.add_stream_from_template(stream, opaque=True)
+            copy.metadata.update(stream.metadata)
+            copy.disposition = Disposition(stream.disposition)
+            self._tracks[stream.index] = _Copied(copy, from_zero=self._kind == "matroska" and stream.type == "audio")
+        elif isinstance(stream, AudioStream):
+            self._tracks[stream.index] = _Transcoded(stream, self._container)
+            hint = "; a name that ends in .mkv keeps it" if _fits(stream, "matroska") else ""
+            self._changed.append(
+                f"its sound ({stream.codec_context.name}) became AAC, as the format cannot hold it{hint}"
+            )
+        else:
+            self._lost.append(_described(stream))
+
+    def _attach_cover(self, stream: Stream) -> None:
+        """Matroska holds its cover as an attached file of a certain name."""
+        kind = _COVERS.get(stream.codec_context.name)
+        data = _first_packet(stream)
+        if kind and data:
+            self._container.add_attachment(f"cover.{kind[0]}", kind[1], data)
+        else:
+            self._lost.append(_described(stream))
+
+
+class _Copied:
+    """A track whose packets go through untouched.
+
+    `from_zero` leaves out what is played before time zero: the samples by which an MP4 primes its decoder, which in
+    Matroska would delay everything.
+    """
+
+    def __init__(self, stream: Stream, *, from_zero: bool) -> None:
+        self._stream = stream
+        self._from_zero = from_zero
+
+    def packets(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
+        if packet.dts is None:
+            if not self._stream.disposition & Disposition.attached_pic:
+                return
+            packet.pts = packet.dts = 0
+        if self._from_zero and packet.pts is not None and packet.pts < 0 >= packet.pts + (packet.duration or 0):
+            return
+        packet.stream = self._stream
+        yield packet
+
+    def rest(self) -> Iterator[av.Packet[Any]]:
+        return iter(())
+
+
+class _Transcoded:
+    """Sound that is decoded and encoded as AAC."""
+
+    def __init__(self, source: AudioStream, container: OutputContainer) -> None:
+        context = source.codec_context
+        channels = context.layout.nb_channels
+        layout = _LAYOUTS.get(channels, "stereo")
+        rate = context.sample_rate if context.sample_rate in _AAC_RATES else 48000
+        self._stream: AudioStream = container.add_stream("aac", rate=rate, layout=layout)
+        self._stream.codec_context.bit_rate = 96_000 * channels
+        self._stream.metadata.update(source.metadata)
+        self._resampler = AudioResampler(format="fltp", layout=layout, rate=rate, frame_size=1024)
+
+    def packets(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            return
+        for frame in frames:
+            yield from self._encoded(frame)
+
+    def rest(self) -> Iterator[av.Packet[Any]]:
+        yield from self._encoded(None)
+        yield from self._stream.encode(None)
+
+    def _encoded(self, frame: Any) -> Iterator[av.Packet[Any]]:
+        for each in self._resampler.resample(frame):
+            yield from self._stream.encode(each)
+
+
+def main_video(container: InputContainer) -> VideoStream | None:
+    """The first video that is no cover picture."""
+    films = (each for each in container.streams.video if not each.disposition & Disposition.attached_pic)
+    return next(films, None)
+
+
+def _first_packet(stream: Stream) -> bytes:
+    """The first packet of `stream`, read from a file opened for it alone; nothing when there is none."""
+    with av.open(stream.container.name) as container:
+        return next((bytes(packet) for packet in container.demux(container.streams[stream.index])), b"")
+
+
+def _fits(stream: Stream, kind: str) -> bool:
+    """Whether the container format takes `stream` as it is: found out by beginning such a file in memory."""
+    try:
+        with av.open(io.BytesIO(), "w", format=kind) as trial:
+            copy = trial.add_stream_from_template(stream, opaque=True)
+            copy.disposition = Disposition(stream.disposition)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError, OSError):
+        return False
+    return True
+
+
+def _described(stream: Stream) -> str:
+    if stream.disposition & Disposition.attached_pic:
+        return "its cover picture"
+    codec = stream.codec_context.name if stream.codec_context is not None else ""
+    name = _NAMES.get(stream.type, "an unknown track")
+    return f"{name} ({codec})" if codec else name
