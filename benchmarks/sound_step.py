@@ -22,6 +22,7 @@ import numpy as np  # noqa: E402  (the line above makes our own modules importab
 
 from app.core.types import Frame, Restored  # noqa: E402
 from app.outputs.recorder import VideoRecorder  # noqa: E402
+from app.outputs.views import FrameViews  # noqa: E402
 from app.pipeline.capture.playback import FilePlayer, Signal, Timeline  # noqa: E402
 from app.pipeline.file_sound import FileSound  # noqa: E402
 from app.sources.video import VideoSource  # noqa: E402
@@ -51,7 +52,7 @@ class FastStage:
         restored = Restored(frame=frame, image=frame.image, k=0)
         while True:
             dropped = self.recorder.state().dropped
-            self.recorder.write(restored, 0.5)
+            self.recorder.put(FrameViews(restored))
             if self.recorder.state().dropped == dropped:
                 return Signal.GO
             time.sleep(0.005)
@@ -70,6 +71,7 @@ def record(source: Path, target: Path) -> None:
     stage.recorder = VideoRecorder(
         target, (video.info.width, video.info.height), video.info.fps, mode="restored", audio=sound
     )
+    stage.recorder.start()
     player.play()
     stage.recorder.finish()
     video.close()

@@ -77,6 +77,11 @@ def _run(options: argparse.Namespace) -> int:
         from app.cli.restore import restore
 
         return EXIT_DONE if restore(options) else EXIT_FAILED
+    if options.command == "live":
+        from app.cli.live import live
+
+        live(options)
+        return EXIT_DONE
     from app.cli import inspection
 
     if options.command == "cameras":

@@ -10,13 +10,14 @@ from app import __version__
 from app.core.setting import GROUPS, Setting
 from app.core.settings import TABLE, Settings
 
-COMMANDS = ("window", "restore", "cameras", "models", "bench")
+COMMANDS = ("window", "live", "restore", "cameras", "models", "bench")
 
 _EXAMPLES = """\
 examples:
   python main.py                                       open the window on the last used or first camera
   python main.py --source clip.mp4 --k 2               open the window on a film, two cycles
   python main.py --source http://192.0.2.7:8080/video  open the window on a network camera
+  python main.py live --virtual-camera --serve         no window: a camera for calls, and a stream for OBS or a browser
   python main.py restore old.jpg better.png            one picture
   python main.py restore call.mp4 call-restored.mp4 --k 3 --side-by-side
   python main.py restore album/ album-restored/ --strength 70 --faces 2
@@ -48,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"CFRNet Live {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_window(commands)
+    _add_live(commands)
     _add_restore(commands)
     commands.add_parser("cameras", help="list the cameras by name", allow_abbrev=False)
     commands.add_parser("models", help="list the shipped networks and verify their SHA-256", allow_abbrev=False)
@@ -64,7 +66,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     words = list(arguments)
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
         words.insert(0, "window")
-    return build_parser().parse_args(words)
+    parser = build_parser()
+    options = parser.parse_args(words)
+    if options.command == "live" and not (options.virtual_camera or hasattr(options, "stream_address")):
+        parser.error("live needs an output: --virtual-camera, --serve or both")
+    return options
 
 
 def given_settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -80,6 +86,32 @@ def _add_window(commands: Any) -> None:
         allow_abbrev=False,
     )
     _add_settings(window, TABLE.values())
+
+
+def _add_live(commands: Any) -> None:
+    live = commands.add_parser(
+        "live",
+        help="restore a camera, file or stream without a window, for a virtual camera or the network",
+        description=(
+            "Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is\n"
+            "mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on Windows and macOS."
+        ),
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    live.add_argument("--virtual-camera", action="store_true", help="be a camera that video calls can choose")
+    live.add_argument(
+        "--serve",
+        dest="stream_address",
+        metavar="HOST:PORT",
+        nargs="?",
+        type=_checked("stream_address"),
+        const=TABLE["stream_address"].default,
+        default=argparse.SUPPRESS,
+        help="serve MJPEG over HTTP, with a page on / (default %(const)s, which this machine alone can see)",
+    )
+    _add_settings(live, [row for row in TABLE.values() if _is_for_live(row)])
 
 
 def _add_restore(commands: Any) -> None:
@@ -124,6 +156,12 @@ def _add_overwrite(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace files that are there; without it they are kept"
     )
+
+
+def _is_for_live(row: Setting) -> bool:
+    """Whether a session without a window has a use for the setting."""
+    outputs = ("split", "output_view", "output_captions", "virtual_camera_size", "virtual_camera_fps", "stream_viewers")
+    return row.name in outputs or (row.group in ("source", "restoration", "engine") and row.name != "mirror")
 
 
 def _add_settings(parser: argparse.ArgumentParser, rows: Iterable[Setting]) -> None:

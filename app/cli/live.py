@@ -1,0 +1,110 @@
+"""The `live` command: a session without a window, whose outputs run until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from collections.abc import Iterable
+
+from app.cli.messages import one_line, print_error
+from app.cli.parser import given_settings
+from app.core.errors import AppError, SourceOpenError
+from app.core.settings import Settings
+from app.outputs.base import OutputState
+from app.pipeline.capture.status import SourceStatus
+from app.pipeline.events import CyclesChanged, Notice
+from app.pipeline.session import LiveSession
+from app.restorers.store import ModelStore
+from app.sources.registry import parse_source
+
+_POLL_S = 0.2
+
+
+class _Console:
+    """Prints what happens to the source, line by line, and keeps the error that ends the command."""
+
+    def __init__(self) -> None:
+        self.failed = threading.Event()
+        self.error: AppError | None = None
+
+    def on_frame(self) -> None:
+        """Nothing is shown: the outputs have the frame already."""
+
+    def on_status(self, status: SourceStatus) -> None:
+        name = f", {status.info.name}" if status.info is not None else ""
+        size = f", {status.info.width} x {status.info.height}" if status.info is not None else ""
+        _print(f"source: {status.state}{name}{size}{_reason(status.error)}")
+        if status.state == "failed":
+            self.error = status.error or SourceOpenError("The source failed.")
+            self.failed.set()
+
+    def on_error(self, error: AppError) -> None:
+        print_error(error)
+
+    def on_notice(self, notice: Notice) -> None:
+        if isinstance(notice, CyclesChanged):
+            _print(f"auto k: {notice.k} of {notice.wanted}")
+
+
+def live(options: argparse.Namespace) -> None:
+    """Run until Ctrl-C, or until nothing can go on: raises the AppError of the source, or of the last output."""
+    settings = Settings(mirror=False).replace(**given_settings(options))
+    names = ["virtual-camera"] if options.virtual_camera else []
+    names += ["network-stream"] if hasattr(options, "stream_address") else []
+    console = _Console()
+    # Whoever stops a service politely does so with SIGTERM; it is the same as Ctrl-C.
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    session: LiveSession | None = None
+    try:
+        session = LiveSession(ModelStore(), settings, console)
+        session.open(parse_source(settings.source, settings))
+        for name in names:
+            session.start_output(name)
+        _watch(session, console)
+    except KeyboardInterrupt:
+        _print("stopped.")
+    finally:
+        if session is not None:
+            session.close()
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _watch(session: LiveSession, console: _Console) -> None:
+    """Print every change of an output's state."""
+    shown: dict[str, str] = {}
+    while not console.failed.wait(_POLL_S):
+        states = session.output_states()
+        for name, state in states.items():
+            line = state_line(name, state)
+            if shown.get(name) != line:
+                shown[name] = line
+                _print(line)
+        if (error := _all_failed(states.values())) is not None:
+            raise error
+    assert console.error is not None
+    raise console.error
+
+
+def state_line(name: str, state: OutputState) -> str:
+    """What one output is doing, in one line: its name, its state, and what it shows where, or why it does not."""
+    detail = f", {state.detail}" if state.detail else ""
+    return f"{name}: {state.status}{detail}{_reason(state.error)}"
+
+
+def _all_failed(states: Iterable[OutputState]) -> AppError | None:
+    """The last output's error when every one has failed for good."""
+    error: AppError | None = None
+    for state in states:
+        if state.status != "failed":
+            return None
+        error = state.error
+    return error
+
+
+def _reason(error: AppError | None) -> str:
+    return f": {one_line(str(error))}" if error is not None else ""
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,96 @@
+"""The `live` command in a process of its own: the stream is read, states are printed, Ctrl-C ends it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tests.cli.helpers import Cli
+
+DEMO = Path(__file__).parents[2] / "assets" / "demo.mp4"
+
+StartProcess = Callable[..., "subprocess.Popen[str]"]
+
+STORED_CAMERA = """
+import pyvirtualcam
+from pyvirtualcam import camera
+from tests.outputs.virtual_device import StoringBackend
+camera.BACKENDS.clear()
+pyvirtualcam.register_backend("stored", StoringBackend)
+"""
+
+
+def lines_until(process: subprocess.Popen[str], word: str) -> list[str]:
+    """The lines on stdout, up to the first with `word` in it. Hanging is ended after a minute."""
+    assert process.stdout is not None
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    lines = []
+    try:
+        for line in process.stdout:
+            lines.append(line.strip())
+            if word in line:
+                return lines
+    finally:
+        watchdog.cancel()
+    pytest.fail(f"{word!r} never came: {lines}, {process.stderr.read() if process.stderr else ''}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to a whole console")
+def test_a_stream_and_a_camera_without_a_window(cli_process: StartProcess) -> None:
+    pytest.importorskip("pyvirtualcam", reason="pyvirtualcam is not installed")
+    words = ("live", "--source", DEMO, "--k", 1, "--virtual-camera", "--serve", "127.0.0.1:0")
+    process = cli_process(*words, before=STORED_CAMERA)
+    lines = lines_until(process, "network-stream: live")
+    address = lines[-1].split(", ")[1]
+    with av.open(f"{address}stream.mjpg", format="mpjpeg", timeout=30) as container:
+        pictures = []
+        for frame in container.decode(video=0):
+            pictures.append(frame.to_ndarray(format="bgr24"))
+            if len(pictures) == 10:
+                break
+    assert pictures[0].shape == pictures[9].shape
+    assert len({int(picture.sum(dtype=np.int64)) for picture in pictures}) > 3, "it moves"
+    if not any("virtual-camera: live" in line for line in lines):
+        lines += lines_until(process, "virtual-camera: live")
+    assert any("Stored Camera, 1280 x 720 at 30 fps" in line for line in lines)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert out.strip().endswith("stopped.")
+    assert "Traceback" not in err
+
+
+def test_without_an_output_it_is_refused(cli: Cli) -> None:
+    answer = cli("live", "--source", str(DEMO))
+    assert answer.code == 2
+    assert "--virtual-camera, --serve or both" in answer.err
+
+
+def test_an_address_that_is_none_is_refused(cli: Cli) -> None:
+    answer = cli("live", "--source", str(DEMO), "--serve", "nowhere")
+    assert answer.code == 1
+    assert answer.errors == ["error: 'nowhere' is not an address to serve at."]
+
+
+def test_a_source_that_cannot_be_opened_ends_it(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"no film")
+    answer = cli("live", "--source", str(tmp_path / "film.mp4"), "--serve", "127.0.0.1:0")
+    assert answer.code == 1
+    assert len(answer.errors) == 1
+    assert "source: failed" in answer.out
+
+
+def test_when_every_output_failed_it_ends(cli: Cli) -> None:
+    answer = cli("live", "--source", str(DEMO), "--serve", "192.0.2.1:9")
+    assert answer.code == 1
+    assert "192.0.2.1:9" in answer.errors[0]
+    assert "network-stream: failed" in answer.out
