@@ -113,10 +113,12 @@ def to_tensor(images: NDArray[np.uint8]) -> Tensor:
     return rgb.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1.0)
 
 
-def to_images(tensor: Tensor) -> NDArray[np.uint8]:
-    """float (N, 3, H, W) RGB in [-1, 1] to uint8 (N, H, W, 3) BGR, rounded."""
-    bgr = tensor.detach().float().flip(1).permute(0, 2, 3, 1)
-    return ((bgr + 1.0) * 127.5).round_().clamp_(0, 255).to(torch.uint8).contiguous().numpy()
+def to_images(values: Tensor | NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Turn float (N, 3, H, W) RGB in [-1, 1] into uint8 (N, H, W, 3) BGR, rounded and clipped."""
+    if isinstance(values, Tensor):
+        values = values.detach().float().numpy()
+    levels = np.clip(np.rint((values[:, ::-1] + 1.0) * 127.5), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
 
 
 class _DegradedCrops(IterableDataset[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]]):

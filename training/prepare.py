@@ -24,9 +24,9 @@ from app.core.errors import AppError
 from app.faces.alignment import estimate_similarity, scale_of, transform, warp_crop
 from app.faces.detector import FaceDetector
 from app.faces.thorough import ThoroughDetector
+from app.media.picture import PICTURE_SUFFIXES
 from app.restorers.store import MODELS_FOLDER, ModelStore
 from training.data import FACE_SIZE, FaceFolderError
-from training.degradation.contact_sheet import SUFFIXES
 
 TABLE = "landmarks.csv"
 POINTS = ("leye", "reye", "nose", "lmouth", "rmouth")
@@ -79,9 +79,9 @@ def prepare(
 
     Raises FaceFolderError when there are no pictures or no usable face, AppError when the detector cannot be loaded.
     """
-    files = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not files:
-        raise FaceFolderError(f"{pictures} holds no pictures ({', '.join(SUFFIXES)})")
+        raise FaceFolderError(f"{pictures} holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
     if out.resolve() == pictures.resolve() or pictures.resolve() in out.resolve().parents:
         raise FaceFolderError(f"{out} lies within {pictures}: its faces would be taken for pictures next time")
     detector = ThoroughDetector(FaceDetector(*ModelStore(models).detector_paths()))

@@ -24,9 +24,9 @@ from app.core.settings import Settings
 from app.core.types import CROP_SIZE, Timings
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.events import Notice
-from app.pipeline.latency import percentiles, stage_statistics
 from app.pipeline.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
 from app.pipeline.session import LiveSession
+from app.pipeline.stages import percentiles, stage_statistics
 from app.restorers.base import Restorer
 from app.restorers.store import ModelStore
 from app.sources.base import Source, SourceSpec

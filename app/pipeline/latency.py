@@ -8,24 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-import numpy as np
-
 from app.core.types import Restored, Timings
+from app.pipeline.stages import StageStatistics, percentiles, stage_statistics
 
 WINDOW_S = 5.0
 """Percentiles and rates are taken over this long."""
 
 HISTORY_S = 60
 """The history has one point a second and this many at most."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageStatistics:
-    """Median and 95th percentile of one stage in milliseconds a frame."""
-
-    name: str
-    p50_ms: float
-    p95_ms: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,40 +162,8 @@ class LatencyStatistics:
         self._second_began = now
 
 
-def stage_statistics(timings: Sequence[Timings], paint_ms: Sequence[float] = ()) -> tuple[StageStatistics, ...]:
-    """Every stage's percentiles over `timings`, in the order of the frame's way; none for no frames."""
-    if not timings:
-        return ()
-    cycles = max(len(each.cycles_ms) for each in timings)
-    columns: list[tuple[str, Sequence[float]]] = [
-        ("capture", [each.capture_ms for each in timings]),
-        ("detect", [each.detect_ms for each in timings]),
-        ("align", [each.align_ms for each in timings]),
-        *(
-            # Only frames that went that far: a cycle that k no longer asks for must not fade out of the figures.
-            (f"cycle {number + 1}", [each.cycles_ms[number] for each in timings if len(each.cycles_ms) > number])
-            for number in range(cycles)
-        ),
-        ("paste", [each.paste_ms for each in timings]),
-        ("paint", paint_ms),
-    ]
-    return tuple(
-        StageStatistics(name=name, p50_ms=p50_ms, p95_ms=p95_ms)
-        for name, values in columns
-        for p50_ms, p95_ms in (percentiles(values),)
-    )
-
-
 def _process_ms(timings: Timings) -> float:
     return timings.overhead_ms + timings.restore_ms
-
-
-def percentiles(values: Sequence[float]) -> tuple[float, float]:
-    """Median and 95th percentile; 0 and 0 for nothing."""
-    if not values:
-        return 0.0, 0.0
-    p50, p95 = np.percentile(values, (50, 95))
-    return float(p50), float(p95)
 
 
 def _rate(samples: Sequence[tuple[float, int]]) -> float:

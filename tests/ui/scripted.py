@@ -12,7 +12,8 @@ import numpy as np
 from app.core.settings import Settings
 from app.core.types import Face, Frame, Image, Restored, RestoredFace, Timings
 from app.pipeline.capture.status import SourceStatus
-from app.pipeline.latency import HistoryPoint, LiveStatistics, StageStatistics
+from app.pipeline.latency import HistoryPoint, LiveStatistics
+from app.pipeline.stages import StageStatistics
 from app.restorers.base import EngineInfo
 from app.sources.base import SourceInfo
 from app.sources.camera import CAMERA as CAMERA_KIND

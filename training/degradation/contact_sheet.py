@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from app.media.picture import PICTURE_SUFFIXES
 from training.data import FACE_SIZE, FaceFolderError
 from training.degradation.call import CallDegradation
 from training.degradation.mixture import TrainingDegradation
@@ -25,7 +26,6 @@ KINDS: dict[str, Callable[[], Degradation]] = {
     "call": CallDegradation,
     "training": TrainingDegradation,
 }
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 def draw(images: list[Image], degrade: Degradation, columns: int, seed: int) -> Image:
@@ -37,7 +37,7 @@ def draw(images: list[Image], degrade: Degradation, columns: int, seed: int) -> 
 
 def read_some(folder: Path, count: int) -> list[Image]:
     """`count` pictures taken evenly from a folder, squared to 256x256. Raises FaceFolderError if there are none."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not files:
         raise FaceFolderError(f"{folder} holds no pictures")
     images = []

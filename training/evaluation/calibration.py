@@ -5,10 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from training.data import FaceSet, seeded_pairs
+from training.data import FaceSet, seeded_pairs, to_images
 from training.evaluation.parallel import each_part
 from training.evaluation.shipped import ShippedGenerator
 from training.metrics.scoring import Collected, Scorer, Scores
@@ -37,16 +34,10 @@ def _judge(generator: ShippedGenerator, faces: FaceSet, scorer: Scorer, title: s
     def judge(part: slice) -> list[Scores]:
         truth = scorer.truth(faces.images[part], faces.landmarks[part])
         columns = generator.cycles(degraded[part].numpy(), CYCLES)
-        return [scorer.score(to_pictures(column), truth, full=False) for column in columns[1:]]
+        return [scorer.score(to_images(column), truth, full=False) for column in columns[1:]]
 
     collected = Collected()
     for scored in each_part(judge, len(faces), title=title):
         for k, scores in enumerate(scored, start=1):
             collected.add(f"k{k}", scores)
     return collected.means()
-
-
-def to_pictures(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """float32 (N, 3, H, W) RGB in [-1, 1] to uint8 (N, H, W, 3) BGR, rounded."""
-    scaled = np.clip(np.rint((values[:, ::-1] + 1.0) * 127.5), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(scaled.transpose(0, 2, 3, 1))

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.data import seeded_pairs
+from training.data import seeded_pairs, to_images
 from training.degradation.call import CallDegradation
 from training.degradation.models import PaperDegradation, WebcamDegradation
 from training.degradation.operators import Degradation
-from training.evaluation.calibration import to_pictures
 from training.evaluation.parallel import each_part
 from training.evaluation.shipped import ShippedGenerator
 from training.metrics.pictures import eye_colour_error
@@ -59,7 +58,7 @@ def judge_condition(
         columns = generator.cycles(degraded[part].numpy(), CYCLES)
         found = {}
         for k, column in enumerate(columns):
-            pictures = to_pictures(column)
+            pictures = to_images(column)
             eyes = eye_colour_error(pictures, truth.images, landmarks[part])
             scores = scorer.score(pictures, truth, full=False)
             found["input" if k == 0 else f"k{k}"] = scores | {"eyes": torch.from_numpy(eyes)}

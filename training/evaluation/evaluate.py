@@ -27,10 +27,11 @@ from numpy.typing import NDArray
 from app.core.errors import AppError
 from app.faces.alignment import FFHQ_TEMPLATE
 from app.faces.detector import FaceDetector
+from app.media.picture import PICTURE_SUFFIXES
 from app.restorers.store import ModelStore
-from training.data import FACE_SIZE, FaceFolderError, load_faces, seeded_pairs, to_tensor
+from training.data import FACE_SIZE, FaceFolderError, load_faces, seeded_pairs, to_images, to_tensor
 from training.degradation.models import PaperDegradation
-from training.evaluation.calibration import compare_methods, to_pictures
+from training.evaluation.calibration import compare_methods
 from training.evaluation.conditions import CONDITIONS, judge_condition
 from training.evaluation.figures import draw_photos, draw_sheet, draw_trade_off
 from training.evaluation.machine import describe_machine
@@ -63,7 +64,7 @@ class TestSet:
 
 def read_test_set(folder: Path, detector: FaceDetector, limit: int | None) -> TestSet:
     """Read a folder of 256x256 faces. A face that the detector misses is taken to lie on the template exactly."""
-    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not files:
         raise FaceFolderError(f"{folder} holds no pictures")
     images = []
@@ -93,13 +94,13 @@ def judge_set(
         truth = scorer.truth(test.images[part], test.landmarks[part])
         given = degraded[part].numpy()
         found = {
-            "input": scorer.score(to_pictures(given), truth, full=True),
+            "input": scorer.score(to_images(given), truth, full=True),
             "truth": scorer.texture(truth.images),
         }
         for precision, generator in generators.items():
             columns = generator.cycles(given, cycles)
             for k in range(1, cycles + 1):
-                found[f"{precision} k{k}"] = scorer.score(to_pictures(columns[k]), truth, full=precision == "int8")
+                found[f"{precision} k{k}"] = scorer.score(to_images(columns[k]), truth, full=precision == "int8")
                 step = step_size(torch.from_numpy(columns[k]), torch.from_numpy(columns[k - 1]))
                 found[f"{precision} step{k - 1}"] = {"step": step}
         return found
@@ -154,7 +155,7 @@ def rows_of(test: TestSet, chosen: NDArray[np.int64], generator: ShippedGenerato
     degrade = PaperDegradation()
     given = np.stack([degrade(test.images[i], np.random.default_rng(int(i))) for i in chosen])
     columns = generator.cycles(to_tensor(given).contiguous().numpy(), 4)
-    return np.stack([*map(to_pictures, columns), test.images[chosen]], axis=1)
+    return np.stack([*map(to_images, columns), test.images[chosen]], axis=1)
 
 
 def evaluate(

@@ -18,8 +18,7 @@ from app.core.types import CROP_SIZE, Face
 from app.faces.alignment import estimate_similarity, scale_of, warp_crop
 from app.faces.detector import FaceDetector
 from app.faces.thorough import ThoroughDetector
-from training.data import FaceFolderError, to_tensor
-from training.evaluation.calibration import to_pictures
+from training.data import FaceFolderError, to_images, to_tensor
 from training.evaluation.parallel import each_part
 from training.evaluation.shipped import ShippedGenerator
 from training.metrics.pictures import flicker
@@ -54,7 +53,7 @@ def judge_photos(
         given = to_tensor(np.stack(crops)).contiguous().numpy()
 
         def judge(part: slice, given: NDArray[np.float32] = given) -> tuple[list[Images], list[Scores]]:
-            pictures = [to_pictures(column) for column in generator.cycles(given[part], CYCLES)]
+            pictures = [to_images(column) for column in generator.cycles(given[part], CYCLES)]
             return pictures, [scorer.texture(column) for column in pictures]
 
         collected = Collected()
