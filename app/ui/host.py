@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from app.core.types import Restored
 from app.ui.flows.notice_text import notice_text
 
 if TYPE_CHECKING:
+    from app.outputs.base import OutputState
     from app.outputs.recorder import RecordingState
     from app.pipeline.capture.status import SourceStatus
     from app.pipeline.events import Notice
@@ -62,6 +63,7 @@ class SessionHost(QObject):
     recording_started = Signal(object)
     recording_finished = Signal(object)
     snapshot_saved = Signal(object)
+    output_switched = Signal(str)
     films_rescued = Signal(object)
 
     def __init__(
@@ -120,6 +122,18 @@ class SessionHost(QObject):
             self.recording_finished.emit(session.stop_recording())
 
         self._submit_with_session(job)
+
+    def start_output(self, name: str) -> None:
+        """Start the output called `name`; `output_switched` follows, after `failed` when it cannot begin."""
+        self._submit(lambda: self._switch_output(name, on=True))
+
+    def stop_output(self, name: str) -> None:
+        """Stop the output called `name`; `output_switched` follows."""
+        self._submit(lambda: self._switch_output(name, on=False))
+
+    def output_states(self) -> Mapping[str, OutputState]:
+        """How every output that is on is doing, by its name."""
+        return self._session.output_states() if self._session is not None else {}
 
     def snapshot(self, folder: Path) -> None:
         def job(session: LiveSession) -> None:
@@ -213,6 +227,13 @@ class SessionHost(QObject):
                 self.failed.emit(error)
 
         self._jobs.submit(guarded)
+
+    def _switch_output(self, name: str, *, on: bool) -> None:
+        try:
+            if self._session is not None:
+                (self._session.start_output if on else self._session.stop_output)(name)
+        finally:
+            self.output_switched.emit(name)
 
     def _submit_with_session(self, job: Callable[[LiveSession], None]) -> None:
         def inner() -> None:

@@ -129,6 +129,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.panel.bindings.changed.connect(lambda name, value: self.change(**{name: value}))
         self.panel.restorer_chosen.connect(lambda name: self.change(restorer=name))
+        self.panel.outputs.attach(self._host)
         self.panel.shortcuts_button.clicked.connect(self.show_shortcuts)
         self.preview.split_changed.connect(lambda split: self.change(split=split))
         self.preview.source_dropped.connect(self.open_source)

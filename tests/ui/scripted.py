@@ -11,6 +11,7 @@ import numpy as np
 
 from app.core.settings import Settings
 from app.core.types import Face, Frame, Image, Restored, RestoredFace, Timings
+from app.outputs.base import OutputState
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.latency import HistoryPoint, LiveStatistics
 from app.pipeline.stages import StageStatistics
@@ -91,6 +92,8 @@ class ScriptedSession:
         self.numbers = statistics()
         self.recording_state: Any = None
         self.open_error: Exception | None = None
+        self.outputs: dict[str, OutputState] = {}
+        self.output_error: Exception | None = None
         self.film = Path("film.mp4")
 
     def open(self, spec: Any, **_: Any) -> None:
@@ -130,6 +133,19 @@ class ScriptedSession:
     def snapshot(self, folder: Path) -> tuple[Path, Path]:
         self.calls.append(("snapshot", folder))
         return folder / "before.png", folder / "after.png"
+
+    def start_output(self, name: str) -> None:
+        self.calls.append(("start_output", name))
+        if self.output_error is not None:
+            raise self.output_error
+        self.outputs[name] = OutputState(status="starting")
+
+    def stop_output(self, name: str) -> None:
+        self.calls.append(("stop_output", name))
+        self.outputs.pop(name, None)
+
+    def output_states(self) -> dict[str, OutputState]:
+        return dict(self.outputs)
 
     def set_paused(self, paused: bool) -> None:
         self.calls.append(("set_paused", paused))

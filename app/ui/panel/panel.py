@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QScrollArea, Q
 
 from app.core.settings import PRESETS, Settings, specification
 from app.ui.panel.bindings import Bindings, titled
+from app.ui.panel.outputs import OutputsSection
 from app.ui.shortcuts import keys_of
 from app.ui.style.buttons import IconButton, LabelledButton, SectionButton, SourceButton
 from app.ui.style.formatting import duration, file_size
@@ -49,6 +50,7 @@ class Panel(QFrame):
         self.more_button = IconButton("more", "More")
         self.more_button.setMenu(more_menu)
         self.more_button.setPopupMode(IconButton.ToolButtonPopupMode.InstantPopup)
+        self.outputs = OutputsSection(self.bindings)
         self._camera_rows: list[QWidget] = []
         self._recording = False
 
@@ -86,6 +88,8 @@ class Panel(QFrame):
         self._restoration_group(column)
         column.addSpacing(6)
         self._view_group(column)
+        column.addSpacing(4)
+        column.addWidget(self.outputs)
         column.addSpacing(4)
         self._engine_group(column)
         column.addStretch(1)

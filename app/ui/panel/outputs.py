@@ -1,0 +1,85 @@
+"""The outputs that others watch, each with a switch and, while it is on, what it is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from app.outputs.base import OutputDescriptor, OutputState
+from app.outputs.registry import OUTPUTS
+from app.ui.host import SessionHost
+from app.ui.panel.bindings import Bindings
+from app.ui.style.buttons import restyle
+from app.ui.style.widgets import Switch, label, row
+
+_POLL_MS = 250
+
+
+class OutputsSection(QWidget):
+    """A row for every live output of the registry, and what they show while one is on."""
+
+    def __init__(self, bindings: Bindings) -> None:
+        super().__init__()
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(8)
+        self._column.addWidget(label("OUTPUTS", "section"))
+        self.switches: dict[str, Switch] = {}
+        self.states: dict[str, QLabel] = {}
+        self._changing: set[str] = set()
+        for entry in OUTPUTS:
+            if entry.is_live:
+                self._add(entry)
+        self._view = bindings.choice("output_view")
+        self._view.hide()
+        self._column.addWidget(self._view)
+
+    def attach(self, host: SessionHost) -> None:
+        """Switch the outputs of `host` from now on and show how they are doing."""
+        for name, switch in self.switches.items():
+            switch.toggled.connect(lambda on, name=name: self._switch(host, name, on))
+        host.output_switched.connect(self._changing.discard)
+        timer = QTimer(self)
+        timer.timeout.connect(lambda: self.show_states(host.output_states()))
+        timer.start(_POLL_MS)
+
+    def show_states(self, states: Mapping[str, OutputState]) -> None:
+        """Bring switches and texts to these states, by the outputs' names; one that is not named is off."""
+        for name, switch in self.switches.items():
+            state = states.get(name)
+            if name not in self._changing:
+                with QSignalBlocker(switch):
+                    switch.setChecked(state is not None)
+                switch.update()
+            text = output_text(state) if state is not None else ""
+            self.states[name].setText(text)
+            self.states[name].setVisible(bool(text))
+            restyle(self.states[name], "role", "alarm" if state is not None and state.error is not None else "muted")
+        self._view.setVisible(bool(self.switches.keys() & states.keys()))
+
+    def _add(self, entry: OutputDescriptor) -> None:
+        switch = Switch(entry.label)
+        switch.setObjectName(entry.name)
+        text = label("", "muted")
+        text.setWordWrap(True)
+        text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        text.hide()
+        self.switches[entry.name], self.states[entry.name] = switch, text
+        self._column.addWidget(row(entry.label, switch, tip=f"Needs: {entry.needs}"))
+        self._column.addWidget(text)
+
+    def _switch(self, host: SessionHost, name: str, on: bool) -> None:
+        self._changing.add(name)
+        if on:
+            host.start_output(name)
+        else:
+            host.stop_output(name)
+
+
+def output_text(state: OutputState) -> str:
+    """What an output is doing, for a person: where it can be seen, or why it cannot and what to do."""
+    if state.error is not None:
+        return str(state.error)
+    return {"starting": "Starting…", "live": state.detail}.get(state.status, "")
