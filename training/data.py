@@ -8,6 +8,7 @@ mouth corner, in pixels of the 256x256 picture). Without one, every face is dete
 from __future__ import annotations
 
 import csv
+import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from training.degradation.mixture import TrainingDegradation
 from training.degradation.models import PaperDegradation
 from training.degradation.operators import Degradation
 
@@ -109,14 +109,19 @@ def _read_face(path: Path) -> NDArray[np.uint8]:
 
 def to_tensor(images: NDArray[np.uint8]) -> Tensor:
     """uint8 (N, H, W, 3) BGR to float32 (N, 3, H, W) RGB in [-1, 1], channels last."""
-    rgb = torch.from_numpy(images).permute(0, 3, 1, 2).flip(1)
+    return normalized(torch.from_numpy(images))
+
+
+def normalized(images: Tensor) -> Tensor:
+    """`to_tensor` of a tensor, on whatever device it is."""
+    rgb = images.permute(0, 3, 1, 2).flip(1)
     return rgb.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1.0)
 
 
 def to_images(values: Tensor | NDArray[np.float32]) -> NDArray[np.uint8]:
     """Turn float (N, 3, H, W) RGB in [-1, 1] into uint8 (N, H, W, 3) BGR, rounded and clipped."""
     if isinstance(values, Tensor):
-        values = values.detach().float().numpy()
+        values = values.detach().float().cpu().numpy()
     levels = np.clip(np.rint((values[:, ::-1] + 1.0) * 127.5), 0, 255).astype(np.uint8)
     return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
 
@@ -124,15 +129,14 @@ def to_images(values: Tensor | NDArray[np.float32]) -> NDArray[np.uint8]:
 class _DegradedCrops(IterableDataset[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]]):
     """Endless whole batches. One degraded face serves several crops: degrading it is the dear part."""
 
-    def __init__(self, faces: FaceSet, *, batch: int, crop: int, seed: int) -> None:
-        self.faces, self.batch, self.crop, self.seed = faces, batch, crop, seed
+    def __init__(self, faces: FaceSet, *, batch: int, crop: int, seed: int, degrade: Degradation) -> None:
+        self.faces, self.batch, self.crop, self.seed, self.degrade = faces, batch, crop, seed, degrade
         self.crops_per_face = 1 if crop == FACE_SIZE else 2
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]]:
         cv2.setNumThreads(0)
         worker = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        degrade = TrainingDegradation()
         chances = self.faces.weights / self.faces.weights.sum()
         while True:
             degraded, clean, points = [], [], []
@@ -140,7 +144,7 @@ class _DegradedCrops(IterableDataset[tuple[NDArray[np.uint8], NDArray[np.uint8],
                 image, landmarks = self.faces.images[index], self.faces.landmarks[index]
                 if rng.random() < 0.5:
                     image, landmarks = flip(image, landmarks)
-                bad = degrade(image, rng)
+                bad = self.degrade(image, rng)
                 for _ in range(self.crops_per_face):
                     left, top = self._corner(landmarks, rng)
                     window = np.s_[top : top + self.crop, left : left + self.crop]
@@ -166,18 +170,31 @@ def flip(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> tuple[NDAr
     return image[:, ::-1], mirrored
 
 
-def batches(faces: FaceSet, *, batch: int, crop: int, seed: int) -> Iterator[Batch]:
-    """Endless batches from a worker process that stays a few batches ahead of the training step."""
+def batches(
+    faces: FaceSet, *, batch: int, crop: int, seed: int, degrade: Degradation, device: torch.device
+) -> Iterator[Batch]:
+    """Endless batches on `device` from worker processes that stay a few batches ahead of the training step.
+
+    A CPU trains so slowly that one worker is enough, and leaves it the cores; a GPU needs most of them.
+    """
+    fast = device.type == "cuda"
     loader = DataLoader(
-        _DegradedCrops(faces, batch=batch, crop=crop, seed=seed),
+        _DegradedCrops(faces, batch=batch, crop=crop, seed=seed, degrade=degrade),
         batch_size=None,
-        num_workers=1,
+        num_workers=max(1, (os.cpu_count() or 2) - 2) if fast else 1,
         prefetch_factor=6,
-        collate_fn=lambda arrays: arrays,
+        collate_fn=_as_tensors,
+        pin_memory=fast,
         worker_init_fn=_prepare_worker,
     )
     for degraded, clean, landmarks in loader:
-        yield Batch(to_tensor(degraded), to_tensor(clean), torch.from_numpy(landmarks))
+        on_device = (tensor.to(device, non_blocking=fast) for tensor in (degraded, clean, landmarks))
+        pictures, truth, points = on_device
+        yield Batch(normalized(pictures), normalized(truth), points)
+
+
+def _as_tensors(arrays: tuple[NDArray[np.generic], ...]) -> tuple[Tensor, ...]:
+    return tuple(torch.from_numpy(array) for array in arrays)
 
 
 def _prepare_worker(_: int) -> None:

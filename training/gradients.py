@@ -23,8 +23,10 @@ from torch.nn import functional as F
 
 from training.checkpoint import read_checkpoint
 from training.data import Batch, batches, load_faces
+from training.degradation.kinds import KINDS
 from training.losses import ccfp
 from training.losses.perceptual import LPIPS
+from training.methods import CCFP
 from training.presets import PRESETS, Stage
 from training.train import Trainer
 
@@ -44,24 +46,24 @@ class Pull:
     """With the gradient of every figure. Above 0, following the term makes the figure better."""
 
 
-def measure(trainer: Trainer, stage: Stage, source: Iterable[Batch], alexnet: LPIPS) -> list[Pull]:
+def measure(method: CCFP, stage: Stage, source: Iterable[Batch], alexnet: LPIPS) -> list[Pull]:
     """The pull of every figure (PSNR of x_2, LPIPS of the last cycle on both backbones) and of every term in use.
 
     `source` gives at least two batches; the critics are taken as they are. Nothing is changed.
     """
-    parameters = list(trainer.generator.parameters())
+    parameters = list(method.generator.parameters())
     gradients: dict[str, list[Tensor]] = {}
     figures: dict[str, Tensor] = {}
     for batch in source:
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=trainer.bfloat16):
-            outputs = ccfp.unroll(trainer.generator, batch.degraded, stage.losses.cycles)
+        with method.autocast():
+            outputs = ccfp.unroll(method.generator, batch.degraded, stage.losses.cycles)
             last, y = outputs[-1], batch.clean
             figures = {
                 "PSNR": ccfp.fidelity_loss(outputs[:2], y, (0.0, 1.0)),
                 "LPIPS-A": alexnet(last, y).mean(),
-                "LPIPS-V": trainer.phi(last, y).mean(),
+                "LPIPS-V": method.phi(last, y).mean(),
             }
-            terms = trainer.terms(outputs, batch, stage, progress=1.0, rare=True)
+            terms = method.terms(outputs, batch, stage, progress=1.0, rare=True)
         for name, loss in (figures | terms).items():
             found = torch.autograd.grad(loss.float(), parameters, retain_graph=True)
             gradients.setdefault(name, []).append(torch.cat([part.float().flatten() for part in found]))
@@ -91,9 +93,10 @@ def table(pulls: list[Pull]) -> str:
 
 
 def main() -> None:
+    presets = sorted(name for name, preset in PRESETS.items() if preset.method == "ccfp")
     parser = argparse.ArgumentParser(description="Print the length and direction of every loss term's gradient.")
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="cfrnet-rt-continue", help="its last stage")
+    parser.add_argument("--preset", choices=presets, default="cfrnet-rt-continue", help="its last stage")
     parser.add_argument("--faces", type=Path, required=True, help="training faces, measured on")
     parser.add_argument("--weights", type=Path, required=True, help="folder of the LPIPS and MobileFaceNet weights")
     parser.add_argument("--batches", type=int, default=BATCHES)
@@ -110,6 +113,11 @@ def main() -> None:
         state = read_checkpoint(options.checkpoint)
         trainer = Trainer(preset, training, validation, options.weights, Path(folder), like=state["ema"])
         trainer.load_state(state, keep_clock=False)
-        source = batches(training, batch=stage.batch, crop=stage.crop, seed=preset.seed)
-        pulls = measure(trainer, stage, itertools.islice(source, options.batches), LPIPS("alexnet", options.weights))
+        assert isinstance(trainer.method, CCFP)
+        source = batches(
+            training, batch=stage.batch, crop=stage.crop, seed=preset.seed, degrade=KINDS[preset.degradation],
+            device=trainer.device,
+        )  # fmt: skip
+        alexnet = LPIPS("alexnet", options.weights).to(trainer.device)
+        pulls = measure(trainer.method, stage, itertools.islice(source, options.batches), alexnet)
     print(table(pulls))

@@ -57,7 +57,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def generator_optimizers(generator: nn.Module, lr: float) -> list[torch.optim.Optimizer]:
-    """Muon at `lr` for the inner kernels; Adam at a twentieth for biases and the first and last convolution."""
+    """Muon at `lr` for the inner kernels; Adam at a twentieth for the rest and the first and last convolution."""
     kernels, rest = [], []
     for name, parameter in generator.named_parameters():
         inner = parameter.ndim == 4 and not name.startswith(("stem", "head"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from training.losses.ccfp import LossWeights
+from training.losses.renovation import RenovationWeights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +14,7 @@ class Stage:
 
     name: str
     share: float
-    losses: LossWeights
+    losses: LossWeights | RenovationWeights
     crop: int = 128
     batch: int = 16
     rate: float = 1.0
@@ -29,13 +30,19 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
+    """`method` names one of `training.methods`, `degradation` one of `training.degradation.kinds`."""
+
     network: str
     stages: tuple[Stage, ...]
+    method: str = "ccfp"
+    degradation: str = "training"
     lr: float = 0.01
+    critic_lr: float = 6e-4
     seed: int = 1
     ema: float = 0.998
     warmup_steps: int = 50
     evaluate_seconds: float = 400.0
+    validation_cycles: int = 4
     # L_cyc, L_id and the anchor cost a pass each; taken every n-th step with n times the weight they cost a quarter.
     rare_every: int = 4
 
@@ -53,6 +60,11 @@ _FIRST_PASS = Stage(name="single-pass", share=0.12, losses=_OFF)
 _FIXED_POINT = Stage(
     name="ccfp-faces", share=0.88, losses=_FACE, crop=256, batch=6, rate=0.6, rate_end=0.02,
     perceptual_window=112, fixed_point_ramp=0.1, adversarial_ramp=0.3,
+)  # fmt: skip
+
+_RENOVATION = Stage(
+    name="renovation", share=1.0, losses=RenovationWeights(), crop=256, batch=4, rate_end=0.02,
+    perceptual_window=112, perceptual_faces=3, adversarial_ramp=0.3,
 )  # fmt: skip
 
 
@@ -75,6 +87,14 @@ PRESETS = {
     ),
     "cfrnet": Preset(network="cfrnet", stages=_faces(_FACE)),
     "cfrnet-d": Preset(network="cfrnet-d", stages=(_SINGLE_PASS,)),
+    "hifacegan-lite": Preset(
+        network="hifacegan-lite",
+        stages=(_RENOVATION,),
+        method="renovation",
+        degradation="renovation-mixture",
+        critic_lr=2e-4,
+        validation_cycles=2,
+    ),
     # Table IV: single pass re-used, + L_prog, + L_fp; "cfrnet-rt" is + L_cyc.
     "ablation-single-pass": Preset(network="cfrnet-rt", stages=_faces(_ONE_PASS)),
     "ablation-progressive": Preset(network="cfrnet-rt", stages=_faces(_ALL_BUT_FIXED_POINT)),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,8 @@ import pytest
 import torch
 
 from app.faces.alignment import FFHQ_TEMPLATE
-from training.data import FACE_SIZE, FaceFolderError, FaceSet, batches, flip, load_faces, to_images, to_tensor
+from training.data import FACE_SIZE, Batch, FaceFolderError, FaceSet, batches, flip, load_faces, to_images, to_tensor
+from training.degradation.mixture import TrainingDegradation
 
 from .conftest import made_up_faces
 
@@ -55,8 +57,11 @@ def test_batches_keep_crops_and_landmarks_together() -> None:
     y, x = np.mgrid[:FACE_SIZE, :FACE_SIZE]
     image = np.stack((x, y, np.full_like(x, 128)), axis=-1).astype(np.uint8)
     faces = FaceSet(np.stack([image] * 4), np.stack([FFHQ_TEMPLATE] * 4), np.ones(4))
-    source = batches(faces, batch=4, crop=128, seed=3)
-    batch = next(source)
+
+    def source(seed: int) -> Iterator[Batch]:
+        return batches(faces, batch=4, crop=128, seed=seed, degrade=TrainingDegradation(), device=torch.device("cpu"))
+
+    batch = next(source(3))
     assert batch.degraded.shape == batch.clean.shape == (4, 3, 128, 128)
     crops = to_images(batch.clean)
     for crop, landmarks, bad in zip(crops, batch.landmarks.numpy(), to_images(batch.degraded), strict=True):
@@ -66,9 +71,9 @@ def test_batches_keep_crops_and_landmarks_together() -> None:
         np.testing.assert_allclose(landmarks, place - [left, int(crop[0, 0, 1])], atol=1e-3)
         assert np.abs(bad.astype(float) - crop).mean() < 40
     assert torch.isfinite(batch.degraded).all()
-    again = next(batches(faces, batch=4, crop=128, seed=3))
+    again = next(source(3))
     torch.testing.assert_close(again.degraded, batch.degraded)
-    other = next(batches(faces, batch=4, crop=128, seed=4))
+    other = next(source(4))
     assert not torch.equal(other.degraded, batch.degraded)
 
 

@@ -6,24 +6,29 @@ import pytest
 
 from training.data import seeded_pairs
 from training.degradation.call import CallDegradation
-from training.degradation.mixture import TrainingDegradation
+from training.degradation.hifacegan import BLURS, SUB_TASKS, blur_by, renovation
+from training.degradation.kinds import KINDS
 from training.degradation.models import PaperDegradation, PaperParameters, WebcamDegradation
 from training.degradation.operators import blur, varied_blur
 
 from .conftest import made_up_faces
 
+FIXED = {"downsampling", "mosaic"}
+"""The degradations that draw nothing."""
 
-@pytest.mark.parametrize("kind", [PaperDegradation, WebcamDegradation, CallDegradation, TrainingDegradation])
-def test_a_seed_decides_everything(kind: type) -> None:
+
+@pytest.mark.parametrize("name", sorted(KINDS.keys() - FIXED))
+def test_a_seed_decides_everything(name: str) -> None:
+    degrade = KINDS[name]
     image = made_up_faces(1, 128)[0]
     kept = image.copy()
     for seed in range(6):
-        first, again = (kind()(image, np.random.default_rng(seed)) for _ in range(2))
+        first, again = (degrade(image, np.random.default_rng(seed)) for _ in range(2))
         np.testing.assert_array_equal(first, again)
         assert first.dtype == np.uint8
         assert first.shape == image.shape
     np.testing.assert_array_equal(image, kept)
-    assert (kind()(image, np.random.default_rng(0)) != kind()(image, np.random.default_rng(5))).any()
+    assert (degrade(image, np.random.default_rng(0)) != degrade(image, np.random.default_rng(5))).any()
 
 
 def test_the_first_draw_of_seed_zero_is_the_one_the_protocol_means() -> None:
@@ -125,3 +130,37 @@ def test_a_cut_off_kernel_blurs_less() -> None:
     whole, cut = blur(image, 14.0), blur(image, 14.0, largest=41)
     assert np.abs(cut.astype(float) - image).mean() < np.abs(whole.astype(float) - image).mean()
     np.testing.assert_array_equal(blur(image, 5.0, largest=41), blur(image, 5.0))
+
+
+def test_down_sampling_and_mosaic_leave_what_they_name() -> None:
+    image, rng = made_up_faces(1)[0], np.random.default_rng(0)
+    blocks = SUB_TASKS["mosaic"](image, rng)
+    assert (blocks.reshape(16, 16, 16, 16, 3).std((1, 3)) == 0).all()
+    np.testing.assert_allclose(blocks[::16, ::16], image.reshape(16, 16, 16, 16, 3).mean((1, 3)), atol=1)
+    soft = SUB_TASKS["downsampling"](image, rng)
+    assert laplacian(soft) < 0.2 * laplacian(image)
+    np.testing.assert_allclose(soft.mean((0, 1)), image.mean((0, 1)), atol=1)
+
+
+@pytest.mark.parametrize("kind", BLURS)
+def test_each_of_the_four_blurs_takes_detail_away(kind: str) -> None:
+    image = made_up_faces(1)[0]
+    softness = [laplacian(blur_by(kind, image, side, angle=0.5)) for side in (5, 21)]
+    assert softness[1] < softness[0] < 0.7 * laplacian(image)
+
+
+def test_an_unknown_blur_is_refused() -> None:
+    with pytest.raises(ValueError, match="gaussian, average, median, motion"):
+        blur_by("lens", made_up_faces(1, 32)[0], 5)
+
+
+def test_renovation_superimposes_in_a_random_order() -> None:
+    """Noise that comes before a blur is gone; noise that comes last is still there."""
+    grey = np.full((128, 128, 3), 128, np.uint8)
+    left = [renovation(grey, np.random.default_rng(seed)).std() for seed in range(40)]
+    assert min(left) < 2.0
+    assert max(left) > 8.0
+
+
+def laplacian(image: np.ndarray) -> float:
+    return float(cv2.Laplacian(image, cv2.CV_32F).std())

@@ -45,7 +45,7 @@ def batch(seed: int) -> Batch:
 @pytest.fixture
 def make_trainer(face_folder: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     # It is decided by a race; here it has to come out the same for every trainer.
-    monkeypatch.setattr("training.train.bfloat16_pays", lambda generator: False)
+    monkeypatch.setattr("training.methods.base.bfloat16_pays", lambda *_: False)
     faces, validation = load_faces(face_folder)
     validation = replace(validation, images=validation.images[:1], landmarks=validation.landmarks[:1])
 
@@ -60,7 +60,7 @@ def run_steps(trainer: Trainer, first: int, last: int) -> list[dict[str, float]]
     terms = []
     for i in range(first, last):
         torch.manual_seed(i)
-        trainer.rng = np.random.default_rng(i)
+        trainer.method.rng = np.random.default_rng(i)
         terms.append(trainer.step(batch(i), STAGE, progress=0.5))
     return terms
 
@@ -79,8 +79,8 @@ def test_a_resumed_run_goes_the_same_way_as_one_that_was_not_stopped(make_traine
 
     for found, wanted in zip(rest, curve[3:], strict=True):
         assert found == pytest.approx(wanted, rel=1e-4, abs=1e-6)
-    for name, parameter in whole.average.state_dict().items():
-        torch.testing.assert_close(resumed.average.state_dict()[name], parameter, rtol=1e-4, atol=1e-6)
+    for name, parameter in whole.method.average.state_dict().items():
+        torch.testing.assert_close(resumed.method.average.state_dict()[name], parameter, rtol=1e-4, atol=1e-6)
 
 
 def test_every_term_is_in_the_step_and_the_loss_falls(make_trainer) -> None:  # type: ignore[no-untyped-def]
@@ -109,13 +109,13 @@ def test_every_term_is_in_the_step_and_the_loss_falls(make_trainer) -> None:  # 
 def test_gradients_tell_what_a_term_does_to_a_figure(make_trainer, weights: Path) -> None:  # type: ignore[no-untyped-def]
     trainer = make_trainer()
     alexnet = LPIPS("alexnet", weights)
-    pulls = {pull.term: pull for pull in gradients.measure(trainer, STAGE, [batch(0), batch(1)], alexnet)}
+    pulls = {pull.term: pull for pull in gradients.measure(trainer.method, STAGE, [batch(0), batch(1)], alexnet)}
     assert {"PSNR", "LPIPS-A", "LPIPS-V", "progressive", "coarse", "style", "anchor"} <= set(pulls)
     fidelity, psnr = pulls["fidelity"], pulls["PSNR"]  # the same but for the weight
     assert fidelity.cosines["PSNR"] == pytest.approx(1.0, abs=1e-4)
     assert fidelity.length == pytest.approx(EVERYTHING.fidelity[1] * psnr.length, rel=1e-3)
     assert pulls["perceptual"].cosines["LPIPS-V"] > 0.3
-    assert all(parameter.grad is None for parameter in trainer.generator.parameters())
+    assert all(parameter.grad is None for parameter in trainer.method.generator.parameters())
     assert "steadiness" in gradients.table(list(pulls.values()))
 
 
@@ -128,18 +128,18 @@ def test_a_run_can_start_from_weights_alone(make_trainer, tmp_path: Path) -> Non
     assert (fresh.steps, fresh.elapsed) == (0, 0.0)
     x = seeded_pairs(made_up_faces(1, 64))[0]
     with torch.no_grad():
-        torch.testing.assert_close(fresh.generator(x), trained.average(x), atol=2e-3, rtol=0)
+        torch.testing.assert_close(fresh.method.generator(x), trained.method.average(x), atol=2e-3, rtol=0)
     generator = load_generator(tmp_path / "slim.pt")
     assert not generator.training
     assert (tmp_path / "slim.pt").stat().st_size < 0.75 * 4 * sum(
-        p.numel() for module in (trained.average, trained.critics) for p in module.parameters()
+        p.numel() for module in (trained.method.average, trained.method.critics) for p in module.parameters()
     )
 
 
 def test_a_run_goes_on_from_pruned_weights(
     face_folder: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.train.bfloat16_pays", lambda generator: False)
+    monkeypatch.setattr("training.methods.base.bfloat16_pays", lambda *_: False)
     narrow = build_generator("cfrnet-rt").state_dict()
     for name, kept in (("body.2.conv1.weight", 0), ("body.2.conv1.bias", 0), ("body.2.conv2.weight", 1)):
         narrow[name] = narrow[name].narrow(kept, 0, 48).clone()

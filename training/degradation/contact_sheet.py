@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -15,17 +14,8 @@ import numpy as np
 
 from app.media.picture import PICTURE_SUFFIXES
 from training.data import FACE_SIZE, FaceFolderError
-from training.degradation.call import CallDegradation
-from training.degradation.mixture import TrainingDegradation
-from training.degradation.models import PaperDegradation, WebcamDegradation
+from training.degradation.kinds import KINDS
 from training.degradation.operators import Degradation, Image
-
-KINDS: dict[str, Callable[[], Degradation]] = {
-    "paper": PaperDegradation,
-    "webcam": WebcamDegradation,
-    "call": CallDegradation,
-    "training": TrainingDegradation,
-}
 
 
 def draw(images: list[Image], degrade: Degradation, columns: int, seed: int) -> Image:
@@ -63,7 +53,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     try:
-        sheet = draw(read_some(options.faces, options.rows), KINDS[options.kind](), options.columns, options.seed)
+        sheet = draw(read_some(options.faces, options.rows), KINDS[options.kind], options.columns, options.seed)
     except FaceFolderError as error:
         print(f"contact_sheet: {error}", file=sys.stderr)
         return 1

@@ -13,7 +13,6 @@ from training.data import FaceSet, seeded_pairs, to_images
 from training.losses.perceptual import LPIPS
 from training.metrics.pictures import psnr, step_size
 
-CYCLES = 4
 SHOWN = 8
 FACES = 40
 CHUNK = 16
@@ -25,10 +24,11 @@ class Validation:
     `bfloat16` takes LPIPS in half precision: several times faster, and slower where the processor has no units for it.
     """
 
-    def __init__(self, faces: FaceSet, weights: Path, *, bfloat16: bool) -> None:
-        self.bfloat16 = bfloat16
-        self.degraded, self.clean = seeded_pairs(faces.images[:: max(1, len(faces) // FACES)][:FACES])
-        self.metrics = {"alex": LPIPS("alexnet", weights), "vgg": LPIPS("vgg16", weights)}
+    def __init__(self, faces: FaceSet, weights: Path, *, cycles: int, device: torch.device, bfloat16: bool) -> None:
+        self.cycles, self.bfloat16 = cycles, bfloat16
+        pairs = seeded_pairs(faces.images[:: max(1, len(faces) // FACES)][:FACES])
+        self.degraded, self.clean = (faces.to(device) for faces in pairs)
+        self.metrics = {"alex": LPIPS("alexnet", weights).to(device), "vgg": LPIPS("vgg16", weights).to(device)}
         with torch.no_grad():
             self.input_figures = self._figures(self.degraded, "input")
 
@@ -36,13 +36,13 @@ class Validation:
     def __call__(self, generator: nn.Module) -> tuple[dict[str, float], NDArray[np.uint8]]:
         figures, columns = dict(self.input_figures), [to_images(self.degraded[:SHOWN])]
         x = self.degraded
-        for k in range(1, CYCLES + 1):
+        for k in range(1, self.cycles + 1):
             before, x = x, self._run(generator, x)
             figures |= self._figures(x, f"k{k}")
             figures[f"k{k}_step"] = float(step_size(x, before).mean())
             columns.append(to_images(x[:SHOWN]))
         clean = self.clean
-        for k in (1, 2, 3):
+        for k in range(1, min(3, self.cycles) + 1):
             clean = self._run(generator, clean)
             figures[f"clean_k{k}_psnr"] = float(psnr(clean, self.clean).mean())
         columns.append(to_images(self.clean[:SHOWN]))
@@ -57,6 +57,6 @@ class Validation:
         figures = {f"{prefix}_psnr": float(psnr(x, self.clean).mean())}
         for name, metric in self.metrics.items():
             parts = zip(x.split(CHUNK), self.clean.split(CHUNK), strict=True)
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
+            with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
                 figures[f"{prefix}_{name}"] = float(torch.cat([metric(a, b) for a, b in parts]).mean())
         return figures

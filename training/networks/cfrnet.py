@@ -7,8 +7,6 @@ NPU compiles: convolution, ReLU, addition, nearest up-sampling and pixel (un)shu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -134,29 +132,6 @@ class CFRNetRT(_FixedPointGenerator):
         h = self.enlarge(self.up(h)) + quarter
         out: Tensor = self.shuffle(self.head(self.decode(h)))
         return out
-
-
-GENERATORS: dict[str, Callable[[], nn.Module]] = {
-    "cfrnet": CFRNet,
-    "cfrnet-rt": CFRNetRT,
-    # CFRNet-D is a recipe (single pass, re-fed), not another network.
-    "cfrnet-d": CFRNetRT,
-}
-
-
-def build_generator(name: str, like: Mapping[str, Tensor] | None = None) -> nn.Module:
-    """Build the untrained generator called `name`, with residual blocks as wide as in the weights `like`, if given.
-
-    Raises KeyError with the known names for any other.
-    """
-    try:
-        generator = GENERATORS[name]()
-    except KeyError:
-        raise KeyError(f"unknown generator {name!r}; known: {', '.join(sorted(GENERATORS))}") from None
-    if like is not None:
-        for path, block in residual_blocks(generator).items():
-            block.resize(like[f"{path}.conv1.weight"].shape[0])
-    return generator
 
 
 def residual_blocks(generator: nn.Module) -> dict[str, ResidualBlock]:

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from training.checkpoint import load_generator, read_checkpoint, save_checkpoint, slim
 from training.data import FaceSet, batches, load_faces
+from training.degradation.mixture import TrainingDegradation
 from training.networks import residual_blocks
 from training.networks.cfrnet import count_parameters
 from training.shipping.quantize import KERNEL_CHANNELS
@@ -122,7 +123,11 @@ def prune_block(gram: Tensor, weight: Tensor, tolerance: float) -> Pruned:
 
 def degraded_faces(faces: FaceSet) -> Tensor:
     """FACES training faces as training degrades them, float32 (FACES, 3, 256, 256), RGB, [-1, 1]."""
-    return next(batches(faces, batch=FACES, crop=faces.images.shape[1], seed=0)).degraded
+    source = batches(
+        faces, batch=FACES, crop=faces.images.shape[1], seed=0, degrade=TrainingDegradation(),
+        device=torch.device("cpu"),
+    )  # fmt: skip
+    return next(source).degraded
 
 
 def main() -> None:

@@ -1,0 +1,106 @@
+"""Training methods: their steps, and that the device reaches everything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from training.data import Batch, FaceSet, batches, load_faces, seeded_pairs
+from training.degradation.kinds import KINDS
+from training.device import DeviceError, choose_device
+from training.methods import CCFP, METHODS, Method, Renovation
+from training.optim import set_learning_rate
+from training.presets import PRESETS, Preset
+
+from .conftest import made_up_faces
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a CPU it is decided by a race; here it has to come out the same everywhere.
+    monkeypatch.setattr("training.methods.base.bfloat16_pays", lambda *_: False)
+
+
+def small(name: str) -> Preset:
+    """The preset with its last stage alone, on crops and batches that take no time."""
+    stage = replace(PRESETS[name].stages[-1], crop=64, batch=2, perceptual_window=32, perceptual_faces=1)
+    return replace(PRESETS[name], stages=(stage,))
+
+
+def build(name: str, weights: Path, device: torch.device) -> Method:
+    preset = small(name)
+    return METHODS[preset.method](preset, weights, device)
+
+
+def test_renovation_takes_every_term_and_the_loss_falls(weights: Path) -> None:
+    method = build("hifacegan-lite", weights, CPU)
+    degraded, clean = seeded_pairs(made_up_faces(2, 64))
+    batch = Batch(degraded, clean, torch.full((2, 5, 2), 32.0))
+    set_learning_rate(method.optimizers, 0.1)
+    curve = []
+    for steps in range(10):
+        torch.manual_seed(0)
+        curve.append(method.step(batch, method.preset.stages[0], 1.0, steps))
+        method.update_average(steps + 1)
+    assert set(curve[0]) == {"pixel", "perceptual", "coarse", "adversarial", "matching", "critics"}
+    assert sum(curve[-1].values()) < 0.9 * sum(curve[0].values())
+    assert curve[-1]["critics"] < curve[0]["critics"]
+    with torch.no_grad():
+        assert method.average(degraded).shape == clean.shape
+
+
+def modules(method: Method) -> dict[str, nn.Module]:
+    return {name: value for name, value in vars(method).items() if isinstance(value, nn.Module)}
+
+
+@pytest.mark.parametrize("name", ["cfrnet-rt", "hifacegan-lite"])
+def test_the_device_reaches_every_network_and_every_term(name: str, weights: Path, face_folder: Path) -> None:
+    """The meta device refuses to compute with a tensor that was left on the CPU."""
+    meta = torch.device("meta")
+    method = build(name, weights, meta)
+    for label, module in modules(method).items():
+        places = {tensor.device for tensor in (*module.parameters(), *module.buffers())}
+        assert places == {meta}, label
+    preset, faces = method.preset, load_faces(face_folder)[0]
+    stage = preset.stages[0]
+    batch = first_batch(faces, preset, meta)
+    restored = method.generator(batch.degraded)
+    if isinstance(method, CCFP):
+        stage = replace(stage, losses=replace(stage.losses, cycle=0.0))  # degrades pictures, which meta has none of
+        terms = method.terms([restored] * 3, batch, stage, progress=0.5, rare=True)
+    else:
+        assert isinstance(method, Renovation)
+        terms = method.terms(batch.degraded, restored, batch.clean, stage, 0.5)
+    total = torch.stack(list(terms.values())).sum()
+    total.backward()
+    assert total.device == meta
+    assert all(parameter.grad.device == meta for parameter in method.generator.parameters())  # type: ignore[union-attr]
+
+
+def first_batch(faces: FaceSet, preset: Preset, device: torch.device) -> Batch:
+    stage = preset.stages[0]
+    return next(batches(faces, batch=2, crop=stage.crop, seed=0, degrade=KINDS[preset.degradation], device=device))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU and a CUDA build of torch")
+@pytest.mark.parametrize("name", ["cfrnet-rt", "hifacegan-lite"])
+def test_a_step_on_a_gpu(name: str, weights: Path, face_folder: Path) -> None:
+    device = choose_device("cuda")
+    method = build(name, weights, device)
+    batch = first_batch(load_faces(face_folder)[0], method.preset, device)
+    terms = method.step(batch, method.preset.stages[0], 0.5, steps=0)
+    assert batch.clean.device.type == "cuda"
+    assert all(torch.isfinite(torch.tensor(list(terms.values()))))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about a machine without CUDA")
+def test_a_gpu_that_is_not_there_is_named() -> None:
+    assert choose_device("auto") == CPU
+    with pytest.raises(DeviceError, match="--device cpu"):
+        choose_device("cuda")
