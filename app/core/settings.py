@@ -52,7 +52,20 @@ class Settings:
         high=120,
         unit="fps",
     )
-    mirror: bool = _setting(True, label="Mirror", help="Mirror the camera's picture", group="source", effect="source")
+    mirror: bool = _setting(
+        True,
+        label="Mirror",
+        help="Show a camera as a mirror does; recordings are not mirrored",
+        group="source",
+        effect="view",
+    )
+    mirror_recording: bool = _setting(
+        False,
+        label="Mirror recordings",
+        help="Record and save the mirrored picture too",
+        group="source",
+        effect="source",
+    )
 
     k: int = _setting(
         3,

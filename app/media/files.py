@@ -27,9 +27,40 @@ def ffmpeg_name(path: Path) -> str:
     return str(path.absolute())
 
 
+_REASONS = {
+    errno.ECONNREFUSED: "nothing answers at this address",
+    errno.ETIMEDOUT: "there was no answer in time",
+    errno.EHOSTUNREACH: "there is no way to this address",
+    errno.ENETUNREACH: "there is no network",
+    errno.ECONNRESET: "the other side closed the connection",
+    errno.EPIPE: "the other side closed the connection",
+    errno.EACCES: "access is not allowed",
+    errno.EPERM: "access is not allowed",
+    errno.ENOENT: "there is nothing of that name",
+    errno.EIO: "it cannot be read",
+}
+_FFMPEG_REASONS = {
+    "Invalid data found when processing input": "its contents are damaged or of an unknown format",
+    "Immediate exit requested": "there was no answer in time",
+    "Server returned 404 Not Found": "there is nothing at this address",
+    "Server returned 401 Unauthorized (authorization failed)": "it asks for a name and a password",
+    "Server returned 403 Forbidden (access denied)": "access is not allowed",
+    "Protocol not found": "this kind of address is not known",
+}
+
+
 def reason(error: Exception) -> str:
-    """What an error of FFmpeg or the system says, without its number and the name of the file."""
-    return str(getattr(error, "strerror", None) or error)
+    """Why `error` happened, in words: no error number, no name of the file."""
+    if isinstance(error, TimeoutError):
+        return _REASONS[errno.ETIMEDOUT]
+    cause: object = error
+    if isinstance(getattr(error, "reason", None), OSError):  # urllib wraps the system's error
+        cause = error.reason  # type: ignore[attr-defined]
+    number = getattr(cause, "errno", None)
+    if number in _REASONS:
+        return _REASONS[number]
+    text = str(getattr(cause, "strerror", None) or cause)
+    return _FFMPEG_REASONS.get(text, text[:1].lower() + text[1:])
 
 
 def already_there(path: Path) -> OutputError:

@@ -26,6 +26,12 @@ PROVIDERS = {
 Tensor = NDArray[np.float32]
 
 
+def usable_providers() -> tuple[str, ...]:
+    """The names in `PROVIDERS` that the installed ONNX Runtime brings on this machine."""
+    available = set(onnxruntime.get_available_providers())
+    return tuple(name for name, provider in PROVIDERS.items() if provider in available)
+
+
 class InferenceEngine:
     """A network G with one input and one output of the same shape, applied in place to the tensor it holds.
 

@@ -70,7 +70,7 @@ class SourceSpec:
     address: str
     size: tuple[int, int] = (1280, 720)
     fps: int = 30
-    mirror: bool = True
+    mirror: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

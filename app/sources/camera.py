@@ -109,7 +109,7 @@ class CameraSource(LiveSource):
         *,
         size: tuple[int, int] = (1280, 720),
         fps: int = 30,
-        mirror: bool = True,
+        mirror: bool = False,
         enumeration: Enumeration = list_cameras,
         open_capture: CaptureFactory = cv2.VideoCapture,
         clock: Callable[[], float] = time.perf_counter,
@@ -189,7 +189,13 @@ def search_camera(text: str, settings: Settings, *, enumeration: Enumeration = l
 
 def _spec(name: str, settings: Settings) -> SourceSpec:
     width, height = (int(side) for side in settings.camera_size.split("x"))
-    return SourceSpec(kind=CAMERA, address=name, size=(width, height), fps=settings.camera_fps, mirror=settings.mirror)
+    return SourceSpec(
+        kind=CAMERA,
+        address=name,
+        size=(width, height),
+        fps=settings.camera_fps,
+        mirror=settings.mirror and settings.mirror_recording,
+    )
 
 
 def _make(spec: SourceSpec) -> CameraSource:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from app.core.errors import SourceOfflineError, StreamOpenError
+from app.media.files import reason
 from app.sources.address import without_login
 
 _MAX_REDIRECTS = 3
@@ -110,7 +111,7 @@ class MjpegReader:
                 f"{self._shown} did not answer within {self._open_timeout_s:g} s.", _REACH_HINT
             ) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise StreamOpenError(f"{self._shown} cannot be reached ({error}).", _REACH_HINT) from error
+            raise StreamOpenError(f"{self._shown} cannot be reached: {reason(error)}.", _REACH_HINT) from error
 
     def _fill(self, deadline: float) -> None:
         assert self._response is not None

@@ -26,6 +26,7 @@ _WORDS = {
     "toggle_panel": "Hide or show the panel",
     "diagnostics": "Copy diagnostics",
     "undo_reset": "Undo the reset",
+    "about": "About and licences…",
     "quit": "Close",
 }
 
@@ -67,7 +68,7 @@ class MoreMenu(QMenu):
         for name in ("choose_output", "open_output"):
             self.addAction(actions[name])
         self.addSeparator()
-        for name in ("show_diagnostics", "diagnostics", "open_log"):
+        for name in ("show_diagnostics", "diagnostics", "open_log", "about"):
             self.addAction(actions[name])
         self.addSeparator()
         for name in ("reset", "undo_reset", "quit"):

@@ -17,6 +17,7 @@ from app.ui.flows.notice_text import notice_text
 
 if TYPE_CHECKING:
     from app.outputs.base import OutputState
+    from app.outputs.microphone import LevelMeter
     from app.outputs.recorder import RecordingState
     from app.pipeline.capture.status import SourceStatus
     from app.pipeline.events import Notice
@@ -45,6 +46,20 @@ def camera_names() -> list[str]:
     return [camera.name for camera in list_cameras()]
 
 
+def microphone_names() -> tuple[str, ...]:
+    """The microphones by name; asks the system."""
+    from app.outputs.microphone import list_microphones
+
+    return list_microphones()
+
+
+def usable_engines() -> tuple[str, ...]:
+    """The engines that this machine has, by the names of the setting `provider`."""
+    from app.restorers.engine import usable_providers
+
+    return usable_providers()
+
+
 class SessionHost(QObject):
     """Owns the live session. Its public methods return at once and belong to the window's thread.
 
@@ -65,16 +80,24 @@ class SessionHost(QObject):
     snapshot_saved = Signal(object)
     output_switched = Signal(str)
     films_rescued = Signal(object)
+    microphones_listed = Signal(object)
+    engines_listed = Signal(object)
 
     def __init__(
         self,
         *,
         make_session: Callable[[Settings, SessionHost], tuple[LiveSession, Sequence[str]]] = make_live_session,
         list_names: Callable[[], list[str]] = camera_names,
+        list_microphones: Callable[[], tuple[str, ...]] = microphone_names,
+        list_engines: Callable[[], tuple[str, ...]] = usable_engines,
     ) -> None:
         super().__init__()
         self._make_session = make_session
         self._list_names = list_names
+        self._list_microphones = list_microphones
+        self._list_engines = list_engines
+        self._listened_to: str | None = None
+        self._meter: LevelMeter | None = None
         self._session: LiveSession | None = None
         self._jobs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="window-jobs")
         self._frame_pending = threading.Event()
@@ -89,6 +112,7 @@ class SessionHost(QObject):
             session, names = self._make_session(settings, self)
             self._session = session
             self.ready.emit(tuple(names))
+            self.engines_listed.emit(self._list_engines())
 
         self._submit(job)
 
@@ -108,8 +132,31 @@ class SessionHost(QObject):
         self._submit(job)
 
     def look_for_cameras(self) -> None:
-        """`cameras_listed` follows."""
+        """`cameras_listed` follows, then `microphones_listed`."""
         self._submit(lambda: self.cameras_listed.emit(tuple(self._list_names())))
+        self._submit(lambda: self.microphones_listed.emit(self._list_microphones()))
+
+    def listen(self, microphone: str | None) -> None:
+        """Measure the level of the microphone of that name, "" for the system's choice; None ends it."""
+        if microphone == self._listened_to:
+            return
+        self._listened_to = microphone
+
+        def job() -> None:
+            from app.outputs.microphone import LevelMeter, open_microphone
+
+            meter, self._meter = self._meter, None
+            if meter is not None:
+                meter.close()
+            audio = open_microphone(microphone) if microphone is not None else None
+            self._meter = LevelMeter(audio) if audio is not None else None
+
+        self._submit(job)
+
+    def level(self) -> float | None:
+        """The microphone's level in [0, 1] since the last call, None when none is listened to."""
+        meter = self._meter
+        return meter.level() if meter is not None else None
 
     def start_recording(self, folder: Path) -> None:
         def job(session: LiveSession) -> None:
@@ -189,6 +236,8 @@ class SessionHost(QObject):
         self._closed = True
         self._jobs.shutdown(wait=True, cancel_futures=True)
         paths: tuple[Path, ...] = ()
+        if self._meter is not None:
+            self._meter.close()
         if self._session is not None:
             try:
                 if self._session.recording() is not None:

@@ -15,6 +15,8 @@ from app.core.settings import Settings
 _GROUP = "settings"
 _GEOMETRY = "window/geometry"
 _UNSEEN_FILMS = "window/unseen films"
+_LAST_FOLDER = "window/last folder"
+_RECENT = "window/recent sources"
 
 
 class SettingsStore:
@@ -71,6 +73,20 @@ class SettingsStore:
         stored = str(self._backend.value(_UNSEEN_FILMS) or "")
         self._backend.remove(_UNSEEN_FILMS)
         return tuple(path for path in map(Path, stored.splitlines()) if path.is_file())
+
+    def last_folder(self) -> str:
+        """Where the last file was chosen; the person's home at first."""
+        return str(self._backend.value(_LAST_FOLDER) or Path.home())
+
+    def save_last_folder(self, folder: Path) -> None:
+        self._backend.setValue(_LAST_FOLDER, str(folder))
+
+    def recent(self) -> tuple[str, ...]:
+        """The recent sources, the newest first."""
+        return tuple(str(self._backend.value(_RECENT) or "").splitlines())
+
+    def save_recent(self, texts: Sequence[str]) -> None:
+        self._backend.setValue(_RECENT, "\n".join(texts))
 
     def flush(self) -> None:
         """Bring everything to the disk."""

@@ -11,14 +11,18 @@ from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
+from app.core.errors import AppError
 from app.core.log import log_path
 from app.core.settings import Settings, specification
 from app.ui.actions import MoreMenu, make_actions
+from app.ui.dialogs.about import AboutDialog
 from app.ui.dialogs.diagnostics import diagnostics_text
-from app.ui.dialogs.dialogs import DiagnosticsDialog, ShortcutsSheet, StreamDialog
-from app.ui.dialogs.notifications import Banner, Notifications
+from app.ui.dialogs.dialogs import DiagnosticsDialog, ShortcutsSheet
+from app.ui.dialogs.notifications import Banner, Notifications, Toast
 from app.ui.flows.capture import CaptureFlow, default_folder, open_folder
+from app.ui.flows.choosing import ChoosingFlow
 from app.ui.flows.engine_text import engine_line, engine_sentence
+from app.ui.flows.sound import SoundFlow
 from app.ui.flows.source import SourceFlow
 from app.ui.flows.source_text import DEMO_CLIP, source_facts
 from app.ui.host import SessionHost
@@ -26,6 +30,7 @@ from app.ui.panel.panel import Panel
 from app.ui.panel.source_menu import SourceMenu
 from app.ui.panel.status_line import StatusLine
 from app.ui.panel.transport import Transport
+from app.ui.preview.geometry import first_size
 from app.ui.preview.overlay_model import OverlayModel, Usage, overlay_model, reading_of
 from app.ui.preview.preview import Preview
 from app.ui.reports import Report, Reporter
@@ -59,6 +64,7 @@ class MainWindow(QMainWindow):
         self._host, self._store, self._reporter, self._version = host, store, reporter, version
         self._settings = settings
         self._before_reset: Settings | None = None
+        self._reset_notice: Toast | None = None
         self._plot: LivePlot | None = None
         self._overlay: OverlayModel | None = None
         self._process = psutil.Process()
@@ -96,12 +102,28 @@ class MainWindow(QMainWindow):
         self.capture = CaptureFlow(
             host=host, panel=self.panel, notifications=self.notifications, folder=self._output_folder
         )
+        self.choosing = ChoosingFlow(
+            window=self,
+            store=store,
+            menu=self.source_menu,
+            notifications=self.notifications,
+            open_source=self.open_source,
+            last_tried=lambda: self.source.wanted,
+        )
+        self.sound = SoundFlow(
+            host=host,
+            panel=self.panel,
+            transport=self.transport,
+            source=self.source,
+            settings=lambda: self._settings,
+            change=self.change,
+        )
         self._connect()
         self._show_settings(settings, set())
         geometry = store.geometry()
         if geometry is None or not self.restoreGeometry(geometry):
             room = QGuiApplication.primaryScreen().availableGeometry()
-            self.resize(min(1360, room.width()), min(820, room.height()))
+            self.resize(*first_size(room.width(), room.height()))
         self.preview.setFocus()
         QTimer.singleShot(0, self, lambda: self._start(open_at_start))
 
@@ -132,13 +154,16 @@ class MainWindow(QMainWindow):
         self.panel.outputs.attach(self._host)
         self.panel.shortcuts_button.clicked.connect(self.show_shortcuts)
         self.preview.split_changed.connect(lambda split: self.change(split=split))
-        self.preview.source_dropped.connect(self.open_source)
+        self.preview.sources_dropped.connect(self.choosing.dropped)
+        self.preview.action_pressed.connect(lambda name: self.actions_by_name[name].trigger())
         self.preview.painted.connect(self._host.painted)
         self.source_menu.camera_chosen.connect(lambda name: self.open_source(f"camera:{name}"))
         self.source.failed.connect(self._reporter.report)
-        self.source.opened.connect(lambda text: self.change(source=text))
+        self.source.opened.connect(self._on_opened)
+        self.source.changed.connect(self._show_mirror)
         self._host.frame_ready.connect(self._on_frame)
         self._host.ready.connect(self._on_ready)
+        self._host.engines_listed.connect(self.panel.show_engines)
         self._host.failed.connect(self._reporter.report)
         self._host.noticed.connect(self.status_line.show_notice)
         self._reporter.reported.connect(self._on_report)
@@ -161,9 +186,10 @@ class MainWindow(QMainWindow):
             "full_screen": self._toggle_full_screen,
             "record": lambda: self.panel.record.click(),
             "snapshot": lambda: self.panel.snapshot.click(),
-            "open_file": self._ask_for_file,
-            "open_folder": self._ask_for_folder,
-            "open_stream": self._ask_for_stream,
+            "open_file": lambda: self.choosing.ask_for_file(),
+            "open_folder": lambda: self.choosing.ask_for_folder(),
+            "open_stream": lambda: self.choosing.ask_for_stream(),
+            "retry": lambda: self.source.retry(),
             "open_demo": lambda: self.open_source(str(DEMO_CLIP), remember=False),
             "refresh_cameras": lambda: self.source.look_for_cameras(),
             "shortcuts": self.show_shortcuts,
@@ -174,6 +200,7 @@ class MainWindow(QMainWindow):
             "open_log": lambda: open_folder(log_path().parent),
             "reset": self.reset_settings,
             "undo_reset": self.undo_reset,
+            "about": self._show_about,
             "quit": self.close,
         }
 
@@ -196,12 +223,16 @@ class MainWindow(QMainWindow):
         """Back to the defaults, but for the source; can be undone."""
         self._before_reset = self._settings
         self._replace_all(Settings(source=self._settings.source))
-        self.notifications.notice("Settings are back to their defaults", "", (("Undo", self.undo_reset),))
+        self._reset_notice = self.notifications.notice(
+            "Settings are back to their defaults", "", (("Undo", self.undo_reset),)
+        )
 
     def undo_reset(self) -> None:
         """Bring back what the last reset took."""
         if self._before_reset is not None:
             before, self._before_reset = self._before_reset, None
+            if self._reset_notice is not None:
+                self.notifications.dismiss(self._reset_notice)
             self._replace_all(before)
             self.notifications.notice("Settings are as they were")
 
@@ -223,8 +254,16 @@ class MainWindow(QMainWindow):
         self.preview.set_overlay(self._overlay if settings.show_overlay else None)
         self._show_plot(settings.show_plot)
         self.actions_by_name["undo_reset"].setEnabled(self._before_reset is not None)
-        if any(specification(name).effect == "source" for name in changed):
+        self._show_mirror()
+        self.sound.refresh()
+        reopens = any(specification(name).effect == "source" for name in changed)
+        if reopens or (settings.mirror_recording and "mirror" in changed):
             self._reopen_timer.start()
+
+    def _show_mirror(self) -> None:
+        """Only the view of one's own camera is mirrored here; a mirrored recording comes mirrored from the camera."""
+        is_camera = self.source.info is not None and self.source.info.kind.device
+        self.preview.set_mirror(is_camera and self._settings.mirror and not self._settings.mirror_recording)
 
     def _toggle(self, name: str) -> None:
         self.change(**{name: not getattr(self._settings, name)})
@@ -265,26 +304,14 @@ class MainWindow(QMainWindow):
         self.source.look_for_cameras()
         self.capture.tell_of_earlier_films(self._store.take_unseen_films())
 
+    def _on_opened(self, text: str) -> None:
+        self.choosing.note(text)
+        self.change(source=text)
+
     def _reopen_camera(self) -> None:
         info = self.source.info
         if info is not None and info.kind.device:
             self.source.open(f"{info.kind.name}:{info.name}", self._settings)
-
-    def _ask_for_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a video or a picture", str(Path.home()))
-        if path:
-            self.open_source(path)
-
-    def _ask_for_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Open a folder of pictures", str(Path.home()))
-        if path:
-            self.open_source(path)
-
-    def _ask_for_stream(self) -> None:
-        suggestion = self._settings.source if "://" in self._settings.source else ""
-        dialog = StreamDialog(self, suggestion=suggestion)
-        if dialog.exec():
-            self.open_source(dialog.address)
 
     # Output
 
@@ -354,6 +381,16 @@ class MainWindow(QMainWindow):
 
     def show_shortcuts(self) -> None:
         ShortcutsSheet(self).exec()
+
+    def _show_about(self) -> None:
+        from app.restorers.store import ModelStore
+
+        try:
+            models = {entry.name: entry.licence for entry in ModelStore().entries()}
+        except AppError as error:
+            self._reporter.report(error)
+            models = {}
+        AboutDialog(self, version=self._version, models=tuple(models.items())).exec()
 
     def _copy_diagnostics(self) -> None:
         QApplication.clipboard().setText(self.diagnostics())

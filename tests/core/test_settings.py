@@ -72,4 +72,4 @@ def test_what_a_change_affects_is_read_from_the_table() -> None:
     before, after = Settings(), Settings(precision="fp32", show_plot=True)
     assert before.affecting("picture") == after.affecting("picture")
     assert before.affecting("engine") != after.affecting("engine")
-    assert set(before.affecting("source")) == {"camera_size", "camera_fps", "mirror"}
+    assert set(before.affecting("source")) == {"camera_size", "camera_fps", "mirror_recording"}

@@ -73,6 +73,8 @@ def make_window(
         host = SessionHost(
             make_session=lambda _settings, _listener: (session, ("cfrnet-rt", "cfrnet")),  # type: ignore[arg-type,return-value]
             list_names=lambda: ["Integrated Camera", "USB Video"],
+            list_microphones=lambda: ("USB Headset", "Webcam"),
+            list_engines=lambda: ("cpu",),
         )
         window = MainWindow(
             host=host,
@@ -84,7 +86,7 @@ def make_window(
         )
         windows.append(window)
         window.resize(*size)
-        with qtbot.waitSignals([host.ready, host.cameras_listed], timeout=5000):
+        with qtbot.waitSignals([host.ready, host.cameras_listed, host.microphones_listed], timeout=5000):
             window.show()
         qtbot.waitUntil(lambda: any(name == "open" for name, _ in session.calls), timeout=5000)
         return window

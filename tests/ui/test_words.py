@@ -14,7 +14,14 @@ from app.sources.base import SourceInfo
 from app.sources.video import VIDEO
 from app.ui.flows.engine_text import engine_line, engine_sentence
 from app.ui.flows.notice_text import notice_text
-from app.ui.flows.source_text import falls_back_to_demo, no_camera_words, offline_text, source_facts, source_name
+from app.ui.flows.source_text import (
+    DEMO_CLIP,
+    falls_back_to_demo,
+    no_camera_words,
+    offline_text,
+    source_facts,
+    source_name,
+)
 from app.ui.preview.overlay_model import Usage, overlay_model, reading_of
 from app.ui.shortcuts import SHORTCUTS, groups, keys_of
 from app.ui.style.formatting import count, duration, file_size, milliseconds
@@ -111,7 +118,8 @@ def test_sources_are_described_by_what_they_give() -> None:
     info = SourceInfo(name="demo.mp4", kind=VIDEO, width=640, height=480, fps=25.0)
     assert source_facts(info) == "640 × 480 · 25.0 fps"
     assert source_facts(dataclasses.replace(info, fps=0.0)) == "640 × 480"
-    assert source_name(info) == "Demo clip"
+    assert source_name(info, "/home/me/demo.mp4") == "demo.mp4", "any other file of that name keeps it"
+    assert source_name(info, str(DEMO_CLIP)) == "Demo clip"
     assert offline_text("USB Video", 3.2) == "USB Video is offline. Trying again in 3 s"
     assert offline_text("USB Video", 0.0) == "USB Video is offline. Trying to reconnect…"
 

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.sources.address import with_scheme
 from app.ui.shortcuts import groups
 from app.ui.style.buttons import LabelledButton
 from app.ui.style.widgets import label
@@ -57,7 +58,7 @@ class ShortcutsSheet(QDialog):
 
 
 class StreamDialog(QDialog):
-    """Asks for an address; `address` is what was written."""
+    """Asks for an address; `address` is what was written, with `http://` before it where no kind was named."""
 
     def __init__(self, parent: QWidget, *, suggestion: str = "") -> None:
         super().__init__(parent)
@@ -85,17 +86,20 @@ class StreamDialog(QDialog):
         words.setWordWrap(True)
         column.addWidget(words)
         column.addWidget(self._line)
-        column.addSpacing(4)
+        self._assumed = label(" ", "muted")
+        column.addWidget(self._assumed)
         column.addLayout(buttons)
         self._line.textChanged.connect(self._check)
         self._check()
 
     @property
     def address(self) -> str:
-        return self._line.text().strip()
+        return with_scheme(self._line.text())
 
     def _check(self) -> None:
-        self._open.setEnabled("://" in self.address)
+        self._open.setEnabled(bool(self.address))
+        assumed = self.address if self.address != self._line.text().strip() else ""
+        self._assumed.setText(f"Opens {assumed}" if assumed else " ")
 
 
 class DiagnosticsDialog(QDialog):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent
@@ -73,7 +74,7 @@ class Toast(QFrame):
             line.setContentsMargins(0, 2, 0, 0)
             for text, action in actions:
                 button = LabelledButton(text, kind="link")
-                button.clicked.connect(action)
+                button.clicked.connect(partial(self._do, action, on_close))
                 line.addWidget(button)
             line.addStretch(1)
             column.addLayout(line)
@@ -83,6 +84,10 @@ class Toast(QFrame):
         whole.addWidget(glyph, 0, Qt.AlignmentFlag.AlignTop)
         whole.addLayout(column, 1)
         whole.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+
+    def _do(self, action: Callable[[], None], on_close: Callable[[Toast], None], _checked: bool = False) -> None:
+        on_close(self)
+        action()
 
     def height_at(self, width: int) -> int:
         """What the words need at this width, once the style sheet has had its say."""
@@ -112,14 +117,19 @@ class Notifications(QWidget):
         """Show an error until it is closed."""
         self._push(title, detail, "error", actions)
 
-    def notice(self, title: str, detail: str = "", actions: tuple[tuple[str, Callable[[], None]], ...] = ()) -> None:
-        """Show a notice for some seconds."""
+    def notice(self, title: str, detail: str = "", actions: tuple[tuple[str, Callable[[], None]], ...] = ()) -> Toast:
+        """Show a notice for some seconds; one with buttons twice as long. A pressed button closes it."""
         toast = self._push(title, detail, "notice", actions)
-        QTimer.singleShot(_NOTICE_MS if not actions else 2 * _NOTICE_MS, toast, lambda: self._remove(toast))
+        QTimer.singleShot(_NOTICE_MS if not actions else 2 * _NOTICE_MS, toast, lambda: self.dismiss(toast))
+        return toast
 
     def texts(self) -> tuple[tuple[str, str], ...]:
         """Title and detail of the messages on screen."""
         return tuple((toast.title, toast.detail) for toast in self._toasts)
+
+    def dismiss(self, toast: Toast) -> None:
+        """Take a message away, if it is still there."""
+        self._remove(toast)
 
     def clear(self) -> None:
         for toast in tuple(self._toasts):

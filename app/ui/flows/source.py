@@ -16,6 +16,7 @@ from app.sources.base import SourceInfo
 from app.ui.dialogs.notifications import Banner, Notifications
 from app.ui.flows.source_text import (
     DEMO_CLIP,
+    failed_actions,
     falls_back_to_demo,
     no_camera_words,
     offline_text,
@@ -39,11 +40,12 @@ class SourceFlow(QObject):
     """Follows the source's status and shows it everywhere.
 
     `failed` carries an error that a person must read, `opened` the words that a source was opened by, once it is
-    online and to be remembered.
+    online and to be remembered, `changed` comes when `info` or `state` may be another.
     """
 
     failed = Signal(object)
     opened = Signal(str)
+    changed = Signal()
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class SourceFlow(QObject):
         self._line, self._transport, self._banner = status_line, transport, banner
         self._notifications = notifications
         self._clock = clock
-        self._wanted = ""
+        self._wanted = self._opening = self._playing = ""
         self._remember = False
         self._failed_at = 0.0
         self._settings = Settings()
@@ -88,6 +90,15 @@ class SourceFlow(QObject):
         return self._info
 
     @property
+    def wanted(self) -> str:
+        """The text of the source that was tried last."""
+        return self._wanted
+
+    def retry(self) -> None:
+        """Try that source once more."""
+        self.open(self._wanted, self._settings, remember=True)
+
+    @property
     def state(self) -> str:
         return self._state
 
@@ -98,7 +109,8 @@ class SourceFlow(QObject):
     def open(self, text: str, settings: Settings, *, remember: bool = False) -> None:
         """Open what a person named; the old picture makes room for a word about it."""
         self._set_paused(False)
-        self._wanted, self._settings, self._remember = text, settings, remember
+        self._wanted = self._opening = text
+        self._settings, self._remember = settings, remember
         self._before, self._info, self._retry_at = self._info or self._before, None, None
         self._banner.say("")
         shown = without_login(text.removeprefix("camera:"))
@@ -137,7 +149,7 @@ class SourceFlow(QObject):
                 self._banner.say("Paused. Press Space to go on" if paused else "")
 
     def _name(self) -> str:
-        return source_name(self._info) if self._info is not None else "The source"
+        return source_name(self._info, self._playing) if self._info is not None else "The source"
 
     def _on_cameras(self, names: tuple[str, ...]) -> None:
         self._cameras = names
@@ -166,18 +178,19 @@ class SourceFlow(QObject):
         elif status.state == "ended":
             self._set_paused(True)
             self._line.show_source(self._name(), "ended", state="ended")
+        self.changed.emit()
 
     def _on_online(self) -> None:
         info = self._info
         if info is None:
             return
-        self._has_played, self._before = True, None
+        self._has_played, self._before, self._playing = True, None, self._opening
         if self._remember:
             self._remember = False
             self.opened.emit(self._wanted)
         self._banner.say("")
         self._preview.set_dimmed(False)
-        name, facts = source_name(info), source_facts(info)
+        name, facts = self._name(), source_facts(info)
         self._panel.source.set_source(name, info.kind.icon)
         self._panel.source.setToolTip(f"{name}, {facts}\nChoose another source, or drop one on the picture")
         self._panel.show_camera_controls(info.kind.device)
@@ -193,7 +206,9 @@ class SourceFlow(QObject):
             self._fail(error)
             return
         self._info, self._state = self._before, "online"
+        self._opening = self._playing
         self._on_online()
+        self.changed.emit()
         self.failed.emit(error)
 
     def _fail(self, error: AppError | None) -> None:
@@ -207,10 +222,13 @@ class SourceFlow(QObject):
         if falls_back_to_demo(wanted=self._wanted, demo_exists=DEMO_CLIP.exists(), has_played=self._has_played):
             self._has_played = True
             self._notifications.notice(*no_camera_words(error))
-            self._host.open(str(DEMO_CLIP), self._settings)
+            self._opening = str(DEMO_CLIP)
+            self._host.open(self._opening, self._settings)
             return
         what = error.what if error is not None else "The source cannot be opened."
-        self._preview.show_message("offline", what, error.hint if error is not None else "")
+        self._preview.show_message(
+            "offline", what, error.hint if error is not None else "", failed_actions(self._wanted)
+        )
         self._panel.set_ready(False)
         self._transport.hide()
         self._line.show_source("No source", "", state="failed")

@@ -2,23 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.core.errors import AppError
+from app.sources.address import without_login
 from app.sources.base import SourceInfo
 
 DEMO_CLIP = Path(__file__).parents[3] / "assets" / "demo.mp4"
 
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".ts", ".mts", ".mpg", ".mpeg", ".wmv", ".3gp")
 
-def source_name(info: SourceInfo) -> str:
-    """What the person calls the source."""
-    return "Demo clip" if Path(info.name).name == DEMO_CLIP.name else info.name
+
+def source_name(info: SourceInfo, opened: str = "") -> str:
+    """What the person calls the source that was opened by the text `opened`."""
+    return "Demo clip" if opened == str(DEMO_CLIP) else info.name
 
 
 def source_facts(info: SourceInfo) -> str:
     """Size and rate as the source really gives them: `1280 × 720 · 30.0 fps`."""
     size = f"{info.width} × {info.height}"
     return f"{size} · {info.fps:.1f} fps" if info.fps > 0 else size
+
+
+def file_filters() -> str:
+    """The kinds of files that a file dialog offers, in Qt's format."""
+    from app.media.picture import PICTURE_SUFFIXES  # OpenCV comes with it, which the window does not wait for
+
+    videos = " ".join(f"*{suffix}" for suffix in VIDEO_SUFFIXES)
+    pictures = " ".join(f"*{suffix}" for suffix in sorted(PICTURE_SUFFIXES))
+    return f"Videos and pictures ({videos} {pictures});;Videos ({videos});;Pictures ({pictures});;All files (*)"
+
+
+def recent_with(recent: Sequence[str], text: str) -> tuple[str, ...]:
+    """The recent sources with `text` as the newest, at most eight, each once."""
+    return (text, *(one for one in recent if one != text))[:8]
+
+
+def recent_name(text: str) -> str:
+    """A recent source in a menu: a file's name, a stream's address without its login."""
+    return without_login(text) if "://" in text else (Path(text).name or text)
+
+
+def remembered(text: str) -> bool:
+    """Whether a source goes to the recent ones: files, folders and streams, but not cameras and the demo clip."""
+    return bool(text) and not text.startswith("camera:") and text != str(DEMO_CLIP)
+
+
+def failed_actions(wanted: str) -> tuple[tuple[str, str], ...]:
+    """(text, name of the action) of the buttons under the message that `wanted` cannot be opened."""
+    if "://" in wanted:
+        return (("Retry", "retry"), ("Edit address…", "open_stream"), ("Open a file…", "open_file"))
+    if not wanted or wanted.startswith("camera:"):
+        return (("Retry", "retry"), ("Open a file…", "open_file"), ("Demo clip", "open_demo"))
+    return (("Open a file…", "open_file"), ("Demo clip", "open_demo"))
 
 
 def offline_text(name: str, retry_in_s: float | None) -> str:

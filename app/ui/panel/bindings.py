@@ -21,12 +21,18 @@ class Bindings(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._show: dict[str, list[Callable[[Any], None]]] = {}
+        self._widgets: dict[str, list[QWidget]] = {}
 
     def show_settings(self, settings: Settings) -> None:
         """Bring every control to these values without telling of a change."""
         for name, setters in self._show.items():
             for setter in setters:
                 setter(getattr(settings, name))
+
+    def set_enabled(self, name: str, enabled: bool) -> None:
+        """Let the controls of a setting be used, or not."""
+        for widget in self._widgets.get(name, ()):
+            widget.setEnabled(enabled)
 
     def switch(self, name: str) -> QWidget:
         """A row with an on-off switch."""
@@ -39,7 +45,7 @@ class Bindings(QObject):
             control.update()
 
         control.toggled.connect(lambda value: self.changed.emit(name, value))
-        self._add(name, show)
+        self._add(name, show, control)
         return row(words, control, tip=tip)
 
     def slider(self, name: str, *, steps: int = 0) -> QWidget:
@@ -68,7 +74,7 @@ class Bindings(QObject):
             self.changed.emit(name, convert(position))
 
         control.valueChanged.connect(tell)
-        self._add(name, show)
+        self._add(name, show, control)
         holder = QWidget()
         column = QVBoxLayout(holder)
         column.setContentsMargins(0, 0, 0, 0)
@@ -85,7 +91,7 @@ class Bindings(QObject):
         control = Stepper(words, low=low, high=high, step=step, special=special, unit=spec.unit)
         control.spin.setToolTip(tip)
         control.changed.connect(lambda value: self.changed.emit(name, value))
-        self._add(name, control.set_value)
+        self._add(name, control.set_value, control)
         return row(words, control, tip=tip, buddy=control.spin)
 
     def choice(self, name: str, *, width: int = 148) -> QWidget:
@@ -105,7 +111,7 @@ class Bindings(QObject):
                 control.setCurrentIndex(control.findData(value))
 
         control.activated.connect(lambda _: self.changed.emit(name, control.currentData()))
-        self._add(name, show)
+        self._add(name, show, control)
         return row(words, control, tip=tip, buddy=control)
 
     def segmented(
@@ -115,10 +121,11 @@ class Bindings(QObject):
         words, _ = _words(name)
         control = Segmented(entries, words=words, tall=tall)
         control.chosen.connect(lambda value: self.changed.emit(name, value))
-        self._add(name, control.set_value)
+        self._add(name, control.set_value, control)
         return control
 
-    def _add(self, name: str, setter: Callable[[Any], None]) -> None:
+    def _add(self, name: str, setter: Callable[[Any], None], control: QWidget) -> None:
+        self._widgets.setdefault(name, []).append(control)
         self._show.setdefault(name, []).append(setter)
 
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QScrollArea, Q
 from app.core.settings import PRESETS, Settings, specification
 from app.ui.panel.bindings import Bindings, titled
 from app.ui.panel.outputs import OutputsSection
+from app.ui.panel.sound_row import SoundRow
 from app.ui.shortcuts import keys_of
 from app.ui.style.buttons import IconButton, LabelledButton, SectionButton, SourceButton
 from app.ui.style.formatting import duration, file_size
@@ -53,6 +54,7 @@ class Panel(QFrame):
         self.outputs = OutputsSection(self.bindings)
         self._camera_rows: list[QWidget] = []
         self._recording = False
+        self._record_words = "Record"
 
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -116,6 +118,7 @@ class Panel(QFrame):
             self.bindings.choice("camera_size"),
             self.bindings.stepper("camera_fps", step=5),
             self.bindings.switch("mirror"),
+            self.bindings.switch("mirror_recording"),
         ]
         for widget in self._camera_rows:
             column.addWidget(widget)
@@ -138,7 +141,8 @@ class Panel(QFrame):
     def _view_group(self, column: QVBoxLayout) -> None:
         column.addWidget(label("VIEW", "section"))
         views = tuple((view, text, _VIEW_TIPS[view], view) for view, text in specification("view").choices.items())
-        column.addWidget(self.bindings.segmented("view", views, tall=True))
+        self.views = self.bindings.segmented("view", views, tall=True)
+        column.addWidget(self.views)
         for name in ("show_overlay", "show_faces", "show_plot"):
             column.addWidget(self.bindings.switch(name))
 
@@ -177,16 +181,19 @@ class Panel(QFrame):
         column.setContentsMargins(18, 12, 18, 14)
         column.setSpacing(8)
         column.addWidget(self.bindings.choice("record_mode"))
-        column.addWidget(self.bindings.switch("record_sound"))
+        self.sound = SoundRow()
+        column.addWidget(self.sound)
         line = QHBoxLayout()
         line.setSpacing(8)
         self.record = LabelledButton("Record", "record", kind="record")
         self.record.setToolTip(_tip("Record a film", "record"))
         self.record.clicked.connect(self.record_clicked)
+        self.record.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves Space to the picture
         self.snapshot = IconButton(
             "snapshot", _tip("Snapshot: saves before and after", "snapshot"), size=40, boxed=True
         )
         self.snapshot.clicked.connect(self.snapshot_clicked)
+        self.snapshot.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         line.addWidget(self.record, 1)
         line.addWidget(self.snapshot)
         column.addLayout(line)
@@ -234,9 +241,26 @@ class Panel(QFrame):
             self.record.setToolTip(_tip("Stop recording", "record"))
         else:
             self.record.set_look(icon="record", kind="record")
-            self.record.setText("Record")
+            self.record.setText(self._record_words)
             self.record.setToolTip(_tip("Record a film", "record"))
+        for name in ("record_mode", "mirror_recording"):
+            self.bindings.set_enabled(name, not active)
+        self.sound.setEnabled(not active)
         self.record.setAccessibleName("Stop recording" if active else "Record a film")
+
+    def show_record_words(self, words: str) -> None:
+        """The words on the record button while nothing is recorded."""
+        self._record_words = words
+        if not self._recording:
+            self.record.setText(words)
+
+    def show_engines(self, names: Sequence[str]) -> None:
+        """Offer only the engines that this machine has, and the one that is set."""
+        choice = self.findChild(Choice, "provider")
+        assert choice is not None
+        for place in reversed(range(choice.count())):
+            if choice.itemData(place) not in names and place != choice.currentIndex():
+                choice.removeItem(place)
 
     def set_ready(self, ready: bool) -> None:
         """Recording and snapshots need a picture."""

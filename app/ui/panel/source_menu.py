@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
+from app.sources.address import without_login
 from app.ui.style import icons
 from app.ui.style.theme import colour
 
@@ -16,6 +17,7 @@ class SourceMenu(QMenu):
     """`camera_chosen` carries a camera's name. The other entries are actions of the window."""
 
     camera_chosen = Signal(str)
+    recent_chosen = Signal(str)
 
     def __init__(self, parent: QWidget, *, refresh: QAction, files: Sequence[QAction], demo: QAction) -> None:
         super().__init__(parent)
@@ -25,6 +27,7 @@ class SourceMenu(QMenu):
         self.addSeparator()
         for action in files:
             self.addAction(action)
+        self._recent = self.addMenu("Recent")
         self.addSeparator()
         self.addAction(demo)
         self._cameras: list[QAction] = []
@@ -46,6 +49,18 @@ class SourceMenu(QMenu):
             action.setChecked(name == current)
             action.setIcon(icons.icon("camera", colour("text").name()))
             action.triggered.connect(lambda _=False, name=name: self.camera_chosen.emit(name))
+
+    def show_recent(self, entries: Sequence[tuple[str, str]]) -> None:
+        """List the recent sources, each as (name, text that opens it)."""
+        self._recent.clear()
+        self._recent.menuAction().setVisible(bool(entries))
+        for name, text in entries:
+            action = self._recent.addAction(name)
+            action.setToolTip(without_login(text))
+            action.triggered.connect(lambda _=False, text=text: self.recent_chosen.emit(text))
+
+    def recent_names(self) -> tuple[str, ...]:
+        return tuple(action.text() for action in self._recent.actions())
 
     def camera_names(self) -> tuple[str, ...]:
         """The cameras that can be chosen."""

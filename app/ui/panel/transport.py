@@ -17,6 +17,7 @@ class Transport(QFrame):
 
     pause_toggled = Signal()
     seeked = Signal(float)
+    sound_toggled = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +27,12 @@ class Transport(QFrame):
         self.play = IconButton("pause", "Pause", size=30)
         self.play.clicked.connect(self.pause_toggled)
         self.bar = Slider("Place in the film", low=0, high=_STEPS)
-        self.bar.valueChanged.connect(lambda step: self.seeked.emit(step / _STEPS * self._duration))
+        self.bar.valueChanged.connect(self._seek)
+        self.play.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.sound = IconButton("sound", "Mute the video", size=30)
+        self.sound.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.sound.clicked.connect(self.sound_toggled)
+        self.sound.hide()
         self._place, self._end = label("00:00"), label("00:00")
         for words in (self._place, self._end):
             words.setMinimumWidth(44)
@@ -38,6 +44,7 @@ class Transport(QFrame):
             line.addWidget(widget)
         line.addWidget(self.bar, 1)
         line.addWidget(self._end)
+        line.addWidget(self.sound)
 
     def set_duration(self, seconds: float) -> None:
         self._duration = seconds
@@ -52,6 +59,17 @@ class Transport(QFrame):
         with QSignalBlocker(self.bar):
             self.bar.setValue(round(seconds / self._duration * _STEPS))
         self.bar.update()
+
+    def show_sound(self, *, there: bool, on: bool) -> None:
+        """The loudspeaker, for a video that has sound."""
+        self.sound.setVisible(there)
+        self.sound.set_icon("sound" if on else "mute")
+        self.sound.set_words("Mute the video" if on else "Play the video's sound")
+
+    def _seek(self, step: int) -> None:
+        seconds = step / _STEPS * self._duration
+        self._place.setText(duration(seconds))
+        self.seeked.emit(seconds)
 
     def show_paused(self, paused: bool) -> None:
         self.play.set_icon("play" if paused else "pause")

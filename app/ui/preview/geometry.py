@@ -71,6 +71,11 @@ class Layout:
         return min(max((x - target.x) / max(target.width, 1.0), 0.0), 1.0)
 
 
+def first_size(width: int, height: int) -> tuple[int, int]:
+    """The window's first size on a desktop with `width` x `height` of room: its frame and title bar fit in too."""
+    return max(min(1360, width - 16), 860), max(min(820, height - 48), 540)
+
+
 def fit(width: int, height: int, area: Box) -> Box:
     """The largest box of the picture's shape in the middle of `area`, on whole pixels, enlarged at most four times."""
     scale = min(area.width / max(width, 1), area.height / max(height, 1), MAXIMUM_MAGNIFICATION)
@@ -126,8 +131,12 @@ def _together(pair: tuple[Box, Box], *, gap: float, horizontal: bool) -> tuple[B
     )
 
 
-def on_screen(box: tuple[float, float, float, float], *, width: int, height: int, target: Box) -> Box:
-    """A face's box (x1, y1, x2, y2 in pixels of the picture) on the canvas."""
+def on_screen(
+    box: tuple[float, float, float, float], *, width: int, height: int, target: Box, mirror: bool = False
+) -> Box:
+    """A face's box (x1, y1, x2, y2 in pixels of the picture) on the canvas, where the picture may be mirrored."""
     across, down = target.width / max(width, 1), target.height / max(height, 1)
     left, top, right, bottom = box
+    if mirror:
+        left, right = width - right, width - left
     return Box(target.x + left * across, target.y + top * down, (right - left) * across, (bottom - top) * down)

@@ -151,6 +151,19 @@ def paint_pill(painter: QPainter, words: str, origin: QPointF, base: QFont, *, f
     return pill
 
 
+def paint_drop_frame(painter: QPainter, area: QRectF, words: str, base: QFont) -> None:
+    """A dashed frame with words in its middle, over what it lies on."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor("#4cc2ff"), 2, Qt.PenStyle.DashLine))
+    painter.setBrush(QColor(12, 13, 16, 150))
+    painter.drawRoundedRect(area, 14, 14)
+    font = QFont(base)
+    font.setPixelSize(20)
+    painter.setFont(font)
+    painter.setPen(_BRIGHT)
+    painter.drawText(area, Qt.AlignmentFlag.AlignCenter, words)
+
+
 def paint_divider(painter: QPainter, x: float, picture: Box, *, focused: bool) -> None:
     """The split's line with a grip in its middle."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.core.types import Image, Restored, RestoredFace
 from app.ui.preview.geometry import Box, Layout, arrange, on_screen
-from app.ui.preview.overlay import WIDTH, overlay_height, overlay_picture, paint_divider, paint_face_mark, paint_pill
+from app.ui.preview.message import Message
+from app.ui.preview.overlay import (
+    WIDTH,
+    overlay_height,
+    overlay_picture,
+    paint_divider,
+    paint_drop_frame,
+    paint_face_mark,
+    paint_pill,
+)
 from app.ui.preview.overlay_model import OverlayModel
-from app.ui.style import icons
 from app.ui.style.formatting import count
 from app.ui.style.theme import colour
 
@@ -38,7 +58,8 @@ class Preview(QWidget):
     split_changed = Signal(float)
     pause_toggled = Signal()
     painted = Signal(object, float)
-    source_dropped = Signal(str)
+    sources_dropped = Signal(object)
+    action_pressed = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,6 +73,11 @@ class Preview(QWidget):
         self._overlay: OverlayModel | None = None
         self._card: QPixmap | None = None
         self._message = ("camera", "Starting…", "")
+        self._mirror = False
+        self._dropping = False
+        self.words = Message(self)
+        self.words.pressed.connect(self.action_pressed)
+        self.words.say(*self._message)
         self._dimmed = False
         self._dragging = False
         self.setObjectName("preview")
@@ -67,19 +93,34 @@ class Preview(QWidget):
 
     def show_frame(self, restored: Restored) -> None:
         """Show a frame with the next repaint. The arrays stay alive until the frame after it is shown."""
-        self._pictures = tuple(
-            (image, as_qimage(image)) for image in map(_contiguous, (restored.frame.image, restored.image))
-        )
         self._restored = restored
+        self._prepare()
+        self.words.hide()
         self._reported = False
         self._dimmed = False
         self.update()
 
-    def show_message(self, icon: str, title: str, detail: str = "") -> None:
-        """Show words in place of a picture."""
+    def show_message(self, icon: str, title: str, detail: str = "", buttons: Sequence[tuple[str, str]] = ()) -> None:
+        """Show words in place of a picture; `action_pressed` follows when one of the buttons (text, name) is."""
         self._message = (icon, title, detail)
+        self.words.say(icon, title, detail, buttons)
         self._restored, self._pictures = None, ()
         self.update()
+
+    def _prepare(self) -> None:
+        """Make the pictures of the frame ready to be painted."""
+        if self._restored is None:
+            return
+        images = (self._restored.frame.image, self._restored.image)
+        shown = map(mirrored if self._mirror else _contiguous, images)
+        self._pictures = tuple((image, as_qimage(image)) for image in shown)
+
+    def set_mirror(self, mirror: bool) -> None:
+        """Show the picture as a mirror does."""
+        if mirror != self._mirror:
+            self._mirror = mirror
+            self._prepare()
+            self.update()
 
     def set_dimmed(self, dimmed: bool) -> None:
         """Darken the last picture: it is not live any more."""
@@ -136,14 +177,15 @@ class Preview(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(960, 540)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.words.setGeometry(self.rect())
+
     def paintEvent(self, event: QPaintEvent) -> None:
         started = time.perf_counter()
         painter = QPainter(self)
         painter.fillRect(self.rect(), colour("canvas"))
         layout = self.picture_layout()
-        if layout is None or self._restored is None:
-            self._paint_message(painter)
-        else:
+        if layout is not None and self._restored is not None:
             self._paint_pictures(painter, layout)
             if self._dimmed:
                 painter.fillRect(self.rect(), colour("canvas", 0.6))
@@ -152,6 +194,8 @@ class Preview(QWidget):
             if self._card is None or self._card.devicePixelRatio() != self.devicePixelRatioF():
                 self._card = overlay_picture(self._overlay, self.font(), self.devicePixelRatioF())
             painter.drawPixmap(QPointF(_MARGIN * 2, _MARGIN * 2), self._card)
+        if self._dropping:
+            paint_drop_frame(painter, QRectF(self.rect()).adjusted(8, 8, -8, -8), "Drop to open", self.font())
         painter.end()
         if self._restored is not None and not self._reported:
             self._reported = True
@@ -188,7 +232,7 @@ class Preview(QWidget):
                 painter.setClipRect(_rect(tile.target))
                 for entry in restored.faces:
                     box = _box_of(entry)
-                    place = on_screen(box, width=width, height=height, target=tile.target)
+                    place = on_screen(box, width=width, height=height, target=tile.target, mirror=self._mirror)
                     words = count(entry.cycles, "cycle", "cycles")
                     top = max(place.y - 27, tile.target.y + 4)
                     pill = QPointF(max(place.x, self._pill_left(top)), top)
@@ -209,27 +253,6 @@ class Preview(QWidget):
                 paint_pill(painter, words[tile.content], origin, self.font(), from_right=True)
             else:
                 paint_pill(painter, words[tile.content], QPointF(tile.clip.x + 12, y), self.font())
-
-    def _paint_message(self, painter: QPainter) -> None:
-        icon, title, detail = self._message
-        middle = QPointF(self.width() / 2, self.height() / 2)
-        side = 44
-        picture = icons.pixmap(icon, colour("muted").name(), side, self.devicePixelRatioF())
-        painter.drawPixmap(QPointF(middle.x() - side / 2, middle.y() - 66), picture)
-        font = self.font()
-        font.setPixelSize(17)
-        painter.setFont(font)
-        painter.setPen(colour("text"))
-        # The path of a file is one long word.
-        flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere)
-        across = QRectF(32, middle.y() - 4, self.width() - 64, self.height() / 2)
-        written = painter.boundingRect(across, flags, title)
-        painter.drawText(across, flags, title)
-        font.setPixelSize(13)
-        painter.setFont(font)
-        painter.setPen(colour("muted"))
-        below = QRectF(48, written.bottom() + 8, self.width() - 96, self.height() / 2)
-        painter.drawText(below, flags, detail)
 
     # Mouse and keys
 
@@ -277,15 +300,34 @@ class Preview(QWidget):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls() or event.mimeData().hasText():
             event.acceptProposedAction()
+            self._set_dropping(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._set_dropping(False)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        urls = event.mimeData().urls()
-        address = event.mimeData().text().strip().partition("\n")[0].strip()
-        if urls:
-            address = urls[0].toLocalFile() or urls[0].toString()
-        if address:
+        self._set_dropping(False)
+        texts = [url.toLocalFile() or url.toString() for url in event.mimeData().urls()]
+        texts = texts or [event.mimeData().text().strip().partition("\n")[0].strip()]
+        if texts[0]:
             event.acceptProposedAction()
-            self.source_dropped.emit(address)
+            self.sources_dropped.emit(tuple(texts))
+
+    @property
+    def dropping(self) -> bool:
+        """Whether something is held over the picture that may be dropped."""
+        return self._dropping
+
+    def _set_dropping(self, dropping: bool) -> None:
+        self._dropping = dropping
+        self.update()
+
+
+def mirrored(image: Image) -> Image:
+    """`image`, uint8 (H, W, 3), with left and right swapped."""
+    import cv2  # loaded long before by whoever gives pictures; the window's start does not wait for it
+
+    return np.asarray(cv2.flip(image, 1), np.uint8)
 
 
 def _contiguous(image: Image) -> Image:

@@ -100,6 +100,7 @@ QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 
 
 QLabel[role="title"] { font-size: 15px; font-weight: 600; }
 QLabel[role="section"] { color: $muted; font-size: 11px; font-weight: 600; }
+QLabel[role="message"] { font-size: 17px; }
 QLabel[role="muted"] { color: $muted; font-size: 12px; }
 QLabel[role="value"] { color: $text; font-size: 12px; }
 QLabel[role="alarm"] { color: $danger; font-size: 12px; }

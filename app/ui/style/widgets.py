@@ -186,7 +186,7 @@ class Segmented(QFrame):
             button.setAccessibleName(tip or text)
             button.setCheckable(True)
             button.setCursor(Qt.CursorShape.PointingHandCursor)
-            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            button.installEventFilter(self)
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             button.setProperty("tall", tall)
             button.setFixedHeight(50 if tall else 32)
@@ -220,7 +220,23 @@ class Segmented(QFrame):
             self._tint()
         super().changeEvent(event)
 
+    def eventFilter(self, watched: object, event: QEvent) -> bool:
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() in steps:
+            buttons = list(self._buttons.values())
+            place = next(index for index, button in enumerate(buttons) if button is watched)
+            following = buttons[(place + steps[Qt.Key(event.key())]) % len(buttons)]
+            following.setFocus(Qt.FocusReason.TabFocusReason)
+            following.click()
+            return True
+        return False
+
     def _tint(self) -> None:
+        # Tab enters the row at the button that is chosen, the arrow keys go on from there.
+        chosen = next((button for button in self._buttons.values() if button.isChecked()), None)
+        entry = chosen or next(iter(self._buttons.values()), None)
+        for button in self._buttons.values():
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus if button is entry else Qt.FocusPolicy.ClickFocus)
         for key, button in self._buttons.items():
             if self._icons[key]:
                 tint = colour("on_accent" if button.isChecked() else "muted").name()

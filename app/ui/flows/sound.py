@@ -1,0 +1,67 @@
+"""Sound: which is recorded, how loud the microphone is, and whether the video is heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QObject
+
+from app.core.settings import Settings
+from app.ui.flows.sound_text import (
+    NO_SOUND,
+    chosen_sound,
+    has_own_sound,
+    record_words,
+    sound_choices,
+    takes_microphone,
+)
+from app.ui.flows.source import SourceFlow
+from app.ui.host import SessionHost
+from app.ui.panel.panel import Panel
+from app.ui.panel.transport import Transport
+
+
+class SoundFlow(QObject):
+    """Keeps the row of the sound, the microphone's level and the loudspeaker button true to source and settings."""
+
+    def __init__(
+        self,
+        *,
+        host: SessionHost,
+        panel: Panel,
+        transport: Transport,
+        source: SourceFlow,
+        settings: Callable[[], Settings],
+        change: Callable[..., Any],
+    ) -> None:
+        super().__init__()
+        self._host, self._panel, self._transport, self._source = host, panel, transport, source
+        self._settings, self._change = settings, change
+        self._microphones: tuple[str, ...] = ()
+        host.microphones_listed.connect(self._on_microphones)
+        source.changed.connect(self.refresh)
+        panel.sound.chosen.connect(self._choose)
+        panel.sound.listen(host.level)
+        transport.sound_toggled.connect(lambda: change(play_sound=not settings().play_sound))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Follow the source and the settings."""
+        info, settings = self._source.info, self._settings()
+        choices = sound_choices(info, self._microphones)
+        chosen = chosen_sound(choices, settings)
+        self._panel.sound.show_choices(choices, chosen)
+        self._panel.show_record_words(record_words(chosen))
+        self._transport.show_sound(there=has_own_sound(info), on=settings.play_sound)
+        self._host.listen(chosen if takes_microphone(info) and chosen != NO_SOUND else None)
+
+    def _choose(self, key: str) -> None:
+        if key == NO_SOUND:
+            self._change(record_sound=False)
+        else:
+            self._change(record_sound=True, microphone=key)
+
+    def _on_microphones(self, names: tuple[str, ...]) -> None:
+        self._microphones = names
+        self.refresh()

@@ -1,0 +1,99 @@
+"""Which sound is recorded, and how loud the microphone is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from app.ui.panel.bindings import titled
+from app.ui.style.theme import colour
+from app.ui.style.widgets import Choice
+
+_METER_MS = 60
+_FALL = 0.08
+_LOUD = 0.93
+
+
+class LevelBar(QWidget):
+    """A thin bar that jumps up with the sound and falls slowly; red where it is too loud."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedHeight(4)
+        self.setAccessibleName("Level of the microphone")
+        self._level = 0.0
+
+    @property
+    def level(self) -> float:
+        return self._level
+
+    def sizeHint(self) -> QSize:
+        return QSize(148, 4)
+
+    def show_level(self, level: float) -> None:
+        """`level` in [0, 1]."""
+        level = max(level, self._level - _FALL)
+        if level != self._level:
+            self._level = level
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour("hover"))
+        painter.drawRoundedRect(QRectF(self.rect()), 2, 2)
+        painter.setBrush(colour("danger" if self._level > _LOUD else "accent"))
+        painter.drawRoundedRect(QRectF(0, 0, self.width() * self._level, self.height()), 2, 2)
+        painter.end()
+
+
+class SoundRow(QWidget):
+    """The choice of the sound, with a level below it while a microphone is listened to.
+
+    `chosen` carries a key of `sound_choices`. `read_level` is asked while the level shows; None says that there is no
+    microphone to listen to.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.choice = Choice()
+        self.choice.setAccessibleName("Sound of recordings")
+        self.choice.setToolTip("What is recorded beside the pictures")
+        self.choice.setFixedWidth(168)
+        self.choice.activated.connect(lambda _: self.chosen.emit(self.choice.currentData()))
+        self.bar = LevelBar()
+        self.bar.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(titled("Sound", self.choice))
+        column.addWidget(self.bar)
+        self._read_level: Callable[[], float | None] = lambda: None
+        self._timer = QTimer(self)
+        self._timer.setInterval(_METER_MS)
+        self._timer.timeout.connect(self._measure)
+
+    def listen(self, read_level: Callable[[], float | None]) -> None:
+        """Ask `read_level` for the microphone's level."""
+        self._read_level = read_level
+        self._timer.start()
+
+    def show_choices(self, choices: Sequence[tuple[str, str]], chosen: str) -> None:
+        with QSignalBlocker(self.choice):
+            self.choice.clear()
+            for key, words in choices:
+                self.choice.addItem(words, key)
+            self.choice.setCurrentIndex(max(self.choice.findData(chosen), 0))
+        self.choice.setEnabled(len(choices) > 1)
+
+    def _measure(self) -> None:
+        level = self._read_level()
+        self.bar.setVisible(level is not None)
+        if level is not None:
+            self.bar.show_level(level)

@@ -1,0 +1,280 @@
+"""Small things that a person notices: focus, mirror, drops, addresses, sound, and what the window forgets."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QComboBox, QFileDialog, QLabel
+from pytestqt.qtbot import QtBot
+
+from app.core.errors import StreamOpenError
+from app.core.settings import Settings
+from app.core.types import Image
+from app.media.files import reason
+from app.pipeline.capture.status import SourceStatus
+from app.sources.address import with_scheme
+from app.sources.base import SourceInfo
+from app.sources.video import VIDEO
+from app.ui.dialogs.about import AboutDialog
+from app.ui.dialogs.dialogs import StreamDialog
+from app.ui.flows.sound_text import NO_SOUND, chosen_sound, record_words, sound_choices
+from app.ui.flows.source_text import failed_actions, file_filters, recent_with
+from app.ui.preview.geometry import first_size
+from app.ui.settings_store import SettingsStore
+from app.ui.window import MainWindow
+from tests.ui.scripted import CAMERA, ScriptedSession, restored_frame
+
+MakeWindow = Callable[..., MainWindow]
+FILM = SourceInfo(name="holiday.mp4", kind=VIDEO, width=1280, height=720, fps=25.0, duration_s=10.0, has_audio=True)
+
+
+def online(qtbot: QtBot, window: MainWindow, info: SourceInfo) -> None:
+    window._host.on_status(SourceStatus(state="online", info=info))
+    qtbot.waitUntil(lambda: window.source.info == info, timeout=3000)
+
+
+def deliver(qtbot: QtBot, window: MainWindow, session: ScriptedSession, pictures: tuple[Image, Image]) -> None:
+    session.next_frame = restored_frame(*pictures, index=25, boxes=[(500, 200, 800, 500)])
+    with qtbot.waitSignal(window.preview.painted, timeout=5000):
+        window._host.on_frame()
+
+
+def test_space_after_a_click_on_record_does_not_record_again(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    online(qtbot, window, CAMERA)
+    deliver(qtbot, window, session, pictures)
+    window.activateWindow()
+    window.preview.setFocus()
+    for _ in range(2):
+        qtbot.mouseClick(window.panel.record, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: window.capture._state in ("recording", "idle"), timeout=3000)
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Space)
+    assert [name for name, _ in session.calls].count("start_recording") == 1
+    assert ("set_paused", True) in session.calls, "Space pauses, as it does everywhere"
+
+
+def test_what_a_recording_cannot_follow_is_locked_while_it_runs(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    online(qtbot, window, CAMERA)
+    deliver(qtbot, window, session, pictures)
+    kind = window.panel.findChild(QComboBox, "record_mode")
+    assert kind is not None
+    window.panel.record.click()
+    qtbot.waitUntil(lambda: not kind.isEnabled(), timeout=3000)
+    assert not window.panel.sound.isEnabled()
+    qtbot.waitUntil(lambda: window.capture._state == "recording", timeout=3000)
+    window.panel.record.click()
+    qtbot.waitUntil(kind.isEnabled, timeout=3000)
+
+
+def test_only_the_view_of_a_camera_is_mirrored(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window(view="original")
+    online(qtbot, window, CAMERA)
+    deliver(qtbot, window, session, pictures)
+    spec = next(value for name, value in session.calls if name == "open")
+    assert not spec.mirror, "recordings and snapshots get the picture as it is"
+    seen = window.preview._pictures[0][0]
+    assert np.array_equal(seen, pictures[0][:, ::-1])
+    window.change(mirror=False)
+    assert np.array_equal(window.preview._pictures[0][0], pictures[0])
+    window.change(mirror=True)
+    online(qtbot, window, FILM)
+    assert np.array_equal(window.preview._pictures[0][0], pictures[0]), "a video is nobody's mirror"
+
+
+def test_tab_enters_a_row_at_the_chosen_button_and_arrows_go_on(qtbot: QtBot, make_window: MakeWindow) -> None:
+    window = make_window(view="restored")
+    row = window.panel.views
+    stops = [key for key in ("split", "side-by-side", "restored", "original") if _takes_tab(row.button(key))]
+    assert stops == ["restored"]
+    row.button("restored").setFocus()
+    qtbot.keyClick(row.button("restored"), Qt.Key.Key_Right)
+    assert window.settings.view == "original"
+    assert _takes_tab(row.button("original"))
+
+
+def _takes_tab(button: object) -> bool:
+    return bool(button.focusPolicy() & Qt.FocusPolicy.TabFocus)  # type: ignore[attr-defined]
+
+
+def test_undo_is_gone_once_it_was_done(make_window: MakeWindow) -> None:
+    window = make_window(strength=30)
+    window.reset_settings()
+    assert any("defaults" in title for title, _ in window.notifications.texts())
+    window.actions_by_name["undo_reset"].trigger()
+    assert not any("defaults" in title for title, _ in window.notifications.texts())
+
+
+def test_the_picture_says_that_something_may_be_dropped(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, tmp_path: Path
+) -> None:
+    window = make_window()
+    paths = [tmp_path / name for name in ("a.mp4", "b.mp4", "c.png")]
+    for path in paths:
+        path.write_bytes(b"0")
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    window.preview.dragEnterEvent(QDragEnterEvent(QPoint(50, 50), copy, data, left, none))
+    assert window.preview.dropping
+    window.preview.dropEvent(QDropEvent(QPointF(50, 50), copy, data, left, none))
+    assert not window.preview.dropping
+    qtbot.waitUntil(lambda: any(str(paths[0]) in str(value) for _, value in session.calls), timeout=3000)
+    assert window.notifications.texts()[0][0] == "a.mp4 is open, the first of 3"
+    assert window.source_menu.recent_names() == ("b.mp4", "c.png")
+
+
+def test_the_file_dialog_knows_the_kinds_and_the_last_folder(
+    make_window: MakeWindow, store: SettingsStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = make_window()
+    asked: list[tuple[str, str]] = []
+
+    def answer(_parent: object, _title: str, folder: str, filters: str) -> tuple[str, str]:
+        asked.append((folder, filters))
+        return str(tmp_path / "films" / "a.mp4"), ""
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", answer)
+    for _ in range(2):
+        window.actions_by_name["open_file"].trigger()
+    assert "*.mp4" in asked[0][1]
+    assert "*.png" in asked[0][1]
+    assert asked[1][0] == str(tmp_path / "films")
+
+
+def test_addresses_need_no_scheme() -> None:
+    assert with_scheme(" 192.168.1.20:8080/video ") == "http://192.168.1.20:8080/video"
+    assert with_scheme("rtsp://camera/live") == "rtsp://camera/live"
+    assert with_scheme("  ") == ""
+
+
+def test_the_stream_dialog_says_what_it_opens(make_window: MakeWindow) -> None:
+    dialog = StreamDialog(make_window())
+    assert not dialog._open.isEnabled()
+    dialog._line.setText("camera.local/video")
+    assert dialog._open.isEnabled()
+    assert dialog.address == "http://camera.local/video"
+    assert "Opens http://camera.local/video" in [words.text() for words in dialog.findChildren(QLabel)]
+
+
+def test_a_stream_that_does_not_answer_can_be_tried_again_or_changed(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession
+) -> None:
+    window = make_window(source="http://camera.local/video")
+    failed = SourceStatus(state="failed", error=StreamOpenError("camera.local cannot be reached.", "Check it."))
+    window._host.on_status(failed)
+    qtbot.waitUntil(lambda: "Retry" in window.preview.words.button_names(), timeout=3000)
+    assert window.preview.words.button_names() == ("Retry", "Edit address…", "Open a file…")
+    opens = [name for name, _ in session.calls].count("open")
+    window.preview.action_pressed.emit("retry")
+    qtbot.waitUntil(lambda: [name for name, _ in session.calls].count("open") == opens + 1, timeout=3000)
+    assert window.source.wanted == "http://camera.local/video"
+
+
+def test_reasons_are_words() -> None:
+    assert reason(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")) == "nothing answers at this address"
+    assert "Errno" not in reason(OSError(errno.ETIMEDOUT, "x"))
+    assert reason(ValueError("Invalid data found when processing input")).startswith("its contents are damaged")
+
+
+def test_only_engines_of_this_machine_are_offered(qtbot: QtBot, make_window: MakeWindow) -> None:
+    window = make_window()
+    choice = window.panel.findChild(QComboBox, "provider")
+    assert choice is not None
+    qtbot.waitUntil(lambda: choice.count() == 1, timeout=3000)
+    assert choice.itemData(0) == "cpu"
+
+
+@pytest.mark.parametrize("room", [(1280, 800), (1024, 640), (1920, 1080), (2560, 1440)])
+def test_the_first_window_fits_with_its_title_bar(room: tuple[int, int]) -> None:
+    width, height = first_size(*room)
+    assert width < room[0]
+    assert height + 40 <= room[1]
+
+
+def test_licences_are_seen(make_window: MakeWindow) -> None:
+    window = make_window()
+    dialog = AboutDialog(window, version="1.0", models=(("cfrnet-rt", "research use: trained on …"),))
+    words = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "MIT" in words
+    assert "research use" in words
+
+
+def test_recent_sources_are_few_and_new_ones_first() -> None:
+    recent: tuple[str, ...] = ()
+    for number in [*range(12), 5]:
+        recent = recent_with(recent, f"{number}.mp4")
+    assert recent[:2] == ("5.mp4", "11.mp4")
+    assert len(recent) == len(set(recent)) == 8
+
+
+def test_the_sound_of_a_recording_is_named_before_it_begins() -> None:
+    settings = Settings(microphone="Webcam")
+    assert [words for _, words in sound_choices(FILM, ("Webcam",))] == ["The video's sound", "No sound"]
+    camera = sound_choices(CAMERA, ("Headset", "Webcam"))
+    assert chosen_sound(camera, settings) == "Webcam"
+    assert chosen_sound(sound_choices(CAMERA, ("Headset",)), settings) == "", "one that is gone gives way"
+    nothing = sound_choices(CAMERA, ())
+    assert chosen_sound(nothing, settings) == NO_SOUND
+    assert record_words(chosen_sound(nothing, settings)) == "Record, no sound"
+    mute = sound_choices(replace(FILM, has_audio=False), ("Webcam",))
+    assert record_words(chosen_sound(mute, settings)) == "Record, no sound"
+
+
+def test_a_microphone_is_chosen_by_name(qtbot: QtBot, make_window: MakeWindow) -> None:
+    window = make_window()
+    online(qtbot, window, CAMERA)
+    choice = window.panel.sound.choice
+    choice.setCurrentIndex(choice.findText("Webcam"))
+    choice.activated.emit(choice.currentIndex())
+    assert window.settings.microphone == "Webcam"
+    choice.setCurrentIndex(choice.findText("No sound"))
+    choice.activated.emit(choice.currentIndex())
+    assert not window.settings.record_sound
+    assert window.panel.record.text() == "Record, no sound"
+
+
+def test_a_video_can_be_muted(qtbot: QtBot, make_window: MakeWindow) -> None:
+    window = make_window()
+    online(qtbot, window, CAMERA)
+    assert not window.transport.sound.isVisible()
+    online(qtbot, window, FILM)
+    qtbot.waitUntil(window.transport.sound.isVisible, timeout=3000)
+    qtbot.mouseClick(window.transport.sound, Qt.MouseButton.LeftButton)
+    assert not window.settings.play_sound
+
+
+def test_seeking_moves_the_clock_at_once(qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession) -> None:
+    window = make_window()
+    online(qtbot, window, FILM)
+    bar = window.transport.bar
+    qtbot.mousePress(bar, Qt.MouseButton.LeftButton, pos=QPoint(bar.width() // 2, 5))
+    assert window.transport._place.text() in ("00:04", "00:05")
+    assert ("seek", pytest.approx(5.0, abs=0.1)) in session.calls
+    qtbot.mouseRelease(bar, Qt.MouseButton.LeftButton)
+
+
+def test_nothing_else_is_offered_where_it_would_not_help() -> None:
+    assert failed_actions("notes.mp4") == (("Open a file…", "open_file"), ("Demo clip", "open_demo"))
+    assert ("Retry", "retry") in failed_actions("camera:Webcam")
+    assert file_filters().endswith("All files (*)")
+
+
+def test_leaving_takes_the_words_away(qtbot: QtBot, make_window: MakeWindow) -> None:
+    window = make_window()
+    window.preview._set_dropping(True)
+    window.preview.dragLeaveEvent(QEvent(QEvent.Type.DragLeave))  # type: ignore[arg-type]
+    assert not window.preview.dropping
