@@ -37,7 +37,7 @@ def gmac(generator: torch.nn.Module) -> float:
     """Billions of multiply-accumulates of one cycle at 256x256."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         generator(torch.zeros(1, 3, FACE_SIZE, FACE_SIZE))
-    return counter.get_total_flops() / 2e9
+    return float(counter.get_total_flops() / 2e9)
 
 
 def main() -> int:

@@ -42,7 +42,7 @@ def flashes_and_beeps(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float
     with av.open(str(path)) as container:
         levels = [(frame.time, frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
     with av.open(str(path)) as container:
-        pieces = [(frame.time, np.abs(frame.to_ndarray()[0])) for frame in container.decode(audio=0)]
+        pieces = [(frame.time or 0.0, np.abs(frame.to_ndarray()[0])) for frame in container.decode(audio=0)]
     flashes, bright = [], False
     for time, level in levels:
         if level > 128 and not bright:

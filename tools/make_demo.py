@@ -59,8 +59,8 @@ def pose(turn: float) -> Floats:
     tilt = 7.0 * math.sin(2 * turn) + 3.0 * math.sin(5 * turn + 1.0)
     x = 318 + 34 * math.sin(turn) + 9 * math.sin(4 * turn + 0.5)
     y = 205 + 11 * math.sin(2 * turn + 1.0) + 4 * math.sin(6 * turn)
-    matrix = cv2.getRotationMatrix2D(FACE, tilt, scale)
-    matrix[:, 2] += (x - FACE[0], y - FACE[1])
+    matrix = np.asarray(cv2.getRotationMatrix2D(FACE, tilt, scale), np.float64)
+    matrix[:, 2] += np.array((x - FACE[0], y - FACE[1]))
     return matrix.astype(np.float32)
 
 
@@ -75,11 +75,11 @@ def person_mask(picture: Picture) -> Floats:
     cv2.ellipse(marks, (226, 100), (52, 72), 0, 0, 360, cv2.GC_FGD, -1)
     inside = [(150, 170), (295, 180), (340, 300), (360, 365), (470, 380), (490, 511), (40, 511), (60, 280)]
     cv2.fillPoly(marks, [np.array(inside)], cv2.GC_FGD)
-    cv2.grabCut(picture, marks, None, np.zeros((1, 65)), np.zeros((1, 65)), 6, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(picture, marks, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 6, cv2.GC_INIT_WITH_MASK)
     mask = np.isin(marks, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     _, labels, areas, _ = cv2.connectedComponentsWithStats(mask)
     person = (labels == 1 + int(np.argmax(areas[1:, cv2.CC_STAT_AREA]))).astype(np.float32)
-    return cv2.GaussianBlur(cv2.erode(person, np.ones((3, 3))), (0, 0), 1.2)
+    return np.asarray(cv2.GaussianBlur(cv2.erode(person, np.ones((3, 3))), (0, 0), 1.2), np.float32)
 
 
 def empty_room(picture: Picture, person: Floats) -> Floats:
@@ -106,7 +106,7 @@ def spoil(scene: Picture, *, moment: int) -> Picture:
     noise = random.normal(size=light.shape) * (0.015 + 0.030 * np.sqrt(light))
     dim = ((light + noise).clip(0, 1) * 255).round().astype(np.uint8)
     _, packed = cv2.imencode(".jpg", dim, [cv2.IMWRITE_JPEG_QUALITY, 45])
-    return cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
 
 
 def write_video(path: Path, frames: Iterator[Picture]) -> None:

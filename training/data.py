@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +150,7 @@ class _DegradedCrops(IterableDataset[tuple[NDArray[np.uint8], NDArray[np.uint8],
                     window = np.s_[top : top + self.crop, left : left + self.crop]
                     degraded.append(bad[window])
                     clean.append(image[window])
-                    points.append(landmarks - np.float32([left, top]))
+                    points.append(landmarks - np.array([left, top], np.float32))
             yield np.stack(degraded), np.stack(clean), np.stack(points).astype(np.float32)
 
     def _corner(self, landmarks: NDArray[np.float32], rng: np.random.Generator) -> tuple[int, int]:
@@ -166,7 +166,9 @@ class _DegradedCrops(IterableDataset[tuple[NDArray[np.uint8], NDArray[np.uint8],
 
 def flip(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Mirror a face; the left eye and mouth corner change places with the right ones."""
-    mirrored = landmarks[[1, 0, 2, 4, 3]] * np.float32([-1, 1]) + np.float32([image.shape[1] - 1, 0])
+    mirrored = landmarks[[1, 0, 2, 4, 3]] * np.array([-1, 1], np.float32) + np.array(
+        [image.shape[1] - 1, 0], np.float32
+    )
     return image[:, ::-1], mirrored
 
 
@@ -193,7 +195,7 @@ def batches(
         yield Batch(normalized(pictures), normalized(truth), points)
 
 
-def _as_tensors(arrays: tuple[NDArray[np.generic], ...]) -> tuple[Tensor, ...]:
+def _as_tensors(arrays: Sequence[NDArray[np.generic]]) -> tuple[Tensor, ...]:
     return tuple(torch.from_numpy(array) for array in arrays)
 
 

@@ -51,6 +51,7 @@ def measure(method: CCFP, stage: Stage, source: Iterable[Batch], alexnet: LPIPS)
 
     `source` gives at least two batches; the critics are taken as they are. Nothing is changed.
     """
+    assert isinstance(stage.losses, ccfp.LossWeights)
     parameters = list(method.generator.parameters())
     gradients: dict[str, list[Tensor]] = {}
     figures: dict[str, Tensor] = {}

@@ -17,7 +17,7 @@ def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
     The coefficients are Keller Jordan's: they trade exactness (values end in about [0.7, 1.2]) for speed.
     """
     a, b, c = _NEWTON_SCHULZ
-    x = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x: Tensor = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
@@ -58,7 +58,8 @@ class Muon(torch.optim.Optimizer):
 
 def generator_optimizers(generator: nn.Module, lr: float) -> list[torch.optim.Optimizer]:
     """Muon at `lr` for the inner kernels; Adam at a twentieth for the rest and the first and last convolution."""
-    kernels, rest = [], []
+    kernels: list[Tensor] = []
+    rest: list[Tensor] = []
     for name, parameter in generator.named_parameters():
         inner = parameter.ndim == 4 and not name.startswith(("stem", "head"))
         (kernels if inner else rest).append(parameter)

@@ -86,7 +86,8 @@ def prepare(
         raise FaceFolderError(f"{out} lies within {pictures}: its faces would be taken for pictures next time")
     detector = ThoroughDetector(FaceDetector(*ModelStore(models).detector_paths()))
     out.mkdir(parents=True, exist_ok=True)
-    rows, skipped = [], Counter[str]()
+    rows: list[dict[str, str]] = []
+    skipped = Counter[str]()
     for path in tqdm(files, desc="prepare", unit="picture"):
         image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
         if image is None:

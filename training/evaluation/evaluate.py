@@ -72,7 +72,7 @@ def read_test_set(folder: Path, detector: FaceDetector, limit: int | None) -> Te
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if image is None or image.shape != (FACE_SIZE, FACE_SIZE, 3):
             raise FaceFolderError(f"{path} is not a readable {FACE_SIZE}x{FACE_SIZE} colour picture")
-        images.append(image)
+        images.append(np.asarray(image, np.uint8))
     landmarks, found = [], 0
     for image in images:
         faces = detector.detect(image, FACE_SIZE)

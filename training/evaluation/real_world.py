@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -70,12 +71,13 @@ def _faces_of(path: Path, detector: ThoroughDetector) -> list[Images]:
 
     A square picture in which none is found is one face that is aligned already, and too bad for the detector.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
+    read = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if read is None:
         raise FaceFolderError(f"{path} is not a readable picture")
+    image = np.asarray(read, np.uint8)
     faces = sorted(detector.detect(image, DETECT_SIZE), key=_size, reverse=True)[:FACES_A_PICTURE]
     if not faces and image.shape[0] == image.shape[1]:
-        return [cv2.resize(image, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA)]  # type: ignore[list-item]
+        return [np.asarray(cv2.resize(image, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA), np.uint8)]
     matrices = [estimate_similarity(face.landmarks) for face in faces]
     return [warp_crop(image, matrix) for matrix in matrices if CROP_SIZE / scale_of(matrix) >= SMALLEST_FACE]
 
@@ -102,7 +104,7 @@ def judge_videos(
             continue
         given = to_tensor(np.stack(crops))
         values = given.contiguous().numpy()
-        parts = each_part(lambda part, values=values: generator.cycles(values[part], FLICKER_CYCLES), len(crops))
+        parts = each_part(partial(_cycles_of, generator, values), len(crops))
         found: dict[str, float] = {"frames": len(crops)}
         for k in range(1, FLICKER_CYCLES + 1):
             restored = torch.from_numpy(np.concatenate([columns[k] for columns in parts]))
@@ -110,6 +112,10 @@ def judge_videos(
         if not math.isnan(found["input"]):  # a film without a still pixel says nothing about flicker
             figures[film.name] = found
     return figures
+
+
+def _cycles_of(generator: ShippedGenerator, values: NDArray[np.float32], part: slice) -> list[NDArray[np.float32]]:
+    return generator.cycles(values[part], FLICKER_CYCLES)
 
 
 def _held_crops(film: Path, detector: FaceDetector) -> list[Images]:
@@ -130,6 +136,6 @@ def _frames(film: Path) -> Iterator[Images]:
             there, frame = capture.read()
             if not there:
                 return
-            yield frame  # type: ignore[misc]
+            yield np.asarray(frame, np.uint8)
     finally:
         capture.release()

@@ -1,4 +1,4 @@
-"""A shipped ONNX generator, run the way the application runs it: ONNX Runtime, CPU, one face at a time."""
+"""A shipped ONNX generator on ONNX Runtime's CPU provider, with the session options of the application."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import onnxruntime
 import psutil
 from numpy.typing import NDArray
 
+from app.core.onnx import session_options
 from training.shipping.export import INPUT_NAME
 
 # Above this share of all cores in use by others, a time says nothing about the network.
@@ -45,10 +46,7 @@ class ShippedGenerator:
         self._session = self._open(threads=1)
 
     def _open(self, *, threads: int) -> onnxruntime.InferenceSession:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options = session_options(threads=threads, spinning=False)
         return onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
 
     def cycles(self, faces: NDArray[np.float32], k: int) -> list[NDArray[np.float32]]:

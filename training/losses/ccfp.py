@@ -150,7 +150,8 @@ def fixed_point_loss(generator: nn.Module, x: Tensor) -> Tensor:
     Its weight has to rise slowly: from the start, the cheapest answer is to turn G into the identity. A frozen outer G,
     as in Idempotent Generative Networks, rules that out but left x_4 perceptually better than x_3 by 0.015 LPIPS.
     """
-    return (generator(x) - x).abs().mean()
+    change: Tensor = generator(x) - x
+    return change.abs().mean()
 
 
 def cycle_loss(generator: nn.Module, x: Tensor, degrade: Degrade) -> Tensor:
@@ -159,12 +160,14 @@ def cycle_loss(generator: nn.Module, x: Tensor, degrade: Degrade) -> Tensor:
     D has no gradient, and x_k is the target, so it is held still.
     """
     target = x.detach()
-    return (generator(degrade(target)) - target).abs().mean()
+    change: Tensor = generator(degrade(target)) - target
+    return change.abs().mean()
 
 
 def anchor_loss(generator: nn.Module, y: Tensor) -> Tensor:
     """|G(y) - y|_1: a clean face is a fixed point. The paper lacks it; without it clean faces drift."""
-    return (generator(y) - y).abs().mean()
+    change: Tensor = generator(y) - y
+    return change.abs().mean()
 
 
 def hinge_generator_loss(scores: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -14,21 +14,20 @@ Backbone = Literal["alexnet", "vgg16"]
 
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
-# (stride, padding) of each convolution and the indices that a max-pool precedes.
-_ALEXNET = {
-    "strides": (4, 1, 1, 1, 1),
-    "paddings": (2, 2, 1, 1, 1),
-    "pools": (1, 2),
-    "window": 3,
-    "taps": (0, 1, 2, 3, 4),
-}
-_VGG16 = {
-    "strides": (1,) * 13,
-    "paddings": (1,) * 13,
-    "pools": (2, 4, 7, 10),
-    "window": 2,
-    "taps": (1, 3, 6, 9, 12),
-}
+
+
+class _Layout(NamedTuple):
+    """Stride and padding of each convolution, the indices that a max-pool precedes, its window, the tapped layers."""
+
+    strides: tuple[int, ...]
+    paddings: tuple[int, ...]
+    pools: tuple[int, ...]
+    window: int
+    taps: tuple[int, ...]
+
+
+_ALEXNET = _Layout((4, 1, 1, 1, 1), (2, 2, 1, 1, 1), pools=(1, 2), window=3, taps=(0, 1, 2, 3, 4))
+_VGG16 = _Layout((1,) * 13, (1,) * 13, pools=(2, 4, 7, 10), window=2, taps=(1, 3, 6, 9, 12))
 
 
 class LPIPS(nn.Module):
@@ -38,6 +37,9 @@ class LPIPS(nn.Module):
     `taps` limits the sum to the first feature layers, which makes a cheaper training loss of it.
     """
 
+    shift: Tensor
+    scale: Tensor
+
     def __init__(self, backbone: Backbone, weights: Path, taps: int = 5) -> None:
         super().__init__()
         layout = {"alexnet": _ALEXNET, "vgg16": _VGG16}[backbone]
@@ -45,9 +47,9 @@ class LPIPS(nn.Module):
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing; LPIPS needs the published weights of {backbone}")
         archive = np.load(path)
-        self.strides, self.paddings = layout["strides"], layout["paddings"]
-        self.pools, self.window = layout["pools"], layout["window"]
-        self.taps = layout["taps"][:taps]  # type: ignore[index]
+        self.strides, self.paddings = layout.strides, layout.paddings
+        self.pools, self.window = layout.pools, layout.window
+        self.taps = layout.taps[:taps]
         depth = self.taps[-1] + 1
         self.kernels = nn.ParameterList(_frozen(archive[f"conv_{i}.weight"]) for i in range(depth))
         self.biases = nn.ParameterList(_frozen(archive[f"conv_{i}.bias"]) for i in range(depth))
@@ -57,12 +59,12 @@ class LPIPS(nn.Module):
 
     def features(self, image: Tensor) -> list[Tensor]:
         """Unit-normalised features of every tap."""
-        h = (image - self.shift) / self.scale  # type: ignore[operator]
+        h = (image - self.shift) / self.scale
         found = []
         for i, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
-            if i in self.pools:  # type: ignore[operator]
-                h = F.max_pool2d(h, self.window, 2)  # type: ignore[arg-type]
-            h = F.conv2d(h, kernel, bias, self.strides[i], self.paddings[i]).relu_()  # type: ignore[index]
+            if i in self.pools:
+                h = F.max_pool2d(h, self.window, 2)
+            h = F.conv2d(h, kernel, bias, self.strides[i], self.paddings[i]).relu_()
             if i in self.taps:
                 found.append(h / (h.square().sum(1, keepdim=True).sqrt() + 1e-10))
         return found

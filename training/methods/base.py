@@ -85,8 +85,8 @@ class Method(ABC):
         decay = min(self.preset.ema, (1 + steps) / (10 + steps))
         for average, parameter in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             average.lerp_(parameter, 1.0 - decay)
-        for average, buffer in zip(self.average.buffers(), self.generator.buffers(), strict=True):
-            average.copy_(buffer)
+        for kept, buffer in zip(self.average.buffers(), self.generator.buffers(), strict=True):
+            kept.copy_(buffer)
 
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs of the networks and optimizers."""

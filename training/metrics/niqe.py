@@ -68,7 +68,8 @@ class NIQE:
 
 
 def _studio_luma(image: NDArray[np.uint8]) -> Plane:
-    return np.round(image.astype(np.float64) @ np.array([24.966, 128.553, 65.481]) / 255.0 + 16.0)
+    luma: Plane = np.round(image.astype(np.float64) @ np.array([24.966, 128.553, 65.481]) / 255.0 + 16.0)
+    return luma
 
 
 def _features(block: Plane) -> list[float]:

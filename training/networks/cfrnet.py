@@ -19,8 +19,14 @@ HEAD_INITIAL_GAIN = 0.01
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     conv = nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1)
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+    nn.init.zeros_(bias_of(conv))
     return conv
+
+
+def bias_of(conv: nn.Conv2d) -> Tensor:
+    """The bias of a convolution that was made with one."""
+    assert conv.bias is not None
+    return conv.bias
 
 
 def _head(inputs: int, outputs: int) -> nn.Conv2d:
@@ -46,7 +52,8 @@ class ResidualBlock(nn.Module):
             self.conv2.weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(F.relu(self.conv1(x)))
+        out: Tensor = x + self.conv2(F.relu(self.conv1(x)))
+        return out
 
 
 class _FixedPointGenerator(nn.Module):

@@ -90,7 +90,7 @@ class MobileFaceNet(nn.Module):
 
     def embed(self, images: Tensor, landmarks: Tensor) -> Tensor:
         """Embeddings of unaligned images (N, 3, H, W) whose landmarks (N, 5, 2) are in pixels."""
-        return self(align(images, landmarks))
+        return self.forward(align(images, landmarks))
 
 
 def align(images: Tensor, landmarks: Tensor) -> Tensor:

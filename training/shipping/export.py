@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import copy
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from training.checkpoint import load_generator
 from training.data import FACE_SIZE
 from training.networks import CFRNetRT
+from training.networks.cfrnet import bias_of
 
 OPSET = 17
 INPUT_NAME, OUTPUT_NAME = "x", "y"
@@ -52,6 +54,8 @@ class _Strips(nn.Module):
 class _Repeat(nn.Module):
     """Nearest up-sampling of (N, C, S, S) to (N, C, 2 S, 2 S) as two gathers of whole pixels, channels last."""
 
+    twice: Tensor
+
     def __init__(self, side: int) -> None:
         super().__init__()
         self.register_buffer("twice", torch.arange(side).repeat_interleave(2))
@@ -79,17 +83,18 @@ def deployed(generator: CFRNetRT) -> CFRNetRT:
     Together that is 0.8 of 5.6 ms of an INT8 cycle with VNNI, and 0.8 of 14.3 ms with AVX2 alone.
     """
     copied = copy.deepcopy(generator)
-    stem, block = copied.stem, copied.shuffle.upscale_factor
+    stem, block = copied.stem, cast(nn.PixelShuffle, copied.shuffle).upscale_factor
+    margin = cast(tuple[int, int], stem.padding)[0]
     outputs, inputs = stem.out_channels, stem.in_channels // block**2
     rows, columns = stem.kernel_size
     convolution = nn.Conv2d(
-        inputs * block, outputs, (rows * block, columns), stride=(block, 1), padding=(stem.padding[0] * block, 1)
+        inputs * block, outputs, (rows * block, columns), stride=(block, 1), padding=(margin * block, 1)
     )
     with torch.no_grad():
         # Channel c block^2 + i block + j of the unshuffled image holds row i and column j of each block of channel c.
         weight = stem.weight.view(outputs, inputs, block, block, rows, columns).permute(0, 1, 3, 4, 2, 5)
         convolution.weight.copy_(weight.reshape(convolution.weight.shape))
-        convolution.bias.copy_(stem.bias)
+        bias_of(convolution).copy_(bias_of(stem))
     copied.unshuffle, copied.stem = _Strips(block), convolution
     copied.enlarge, copied.shuffle = _Repeat(FACE_SIZE // block // copied.down.stride[0]), _Shuffle(block)
     return copied

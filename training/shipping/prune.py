@@ -23,7 +23,7 @@ from training.checkpoint import load_generator, read_checkpoint, save_checkpoint
 from training.data import FaceSet, batches, load_faces
 from training.degradation.mixture import TrainingDegradation
 from training.networks import residual_blocks
-from training.networks.cfrnet import count_parameters
+from training.networks.cfrnet import bias_of, count_parameters
 from training.shipping.quantize import KERNEL_CHANNELS
 
 TOLERANCE = 0.0125
@@ -57,9 +57,9 @@ def prune(generator: nn.Module, degraded: Tensor, tolerance: float = TOLERANCE) 
         block.resize(len(left.kept))
         with torch.no_grad():
             block.conv1.weight.copy_(before.weight[left.kept])
-            block.conv1.bias.copy_(before.bias[left.kept])
+            bias_of(block.conv1).copy_(bias_of(before)[left.kept])
             block.conv2.weight.copy_(left.weight)
-            block.conv2.bias.copy_(after.bias)
+            bias_of(block.conv2).copy_(bias_of(after))
     return pruned, done
 
 
