@@ -25,7 +25,13 @@ REQUIREMENTS = {
     "test": ("requirements.txt", "training/requirements.txt", "requirements-dev.txt"),
 }
 
-CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), ("lint-imports",))
+CHECKS = (
+    ("ruff", "check", "."),
+    ("ruff", "format", "--check", "."),
+    ("mypy",),
+    ("lint-imports",),
+    ("mkdocs", "build", "--quiet", "--strict"),
+)
 
 # Library file, package of Debian and Ubuntu, package of Fedora. The wheels of Qt and OpenCV bring the rest.
 LIBRARIES = (
