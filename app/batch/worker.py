@@ -17,7 +17,7 @@ from app.batch.video import restore_video
 from app.core.errors import AppError, SettingError, UnreadableMediaError, WorkerError
 from app.core.log import log_path
 from app.core.settings import Settings
-from app.core.types import CROP_SIZE, Frame, Image, Restored, Timings
+from app.core.types import Frame, Image, Restored, Timings
 from app.faces.detector import FaceDetector
 from app.faces.thorough import ThoroughDetector
 from app.faces.tracker import FaceTracker
@@ -60,12 +60,13 @@ class RestoreWorker:
             spinning=settings.spinning,
         )
         low, high = self._restorer.k_range
+        times = "once" if low == high == 1 else f"{low} to {high} times"
         if options.k_is_given and not low <= settings.k <= high:
             raise SettingError(
-                f"{settings.restorer} is applied {low} to {high} times, not {settings.k}.",
+                f"{self._restorer.name} is applied {times}, not {settings.k} times.",
                 "Choose another --k or another --restorer.",
             )
-        self.k = min(max(settings.k, low), high)
+        self.k = settings.k if options.k_is_given else min(max(self._restorer.family.default_k, low), high)
         self.settings = settings
         self._store = store
         self._detect_size = options.detect_size
@@ -112,9 +113,10 @@ class RestoreWorker:
                 f"{task.source} has {width}x{height} pixels, but an aligned face crop is square.",
                 "Leave --aligned out to have the face found.",
             )
-        if height != CROP_SIZE:
-            interpolation = cv2.INTER_AREA if height > CROP_SIZE else cv2.INTER_CUBIC
-            image = np.asarray(cv2.resize(image, (CROP_SIZE, CROP_SIZE), interpolation=interpolation), np.uint8)
+        side = self._restorer.family.crop_side
+        if height != side:
+            interpolation = cv2.INTER_AREA if height > side else cv2.INTER_CUBIC
+            image = np.asarray(cv2.resize(image, (side, side), interpolation=interpolation), np.uint8)
         read_s = time.perf_counter() - started
         restored = self._restorer.restore(image, k=self.k, stop_threshold=self.settings.stop_threshold)
         begun = time.perf_counter()

@@ -28,7 +28,7 @@ def print_models() -> bool:
     faults: list[AppError] = []
     for entry in store.entries():
         try:
-            store.verify(entry)
+            store.load(entry)
             state = "ok"
         except ModelMissingError as error:
             state = "MISSING"
@@ -36,11 +36,12 @@ def print_models() -> bool:
         except ModelIntegrityError as error:
             state = "ALTERED"
             faults.append(error)
-        k = "k {}-{}".format(*entry.k_range) if entry.kind == "restorer" else ""
+        k = "k {}-{}".format(*entry.k_range) if entry.family is not None else ""
         print(
             f"{state:<8} {entry.name:<17} {entry.precision:<4} {entry.kind:<15} {k:<5} {entry.bytes / 1e6:6.1f} MB  "
             f"sha256 {entry.sha256}  {entry.path.name}"
         )
+        print(f"{'':<8} {entry.family.title + ', ' if entry.family is not None else ''}{entry.source}")
         print(f"{'':<8} licence: {entry.licence}")
     for fault in faults:
         print_error(fault)

@@ -153,6 +153,8 @@ def _document(options: argparse.Namespace, settings: Settings, report: JobReport
         files.append(entry)
     used = ("restorer", "precision", "strength", "steady", "max_faces", "stop_threshold")
     shown = {spec.name: getattr(settings, spec.name) for spec in fields(Settings) if spec.name in used}
+    if engine is not None:
+        shown |= {"restorer": engine.restorer, "precision": engine.precision}
     return {
         "settings": shown | {"k": k, "aligned": options.aligned, "side_by_side": options.side_by_side},
         "engine": None if engine is None else asdict(engine),

@@ -12,10 +12,6 @@ from typing import Any, Self
 from app.core.errors import SettingError
 from app.core.setting import Effect, Setting
 
-PRESETS: dict[str, int] = {"fast": 1, "faithful": 2, "perceptual": 3}
-"""Names for k (arXiv 2606.06850): lowest latency, best PSNR, best LPIPS."""
-
-
 _SIZES = {"640x480": "640 × 480", "1280x720": "1280 × 720", "1920x1080": "1920 × 1080"}
 
 
@@ -70,7 +66,7 @@ class Settings:
     k: int = _setting(
         3,
         label="Cycles k",
-        help="How often the network is applied: 1 fastest, 2 faithful, 3 perceptual",
+        help="How often the network is applied, within what it is made for",
         group="restoration",
         effect="picture",
         low=1,
@@ -115,20 +111,20 @@ class Settings:
     )
 
     restorer: str = _setting(
-        "cfrnet-rt",
+        "",
         label="Restorer",
-        help="The network that restores faces",
+        help="The network that restores faces; empty for the default one",
         group="engine",
         effect="engine",
         in_restore=True,
     )
     precision: str = _setting(
-        "int8",
+        "auto",
         label="Precision",
-        help="INT8 is faster, FP32 is the reference",
+        help="INT8 is the fastest on a processor, FP32 the reference; auto takes the fastest that ships",
         group="engine",
         effect="engine",
-        choices={"int8": "INT8, faster", "fp32": "FP32, reference"},
+        choices={"auto": "Auto", "int8": "INT8, faster", "fp16": "FP16", "fp32": "FP32, reference"},
         in_restore=True,
     )
     provider: str = _setting(

@@ -14,9 +14,6 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]
 
-CROP_SIZE = 256
-"""Side in pixels of the aligned face crops that go through the restorers."""
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Frame:

@@ -1,4 +1,4 @@
-"""Alignment: the similarity transform between a face in the frame and the 256x256 FFHQ template."""
+"""Alignment: the similarity transform between a face in the frame and a square crop of any side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.types import CROP_SIZE, Image, Points
+from app.core.types import Image, Points
+
+TEMPLATE_SIDE = 256
+"""Side of the square in whose pixels a template is stated; a crop of another side is the same square, resampled."""
 
 FFHQ_TEMPLATE: Points = np.array(
     [(96.5, 120.0), (159.5, 120.1), (128.3, 157.0), (100.6, 185.7), (156.5, 185.6)], np.float32
@@ -29,7 +32,7 @@ Pixels = NDArray[Any]
 
 
 def estimate_similarity(landmarks: Points) -> Matrix:
-    """The least-squares similarity transform from `landmarks` (5, 2) to the template: float32 (2, 3), frame -> crop.
+    """The least-squares similarity transform from `landmarks` (5, 2) to the FFHQ template, float32 (2, 3).
 
     Exact closed form of Umeyama (1991) for two dimensions: with points as complex numbers about their centroids the
     best rotation and scale is a = sum(conj(p) q) / sum(|p|^2). It cannot mirror. Raises ValueError when the
@@ -60,6 +63,18 @@ def transform(points: Points, matrix: Matrix) -> Points:
 def invert(matrix: Matrix) -> Matrix:
     """The matrix of the way back."""
     return np.asarray(cv2.invertAffineTransform(matrix), np.float32)
+
+
+def crop_matrix(landmarks: Points, *, side: int) -> Matrix:
+    """frame -> aligned crop of `side` x `side` pixels, float32 (2, 3). Raises ValueError as `estimate_similarity`."""
+    matrix = estimate_similarity(landmarks)
+    if side == TEMPLATE_SIDE:
+        return matrix
+    # A pixel's centre lies half a pixel in on both grids: x' = (x + 0.5) * scale - 0.5.
+    scale = np.float32(side / TEMPLATE_SIDE)
+    matrix *= scale
+    matrix[:, 2] += (scale - 1) / 2
+    return matrix
 
 
 def scale_of(matrix: Matrix) -> float:
@@ -112,8 +127,10 @@ def antialias(image: Pixels, reduction: float) -> Pixels:
     return cv2.GaussianBlur(image, (0, 0), sigma) if sigma > 0.3 else image
 
 
-def warp_crop(image: Image, matrix: Matrix) -> Image:
-    """The aligned crop, uint8 (256, 256, 3) BGR, of `image`, uint8 (H, W, 3) BGR; `matrix` (2, 3) leads frame -> crop.
+def warp_crop(image: Image, matrix: Matrix, *, side: int = TEMPLATE_SIDE) -> Image:
+    """The aligned crop, uint8 (side, side, 3) BGR, of `image`, uint8 (H, W, 3) BGR.
+
+    `matrix` (2, 3) leads from the image to the crop, as `crop_matrix` gives it for this side.
 
     Where the crop is coarser than the image nothing aliases: averages over whole pixels, then `antialias` for what is
     left between one and two times. That is 2 to 3 dB nearer to a crop that is sampled sixteen times as densely than an
@@ -123,12 +140,12 @@ def warp_crop(image: Image, matrix: Matrix) -> Image:
     photographs, and a black wedge or a streaked edge is none. Raises ValueError when nothing of the crop lies in the
     image.
     """
-    source, local = _reduce(image, matrix, CROP_SIZE)
+    source, local = _reduce(image, matrix, side)
     source = antialias(source, 1 / scale_of(local))
     sharp: Pixels = source
     if not _whole_pixels(local):
         sharp = cv2.sepFilter2D(source, -1, _SHARPEN, _SHARPEN, borderType=cv2.BORDER_REFLECT_101)
-    return warp_linear(sharp, local, (CROP_SIZE, CROP_SIZE), border=cv2.BORDER_REFLECT_101)
+    return warp_linear(sharp, local, (side, side), border=cv2.BORDER_REFLECT_101)
 
 
 def warp_window(image: Image, matrix: Matrix, size: int) -> Image:

@@ -1,7 +1,7 @@
 """Pasting a restored crop back into the frame: the difference is added, the frame itself is never resampled.
 
 What is added is `restored - crop`, faded out by a mask that is made once, warped into the frame. Compared with
-replacing pixels this keeps whatever the frame shows beyond the crop's 256 pixels, so a large sharp face stays sharp
+replacing pixels this keeps whatever the frame shows beyond the crop's pixels, so a large sharp face stays sharp
 (0.4 to 0.7 dB nearer to it on 720p portraits); it leaves a face that the network does not change exactly as it was;
 and there is nothing to jitter, because the frame's own pixels stay where they are. Faces that were degraded before
 they were enlarged look the same either way. A noisy frame keeps its finest grain, in the face as around it, where
@@ -16,16 +16,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.types import CROP_SIZE, Image
-from app.faces.alignment import Matrix, antialias, region_of, scale_of, shift_origin, warp_linear
+from app.core.types import Image
+from app.faces.alignment import TEMPLATE_SIDE, Matrix, antialias, region_of, scale_of, shift_origin, warp_linear
 
-# The mask in crop pixels: a superellipse round the face, whole inside and fading to nothing at its rim. The rim stays
-# inside the crop, so that no edge of the square can ever show.
+# The mask in pixels of the template: a superellipse round the face, whole inside and fading to nothing at its rim. The
+# rim stays inside the crop, so that no edge of the square can ever show.
 _CENTRE = (127.5, 134.0)
 _RADII = (104.0, 118.0)
 _EXPONENT = 2.5
 _WHOLE_UNTIL = 0.62
-_MASK_BOX = (_CENTRE[0] - _RADII[0], _CENTRE[1] - _RADII[1], _CENTRE[0] + _RADII[0], _CENTRE[1] + _RADII[1])
 
 # Colour statistics are taken on 16x16 averages, which neither noise nor the restored detail can move, and are only
 # trusted within these bounds: a network that reads a coloured light as a defect may not repaint the face.
@@ -35,9 +34,10 @@ _SHIFT_BOUND = 24.0
 
 
 @cache
-def feathered_mask() -> NDArray[np.float32]:
-    """float32 (256, 256, 3) in [0, 1], the same in every channel; 0 at the crop's border. Do not write to it."""
-    y, x = np.mgrid[:CROP_SIZE, :CROP_SIZE].astype(np.float32)
+def feathered_mask(side: int) -> NDArray[np.float32]:
+    """float32 (side, side, 3) in [0, 1], the same in every channel; 0 at the crop's border. Do not write to it."""
+    pixel = TEMPLATE_SIDE / side
+    y, x = ((np.mgrid[:side, :side] + 0.5) * pixel - 0.5).astype(np.float32)
     radius = (
         (np.abs(x - _CENTRE[0]) / _RADII[0]) ** _EXPONENT + (np.abs(y - _CENTRE[1]) / _RADII[1]) ** _EXPONENT
     ) ** (1 / _EXPONENT)
@@ -48,23 +48,31 @@ def feathered_mask() -> NDArray[np.float32]:
     return result
 
 
+def _mask_box(side: int) -> tuple[float, float, float, float]:
+    """x1, y1, x2, y2 of the mask in crop pixels."""
+    scale = side / TEMPLATE_SIDE
+    (x, y), (across, down) = ((np.array(_CENTRE) + 0.5) * scale - 0.5).tolist(), (np.array(_RADII) * scale).tolist()
+    return x - across, y - down, x + across, y + down
+
+
 @cache
-def _coarse_weights() -> NDArray[np.float32]:
+def _coarse_weights(side: int) -> NDArray[np.float32]:
     """float32 (256,): how much each pixel of a 16x16 average counts, together 1."""
-    weights = cv2.resize(feathered_mask()[:, :, 0], (_COARSE, _COARSE), interpolation=cv2.INTER_AREA).reshape(-1)
+    weights = cv2.resize(feathered_mask(side)[:, :, 0], (_COARSE, _COARSE), interpolation=cv2.INTER_AREA).reshape(-1)
     normalised: NDArray[np.float32] = (weights / weights.sum()).astype(np.float32)
     return normalised
 
 
 def match_colour(restored: Image, original: Image) -> Image:
-    """`restored` with each channel's low-frequency mean and contrast of `original`; all uint8 (256, 256, 3) BGR."""
+    """`restored` with each channel's low-frequency mean and contrast of `original`; all uint8 (side, side, 3) BGR."""
     averages = [
         cv2.resize(crop, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA).reshape(-1, 3)
         for crop in (restored, original)
     ]
     coarse = np.hstack(averages).astype(np.float32)  # both crops' channels beside each other
-    mean = _coarse_weights() @ coarse
-    spread = np.sqrt(_coarse_weights() @ (coarse - mean) ** 2)
+    weights = _coarse_weights(original.shape[0])
+    mean = weights @ coarse
+    spread = np.sqrt(weights @ (coarse - mean) ** 2)
     matrix = np.zeros((3, 4), np.float32)
     for channel, (our_mean, their_mean, our_spread, their_spread) in enumerate(
         zip(*mean.reshape(2, 3).tolist(), *spread.reshape(2, 3).tolist(), strict=True)
@@ -92,15 +100,15 @@ def paste(
     """Add what the network changed to `image`, uint8 (H, W, 3) BGR, in place and inside the face's region only.
 
     `original` is the crop that was cut out of this image with `matrix` (2, 3), frame -> crop, `restored` what became
-    of it; both uint8 (256, 256, 3) BGR. `strength` and `opacity` in [0, 1] weaken the change; at 0 nothing is touched.
+    of it; both uint8 (side, side, 3) BGR. `strength` and `opacity` in [0, 1] weaken the change, to nothing at 0.
     """
-    weight = strength * opacity
-    region = region_of(matrix, image.shape[1], image.shape[0], box=_MASK_BOX)
+    weight, side = strength * opacity, original.shape[0]
+    region = region_of(matrix, image.shape[1], image.shape[0], box=_mask_box(side))
     if weight <= 0 or region is None:
         return
     x1, y1, x2, y2 = region
     change = cv2.subtract(match_colour(restored, original), original, dtype=cv2.CV_32F)
-    cv2.multiply(change, feathered_mask(), dst=change, scale=weight)
+    cv2.multiply(change, feathered_mask(side), dst=change, scale=weight)
     local = shift_origin(matrix, x1, y1)
     change = antialias(change, scale_of(matrix))
     # Cubic overshoots: pasted linearly, portraits at 0.8 to 2 times the crop's size came 0.03 to 0.12 dB nearer to the

@@ -6,9 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-from app.core.types import CROP_SIZE, Face, Image, Points
+from app.core.types import Face, Image, Points
 from app.faces.alignment import (
     FFHQ_TEMPLATE,
+    TEMPLATE_SIDE,
     Matrix,
     estimate_similarity,
     invert,
@@ -99,7 +100,7 @@ def is_plausible(face: Face) -> bool:
         matrix = estimate_similarity(face.landmarks)
     except ValueError:
         return False
-    return scale_of(matrix) * MIN_CROP_SIDE <= CROP_SIZE and misfit(face.landmarks, matrix) <= MAX_MISFIT
+    return scale_of(matrix) * MIN_CROP_SIDE <= TEMPLATE_SIDE and misfit(face.landmarks, matrix) <= MAX_MISFIT
 
 
 def window_matrix(matrix: Matrix) -> Matrix:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.types import CROP_SIZE, Face, Frame, Image, Points
-from app.faces.alignment import estimate_similarity, scale_of
+from app.core.types import Face, Frame, Image, Points
+from app.faces.alignment import TEMPLATE_SIDE, estimate_similarity, scale_of
 from app.faces.boxes import area, overlap
 from app.faces.one_euro import OneEuroFilter
 from app.faces.sighting import SAME_FACE, Detector, examine, is_plausible, look
@@ -36,7 +36,7 @@ class _Track:
     def see(self, face: Face, time: float) -> None:
         """Take a sighting, smoothed together with its box, which then cannot drift off the landmarks."""
         points = np.concatenate((face.landmarks, face.box.reshape(2, 2)))
-        size = CROP_SIZE / scale_of(estimate_similarity(face.landmarks))
+        size = TEMPLATE_SIDE / scale_of(estimate_similarity(face.landmarks))
         smooth = self._filter.filter(points, time=time, size=size)
         self.landmarks, self.box = smooth[:5], smooth[5:].reshape(4)
         self.score, self.seen = face.score, time

@@ -21,14 +21,14 @@ import psutil
 from app.core.errors import AppError, InferenceError
 from app.core.machine import processor_name, telling_instructions
 from app.core.settings import Settings
-from app.core.types import CROP_SIZE, Timings
+from app.core.types import Timings
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.events import Notice
 from app.pipeline.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
 from app.pipeline.session import LiveSession
 from app.pipeline.stages import percentiles, stage_statistics
 from app.restorers.base import Restorer
-from app.restorers.store import ModelStore
+from app.restorers.store import SHIPPED, ModelStore
 from app.sources.base import Source, SourceSpec
 
 SOURCE_FPS = 30.0
@@ -80,16 +80,16 @@ def describe_machine() -> dict[str, Any]:
 def measure_cycles(
     store: ModelStore, *, threads: int = 0, repeats: int = 40, progress: Progress = quiet
 ) -> dict[str, dict[str, float]]:
-    """Median milliseconds of one cycle: {"cfrnet-rt": {"int8_ms": , "fp32_ms": , "ratio": }}.
+    """Median milliseconds of one cycle: {NAME: {"int8_ms": , "fp32_ms": , "ratio": }}.
 
     The precisions of a network take turns, so that whatever else the machine does meets both.
     """
     result: dict[str, dict[str, float]] = {}
     rng = np.random.default_rng(0)
-    crop = rng.integers(0, 256, (CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
-    for name in store.restorer_names():
+    for shipped in store.restorers():
+        name, precisions, side = shipped.name, shipped.precisions, shipped.family.crop_side
+        crop = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
         progress(f"Measuring a cycle of {name}")
-        precisions = [entry.precision for entry in store.entries() if entry.name == name]
         restorers: dict[str, Restorer] = {
             precision: store.create_restorer(name, precision, threads) for precision in precisions
         }
@@ -109,8 +109,8 @@ def measure_cycles(
 def measure_pipeline(
     store: ModelStore,
     *,
-    restorer: str = "cfrnet-rt",
-    precision: str = "int8",
+    restorer: str = "",
+    precision: str = SHIPPED,
     threads: int = 0,
     ks: tuple[int, ...] = (1, 2, 3),
     seconds: float = 5.0,

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.core.settings import Settings
 from app.core.types import Face, Frame, Image, Restored, RestoredFace, Timings
-from app.faces.alignment import estimate_similarity, warp_crop
+from app.faces.alignment import crop_matrix, warp_crop
 from app.faces.pasting import paste
 from app.pipeline.budget import AutoK, KChoice
 from app.pipeline.steady import SteadyFaces
@@ -95,8 +95,9 @@ class _Work:
         """Restore one face. The crop is cut from what is already restored: where two faces overlap, the second
         change then builds on the first instead of being added to it."""
         started = self._now()
-        matrix = estimate_similarity(face.landmarks)
-        crop = warp_crop(self.image, matrix)
+        side = restorer.family.crop_side
+        matrix = crop_matrix(face.landmarks, side=side)
+        crop = warp_crop(self.image, matrix, side=side)
         restored = restorer.restore(crop, k=k, stop_threshold=settings.stop_threshold)
         steady = self._steady.update(face.track_id, crop, restored.image, steady=settings.steady)
         aligned = self._now()

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.core.types import Image
+
+if TYPE_CHECKING:
+    from app.restorers.family import Family
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions:
+    """How a person wants a network to be run. `threads` 0 uses every physical core."""
+
+    provider: str = "cpu"
+    threads: int = 0
+    spinning: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +37,21 @@ class EngineInfo:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class VerifiedModel:
+    """A shipped restorer whose `content`, the bytes of an ONNX file, is what the manifest promises."""
+
+    name: str
+    precision: str
+    k_range: tuple[int, int]
+    file: str
+    content: bytes
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class RestoredCrop:
     """A crop after its cycles.
 
-    `image` is uint8 (256, 256, 3) BGR. `steps[i]` is mean |x_{i+1} - x_i| of cycle i on the [-1, 1] scale and
+    `image` is uint8 BGR of the crop's shape. `steps[i]` is mean |x_{i+1} - x_i| of cycle i on the [-1, 1] scale and
     `cycles_ms[i]` its time in milliseconds; both have `cycles` entries.
     """
 
@@ -42,18 +65,21 @@ class Restorer(Protocol):
     """One network behind one engine. Not thread-safe: one worker owns it."""
 
     @property
+    def family(self) -> Family: ...
+
+    @property
     def name(self) -> str: ...
 
     @property
     def k_range(self) -> tuple[int, int]:
-        """Smallest and largest sensible number of cycles."""
+        """Smallest and largest sensible number of cycles of this network."""
         ...
 
     @property
     def engine(self) -> EngineInfo: ...
 
     def restore(self, crop: Image, *, k: int, stop_threshold: float = 0.0) -> RestoredCrop:
-        """Restore `crop`, uint8 (256, 256, 3) BGR aligned to the FFHQ template, with at most `k` cycles.
+        """Restore `crop`, uint8 (side, side, 3) BGR of the family's side and template, with at most `k` cycles.
 
         A cycle whose mean |G(x) - x| is under `stop_threshold` is the last one. Raises InferenceError.
         """

@@ -1,38 +1,31 @@
-"""The model store: what `models/manifest.json` names, checked against the disk before anything is loaded."""
+"""The model store: what the manifest names, checked against the disk before anything is loaded."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from app.core.errors import ManifestError, ModelIntegrityError, ModelMissingError
-from app.core.types import CROP_SIZE
-from app.restorers.base import Restorer
-from app.restorers.cfrnet import CFRNetRestorer
+from app.core.errors import ModelIntegrityError, ModelMissingError
+from app.restorers.base import EngineOptions, Restorer, VerifiedModel
+from app.restorers.family import Family
+from app.restorers.manifest import PRECISIONS, REPAIR, Manifest, ModelEntry, read_manifest
+from app.restorers.model_file import MOST_MODEL_BYTES, names_other_files, read_regular_file
 
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models"
-_SCHEMA = 1
-_TEMPLATE = "ffhq-256"
-_REPAIR = "Fetch the models folder again, for example with `git checkout -- models`."
+
+SHIPPED = "auto"
+"""As a precision: the first of `PRECISIONS` that ships of the network."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelEntry:
-    """One line of the manifest. `k_range` is (0, 0) for a model that is no restorer."""
+class ShippedRestorer:
+    """A restorer that a person can choose: its name, family, number of cycles, and the precisions that ship."""
 
     name: str
-    kind: str
-    precision: str
-    path: Path
-    sha256: str
-    bytes: int
-    licence: str
-    k_range: tuple[int, int] = (0, 0)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    family: Family
+    k_range: tuple[int, int]
+    precisions: tuple[str, ...]
 
 
 class ModelStore:
@@ -40,125 +33,132 @@ class ModelStore:
 
     def __init__(self, folder: Path = MODELS_FOLDER) -> None:
         self.folder = folder
-        self._entries: tuple[ModelEntry, ...] | None = None
+        self._manifest: Manifest | None = None
 
     def entries(self) -> list[ModelEntry]:
         """Every model that the manifest names, in its order. Raises ManifestError."""
-        if self._entries is None:
-            self._entries = _read_manifest(self.folder)
-        return list(self._entries)
+        return list(self._read().entries)
+
+    def restorers(self) -> list[ShippedRestorer]:
+        """The restorers, the default one first, then in the manifest's order. Raises ManifestError."""
+        manifest = self._read()
+        found: dict[str, list[ModelEntry]] = {manifest.default: []}
+        for entry in manifest.entries:
+            if entry.family is not None:
+                found.setdefault(entry.name, []).append(entry)
+        return [_shipped(entries) for entries in found.values()]
 
     def restorer_names(self) -> list[str]:
-        """Names of the restorers, without repetition, in the manifest's order. Raises ManifestError."""
-        return list(dict.fromkeys(entry.name for entry in self.entries() if entry.kind == "restorer"))
+        """Names of the restorers, the default one first. Raises ManifestError."""
+        return [restorer.name for restorer in self.restorers()]
 
-    def verify(self, entry: ModelEntry) -> None:
-        """Compare the file with the manifest. Raises ModelMissingError or ModelIntegrityError."""
+    def restorer(self, name: str = "") -> ShippedRestorer:
+        """The restorer called `name`, or the default one. Raises ModelMissingError or ManifestError."""
+        restorers = self.restorers()
+        for restorer in restorers:
+            if not name or restorer.name == name:
+                return restorer
+        kinds = {entry.name: entry.kind for entry in self.entries()}
+        what = (
+            f"The model {name} is a {kinds[name]}, not a restorer." if name in kinds else f"There is no model {name}."
+        )
+        raise ModelMissingError(what, f"Restorers are: {', '.join(each.name for each in restorers)}.")
+
+    def load(self, entry: ModelEntry) -> bytes:
+        """The bytes of a model, which are those that the manifest promises.
+
+        Raises ModelMissingError for a file that cannot be read, ModelIntegrityError for another one or one that keeps
+        weights in other files.
+        """
+        label = f"The model {entry.name} ({entry.precision})"
         try:
-            with entry.path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            content = read_regular_file(entry.path, most=MOST_MODEL_BYTES)
         except OSError as error:
             raise ModelMissingError(
-                f"The model {entry.name} ({entry.precision}) cannot be read: {entry.path} ({error.strerror}), "
-                f"expected SHA-256 {entry.sha256}.",
-                _REPAIR,
+                f"{label} cannot be read: {entry.path} ({error.strerror or error}), expected SHA-256 {entry.sha256}.",
+                REPAIR,
             ) from error
-        if found != entry.sha256:
+        found = hashlib.sha256(content).hexdigest()
+        if found != entry.sha256 or len(content) != entry.bytes:
             raise ModelIntegrityError(
-                f"The model {entry.name} ({entry.precision}) is not the one that was shipped: {entry.path} has "
-                f"SHA-256 {found}, the manifest says {entry.sha256}.",
-                _REPAIR,
+                f"{label} is not the one that was shipped: {entry.path} has {len(content)} bytes and SHA-256 {found}, "
+                f"the manifest says {entry.bytes} and {entry.sha256}.",
+                REPAIR,
             )
+        if names_other_files(content):
+            raise ModelIntegrityError(
+                f"{label} keeps weights in other files, which nothing checks: {entry.path}.",
+                "Save it as one file, for example with `onnx.save_model(model, path)`, and describe it anew.",
+            )
+        return content
 
     def path(self, name: str, precision: str) -> Path:
-        """The verified file of a model. Raises ModelMissingError, ModelIntegrityError or ManifestError."""
-        entry = self._entry(name, precision)
-        self.verify(entry)
+        """The file of a restorer, as `entry` finds it, verified. Raises as `entry` and `load` do."""
+        entry = self.entry(name, precision)
+        self.load(entry)
         return entry.path
 
     def detector_paths(self) -> tuple[Path, Path]:
-        """The verified files of the face detector, for whole pictures and for windows. Raises as `path` does."""
+        """The verified files of the face detector, for whole pictures and for windows. Raises as `load` does."""
         return self._path_of_kind("detector"), self._path_of_kind("window-detector")
 
     def _path_of_kind(self, kind: str) -> Path:
         for entry in self.entries():
             if entry.kind == kind:
-                self.verify(entry)
+                self.load(entry)
                 return entry.path
-        raise ModelMissingError(f"No {kind} is named in {self.folder / 'manifest.json'}.", _REPAIR)
+        raise ModelMissingError(f"No {kind} is named in {self.folder / 'manifest.json'}.", REPAIR)
+
+    def entry(self, name: str, precision: str) -> ModelEntry:
+        """The entry of a restorer, as `create_restorer` takes it. Raises ModelMissingError or ManifestError."""
+        restorer = self.restorer(name)
+        wanted = restorer.precisions[0] if precision == SHIPPED else precision
+        for entry in self.entries():
+            if (entry.name, entry.precision) == (restorer.name, wanted):
+                return entry
+        raise ModelMissingError(
+            f"{restorer.name} does not ship in {wanted.upper()}.",
+            f"Choose {' or '.join(each.upper() for each in restorer.precisions)}.",
+        )
 
     def create_restorer(
-        self, name: str, precision: str, threads: int = 0, *, provider: str = "cpu", spinning: bool = False
+        self,
+        name: str = "",
+        precision: str = SHIPPED,
+        threads: int = 0,
+        *,
+        provider: str = "cpu",
+        spinning: bool = False,
     ) -> Restorer:
-        """A restorer, ready but not warmed up. Raises as `path` does, and InferenceError."""
-        entry = self._entry(name, precision)
-        if entry.kind != "restorer":
-            raise ModelMissingError(
-                f"The model {name} is a {entry.kind}, not a restorer.",
-                f"Restorers are: {', '.join(self.restorer_names())}.",
-            )
-        self.verify(entry)
-        return CFRNetRestorer(
-            entry.path,
+        """A restorer, ready but not warmed up.
+
+        An empty `name` is the default one, the precision SHIPPED the first that ships. Raises as `entry` and `load` do,
+        and InferenceError.
+        """
+        entry = self.entry(name, precision)
+        assert entry.family is not None
+        model = VerifiedModel(
             name=entry.name,
             precision=entry.precision,
             k_range=entry.k_range,
-            provider=provider,
-            threads=threads,
-            spinning=spinning,
+            file=entry.path.name,
+            content=self.load(entry),
         )
+        options = EngineOptions(provider=provider, threads=threads, spinning=spinning)
+        return entry.family.create(entry.family, model, options)
 
-    def _entry(self, name: str, precision: str) -> ModelEntry:
-        for entry in self.entries():
-            if (entry.name, entry.precision) == (name, precision):
-                return entry
-        known = ", ".join(f"{entry.name} ({entry.precision})" for entry in self.entries())
-        raise ModelMissingError(f"There is no model {name} ({precision}).", f"The manifest names: {known}.")
-
-
-def _read_manifest(folder: Path) -> tuple[ModelEntry, ...]:
-    path = folder / "manifest.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ManifestError(f"The list of models cannot be read: {path} ({error.strerror}).", _REPAIR) from error
-    except ValueError as error:
-        raise ManifestError(f"The list of models is damaged: {path} ({error}).", _REPAIR) from error
-    try:
-        if content["schema"] != _SCHEMA:
-            raise ValueError(f"schema {content['schema']!r}, this application reads {_SCHEMA}")
-        return tuple(_read_entry(folder, raw) for raw in content["models"])
-    except KeyError as error:
-        raise ManifestError(f"The list of models {path} lacks the field {error}.", _REPAIR) from error
-    except (TypeError, ValueError, AttributeError) as error:
-        raise ManifestError(f"The list of models {path} cannot be used: {error}.", _REPAIR) from error
+    def _read(self) -> Manifest:
+        if self._manifest is None:
+            self._manifest = read_manifest(self.folder)
+        return self._manifest
 
 
-def _read_entry(folder: Path, raw: Mapping[str, Any]) -> ModelEntry:
-    file = Path(raw["file"])
-    if file.name != raw["file"]:
-        raise ValueError(f"{raw['file']!r} is not a plain file name")
-    k_range = (0, 0)
-    if raw["kind"] == "restorer":
-        # A network of another geometry or value range would run and paint nonsense, so refuse it by name.
-        expected = {"layout": "NCHW", "colour": "RGB", "range": [-1, 1], "size": CROP_SIZE}
-        given = {key: raw["input"][key] for key in expected}
-        if given != expected or raw["template"] != _TEMPLATE:
-            raise ValueError(
-                f"{raw['name']} takes {given} on template {raw['template']}, not {expected} on {_TEMPLATE}"
-            )
-        low, high = (int(bound) for bound in raw["k_range"])
-        if not 1 <= low <= high:
-            raise ValueError(f"{raw['name']} has the k range {low} to {high}")
-        k_range = (low, high)
-    return ModelEntry(
-        name=str(raw["name"]),
-        kind=str(raw["kind"]),
-        precision=str(raw["precision"]),
-        path=folder / file,
-        sha256=str(raw["sha256"]).lower(),
-        bytes=int(raw["bytes"]),
-        licence=str(raw["licence"]),
-        k_range=k_range,
-        metrics=raw.get("metrics", {}),
+def _shipped(entries: list[ModelEntry]) -> ShippedRestorer:
+    first = entries[0]
+    assert first.family is not None
+    return ShippedRestorer(
+        name=first.name,
+        family=first.family,
+        k_range=first.k_range,
+        precisions=tuple(sorted((entry.precision for entry in entries), key=PRECISIONS.index)),
     )

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from app.pipeline.latency import LiveStatistics
     from app.pipeline.session import LiveSession
     from app.restorers.base import EngineInfo
+    from app.restorers.store import ShippedRestorer
 
 
-def make_live_session(settings: Settings, listener: SessionHost) -> tuple[LiveSession, Sequence[str]]:
+def make_live_session(settings: Settings, listener: SessionHost) -> tuple[LiveSession, Sequence[ShippedRestorer]]:
     """The session over the shipped models, and the restorers that are installed. Imports the heavy libraries."""
     from app.pipeline.session import LiveSession
     from app.restorers.store import ModelStore
@@ -34,7 +35,7 @@ def make_live_session(settings: Settings, listener: SessionHost) -> tuple[LiveSe
     store = ModelStore()
     session = LiveSession(store, settings, listener)
     try:
-        return session, store.restorer_names()
+        return session, store.restorers()
     except AppError:
         return session, ()  # the session loads from the same manifest and tells what is wrong with it
 
@@ -86,7 +87,9 @@ class SessionHost(QObject):
     def __init__(
         self,
         *,
-        make_session: Callable[[Settings, SessionHost], tuple[LiveSession, Sequence[str]]] = make_live_session,
+        make_session: Callable[
+            [Settings, SessionHost], tuple[LiveSession, Sequence[ShippedRestorer]]
+        ] = make_live_session,
         list_names: Callable[[], list[str]] = camera_names,
         list_microphones: Callable[[], tuple[str, ...]] = microphone_names,
         list_engines: Callable[[], tuple[str, ...]] = usable_engines,
@@ -106,12 +109,12 @@ class SessionHost(QObject):
     # Called by the window
 
     def load(self, settings: Settings) -> None:
-        """Make the session; `ready` follows with the installed restorers' names."""
+        """Make the session; `ready` follows with the installed restorers."""
 
         def job() -> None:
-            session, names = self._make_session(settings, self)
+            session, restorers = self._make_session(settings, self)
             self._session = session
-            self.ready.emit(tuple(names))
+            self.ready.emit(tuple(restorers))
             self.engines_listed.emit(self._list_engines())
 
         self._submit(job)

@@ -18,9 +18,9 @@ class Shortcut:
 
 
 SHORTCUTS: tuple[Shortcut, ...] = (
-    Shortcut("Restoration", "Fast, 1 cycle", ("1",), "k1"),
-    Shortcut("Restoration", "Faithful, 2 cycles", ("2",), "k2"),
-    Shortcut("Restoration", "Perceptual, 3 cycles", ("3",), "k3"),
+    Shortcut("Restoration", "1 cycle", ("1",), "k1"),
+    Shortcut("Restoration", "2 cycles", ("2",), "k2"),
+    Shortcut("Restoration", "3 cycles", ("3",), "k3"),
     Shortcut("Restoration", "4 cycles", ("4",), "k4"),
     Shortcut("Restoration", "Auto k on or off", ("A",), "auto_k"),
     Shortcut("Restoration", "Strength down, up", ("[", "]"), "strength"),

@@ -22,6 +22,7 @@ from app.ui.dialogs.notifications import Banner, Notifications, Toast
 from app.ui.flows.capture import CaptureFlow, default_folder, open_folder
 from app.ui.flows.choosing import ChoosingFlow
 from app.ui.flows.engine_text import engine_line, engine_sentence
+from app.ui.flows.restorer import fitting
 from app.ui.flows.sound import SoundFlow
 from app.ui.flows.source import SourceFlow
 from app.ui.flows.source_text import DEMO_CLIP, source_facts
@@ -40,6 +41,7 @@ from app.ui.style.formatting import rate
 from app.ui.style.theme import apply_theme
 
 if TYPE_CHECKING:
+    from app.restorers.store import ShippedRestorer
     from app.ui.preview.plot import LivePlot
 
 _TICK_MS = 250
@@ -66,6 +68,7 @@ class MainWindow(QMainWindow):
         self._before_reset: Settings | None = None
         self._reset_notice: Toast | None = None
         self._plot: LivePlot | None = None
+        self._restorers: tuple[ShippedRestorer, ...] = ()
         self._overlay: OverlayModel | None = None
         self._process = psutil.Process()
         self._process.cpu_percent()
@@ -150,7 +153,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.panel.bindings.changed.connect(lambda name, value: self.change(**{name: value}))
-        self.panel.restorer_chosen.connect(lambda name: self.change(restorer=name))
+        self.panel.restorer_chosen.connect(self.choose_restorer)
         self.panel.outputs.attach(self._host)
         self.panel.shortcuts_button.clicked.connect(self.show_shortcuts)
         self.preview.split_changed.connect(lambda split: self.change(split=split))
@@ -218,6 +221,10 @@ class MainWindow(QMainWindow):
             self._show_settings(self._settings, changed)
             self._host.update(self._settings)
             self._save_timer.start()
+
+    def choose_restorer(self, name: str) -> None:
+        """Change to another network, with the number of cycles that it is made for."""
+        self.change(**fitting(self._settings.replace(restorer=name), self._restorers, before=self._settings))
 
     def reset_settings(self) -> None:
         """Back to the defaults, but for the source; can be undone."""
@@ -325,10 +332,10 @@ class MainWindow(QMainWindow):
 
     # What the session tells
 
-    def _on_ready(self, restorers: tuple[str, ...]) -> None:
-        if restorers and self._settings.restorer not in restorers:
-            self.change(restorer=restorers[0])  # a remembered one that is not shipped any more
-        self.panel.show_restorers(restorers, self._settings.restorer)
+    def _on_ready(self, restorers: tuple[ShippedRestorer, ...]) -> None:
+        self._restorers = restorers
+        self.change(**fitting(self._settings, restorers))
+        self.panel.show_restorers(restorers, self._settings)
 
     def _on_frame(self) -> None:
         restored = self._host.take()
@@ -336,6 +343,7 @@ class MainWindow(QMainWindow):
             return
         self.preview.show_frame(restored)
         self.panel.set_ready(True)
+        self.panel.cycles.show_steps(restored.faces[0].steps if restored.faces else ())
         self.source.follow(restored.frame.t_media)
 
     def _on_report(self, report: Report) -> None:

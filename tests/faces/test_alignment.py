@@ -8,6 +8,7 @@ import pytest
 
 from app.faces.alignment import (
     FFHQ_TEMPLATE,
+    crop_matrix,
     estimate_similarity,
     invert,
     misfit,
@@ -65,6 +66,22 @@ def test_landmarks_that_are_no_face_are_refused(landmarks: np.ndarray) -> None:
 def test_an_aligned_crop_comes_out_untouched() -> None:
     image = np.random.default_rng(2).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     assert np.array_equal(warp_crop(image, estimate_similarity(FFHQ_TEMPLATE)), image)
+
+
+@pytest.mark.parametrize(("side", "factor"), [(128, 0.5), (512, 2.0), (96, 0.375)])
+def test_a_crop_of_another_side_shows_the_same_square(side: int, factor: float) -> None:
+    landmarks = transform(FFHQ_TEMPLATE, similarity(scale=1.4, degrees=20, shift=(150, 90)))
+    usual, other = crop_matrix(landmarks, side=256), crop_matrix(landmarks, side=side)
+    assert np.array_equal(usual, estimate_similarity(landmarks))
+    for corner in (-0.5, 255.5):  # the outer edges of the first and the last pixel
+        place = transform(np.array([(corner, corner)], np.float32), invert(usual))
+        expected = (corner + 0.5) * factor - 0.5
+        assert np.abs(transform(place, other) - expected).max() < 1e-2
+    image = cv2.GaussianBlur(np.random.default_rng(4).integers(0, 256, (600, 600, 3), dtype=np.uint8), (0, 0), 8)
+    crop = warp_crop(image, other, side=side)
+    assert crop.shape == (side, side, 3)
+    reference = cv2.resize(warp_crop(image, usual), (side, side), interpolation=cv2.INTER_AREA if factor < 1 else 1)
+    assert np.abs(crop.astype(float) - reference).mean() < 1.0
 
 
 @pytest.mark.parametrize("scale", [0.2, 0.37, 0.5, 0.9, 1.0, 2.6])

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.faces.alignment import estimate_similarity, region_of, warp_crop
+from app.faces.alignment import crop_matrix, estimate_similarity, region_of, warp_crop
 from app.faces.pasting import feathered_mask, match_colour, paste
 from tests.vision import blurred, noisy, portrait, portrait_landmarks, show
 
@@ -90,7 +90,7 @@ def test_a_large_sharp_face_stays_sharp() -> None:
     crop = warp_crop(frame, matrix)
     image = frame.copy()
     paste(image, textured(crop, amplitude=5), crop, matrix)
-    mask = cv2.warpAffine(feathered_mask()[:, :, 0], matrix, image.shape[1::-1], flags=cv2.WARP_INVERSE_MAP) > 0.9
+    mask = cv2.warpAffine(feathered_mask(256)[:, :, 0], matrix, image.shape[1::-1], flags=cv2.WARP_INVERSE_MAP) > 0.9
     assert detail(image)[mask].std() > 0.97 * detail(frame)[mask].std()
 
 
@@ -101,13 +101,40 @@ def test_a_small_blurred_face_becomes_the_restored_one() -> None:
     image = blurred(sharp, 4)
     before = np.abs(image.astype(float) - sharp)
     paste(image, warp_crop(sharp, matrix), warp_crop(image, matrix), matrix)
-    mask = cv2.warpAffine(feathered_mask()[:, :, 0], matrix, image.shape[1::-1], flags=cv2.WARP_INVERSE_MAP) > 0.99
+    mask = cv2.warpAffine(feathered_mask(256)[:, :, 0], matrix, image.shape[1::-1], flags=cv2.WARP_INVERSE_MAP) > 0.99
     after = np.abs(image.astype(float) - sharp)
     assert after[mask].mean() < 0.3 * before[mask].mean()
 
 
+@pytest.mark.parametrize("side", [96, 128, 512])
+def test_a_crop_of_another_side_is_pasted_in_the_same_place(side: int) -> None:
+    """The same change, given as a crop of 256 pixels and of another side, shows in the frame as the same change."""
+    frame, landmarks = show(size=(800, 700), centre=(400, 350), scale=1.6)
+    change = 40 * cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, (256, 256, 1)), (0, 0), 20)[:, :, None]
+    change *= 12 / np.abs(change).mean()
+    pasted = []
+    for each in (256, side):
+        matrix = crop_matrix(landmarks, side=each)
+        crop = warp_crop(frame, matrix, side=each)
+        resized = cv2.resize(change, (each, each), interpolation=cv2.INTER_AREA if each < 256 else cv2.INTER_LINEAR)
+        image = frame.copy()
+        paste(image, np.clip(crop + resized[:, :, None], 0, 255).astype(np.uint8), crop, matrix)
+        pasted.append(image.astype(float))
+    assert np.abs(pasted[0] - frame).max() > 15
+    assert np.abs(pasted[1] - pasted[0]).max() < 6
+
+
+@pytest.mark.parametrize("side", [64, 256, 512])
+def test_the_mask_scales_with_the_crop(side: int) -> None:
+    mask, reference = feathered_mask(side)[:, :, 0], feathered_mask(256)[:, :, 0]
+    interpolation = cv2.INTER_AREA if side < 256 else cv2.INTER_LINEAR
+    assert np.abs(mask - cv2.resize(reference, (side, side), interpolation=interpolation)).max() < 0.02
+    assert not mask[[0, -1]].any()
+    assert not mask[:, [0, -1]].any()
+
+
 def test_no_square_and_no_edge_show() -> None:
-    mask = feathered_mask()[:, :, 0]
+    mask = feathered_mask(256)[:, :, 0]
     border = np.concatenate((mask[:4].ravel(), mask[-1:].ravel(), mask[:, :8].ravel(), mask[:, -8:].ravel()))
     assert not border.any()
     assert mask[100:200, 100:156].min() == 1
@@ -124,7 +151,7 @@ def test_a_tint_of_the_network_is_taken_back() -> None:
     tinted = np.clip(crop * np.array((1.1, 0.95, 0.9)) + (8, -6, 5), 0, 255).astype(np.uint8)
     image = frame.copy()
     paste(image, tinted, crop, matrix)
-    inside = cv2.warpAffine(feathered_mask()[:, :, 0], matrix, image.shape[1::-1], flags=cv2.WARP_INVERSE_MAP) > 0.5
+    inside = cv2.warpAffine(feathered_mask(256)[:, :, 0], matrix, image.shape[1::-1], flags=cv2.WARP_INVERSE_MAP) > 0.5
     assert np.abs(image[inside].mean(axis=0) - frame[inside].mean(axis=0)).max() < 1.5
     assert np.abs(tinted.astype(float) - crop).mean() > 5 * np.abs(image[inside].astype(float) - frame[inside]).mean()
 

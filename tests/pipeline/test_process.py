@@ -7,15 +7,16 @@ import pytest
 
 from app.core.errors import InferenceError
 from app.core.settings import Settings
-from app.core.types import CROP_SIZE, Image
-from app.faces.alignment import estimate_similarity, region_of
+from app.core.types import Image
+from app.faces.alignment import TEMPLATE_SIDE, estimate_similarity, region_of
 from app.faces.tracker import FaceTracker
 from app.pipeline.budget import AutoK
 from app.pipeline.process import FramePipeline
 from app.restorers.base import EngineInfo, RestoredCrop
+from app.restorers.families import family
 from tests.vision import blurred, detector, frame_of, portrait_landmarks, restorer, show
 
-WHOLE_CROP = (0, 0, CROP_SIZE - 1, CROP_SIZE - 1)
+WHOLE_CROP = (0, 0, TEMPLATE_SIDE - 1, TEMPLATE_SIDE - 1)
 
 
 def pipeline() -> FramePipeline:
@@ -39,6 +40,7 @@ class BrighteningRestorer:
     """Brightens the middle of a crop, a change that overlapping faces would show twice."""
 
     name = "brightening"
+    family = family("cfrnet")
     k_range = (1, 4)
     engine = EngineInfo(provider_asked="test", provider_got="test", precision="fp32", threads=1)
 

@@ -31,6 +31,7 @@ from app.pipeline.events import CyclesChanged, Notice, RecordingSaved
 from app.pipeline.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
 from app.pipeline.session import LiveSession
 from app.restorers.base import EngineInfo, RestoredCrop, Restorer
+from app.restorers.families import family
 from app.restorers.store import ModelStore
 from app.sources.base import Source, SourceInfo, SourceSpec
 from tests.vision import show
@@ -110,6 +111,7 @@ class FailingRestorer:
     """Fails on every frame until it is told not to."""
 
     name = "failing"
+    family = family("cfrnet")
     k_range = (1, 4)
     engine = EngineInfo(provider_asked="test", provider_got="test", precision="int8", threads=1)
 

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from app.core.settings import Settings
-from app.core.types import CROP_SIZE, Image, Restored
-from app.faces.alignment import estimate_similarity, warp_crop
+from app.core.types import Image, Restored
+from app.faces.alignment import TEMPLATE_SIDE, estimate_similarity, warp_crop
 from app.faces.tracker import FaceTracker
 from app.pipeline.process import FramePipeline
 from app.pipeline.steady import SteadyFaces
@@ -156,7 +156,7 @@ def test_a_picture_by_itself_is_the_same_with_and_without() -> None:
 
 def test_slow_light_is_followed() -> None:
     """A lamp that is dimmed by half a level a frame: what is shown may lag by a few levels, never pile up."""
-    crop = cv2.resize(face_crop(), (CROP_SIZE, CROP_SIZE)).astype(np.float32)
+    crop = cv2.resize(face_crop(), (TEMPLATE_SIDE, TEMPLATE_SIDE)).astype(np.float32)
     faces = SteadyFaces()
     lags = []
     for number in range(60):

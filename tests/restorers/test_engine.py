@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -10,13 +11,20 @@ import pytest
 
 from app.core.errors import InferenceError
 from app.core.onnx import usable_threads
+from app.restorers.base import EngineOptions, VerifiedModel
 from app.restorers.engine import InferenceEngine
+from app.restorers.family import ImageTensor
 from tests.vision import store
 
 
-def engine(precision: str = "int8", **options: object) -> InferenceEngine:
-    model = store().path("cfrnet-rt", precision)
-    return InferenceEngine(model, size=256, precision=precision, **options)  # type: ignore[arg-type]
+def engine(precision: str = "int8", **options: Any) -> InferenceEngine:
+    return engine_of(store().path("cfrnet-rt", precision), precision=precision, **options)
+
+
+def engine_of(path: Path, *, side: int = 256, precision: str = "int8", **options: Any) -> InferenceEngine:
+    model = VerifiedModel(name="n", precision=precision, k_range=(1, 4), file=path.name, content=path.read_bytes())
+    tensor = ImageTensor(side=side)
+    return InferenceEngine(model, takes=tensor, gives=tensor, options=EngineOptions(**options))
 
 
 def random_tensor() -> np.ndarray:
@@ -30,7 +38,7 @@ def test_cycles_are_the_network_applied_to_its_own_output(precision: str) -> Non
     )
     under_test = engine(precision)
     expected = random_tensor()
-    under_test.tensor[:] = expected
+    under_test.begin()[:] = expected
     for _ in range(4):
         (after,) = session.run(None, {session.get_inputs()[0].name: expected})
         under_test.advance()
@@ -69,21 +77,20 @@ def test_threads_are_what_was_asked_or_every_core() -> None:
 
 def test_values_that_are_no_numbers_are_reported() -> None:
     under_test = engine("fp32")
-    under_test.tensor[:] = np.nan
-    under_test.advance()
+    under_test.begin()[:] = np.nan
     with pytest.raises(InferenceError, match="no numbers"):
-        under_test.last_step()
+        under_test.advance()
 
 
 def test_a_file_that_is_no_network_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"\x08\x07not a network")
     with pytest.raises(InferenceError, match=r"broken\.onnx"):
-        InferenceEngine(path, size=256, precision="int8")
+        engine_of(path)
 
 
 def test_a_network_of_another_kind_is_refused() -> None:
     with pytest.raises(InferenceError, match="refused"):
-        InferenceEngine(store().detector_paths()[0], size=256, precision="fp32")
-    with pytest.raises(InferenceError, match="its input is"):
-        InferenceEngine(store().path("cfrnet-rt", "fp32"), size=128, precision="fp32")
+        engine_of(store().detector_paths()[0])
+    with pytest.raises(InferenceError, match=r"it takes .*\[1, 3, 256, 256\], not float32 \[1, 3, 128, 128\]"):
+        engine_of(store().path("cfrnet-rt", "fp32"), side=128)

@@ -40,7 +40,7 @@ def edit_manifest(folder: Path, **changes: Any) -> None:
 def test_everything_that_ships_is_whole() -> None:
     store = ModelStore()
     for entry in store.entries():
-        store.verify(entry)
+        store.load(entry)
         assert entry.path.stat().st_size == entry.bytes
         assert entry.licence
     assert "cfrnet-rt" in store.restorer_names()
@@ -98,8 +98,22 @@ def test_making_a_store_never_fails_but_reading_it_says_why(tmp_path: Path) -> N
         ({"sha256": None}, "sha256"),
         ({"k_range": None}, "k_range"),
         ({"k_range": [3, 1]}, "k range"),
-        ({"file": "../secret.onnx"}, "plain file name"),
+        ({"file": "../secret.onnx"}, "secret"),
         ({"template": "arcface-112"}, "arcface-112"),
+        ({"family": None}, "family"),
+        ({"family": "nobodys"}, "nobodys"),
+        ({"k_range": [1, 9]}, "1 to 4"),
+        ({"k_range": [True, 4]}, "k range"),
+        ({"output": {"layout": "NCHW", "colour": "RGB", "range": [-1, 1], "size": 128}}, "output"),
+        ({"bytes": 1 << 40}, "bytes"),
+        ({"bytes": -1}, "bytes"),
+        ({"name": "a\0b"}, "name"),
+        ({"file": "a\0b.onnx"}, "file"),
+        ({"file": "notes.txt"}, "file"),
+        ({"kind": "virus"}, "kind"),
+        ({"precision": "int4"}, "precision"),
+        ({"licence": "\x1b[2J"}, "licence"),
+        ({"metrics": 3}, "metrics"),
         ({"input": {"layout": "NCHW", "colour": "RGB", "range": [0, 1], "size": 256}}, "range"),
         ({"bytes": "many"}, "many"),
     ],

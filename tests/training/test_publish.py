@@ -23,7 +23,7 @@ from training.metrics.pictures import psnr
 from training.networks import CFRNetRT, build_generator
 from training.presets import PRESETS
 from training.shipping.export import export_onnx
-from training.shipping.manifest import describe, write_manifest
+from training.shipping.manifest import UnknownOriginError, describe, write_manifest
 from training.shipping.publish import keep_run, publish
 from training.shipping.quantize import CALIBRATION_METHODS, quantize
 
@@ -173,11 +173,27 @@ def test_figures_in_the_manifest_belong_to_the_file_that_was_measured(published:
     assert entries["cfrnet-rt.int8.onnx"]["metrics"]["k1"]["psnr"] == 22.12
     assert entries["cfrnet-rt.int8.onnx"]["metrics"]["set"] == "ffhq300, 300 faces"
     assert entries["cfrnet-rt.fp32.onnx"]["metrics"] == {}
+
+
+def test_where_a_network_comes_from_is_stated_by_its_checkpoint_and_never_guessed(
+    published: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(published, tmp_path / "models")
+    models = tmp_path / "models"
+    write_manifest(models)
+    before = json.loads((models / "manifest.json").read_text())
+    entry = next(entry for entry in before["models"] if entry["file"] == "cfrnet-rt.int8.onnx")
+    assert entry["family"] == "cfrnet"
+    assert "2606.06850" in entry["source"]
+    assert "single-pass + ccfp-faces, 60 steps, 2 minutes" in entry["source"]
     with (models / "cfrnet-rt.int8.onnx").open("ab") as file:
         file.write(b" ")  # another network of the same name
-    write_manifest(models)
-    entries = {entry["file"]: entry for entry in json.loads((models / "manifest.json").read_text())["models"]}
-    assert entries["cfrnet-rt.int8.onnx"]["metrics"] == {}
+    with pytest.raises(UnknownOriginError, match=r"cfrnet-rt\.int8\.onnx"):
+        write_manifest(models)
+    assert json.loads((models / "manifest.json").read_text()) == before
+    write_manifest(models, trained={"cfrnet-rt": {**read_checkpoint(checkpoint), "network": "cfrnet-d"}})
+    entries = json.loads((models / "manifest.json").read_text())["models"]
+    assert {entry["family"] for entry in entries if entry["kind"] == "restorer"} == {"cfrnet-d"}
 
 
 def test_the_command_names_what_is_wrong(tmp_path: Path, face_folder: Path) -> None:

@@ -21,7 +21,7 @@ from app.ui.reports import OnceFilter, Reporter
 from app.ui.settings_store import SettingsStore
 from app.ui.style.theme import apply_theme
 from app.ui.window import MainWindow
-from tests.ui.scripted import ScriptedSession
+from tests.ui.scripted import RESTORERS, ScriptedSession
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def make_window(
     def make(*, source: str = "camera:Integrated Camera", size: tuple[int, int] = (1280, 800), **settings: Any) -> Any:
         defaults = {"theme": "dark", "output_folder": str(tmp_path / "out"), **settings}
         host = SessionHost(
-            make_session=lambda _settings, _listener: (session, ("cfrnet-rt", "cfrnet")),  # type: ignore[arg-type,return-value]
+            make_session=lambda _settings, _listener: (session, RESTORERS),  # type: ignore[arg-type,return-value]
             list_names=lambda: ["Integrated Camera", "USB Video"],
             list_microphones=lambda: ("USB Headset", "Webcam"),
             list_engines=lambda: ("cpu",),

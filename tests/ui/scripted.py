@@ -16,10 +16,17 @@ from app.pipeline.capture.status import SourceStatus
 from app.pipeline.latency import HistoryPoint, LiveStatistics
 from app.pipeline.stages import StageStatistics
 from app.restorers.base import EngineInfo
+from app.restorers.families import family
+from app.restorers.store import ShippedRestorer
 from app.sources.base import SourceInfo
 from app.sources.camera import CAMERA as CAMERA_KIND
 
 CAMERA = SourceInfo(name="Integrated Camera", kind=CAMERA_KIND, width=1280, height=720, fps=30.0)
+RESTORERS = (
+    ShippedRestorer(name="cfrnet-rt", family=family("cfrnet"), k_range=(1, 4), precisions=("int8", "fp32")),
+    ShippedRestorer(name="hifacegan-lite", family=family("hifacegan"), k_range=(1, 4), precisions=("fp16",)),
+    ShippedRestorer(name="pfsrnet", family=family("pfsrnet"), k_range=(1, 1), precisions=("int8",)),
+)
 ENGINE = EngineInfo(
     provider_asked="CPUExecutionProvider",
     provider_got="CPUExecutionProvider",

@@ -76,9 +76,9 @@ def test_keys_set_k_view_and_strength(qtbot: QtBot, make_window: MakeWindow, ses
     press(qtbot, window, Qt.Key.Key_1)
     assert session.settings is not None
     assert session.settings.k == 1
-    assert window.panel.presets.value() == 1
+    assert window.panel.cycles.presets.value() == 1
     press(qtbot, window, Qt.Key.Key_4)
-    assert window.panel.presets.value() is None
+    assert window.panel.cycles.presets.value() is None
     press(qtbot, window, Qt.Key.Key_A)
     press(qtbot, window, Qt.Key.Key_V)
     press(qtbot, window, Qt.Key.Key_BracketLeft)

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.core.types import CROP_SIZE, Face
-from app.faces.alignment import estimate_similarity, scale_of, warp_crop
+from app.core.types import Face
+from app.faces.alignment import TEMPLATE_SIDE, estimate_similarity, scale_of, warp_crop
 from app.faces.detector import FaceDetector
 from app.faces.thorough import ThoroughDetector
 from training.data import FaceFolderError, to_images, to_tensor
@@ -77,9 +77,10 @@ def _faces_of(path: Path, detector: ThoroughDetector) -> list[Images]:
     image = np.asarray(read, np.uint8)
     faces = sorted(detector.detect(image, DETECT_SIZE), key=_size, reverse=True)[:FACES_A_PICTURE]
     if not faces and image.shape[0] == image.shape[1]:
-        return [np.asarray(cv2.resize(image, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA), np.uint8)]
+        size = (TEMPLATE_SIDE, TEMPLATE_SIDE)
+        return [np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)]
     matrices = [estimate_similarity(face.landmarks) for face in faces]
-    return [warp_crop(image, matrix) for matrix in matrices if CROP_SIZE / scale_of(matrix) >= SMALLEST_FACE]
+    return [warp_crop(image, matrix) for matrix in matrices if TEMPLATE_SIDE / scale_of(matrix) >= SMALLEST_FACE]
 
 
 def _size(face: Face) -> float:

@@ -3,4 +3,13 @@
 from training.networks.cfrnet import CFRNet, CFRNetRT, ResidualBlock, residual_blocks
 from training.networks.registry import GENERATORS, build_generator
 
-__all__ = ["GENERATORS", "CFRNet", "CFRNetRT", "ResidualBlock", "build_generator", "residual_blocks"]
+FAMILIES = {
+    "cfrnet": "cfrnet",
+    "cfrnet-rt": "cfrnet",
+    "cfrnet-d": "cfrnet-d",
+    "hifacegan": "hifacegan",
+    "hifacegan-lite": "hifacegan",
+}
+"""A network's name -> the family of `app.restorers.families` that its files belong to."""
+
+__all__ = ["FAMILIES", "GENERATORS", "CFRNet", "CFRNetRT", "ResidualBlock", "build_generator", "residual_blocks"]

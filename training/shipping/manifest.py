@@ -1,7 +1,8 @@
 """Write `models/manifest.json`, which the application trusts: what each file is, and its SHA-256.
 
-`python -m training manifest models [--results docs/results.json]` describes every shipped generator. Figures belong to
-a file's SHA-256: they are taken from results that measured this very file, and kept until it changes.
+`python -m training manifest models [--results docs/results.json] [--default NAME]` describes every shipped model anew.
+How a restorer was trained is stated by `training.shipping.publish`, from the checkpoint that it exports; what was
+stated belongs to a file's SHA-256, as its figures do, and is kept until the file changes.
 """
 
 from __future__ import annotations
@@ -9,16 +10,39 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from app.faces.detector import WINDOW
+from app.restorers.families import family
+from app.restorers.manifest import SCHEMA
+from training.networks import FAMILIES
+from training.shipping.export import INPUT_NAME, OUTPUT_NAME
 
-SCHEMA = 1
-WEIGHTS_LICENCE = "research use: trained on faces gathered for research, see models/README.md"
+ORIGIN = ("family", "licence", "source", "input", "output", "template", "k_range")
+"""The fields of an entry that say what a restorer is and where it comes from."""
+
+
 DETECTOR_LICENCE = "InsightFace model zoo: non-commercial research"
 # What a person who chooses a model wants to know, and to how many digits; docs/results.md has the rest.
 METRICS = {"psnr": 2, "ssim": 4, "lpips_alex": 4, "lpips_vgg": 4}
+
+DETECTORS: dict[str, dict[str, Any]] = {
+    "scrfd_2.5g_kps.onnx": {
+        "name": "scrfd-2.5g-kps", "kind": "detector", "precision": "fp32", "size": None,
+        "source": "InsightFace SCRFD-2.5G with key points, input size freed",
+    },
+    "scrfd_2.5g_window.int8.onnx": {
+        "name": "scrfd-2.5g-window", "kind": "window-detector", "precision": "int8", "size": WINDOW,
+        "source": "InsightFace SCRFD-2.5G with key points, cut and quantized by training/shipping/window_detector.py",
+    },
+}  # fmt: skip
+"""The detectors' files, which are not trained here."""
+
+
+class UnknownOriginError(ValueError):
+    """A model file of which nothing says where it comes from."""
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -26,38 +50,38 @@ def describe(path: Path) -> dict[str, Any]:
     return {"file": path.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
-def restorer_entry(path: Path, metrics: dict[str, Any]) -> dict[str, Any]:
-    """The entry of a generator file called NAME.PRECISION.onnx."""
-    name, precision, _ = path.name.rsplit(".", 2)
+def provenance(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Family, input, output and origin of the network of a checkpoint: what its recipe says."""
+    its = family(FAMILIES[state["network"]])
+    source = f"{its.paper}; network {state['network']}, trained by training/"
+    if "preset" in state:
+        stages = " + ".join(stage["name"] for stage in json.loads(state["preset"])["stages"])
+        minutes = state["elapsed"] / 60
+        source += f", last run: {stages}, {state['steps']} steps, {minutes:.0f} minutes, begun {state['began'][:10]}"
     return {
-        "name": name,
-        "kind": "restorer",
-        "precision": precision,
-        **describe(path),
-        "licence": WEIGHTS_LICENCE,
-        "source": "arXiv 2606.06850, trained by training/",
-        "input": {"name": "x", "layout": "NCHW", "colour": "RGB", "range": [-1, 1], "size": 256},
-        "template": "ffhq-256",
-        "k_range": [1, 4],
-        "metrics": metrics,
+        "family": its.name,
+        "licence": its.licence,
+        "source": source,
+        "input": {"name": INPUT_NAME, **its.takes.described()},
+        "output": {"name": OUTPUT_NAME, **its.gives.described()},
+        "template": its.template,
+        "k_range": list(its.k_range),
     }
 
 
-def detector_entry(path: Path) -> dict[str, Any]:
-    """The entry of SCRFD: the whole network, or the INT8 part of it that searches windows."""
-    window = ".int8." in path.name
+def restorer_entry(path: Path, origin: dict[str, Any], metrics: dict[str, Any]) -> dict[str, Any]:
+    """The entry of a restorer's file called NAME.PRECISION.onnx; `origin` as `provenance` gives it."""
+    name, precision, _ = path.name.rsplit(".", 2)
     return {
-        "name": "scrfd-2.5g-window" if window else "scrfd-2.5g-kps",
-        "kind": "window-detector" if window else "detector",
-        "precision": "int8" if window else "fp32",
-        **describe(path),
-        "licence": DETECTOR_LICENCE,
-        "source": "InsightFace SCRFD-2.5G with key points, "
-        + ("cut and quantized by training/shipping/window_detector.py" if window else "input size freed"),
-        "input": {
-            "name": "input.1", "layout": "NCHW", "colour": "RGB", "range": [-1, 1], "size": WINDOW if window else None,
-        },
+        "name": name, "kind": "restorer", "precision": precision, **describe(path), **origin, "metrics": metrics,
     }  # fmt: skip
+
+
+def detector_entry(path: Path) -> dict[str, Any]:
+    """The entry of one of `DETECTORS`."""
+    known = dict(DETECTORS[path.name])
+    tensor = {"name": "input.1", "layout": "NCHW", "colour": "RGB", "range": [-1, 1], "size": known.pop("size")}
+    return {**known, **describe(path), "licence": DETECTOR_LICENCE, "input": tensor}
 
 
 def measured(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -79,23 +103,57 @@ def measured(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return figures
 
 
-def write_manifest(folder: Path, results: dict[str, Any] | None = None) -> None:
-    """Describe every model in `folder`; `results` are those of an evaluation (`docs/results.json`)."""
+def write_manifest(
+    folder: Path,
+    results: dict[str, Any] | None = None,
+    *,
+    trained: Mapping[str, Mapping[str, Any]] | None = None,
+    default: str = "",
+) -> None:
+    """Describe every model in `folder`.
+
+    `results` are those of an evaluation (`docs/results.json`), `trained` the checkpoints that restorers were just
+    exported from, by name, and `default` names the restorer that is used when nobody chooses; without it the one that
+    was, or else the first, stays. Raises UnknownOriginError for a file that neither they nor the manifest know.
+    """
     path = folder / "manifest.json"
-    old = json.loads(path.read_text())["models"] if path.is_file() else []
-    figures = {entry["sha256"]: entry.get("metrics", {}) for entry in old} | (measured(results) if results else {})
+    old = json.loads(path.read_text()) if path.is_file() else {"models": []}
+    known = {entry["sha256"]: entry for entry in old["models"]}
+    figures = measured(results) if results else {}
     entries = []
     for model in sorted(folder.glob("*.onnx")):
-        if model.name.startswith("scrfd"):
+        if model.name in DETECTORS:
             entries.append(detector_entry(model))
-        else:
-            entries.append(restorer_entry(model, figures.get(describe(model)["sha256"], {})))
-    path.write_text(json.dumps({"schema": SCHEMA, "models": entries}, indent=2) + "\n")
+            continue
+        sha256 = describe(model)["sha256"]
+        before = known.get(sha256, {})
+        origin = _origin(model, before, trained or {})
+        entries.append(restorer_entry(model, origin, figures.get(sha256, before.get("metrics", {}))))
+    names = [entry["name"] for entry in entries if entry["kind"] == "restorer"]
+    if not default:
+        default = old["default"] if old.get("default") in names else names[0]
+    if default not in names:
+        raise UnknownOriginError(f"there is no restorer {default} in {folder}; there are {', '.join(names)}")
+    content = {"schema": SCHEMA, "default": default, "models": entries}
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _origin(model: Path, before: dict[str, Any], trained: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    name = model.name.rsplit(".", 2)[0]
+    if name in trained:
+        return provenance(trained[name])
+    if "family" in before:
+        return {key: before[key] for key in ORIGIN}
+    raise UnknownOriginError(
+        f"nothing says how {model} was trained: publish it from its checkpoint with `python -m training publish`"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write models/manifest.json.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--results", type=Path, help="take in the figures of this evaluation (docs/results.json)")
+    parser.add_argument("--default", default="", metavar="NAME", help="the restorer that is used when nobody chooses")
     options = parser.parse_args()
-    write_manifest(options.folder, json.loads(options.results.read_text()) if options.results else None)
+    results = json.loads(options.results.read_text()) if options.results else None
+    write_manifest(options.folder, results, default=options.default)

@@ -27,7 +27,7 @@ from training.evaluation.parallel import keep_freed_memory
 from training.evaluation.shipped import BusyMachineError
 from training.log import RUN_LOGS
 from training.shipping.export import export_onnx
-from training.shipping.manifest import write_manifest
+from training.shipping.manifest import UnknownOriginError, write_manifest
 from training.shipping.quantize import CALIBRATION_METHOD, CALIBRATION_METHODS, calibration_faces, quantize
 
 _RUN_FIGURES = ("k2_psnr", "k3_alex", "k3_vgg")
@@ -47,7 +47,7 @@ def publish(
         quantize(made[0], made[1], calibration_faces(training), method)
         for source, target in zip(made, targets, strict=True):
             source.replace(target)
-    write_manifest(models)
+    write_manifest(models, trained={name: read_checkpoint(checkpoint)})
     return targets
 
 
@@ -128,7 +128,14 @@ def main() -> int:
             )  # fmt: skip
             write_manifest(options.models, results)
             print(f"wrote {options.docs / 'results.md'}")
-    except (AppError, CheckpointError, FaceFolderError, FileNotFoundError, BusyMachineError) as error:
+    except (
+        AppError,
+        CheckpointError,
+        FaceFolderError,
+        FileNotFoundError,
+        BusyMachineError,
+        UnknownOriginError,
+    ) as error:
         print(f"publish: {error}", file=sys.stderr)
         return 1
     print(f"wrote {options.models / 'manifest.json'}")

@@ -12,7 +12,7 @@ def provider_name(provider: str) -> str:
 
 
 def engine_line(info: EngineInfo) -> str:
-    """One line: `cfrnet-rt · INT8 · CPU · 2 threads`; a provider that was not got is named."""
+    """One line: `NETWORK · INT8 · CPU · 2 threads`; a provider that was not got is named."""
     got, asked = provider_name(info.provider_got), provider_name(info.provider_asked)
     provider = got if got == asked else f"{got}, {asked} was asked"
     return f"{info.restorer} · {info.precision.upper()} · {provider} · {count(info.threads, 'thread', 'threads')}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal
@@ -22,6 +22,7 @@ class Bindings(QObject):
         super().__init__()
         self._show: dict[str, list[Callable[[Any], None]]] = {}
         self._widgets: dict[str, list[QWidget]] = {}
+        self._choices: dict[str, Choice] = {}
 
     def show_settings(self, settings: Settings) -> None:
         """Bring every control to these values without telling of a change."""
@@ -101,8 +102,8 @@ class Bindings(QObject):
         control.setObjectName(name)
         control.setAccessibleName(words)
         control.setFixedWidth(width)
-        for value, text in specification(name).choices.items():
-            control.addItem(text, value)
+        self._choices[name] = control
+        self.offer(name, tuple(specification(name).choices))
 
         def show(value: str) -> None:
             with QSignalBlocker(control):
@@ -113,6 +114,18 @@ class Bindings(QObject):
         control.activated.connect(lambda _: self.changed.emit(name, control.currentData()))
         self._add(name, show, control)
         return row(words, control, tip=tip, buddy=control)
+
+    def offer(self, name: str, values: Sequence[str]) -> None:
+        """Let the drop-down of a setting list only these of its choices."""
+        control, texts = self._choices[name], specification(name).choices
+        if [control.itemData(place) for place in range(control.count())] == list(values):
+            return
+        with QSignalBlocker(control):
+            chosen = control.currentData()
+            control.clear()
+            for value in values:
+                control.addItem(texts[value], value)
+            control.setCurrentIndex(max(control.findData(chosen), 0))
 
     def segmented(
         self, name: str, entries: tuple[tuple[object, str, str, str], ...], *, tall: bool = False

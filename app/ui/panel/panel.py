@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
 
-from app.core.settings import PRESETS, Settings, specification
+from app.core.settings import Settings, specification
 from app.ui.panel.bindings import Bindings, titled
+from app.ui.panel.cycles import CyclesControl
 from app.ui.panel.outputs import OutputsSection
 from app.ui.panel.sound_row import SoundRow
 from app.ui.shortcuts import keys_of
@@ -17,13 +19,11 @@ from app.ui.style.formatting import duration, file_size
 from app.ui.style.icons import application_icon
 from app.ui.style.widgets import Choice, label
 
+if TYPE_CHECKING:
+    from app.restorers.store import ShippedRestorer
+
 PANEL_WIDTH = 312
 
-_PRESET_HINTS = {
-    "fast": "1 cycle: lowest latency",
-    "faithful": "2 cycles: nearest to the true face",
-    "perceptual": "3 cycles: best looking",
-}
 _VIEW_TIPS = {
     "split": "Split: drag the divider",
     "side-by-side": "Side by side",
@@ -55,6 +55,7 @@ class Panel(QFrame):
         self._camera_rows: list[QWidget] = []
         self._recording = False
         self._record_words = "Record"
+        self._installed: tuple[ShippedRestorer, ...] = ()
 
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -125,11 +126,11 @@ class Panel(QFrame):
 
     def _restoration_group(self, column: QVBoxLayout) -> None:
         column.addWidget(label("RESTORATION", "section"))
-        entries = tuple((k, name.capitalize(), f"{_PRESET_HINTS[name]}  ({k})", "") for name, k in PRESETS.items())
-        self.presets = self.bindings.segmented("k", entries)
-        column.addWidget(self.presets)
-        column.addWidget(self.bindings.slider("k"))
-        column.addWidget(self.bindings.switch("auto_k"))
+        self.cycles = CyclesControl()
+        self.cycles.chosen.connect(lambda k: self.bindings.changed.emit("k", k))
+        column.addWidget(self.cycles)
+        self._auto_row = self.bindings.switch("auto_k")
+        column.addWidget(self._auto_row)
         self.auto_state = label("", "muted")
         self.auto_state.setWordWrap(True)
         self.auto_state.hide()
@@ -204,20 +205,33 @@ class Panel(QFrame):
     def show_settings(self, settings: Settings) -> None:
         """Bring every control to these values."""
         self.bindings.show_settings(settings)
-        with QSignalBlocker(self._restorers):
-            if self._restorers.findData(settings.restorer) < 0:
-                self._restorers.addItem(settings.restorer, settings.restorer)
-            self._restorers.setCurrentIndex(self._restorers.findData(settings.restorer))
+        self.cycles.show_k(settings.k)
+        self._show_restorer(settings.restorer)
         if not settings.auto_k:
             self.auto_state.hide()
 
-    def show_restorers(self, names: Sequence[str], chosen: str) -> None:
-        """The restorers that are installed."""
+    def show_restorers(self, restorers: Sequence[ShippedRestorer], settings: Settings) -> None:
+        """The restorers that are installed, the default one first."""
+        self._installed = tuple(restorers)
         with QSignalBlocker(self._restorers):
             self._restorers.clear()
-            for name in names:
-                self._restorers.addItem(name, name)
-            self._restorers.setCurrentIndex(self._restorers.findData(chosen))
+            for restorer in restorers:
+                self._restorers.addItem(restorer.name, restorer.name)
+                tip = f"{restorer.family.title}, {restorer.family.paper}. {restorer.family.weakness}".strip()
+                self._restorers.setItemData(self._restorers.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self._show_restorer(settings.restorer)
+        self.bindings.show_settings(settings)
+
+    def _show_restorer(self, name: str) -> None:
+        """Offer what the restorer called `name`, or the default one, can do."""
+        chosen = next((each for each in self._installed if each.name == name or not name), None)
+        if chosen is None:
+            return
+        with QSignalBlocker(self._restorers):
+            self._restorers.setCurrentIndex(self._installed.index(chosen))
+        self.cycles.show_restorer(chosen)
+        self._auto_row.setVisible(chosen.k_range[0] < chosen.k_range[1])
+        self.bindings.offer("precision", ("auto", *chosen.precisions))
 
     def show_camera_controls(self, shown: bool) -> None:
         """Resolution, rate and mirror belong to cameras alone."""

@@ -283,6 +283,11 @@ class Stepper(QFrame):
             self.spin.clearFocus()
         return False
 
+    def set_range(self, low: int, high: int) -> None:
+        self.spin.blockSignals(True)
+        self.spin.setRange(low, high)
+        self.spin.blockSignals(False)
+
     def set_value(self, value: int) -> None:
         self.spin.blockSignals(True)
         self.spin.setValue(value)

@@ -1,0 +1,57 @@
+"""PFSRNet: progressive super-resolution of faces from 16x16 to 128x128 in a single pass (arXiv 1908.08239).
+
+The crop goes through the method's own pre-processing, down to 128, 64, 32 and 16 pixels, and the 128 pixels that come
+back are enlarged to the crop's side. What a crop shows beyond 16x16 pixels is lost on that way: the loss is the
+method's.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.types import Image
+from app.restorers.cycles import NetworkRestorer, read_image, write_image
+from app.restorers.family import Family, ImageTensor
+
+
+def reduce(crop: Image) -> Image:
+    """uint8 (256, 256, 3) to (16, 16, 3) by halving: bilinear interpolation at a half is the mean of 2x2 pixels."""
+    values: NDArray[np.float32] = crop.astype(np.float32)
+    while values.shape[0] > FAMILY.takes.side:
+        half = (values.shape[1] // 2, values.shape[0] // 2)
+        values = np.asarray(cv2.resize(values, half, interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.rint(values).astype(np.uint8)
+
+
+class PFSRNetRestorer(NetworkRestorer):
+    """A `Restorer` that loses a crop to 16x16 pixels and has the network make it anew."""
+
+    def _begin(self, crop: Image) -> None:
+        self._crop = crop
+
+    def _cycle(self) -> float:
+        before = self._crop
+        write_image(reduce(before), self._engine.begin(), self.family.takes)
+        self._engine.advance()
+        image = read_image(self._engine.tensor, self.family.gives)
+        size = (self.family.crop_side, self.family.crop_side)
+        self._crop = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        return float(cv2.norm(self._crop, before, cv2.NORM_L1)) / before.size / 127.5
+
+    def _result(self) -> Image:
+        return self._crop
+
+
+FAMILY = Family(
+    name="pfsrnet",
+    title="PFSRNet",
+    paper="arXiv 1908.08239",
+    takes=ImageTensor(side=16),
+    gives=ImageTensor(side=128),
+    k_range=(1, 1),
+    fixed_point=False,
+    create=PFSRNetRestorer,
+    weakness="Sees 16x16 pixels of a face, whatever it is given: it suits faces that are hardly larger.",
+)

@@ -1,0 +1,73 @@
+"""What a family of restorers is: a frozen description that the whole application reads, and how a network is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.restorers.base import EngineOptions, Restorer, VerifiedModel
+
+RESEARCH_LICENCE = "research use: trained on faces gathered for research, see models/README.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageTensor:
+    """An input or output of a network: float32 (1, 3, side, side) in this order of channels and this range."""
+
+    side: int
+    layout: str = "NCHW"
+    colour: str = "RGB"
+    range: tuple[float, float] = (-1, 1)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return 1, 3, self.side, self.side
+
+    def described(self) -> dict[str, Any]:
+        """As the manifest states it."""
+        return {"layout": self.layout, "colour": self.colour, "range": list(self.range), "size": self.side}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A number of cycles that has a meaning of its own, and its name."""
+
+    k: int
+    name: str
+    meaning: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Networks that take and give the same and are applied in the same way.
+
+    `crop_side` is the side in pixels of the aligned crops they restore, on the template `template` ("ffhq" is the one
+    that there is); what a network gives comes back at that side whatever the side of `gives`. With `fixed_point` a
+    network is meant to be applied to its own output and settles; without, k counts passes of a single-pass network
+    that is fed its own output again, and what moves then is drift. `weakness` is said wherever the network is offered.
+    """
+
+    name: str
+    title: str
+    paper: str
+    takes: ImageTensor
+    gives: ImageTensor
+    k_range: tuple[int, int]
+    fixed_point: bool
+    create: Callable[[Family, VerifiedModel, EngineOptions], Restorer]
+    default_k: int = 1
+    crop_side: int = 256
+    template: str = "ffhq"
+    presets: tuple[Preset, ...] = ()
+    licence: str = RESEARCH_LICENCE
+    weakness: str = ""
+
+    def __post_init__(self) -> None:
+        low, high = self.k_range
+        if not 1 <= low <= high:
+            raise ValueError(f"The family {self.name} has the k range {low} to {high}.")
+        if not low <= self.default_k <= high:
+            raise ValueError(f"The family {self.name} cannot be applied {self.default_k} times.")
+        if any(not low <= preset.k <= high for preset in self.presets):
+            raise ValueError(f"A preset of the family {self.name} lies outside {low} to {high} cycles.")

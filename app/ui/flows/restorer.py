@@ -1,0 +1,30 @@
+"""What changes with another network: the settings that it can follow. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from app.core.settings import Settings
+
+if TYPE_CHECKING:
+    from app.restorers.store import ShippedRestorer
+
+
+def fitting(
+    settings: Settings, restorers: Sequence[ShippedRestorer], *, before: Settings | None = None
+) -> dict[str, Any]:
+    """The changes that make `settings` name a restorer that is installed and a precision that ships of it.
+
+    One that is not shipped any more is replaced by the default one, the first of `restorers`. After a change of
+    restorer, `before` are the settings with the other one: then k becomes what the new one is made for.
+    """
+    if not restorers:
+        return {}
+    chosen = next((each for each in restorers if each.name == settings.restorer), restorers[0])
+    changes: dict[str, Any] = {"restorer": chosen.name if settings.restorer else ""}
+    if settings.precision not in ("auto", *chosen.precisions):
+        changes["precision"] = "auto"
+    if before is not None and before.restorer != settings.restorer:
+        changes["k"] = chosen.family.default_k
+    return changes

@@ -1,0 +1,111 @@
+"""How often the network is applied: presets and a slider for a fixed-point network, passes and drift for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from app.core.settings import specification
+from app.ui.style.widgets import Segmented, Slider, Stepper, label, row
+
+if TYPE_CHECKING:
+    from app.restorers.store import ShippedRestorer
+
+
+class CyclesControl(QWidget):
+    """Shows k in the terms of the chosen network. `chosen` carries a k that a person set."""
+
+    chosen = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        spec = specification("k")
+        self._k = int(spec.default)
+        self._restorer: ShippedRestorer | None = None
+        self.presets: Segmented | None = None
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(8)
+        self._slider_row = QWidget()
+        inner = QVBoxLayout(self._slider_row)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(2)
+        words, tip = spec.label, spec.help
+        self.slider = Slider(words, low=int(spec.low or 1), high=int(spec.high or 1))
+        self.slider.setObjectName("k")
+        self.slider.setToolTip(tip)
+        self._value = label("", "value")
+        inner.addWidget(row(words, self._value, tip=tip, buddy=self.slider))
+        inner.addWidget(self.slider)
+        self.passes = Stepper("Passes", low=1, high=int(spec.high or 1), special="Single")
+        tip = "A network made for one pass is fed its own output again; drift is how far each pass moves it"
+        self._passes_row = row("Passes", self.passes, tip=tip, buddy=self.passes.spin)
+        self.note = label("", "muted")
+        self.note.setWordWrap(True)
+        for widget in (self._slider_row, self._passes_row, self.note):
+            self._column.addWidget(widget)
+        self._passes_row.hide()
+        self.note.hide()
+        self.slider.valueChanged.connect(self._choose)
+        self.passes.changed.connect(self._choose)
+
+    def show_restorer(self, restorer: ShippedRestorer) -> None:
+        """Offer what this network can do."""
+        if restorer == self._restorer:
+            return
+        self._restorer = restorer
+        low, high = restorer.k_range
+        family = restorer.family
+        self._make_presets(restorer)
+        with QSignalBlocker(self.slider):
+            self.slider.setRange(low, high)
+        self.passes.set_range(low, high)
+        self._slider_row.setVisible(family.fixed_point and high > low)
+        self._passes_row.setVisible(not family.fixed_point and high > low)
+        self.show_steps(())
+        self.show_k(self._k)
+
+    def show_k(self, k: int) -> None:
+        """Bring the controls to `k`, or to the nearest number that the network is made for."""
+        self._k = k
+        low, high = self._restorer.k_range if self._restorer is not None else (k, k)
+        k = min(max(k, low), high)
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(k)
+        self.slider.update()
+        self._value.setText(str(k))
+        self.passes.set_value(k)
+        if self.presets is not None:
+            self.presets.set_value(k)
+
+    def show_steps(self, steps: Sequence[float]) -> None:
+        """What a single-pass network is weak at, and the drift of each pass over the largest face."""
+        if self._restorer is None or self._restorer.family.fixed_point:
+            text = ""
+        else:
+            text = self._restorer.family.weakness
+            if steps:
+                text = f"{text}\nDrift of each pass: {', '.join(f'{step:.3f}' for step in steps)}".strip()
+        if text != self.note.text():
+            self.note.setText(text)
+        self.note.setVisible(bool(text))
+
+    def _make_presets(self, restorer: ShippedRestorer) -> None:
+        if self.presets is not None:
+            self._column.removeWidget(self.presets)
+            self.presets.deleteLater()
+            self.presets = None
+        low, high = restorer.k_range
+        named = [preset for preset in restorer.family.presets if low <= preset.k <= high]
+        if named:
+            entries = [(each.k, each.name.capitalize(), f"{each.meaning}  ({each.k})", "") for each in named]
+            self.presets = Segmented(entries, words="Cycles k")
+            self.presets.chosen.connect(self._choose)
+            self._column.insertWidget(0, self.presets)
+
+    def _choose(self, k: object) -> None:
+        if isinstance(k, int):
+            self.chosen.emit(k)
