@@ -1,78 +1,144 @@
-"""The window's actions and its menu, made from the table of shortcuts."""
+"""The table of the window's actions: name, text, keys and handler. Menus, shortcuts and their sheet are made from it.
+
+No Qt: a handler receives the window.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMenu, QWidget
+if TYPE_CHECKING:
+    from app.ui.window import MainWindow
 
-from app.core.settings import specification
-from app.ui.shortcuts import SHORTCUTS, keys_of
-
-_WORDS = {
-    "open_file": "Open a file…",
-    "open_folder": "Open a folder of pictures…",
-    "open_stream": "Open a stream…",
-    "open_demo": "Play the demo clip",
-    "choose_output": "Choose the folder for films…",
-    "open_output": "Open the folder for films",
-    "show_diagnostics": "Diagnostics…",
-    "open_log": "Open the log's folder",
-    "reset": "Reset all settings",
-    "refresh_cameras": "Look for cameras again",
-    "shortcuts": "Keyboard shortcuts",
-    "full_screen": "Full screen",
-    "toggle_panel": "Hide or show the panel",
-    "diagnostics": "Copy diagnostics",
-    "undo_reset": "Undo the reset",
-    "about": "About and licences…",
-    "quit": "Close",
-}
+HOLD_ORIGINAL_KEY = "O"
 
 
-def make_actions(parent: QWidget, handlers: Mapping[str, Callable[[], None]]) -> dict[str, QAction]:
-    """An action for every handler, with its shortcut; `strength` becomes two, for its two keys."""
-    actions = {}
-    words = {entry.action: entry.words for entry in SHORTCUTS}
-    for name, handler in handlers.items():
-        keys = keys_of(name)
-        if name in ("strength_down", "strength_up"):
-            keys = (keys_of("strength")[name == "strength_up"],)
-        action = QAction(_WORDS.get(name, words.get(name, name)), parent)
-        action.setShortcuts([QKeySequence(key) for key in keys])
-        action.triggered.connect(lambda _=False, handler=handler: handler())
-        parent.addAction(action)
-        actions[name] = action
-    return actions
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """`keys` are Qt's portable text; one with keys is on the sheet of shortcuts, in its `group`.
+
+    Keys without a `handler` are handled by the preview itself. `sheet` is the text on the sheet where it differs.
+    """
+
+    name: str
+    text: str
+    handler: Callable[[MainWindow], object] | None = None
+    keys: tuple[str, ...] = ()
+    group: str = ""
+    sheet: str = ""
 
 
-class MoreMenu(QMenu):
-    """Everything that is not needed every minute."""
+def _restoration(name: str, text: str, key: str, handler: Callable[[MainWindow], object]) -> Action:
+    return Action(name=name, text=text, keys=(key,), group="Restoration", handler=handler)
 
-    def __init__(self, parent: QWidget, actions: Mapping[str, QAction], on_theme: Callable[[str], None]) -> None:
-        super().__init__(parent)
-        self.setMinimumWidth(260)
-        for name in ("shortcuts", "full_screen", "toggle_panel"):
-            self.addAction(actions[name])
-        themes = self.addMenu("Theme")
-        group = QActionGroup(self)
-        self._themes: dict[str, QAction] = {}
-        for key, words in specification("theme").choices.items():
-            action = themes.addAction(words)
-            action.setCheckable(True)
-            action.triggered.connect(lambda _=False, key=key: on_theme(key))
-            group.addAction(action)
-            self._themes[key] = action
-        self.addSeparator()
-        for name in ("choose_output", "open_output"):
-            self.addAction(actions[name])
-        self.addSeparator()
-        for name in ("show_diagnostics", "diagnostics", "open_log", "about"):
-            self.addAction(actions[name])
-        self.addSeparator()
-        for name in ("reset", "undo_reset", "quit"):
-            self.addAction(actions[name])
 
-    def show_theme(self, theme: str) -> None:
-        self._themes[theme].setChecked(True)
+def _view(name: str, text: str, key: str, handler: Callable[[MainWindow], object] | None = None) -> Action:
+    return Action(name=name, text=text, keys=(key,), group="View", handler=handler)
+
+
+def _source(name: str, text: str, key: str, handler: Callable[[MainWindow], object], sheet: str = "") -> Action:
+    return Action(name=name, text=text, keys=(key,), group="Source", handler=handler, sheet=sheet)
+
+
+def _more(name: str, text: str, handler: Callable[[MainWindow], object]) -> Action:
+    return Action(name=name, text=text, handler=handler)
+
+
+ACTIONS: tuple[Action, ...] = (
+    _restoration("k1", "1 cycle", "1", lambda window: window.change(k=1)),
+    _restoration("k2", "2 cycles", "2", lambda window: window.change(k=2)),
+    _restoration("k3", "3 cycles", "3", lambda window: window.change(k=3)),
+    _restoration("k4", "4 cycles", "4", lambda window: window.change(k=4)),
+    _restoration("auto_k", "Auto k on or off", "A", lambda window: window.toggle("auto_k")),
+    _restoration("strength_down", "Strength down", "[", lambda window: window.step_strength(-5)),
+    _restoration("strength_up", "Strength up", "]", lambda window: window.step_strength(5)),
+    _view("hold_original", "Hold for the original", HOLD_ORIGINAL_KEY),
+    _view("next_view", "Next view", "V", lambda window: window.next_view()),
+    Action(name="move_divider", text="Move the divider (picture focused)", keys=("Left", "Right"), group="View"),
+    _view("show_overlay", "Latency overlay", "L", lambda window: window.toggle("show_overlay")),
+    _view("show_faces", "Face marks", "F", lambda window: window.toggle("show_faces")),
+    _view("show_plot", "Live plot", "P", lambda window: window.toggle("show_plot")),
+    _view("toggle_panel", "Hide or show the panel", "H", lambda window: window.toggle_panel()),
+    _view("full_screen", "Full screen", "F11", lambda window: window.toggle_full_screen()),
+    Action(
+        name="record",
+        text="Record, stop",
+        keys=("R",),
+        group="Capture",
+        handler=lambda window: window.panel.record.click(),
+    ),
+    Action(
+        name="snapshot",
+        text="Snapshot, before and after",
+        keys=("S",),
+        group="Capture",
+        handler=lambda window: window.panel.snapshot.click(),
+    ),
+    Action(name="pause", text="Pause, continue (picture focused)", keys=("Space",), group="Capture"),
+    _source("open_file", "Open a file…", "Ctrl+O", lambda window: window.choosing.ask_for_file(), "Open a file"),
+    _source(
+        "open_folder",
+        "Open a folder of pictures…",
+        "Ctrl+Shift+O",
+        lambda window: window.choosing.ask_for_folder(),
+        "Open a folder",
+    ),
+    _source(
+        "open_stream", "Open a stream…", "Ctrl+L", lambda window: window.choosing.ask_for_stream(), "Open a stream"
+    ),
+    _source("refresh_cameras", "Look for cameras again", "F5", lambda window: window.source.look_for_cameras()),
+    _source("mirror", "Mirror the camera", "M", lambda window: window.toggle("mirror")),
+    _more("retry", "Try again", lambda window: window.source.retry()),
+    _more("open_demo", "Play the demo clip", lambda window: window.open_demo()),
+    Action(
+        name="shortcuts",
+        text="Keyboard shortcuts",
+        keys=("?", "F1"),
+        group="Application",
+        handler=lambda window: window.show_shortcuts(),
+        sheet="This sheet",
+    ),
+    Action(
+        name="diagnostics",
+        text="Copy diagnostics",
+        keys=("Ctrl+Shift+D",),
+        group="Application",
+        handler=lambda window: window.copy_diagnostics(),
+    ),
+    Action(
+        name="undo_reset",
+        text="Undo the reset",
+        keys=("Ctrl+Z",),
+        group="Application",
+        handler=lambda window: window.undo_reset(),
+        sheet="Undo a settings reset",
+    ),
+    Action(
+        name="quit",
+        text="Close",
+        keys=("Ctrl+Q",),
+        group="Application",
+        handler=lambda window: window.close(),
+        sheet="Close the window",
+    ),
+    _more("choose_output", "Choose the folder for recordings…", lambda window: window.ask_for_output_folder()),
+    _more("open_output", "Open the folder for recordings", lambda window: window.open_output_folder()),
+    _more("show_diagnostics", "Diagnostics…", lambda window: window.show_diagnostics()),
+    _more("open_log", "Open the log's folder", lambda window: window.open_log_folder()),
+    _more("reset", "Reset all settings", lambda window: window.reset_settings()),
+    _more("about", "About and licences…", lambda window: window.show_about()),
+)
+
+
+def keys_of(name: str) -> tuple[str, ...]:
+    """Return the keys of an action; empty when it has none."""
+    return next((action.keys for action in ACTIONS if action.name == name), ())
+
+
+def sheet_groups() -> tuple[tuple[str, tuple[Action, ...]], ...]:
+    """Return the actions with keys by their group, in the order of the table."""
+    with_keys = [action for action in ACTIONS if action.keys]
+    names = dict.fromkeys(action.group for action in with_keys)
+    return tuple((name, tuple(action for action in with_keys if action.group == name)) for name in names)

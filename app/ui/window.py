@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindo
 from app.core.errors import AppError
 from app.core.log import log_path
 from app.core.settings import Settings, specification
-from app.ui.actions import MoreMenu, make_actions
+from app.ui.actions import HOLD_ORIGINAL_KEY
 from app.ui.dialogs.about import AboutDialog
 from app.ui.dialogs.diagnostics import diagnostics_text
 from app.ui.dialogs.dialogs import DiagnosticsDialog, ShortcutsSheet
@@ -27,6 +27,7 @@ from app.ui.flows.sound import SoundFlow
 from app.ui.flows.source import SourceFlow
 from app.ui.flows.source_text import DEMO_CLIP, source_facts
 from app.ui.host import SessionHost
+from app.ui.menus import MoreMenu, make_actions
 from app.ui.panel.panel import Panel
 from app.ui.panel.source_menu import SourceMenu
 from app.ui.panel.status_line import StatusLine
@@ -36,7 +37,6 @@ from app.ui.preview.overlay_model import OverlayModel, Usage, overlay_model, rea
 from app.ui.preview.preview import Preview
 from app.ui.reports import Report, Reporter
 from app.ui.settings_store import SettingsStore
-from app.ui.shortcuts import HOLD_ORIGINAL_KEY
 from app.ui.style.formatting import rate
 from app.ui.style.theme import apply_theme
 
@@ -81,7 +81,7 @@ class MainWindow(QMainWindow):
         self.status_line = StatusLine()
         self.notifications = Notifications(self.preview)
         self.banner = Banner(self.preview, covered_to=self.preview.overlay_right)
-        self.actions_by_name = make_actions(self, self._handlers())
+        self.actions_by_name = make_actions(self)
         named = self.actions_by_name
         self.source_menu = SourceMenu(
             self,
@@ -90,9 +90,9 @@ class MainWindow(QMainWindow):
             demo=named["open_demo"],
         )
         self.more_menu = MoreMenu(self, named, lambda theme: self.change(theme=theme))
-        self.panel = Panel(source_menu=self.source_menu, more_menu=self.more_menu)
+        self.panel: Panel = Panel(source_menu=self.source_menu, more_menu=self.more_menu)
         self._lay_out()
-        self.source = SourceFlow(
+        self.source: SourceFlow = SourceFlow(
             host=host,
             preview=self.preview,
             panel=self.panel,
@@ -105,7 +105,7 @@ class MainWindow(QMainWindow):
         self.capture = CaptureFlow(
             host=host, panel=self.panel, notifications=self.notifications, folder=self._output_folder
         )
-        self.choosing = ChoosingFlow(
+        self.choosing: ChoosingFlow = ChoosingFlow(
             window=self,
             store=store,
             menu=self.source_menu,
@@ -177,36 +177,6 @@ class MainWindow(QMainWindow):
         self._tick_timer.timeout.connect(self._tick)
         self._tick_timer.start(_TICK_MS)
 
-    def _handlers(self) -> dict[str, Any]:
-        toggles = ("auto_k", "show_overlay", "show_faces", "show_plot", "mirror")
-        return {
-            **{f"k{k}": (lambda k=k: self.change(k=k)) for k in (1, 2, 3, 4)},
-            **{name: (lambda name=name: self._toggle(name)) for name in toggles},
-            "strength_down": lambda: self._step_strength(-5),
-            "strength_up": lambda: self._step_strength(5),
-            "next_view": self._next_view,
-            "toggle_panel": lambda: self.panel.setVisible(not self.panel.isVisible()),
-            "full_screen": self._toggle_full_screen,
-            "record": lambda: self.panel.record.click(),
-            "snapshot": lambda: self.panel.snapshot.click(),
-            "open_file": lambda: self.choosing.ask_for_file(),
-            "open_folder": lambda: self.choosing.ask_for_folder(),
-            "open_stream": lambda: self.choosing.ask_for_stream(),
-            "retry": lambda: self.source.retry(),
-            "open_demo": lambda: self.open_source(str(DEMO_CLIP), remember=False),
-            "refresh_cameras": lambda: self.source.look_for_cameras(),
-            "shortcuts": self.show_shortcuts,
-            "choose_output": self._ask_for_output_folder,
-            "open_output": lambda: open_folder(self._output_folder()),
-            "show_diagnostics": lambda: DiagnosticsDialog(self, self.diagnostics()).exec(),
-            "diagnostics": self._copy_diagnostics,
-            "open_log": lambda: open_folder(log_path().parent),
-            "reset": self.reset_settings,
-            "undo_reset": self.undo_reset,
-            "about": self._show_about,
-            "quit": self.close,
-        }
-
     # Settings
 
     @property
@@ -272,14 +242,21 @@ class MainWindow(QMainWindow):
         is_camera = self.source.info is not None and self.source.info.kind.device
         self.preview.set_mirror(is_camera and self._settings.mirror and not self._settings.mirror_recording)
 
-    def _toggle(self, name: str) -> None:
+    def toggle(self, name: str) -> None:
+        """Switch a setting on or off."""
         self.change(**{name: not getattr(self._settings, name)})
 
-    def _next_view(self) -> None:
+    def next_view(self) -> None:
+        """Show the next view of the settings table."""
         views = list(specification("view").choices)
         self.change(view=views[(views.index(self._settings.view) + 1) % len(views)])
 
-    def _step_strength(self, step: int) -> None:
+    def toggle_panel(self) -> None:
+        """Hide or show the panel."""
+        self.panel.setVisible(not self.panel.isVisible())
+
+    def step_strength(self, step: int) -> None:
+        """Change the strength by `step` per cent, within its limits."""
         self.change(strength=min(max(self._settings.strength + step, 0), 100))
 
     def _show_plot(self, shown: bool) -> None:
@@ -304,6 +281,10 @@ class MainWindow(QMainWindow):
         """
         self.source.open(text, self._settings, remember=remember)
 
+    def open_demo(self) -> None:
+        """Play the demo clip, without remembering it as the source."""
+        self.open_source(str(DEMO_CLIP), remember=False)
+
     def _start(self, open_at_start: str | None) -> None:
         self.panel.set_ready(False)
         self._host.load(self._settings)
@@ -325,7 +306,12 @@ class MainWindow(QMainWindow):
     def _output_folder(self) -> Path:
         return Path(self._settings.output_folder) if self._settings.output_folder else default_folder()
 
-    def _ask_for_output_folder(self) -> None:
+    def open_output_folder(self) -> None:
+        """Show the folder for recordings in the file manager."""
+        open_folder(self._output_folder())
+
+    def ask_for_output_folder(self) -> None:
+        """Let the person choose the folder for recordings and snapshots."""
         path = QFileDialog.getExistingDirectory(self, "Folder for films and snapshots", str(self._output_folder()))
         if path:
             self.change(output_folder=path)
@@ -390,7 +376,7 @@ class MainWindow(QMainWindow):
     def show_shortcuts(self) -> None:
         ShortcutsSheet(self).exec()
 
-    def _show_about(self) -> None:
+    def show_about(self) -> None:
         from app.restorers.store import ModelStore
 
         try:
@@ -400,16 +386,26 @@ class MainWindow(QMainWindow):
             models = {}
         AboutDialog(self, version=self._version, models=tuple(models.items())).exec()
 
-    def _copy_diagnostics(self) -> None:
+    def show_diagnostics(self) -> None:
+        """Show the facts that a bug report needs."""
+        DiagnosticsDialog(self, self.diagnostics()).exec()
+
+    def open_log_folder(self) -> None:
+        """Show the log's folder in the file manager."""
+        open_folder(log_path().parent)
+
+    def copy_diagnostics(self) -> None:
+        """Copy the facts that a bug report needs."""
         QApplication.clipboard().setText(self.diagnostics())
         self.notifications.notice("Diagnostics copied", "Paste them where you report the problem.")
 
-    def _toggle_full_screen(self) -> None:
+    def toggle_full_screen(self) -> None:
+        """Fill the screen, or leave it."""
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self.isFullScreen():
-            self._toggle_full_screen()
+            self.toggle_full_screen()
         elif _is_hold_key(event):
             self.preview.set_hold_original(True)
         else:

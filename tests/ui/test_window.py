@@ -19,11 +19,11 @@ from app.core.types import Image
 from app.pipeline.capture.status import SourceStatus
 from app.sources.base import SourceInfo
 from app.sources.video import VIDEO as VIDEO_KIND
+from app.ui.actions import ACTIONS
 from app.ui.dialogs.dialogs import ShortcutsSheet
 from app.ui.flows.source_text import DEMO_CLIP
 from app.ui.panel.transport import Transport
 from app.ui.settings_store import SettingsStore
-from app.ui.shortcuts import SHORTCUTS
 from app.ui.style.widgets import ElidedLabel
 from app.ui.window import MainWindow
 from tests.media_files import numbered_picture, write_video
@@ -379,10 +379,9 @@ def test_the_sheet_names_every_shortcut(make_window: MakeWindow) -> None:
     sheet = ShortcutsSheet(window)
     sheet.show()
     texts = {label.text() for label in sheet.findChildren(QLabel)}
-    assert {entry.words for entry in SHORTCUTS} <= texts
+    assert {action.sheet or action.text for action in ACTIONS if action.keys} <= texts
     assert not _cut_off(sheet)
-    named = set(window.actions_by_name) | {"strength"}
-    assert {entry.action for entry in SHORTCUTS if entry.action} <= named
+    assert set(window.actions_by_name) == {action.name for action in ACTIONS if action.handler is not None}
 
 
 def test_menus_have_words(make_window: MakeWindow) -> None:

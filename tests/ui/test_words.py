@@ -12,6 +12,7 @@ from app.pipeline.events import CyclesChanged, RecordingSaved
 from app.restorers.base import EngineInfo
 from app.sources.base import SourceInfo
 from app.sources.video import VIDEO
+from app.ui.actions import ACTIONS, keys_of, sheet_groups
 from app.ui.flows.engine_text import engine_line, engine_sentence
 from app.ui.flows.notice_text import notice_text
 from app.ui.flows.source_text import (
@@ -23,7 +24,6 @@ from app.ui.flows.source_text import (
     source_name,
 )
 from app.ui.preview.overlay_model import Usage, overlay_model, reading_of
-from app.ui.shortcuts import SHORTCUTS, groups, keys_of
 from app.ui.style.formatting import count, duration, file_size, milliseconds
 from tests.ui.scripted import statistics
 
@@ -147,7 +147,7 @@ def test_the_demo_clip_comes_with_the_reason() -> None:
 
 
 def test_no_key_has_two_meanings() -> None:
-    keys = [key for entry in SHORTCUTS for key in entry.keys]
+    keys = [key for action in ACTIONS for key in action.keys]
     assert len(keys) == len(set(keys))
     assert keys_of("record") == ("R",)
-    assert sum(len(entries) for _, entries in groups()) == len(SHORTCUTS)
+    assert sum(len(actions) for _, actions in sheet_groups()) == sum(bool(action.keys) for action in ACTIONS)

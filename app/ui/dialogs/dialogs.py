@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.sources.address import with_scheme
-from app.ui.shortcuts import groups
+from app.ui.actions import sheet_groups
 from app.ui.style.buttons import LabelledButton
 from app.ui.style.widgets import label
 
@@ -30,7 +30,7 @@ class ShortcutsSheet(QDialog):
         columns = QHBoxLayout()
         columns.setSpacing(36)
         left, right = QVBoxLayout(), QVBoxLayout()
-        for place, (name, entries) in enumerate(groups()):
+        for place, (name, entries) in enumerate(sheet_groups()):
             column = left if place < 2 else right
             column.addWidget(label(name.upper(), "section"))
             grid = QGridLayout()
@@ -38,7 +38,7 @@ class ShortcutsSheet(QDialog):
             grid.setVerticalSpacing(6)
             grid.setColumnStretch(0, 1)
             for line, entry in enumerate(entries):
-                grid.addWidget(label(entry.words), line, 0)
+                grid.addWidget(label(entry.sheet or entry.text), line, 0)
                 grid.addWidget(_keycaps(entry.keys), line, 1, Qt.AlignmentFlag.AlignRight)
             column.addLayout(grid)
             column.addSpacing(14)

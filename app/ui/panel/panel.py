@@ -9,11 +9,11 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.settings import Settings, specification
+from app.ui.actions import keys_of
 from app.ui.panel.bindings import Bindings, titled
 from app.ui.panel.cycles import CyclesControl
 from app.ui.panel.outputs import OutputsSection
 from app.ui.panel.sound_row import SoundRow
-from app.ui.shortcuts import keys_of
 from app.ui.style.buttons import IconButton, LabelledButton, SectionButton, SourceButton
 from app.ui.style.formatting import duration, file_size
 from app.ui.style.icons import application_icon
@@ -186,11 +186,11 @@ class Panel(QFrame):
         column.addWidget(self.sound)
         line = QHBoxLayout()
         line.setSpacing(8)
-        self.record = LabelledButton("Record", "record", kind="record")
+        self.record: LabelledButton = LabelledButton("Record", "record", kind="record")
         self.record.setToolTip(_tip("Record a film", "record"))
         self.record.clicked.connect(self.record_clicked)
         self.record.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves Space to the picture
-        self.snapshot = IconButton(
+        self.snapshot: IconButton = IconButton(
             "snapshot", _tip("Snapshot: saves before and after", "snapshot"), size=40, boxed=True
         )
         self.snapshot.clicked.connect(self.snapshot_clicked)
