@@ -51,15 +51,11 @@ class RestoreOptions:
     def digest(self, store: ModelStore) -> str:
         """SHA-256 of everything that decides a result besides its input: options, settings and the networks' hashes.
 
-        Raises ManifestError.
+        Raises ManifestError, or ModelMissingError for a restorer that is not shipped.
         """
         settings = {name: value for name, value in asdict(self.settings).items() if name not in _NO_PIXELS}
-        wanted = (self.settings.restorer, self.settings.precision)
-        models = sorted(
-            entry.sha256
-            for entry in store.entries()
-            if entry.kind != "restorer" or (entry.name, entry.precision) == wanted
-        )
+        restorer = store.entry(self.settings.restorer, self.settings.precision).sha256
+        models = sorted(entry.sha256 for entry in store.entries() if entry.family is None or entry.sha256 == restorer)
         content = {
             "settings": settings,
             "models": models,

@@ -50,7 +50,7 @@ def print_models() -> bool:
 
 def print_benchmark(*, json_path: str | None, overwrite: bool) -> None:
     """Measure this machine, print the tables, and write the figures to `json_path`. Raises OutputError or others."""
-    from app.pipeline.bench import cycles_table, pipeline_table, run_benchmark
+    from app.pipeline.bench import affordable_table, cycles_table, pipeline_table, run_benchmark
 
     # Made first: a place that cannot be written is better told now than at the end.
     with nullcontext() if json_path is None else NewFile(Path(json_path), overwrite=overwrite) as file:
@@ -59,6 +59,7 @@ def print_benchmark(*, json_path: str | None, overwrite: bool) -> None:
         print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
         print(cycles_table(result["cycles"]))
         print(pipeline_table(result["pipeline"]))
+        print(affordable_table(result["affordable"]))
         if file is not None:
             file.write((json.dumps(result, indent=2) + "\n").encode())
             file.commit()

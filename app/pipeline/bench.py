@@ -9,7 +9,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -28,11 +28,14 @@ from app.pipeline.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
 from app.pipeline.session import LiveSession
 from app.pipeline.stages import percentiles, stage_statistics
 from app.restorers.base import Restorer
-from app.restorers.store import SHIPPED, ModelStore
+from app.restorers.store import SHIPPED, ModelStore, ShippedRestorer
 from app.sources.base import Source, SourceSpec
 
 SOURCE_FPS = 30.0
 """Rate of the moving face: a webcam's."""
+
+AFFORDED_FPS, AFFORDED_KS = 25.0, (1, 2, 3)
+"""A frame rate that a network has to keep to be afforded, and the numbers of cycles that are asked about."""
 
 Progress = Callable[[str], None]
 
@@ -52,14 +55,19 @@ def run_benchmark(
     seconds: float = 5.0,
     progress: Progress = quiet,
 ) -> dict[str, Any]:
-    """Everything about this machine, ready for JSON: machine, cycles and pipeline. About half a minute.
+    """Everything about this machine, ready for JSON: machine, cycles, pipeline and what it affords.
 
     `repeats` cycles of each network and `seconds` of live session for each k are measured. Raises AppError.
     """
+    machine = describe_machine()
+    cycles = measure_cycles(store, threads=threads, repeats=repeats, progress=progress)
+    pipeline = measure_pipeline(store, threads=threads, seconds=seconds, progress=progress)
+    overhead_ms = next(iter(pipeline.values()))["overhead_ms_p50"]
     return {
-        "machine": describe_machine(),
-        "cycles": measure_cycles(store, threads=threads, repeats=repeats, progress=progress),
-        "pipeline": measure_pipeline(store, threads=threads, seconds=seconds, progress=progress),
+        "machine": machine,
+        "cycles": cycles,
+        "pipeline": pipeline,
+        "affordable": affordable(store.restorers(), cycles, overhead_ms=overhead_ms),
     }
 
 
@@ -103,6 +111,26 @@ def measure_cycles(
         if "int8_ms" in figures and "fp32_ms" in figures:
             figures["ratio"] = figures["int8_ms"] / figures["fp32_ms"]
         result[name] = figures
+    return result
+
+
+def affordable(
+    restorers: Sequence[ShippedRestorer], cycles: dict[str, dict[str, float]], *, overhead_ms: float
+) -> dict[str, dict[str, Any]]:
+    """Which restorers keep AFFORDED_FPS with one face: {NAME: {"precision": , "k1_fps": , "k1": True, ...}}.
+
+    `cycles` as `measure_cycles` gives them, in the fastest precision that ships, and `overhead_ms` of everything else.
+    A k that the network is not made for is left out.
+    """
+    result: dict[str, dict[str, Any]] = {}
+    for restorer in restorers:
+        low, high = restorer.k_range
+        precision = min(restorer.precisions, key=lambda each: cycles[restorer.name][f"{each}_ms"])
+        cycle_ms = cycles[restorer.name][f"{precision}_ms"]
+        result[restorer.name] = {"precision": precision}
+        for k in (k for k in AFFORDED_KS if low <= k <= high):
+            fps = 1000 / (overhead_ms + k * cycle_ms)
+            result[restorer.name] |= {f"k{k}_fps": fps, f"k{k}": fps >= AFFORDED_FPS}
     return result
 
 
@@ -233,6 +261,19 @@ def cycles_table(cycles: dict[str, dict[str, float]]) -> str:
         cells = (figures.get(key) for key in ("int8_ms", "fp32_ms", "ratio"))
         int8, fp32, ratio = (f"{cell:.2f}" if cell is not None else "-" for cell in cells)
         lines.append(f"{name:<14}{int8:>10}{fp32:>10}{ratio:>11}")
+    return "\n".join(lines)
+
+
+def affordable_table(affordable: dict[str, dict[str, Any]]) -> str:
+    """`affordable` for a person: frames a second for each k, and whether that is enough."""
+    title = f"one face at {AFFORDED_FPS:g} fps"
+    lines = [f"{title:<26}" + "".join(f"{f'k = {k}':>16}" for k in AFFORDED_KS)]
+    for name, figures in affordable.items():
+        cells = [
+            f"{'yes' if figures[f'k{k}'] else 'no'}, {figures[f'k{k}_fps']:.0f} fps" if f"k{k}" in figures else "-"
+            for k in AFFORDED_KS
+        ]
+        lines.append(f"{name + ' ' + figures['precision'].upper():<26}" + "".join(f"{cell:>16}" for cell in cells))
     return "\n".join(lines)
 
 

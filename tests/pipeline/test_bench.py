@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.pipeline.bench import cycles_table, pipeline_table, run_benchmark
+from app.pipeline.bench import affordable, affordable_table, cycles_table, pipeline_table, run_benchmark
 from app.pipeline.scene import MovingFaceScene
+from app.restorers.families import family
+from app.restorers.store import ShippedRestorer
 from tests.vision import detector, portrait_landmarks, store
 
 ROOT = Path(__file__).parents[2]
@@ -99,3 +101,19 @@ def test_the_soak_s_verdict(change: dict[str, object], failed: str | None) -> No
     verdict = judge(samples)
     for name in ("memory_flat", "threads_constant", "age_steady"):
         assert verdict[name] is (name != failed)
+
+
+def test_what_a_machine_affords_is_said_for_every_network_and_k() -> None:
+    restorers = (
+        ShippedRestorer(name="small", family=family("cfrnet"), k_range=(1, 4), precisions=("int8", "fp32")),
+        ShippedRestorer(name="once", family=family("pfsrnet"), k_range=(1, 1), precisions=("fp16",)),
+    )
+    cycles = {"small": {"int8_ms": 12.0, "fp32_ms": 30.0}, "once": {"fp16_ms": 60.0}}
+    found = affordable(restorers, cycles, overhead_ms=5.0)
+    assert [found["small"][f"k{k}"] for k in (1, 2, 3)] == [True, True, False]
+    assert found["small"]["precision"] == "int8"
+    assert found["small"]["k2_fps"] == pytest.approx(1000 / 29)
+    assert found["once"] == {"precision": "fp16", "k1_fps": pytest.approx(1000 / 65), "k1": False}
+    table = affordable_table(found)
+    assert "yes, 34 fps" in table
+    assert table.splitlines()[-1].split() == ["once", "FP16", "no,", "15", "fps", "-", "-"]

@@ -1,0 +1,74 @@
+"""Another network in the window: its own cycles or passes, its precisions, its drift."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pytestqt.qtbot import QtBot
+
+from app.core.settings import Settings
+from app.core.types import Image
+from app.restorers.families import family
+from app.restorers.store import ShippedRestorer
+from app.ui.flows.restorer import fitting
+from app.ui.style.widgets import Choice
+from app.ui.window import MainWindow
+from tests.ui.scripted import RESTORERS, ScriptedSession, restored_frame
+
+MakeWindow = Callable[..., MainWindow]
+
+
+def precisions(window: MainWindow) -> list[str]:
+    control = window.panel.findChild(Choice, "precision")
+    assert control is not None
+    return [control.itemData(place) for place in range(control.count())]
+
+
+def test_a_fixed_point_network_shows_presets_and_cycles(make_window: MakeWindow) -> None:
+    cycles = make_window(k=2).panel.cycles
+    assert cycles.presets is not None
+    assert cycles.presets.value() == 2
+    assert cycles.slider.isVisible()
+    assert not cycles.passes.isVisible()
+    assert not cycles.note.isVisible()
+
+
+def test_a_single_pass_network_shows_passes_and_drift_and_begins_with_one(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window(k=3, precision="int8")
+    assert precisions(window) == ["auto", "int8", "fp32"]
+    window.choose_restorer("hifacegan-lite")
+    cycles = window.panel.cycles
+    assert (window.settings.restorer, window.settings.k, window.settings.precision) == ("hifacegan-lite", 1, "auto")
+    assert precisions(window) == ["auto", "fp16"]
+    assert cycles.presets is None
+    assert not cycles.slider.isVisible()
+    assert cycles.passes.spin.text() == "Single"
+    assert "drifts" in cycles.note.text()
+    cycles.passes.spin.stepUp()
+    assert window.settings.k == 2
+    session.next_frame = restored_frame(*pictures, boxes=[(500, 200, 800, 500)])
+    window._host.on_frame()
+    qtbot.waitUntil(lambda: "0.030, 0.010, 0.004" in cycles.note.text(), timeout=3000)
+
+
+def test_a_network_that_is_applied_once_has_nothing_to_set(make_window: MakeWindow) -> None:
+    window = make_window(k=3)
+    window.choose_restorer("pfsrnet")
+    cycles = window.panel.cycles
+    assert not cycles.slider.isVisible()
+    assert not cycles.passes.isVisible()
+    assert "16x16" in cycles.note.text()
+    window.choose_restorer("cfrnet-rt")
+    assert cycles.slider.isVisible()
+    assert cycles.presets is not None
+    assert (window.settings.k, cycles.presets.value()) == (3, 3)
+
+
+def test_settings_follow_what_is_shipped() -> None:
+    assert fitting(Settings(), ()) == {}
+    assert fitting(Settings(), RESTORERS) == {"restorer": ""}
+    assert fitting(Settings(restorer="gone"), RESTORERS) == {"restorer": "cfrnet-rt"}
+    alone = (ShippedRestorer(name="one", family=family("hifacegan"), k_range=(1, 4), precisions=("fp16",)),)
+    assert fitting(Settings(restorer="gone", precision="int8"), alone) == {"restorer": "one", "precision": "auto"}
