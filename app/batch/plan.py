@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.batch.video import FORMATS
+from app.core.address import shown_source
 from app.core.errors import EmptyFolderError, OutputError, UnreadableMediaError
 from app.media.files import output_error
 from app.media.picture import PICTURE_SUFFIXES
@@ -40,8 +41,8 @@ def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
     """
     if "://" in input_text:
         raise UnreadableMediaError(
-            f"restore works on files, and {input_text} is an address.",
-            f"Open it in the window and record it: python main.py --source {input_text}",
+            f"restore works on files, and {shown_source(input_text)} is an address.",
+            "Open it in the window and record it: python main.py --source ADDRESS",
         )
     source, output = Path(input_text), Path(output_text)
     if source.is_dir():

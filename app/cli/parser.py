@@ -75,7 +75,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def given_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Only the settings that were typed, by their names in the settings table."""
-    return {name: value for name, value in vars(options).items() if name in TABLE}
+    given = {name: value for name, value in vars(options).items() if name in TABLE}
+    if getattr(options, "insecure", False) and "://" in given.get("source", ""):
+        given["source"] += "#insecure"
+    return given
 
 
 def _add_window(commands: Any) -> None:
@@ -86,6 +89,7 @@ def _add_window(commands: Any) -> None:
         allow_abbrev=False,
     )
     _add_settings(window, TABLE.values())
+    _add_insecure(window)
 
 
 def _add_live(commands: Any) -> None:
@@ -112,6 +116,13 @@ def _add_live(commands: Any) -> None:
         help="serve MJPEG over HTTP, with a page on / (default %(const)s, which this machine alone can see)",
     )
     _add_settings(live, [row for row in TABLE.values() if _is_for_live(row)])
+    _add_insecure(live)
+
+
+def _add_insecure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--insecure", action="store_true", help="do not check the certificate of the address that --source names"
+    )
 
 
 def _add_restore(commands: Any) -> None:

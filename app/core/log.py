@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import logging.handlers
 import os
@@ -37,8 +38,8 @@ def log_path() -> Path:
 def set_up_log(*, level: int = logging.INFO) -> Path:
     """Send the root logger to the log file and return its path; calling it again changes nothing.
 
-    A folder that cannot be written is replaced by the system's temporary one: a missing log must not keep the
-    application from working.
+    A folder that cannot be written is replaced by a private one among the system's temporary files: a missing log must
+    not keep the application from working. The log is its owner's alone.
     """
     root = logging.getLogger()
     if not any(isinstance(handler, logging.handlers.RotatingFileHandler) for handler in root.handlers):
@@ -46,7 +47,7 @@ def set_up_log(*, level: int = logging.INFO) -> Path:
             handler = _open(log_folder())
         except RuntimeError:  # a user without a home
             handler = None
-        handler = handler or _open(Path(tempfile.gettempdir()))
+        handler = handler or _open(Path(tempfile.mkdtemp(prefix="cfrnet-live-")))
         if handler is not None:
             handler.setFormatter(logging.Formatter(_FORMAT))
             root.addHandler(handler)
@@ -56,9 +57,18 @@ def set_up_log(*, level: int = logging.INFO) -> Path:
 
 def _open(folder: Path) -> logging.Handler | None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return logging.handlers.RotatingFileHandler(
-            folder / "cfrnet-live.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8"
-        )
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _PrivateLog(folder / "cfrnet-live.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8")
     except OSError:
         return None
+
+
+class _PrivateLog(logging.handlers.RotatingFileHandler):
+    """A log that only its owner can read, and that is never written through a link."""
+
+    def _open(self) -> io.TextIOWrapper:
+        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(self.baseFilename, flags, 0o600)
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, 0o600)
+        return open(descriptor, "a", encoding="utf-8")  # noqa: PTH123  (a descriptor; the handler closes it)

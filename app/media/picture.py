@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Image
 from app.media.files import permissions_of, write_atomically
+from app.media.picture_size import expect_affordable
 
 PICTURE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif"}
@@ -64,6 +65,7 @@ def read_picture(path: Path) -> Picture:
         raise UnreadableMediaError(f"{path} cannot be read: {error.strerror}.") from error
     if not encoded:
         raise UnreadableMediaError(f"{path} is empty.")
+    expect_affordable(encoded, str(path))
     try:
         pixels, kinds, blobs = cv2.imdecodeWithMetadata(np.frombuffer(encoded, np.uint8), flags=cv2.IMREAD_UNCHANGED)
     except cv2.error as error:

@@ -11,7 +11,8 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from app.core.errors import UnreadableMediaError
-from app.media.files import ffmpeg_name, reason
+from app.media.containers import open_video
+from app.media.files import reason
 from app.media.tracks import main_video
 
 SOUND_RATE = 48000
@@ -28,7 +29,7 @@ class SoundReader:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._container = av.open(ffmpeg_name(path), "r", metadata_errors="replace")
+            self._container = open_video(path)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise UnreadableMediaError(f"The sound of {path} cannot be read ({reason(error)}).") from error
         if not self._container.streams.audio:

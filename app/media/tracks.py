@@ -16,6 +16,8 @@ from av.container import InputContainer, OutputContainer
 from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
+from app.media.containers import open_video
+
 _NAMES = {"subtitle": "subtitles", "video": "another video", "attachment": "an attached file", "data": "a data track"}
 
 _COVERS = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
@@ -163,7 +165,7 @@ def main_video(container: InputContainer) -> VideoStream | None:
 
 def _first_packet(stream: Stream) -> bytes:
     """The first packet of `stream`, read from a file opened for it alone; nothing when there is none."""
-    with av.open(stream.container.name) as container:
+    with open_video(stream.container.name) as container:
         return next((bytes(packet) for packet in container.demux(container.streams[stream.index])), b"")
 
 

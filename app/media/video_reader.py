@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from app.core.errors import UnreadableMediaError
 from app.core.types import Image
 from app.media.colour import BgrConverter, quarter_turns
-from app.media.files import ffmpeg_name, reason
+from app.media.containers import expect_affordable_video, open_video
+from app.media.files import reason
 from app.media.tracks import main_video
 
 MediaPacket: TypeAlias = "av.Packet[Stream]"
@@ -160,13 +161,18 @@ class VideoReader:
         try:
             if self.path.stat().st_size == 0:
                 raise UnreadableMediaError(f"{self.path} is empty.")
-            container = av.open(ffmpeg_name(self.path), "r", metadata_errors="replace")
+            container = open_video(self.path)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._unreadable(error) from error
         stream = main_video(container)
         if stream is None:
             container.close()
             raise UnreadableMediaError(f"{self.path} has no pictures in it.", "Choose a video file.")
+        try:
+            expect_affordable_video(stream, str(self.path))
+        except UnreadableMediaError:
+            container.close()
+            raise
         stream.thread_type = "AUTO"
         return container, stream
 

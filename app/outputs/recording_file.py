@@ -18,6 +18,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 
 from app.core.types import Image
+from app.media.containers import open_video
 from app.media.encoder import EncoderChoice, VideoEncoder
 from app.media.files import PRIVATE, NewFile, ffmpeg_name, output_error
 from app.outputs.microphone import Samples
@@ -188,7 +189,7 @@ def cut_to_whole_fragments(path: Path) -> None:
 def playable_seconds(path: Path) -> float | None:
     """How long the film at `path` plays, None when not one picture of it does."""
     try:
-        with av.open(ffmpeg_name(path), "r") as container:
+        with open_video(path) as container:
             if next(container.decode(container.streams.video[0]), None) is None:
                 return None
             return (container.duration or 0) / av.time_base

@@ -6,7 +6,7 @@ How to add a kind: docs/adding-a-source.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.core.settings import Settings
@@ -63,11 +63,12 @@ class SourceKind:
 class SourceSpec:
     """Which source to open: `address` is a device's name (empty for the first one), a path or a URL.
 
-    `size`, `fps` and `mirror` are requested from a device; the other kinds do not use them.
+    A URL may hold a password, so it is not printed. `size`, `fps` and `mirror` are requested from a device; the other
+    kinds do not use them.
     """
 
     kind: SourceKind
-    address: str
+    address: str = field(repr=False)
     size: tuple[int, int] = (1280, 720)
     fps: int = 30
     mirror: bool = False

@@ -11,13 +11,15 @@ import http.client
 import io
 import re
 import socket
+import ssl
 import time
 from collections.abc import Callable
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
+from app.core.address import StreamAddress
 from app.core.errors import SourceOfflineError, StreamOpenError
 from app.media.files import reason
-from app.sources.address import without_login
+from app.sources.tls import certificate_error, tls_context
 
 _MAX_REDIRECTS = 3
 _MAX_PICTURE_BYTES = 64 * 1024 * 1024
@@ -33,13 +35,21 @@ class NotMjpegError(Exception):
 
 
 class MjpegReader:
-    """One connection. `read_jpeg` gives the bytes of the next picture or raises SourceOfflineError."""
+    """One connection. `read_jpeg` gives the bytes of the next picture or raises SourceOfflineError.
+
+    `place` is where the redirects led once it was opened.
+    """
 
     def __init__(
-        self, url: str, *, open_timeout_s: float, read_timeout_s: float, clock: Callable[[], float] = time.perf_counter
+        self,
+        address: StreamAddress,
+        *,
+        open_timeout_s: float,
+        read_timeout_s: float,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._url = url
-        self._shown = without_login(url)
+        self._address = address
+        self.place = address
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
         self._clock = clock
@@ -50,27 +60,26 @@ class MjpegReader:
 
     def open(self) -> None:
         """Connect and read the head of the answer; raises StreamOpenError, or NotMjpegError for another content."""
-        url = self._url
         for _ in range(_MAX_REDIRECTS + 1):
-            response = self._request(urlsplit(url))
+            response = self._request(self.place)
             target = response.getheader("Location") if 300 <= response.status < 400 else None
             if target is None:
                 break
             response.close()
-            url = urljoin(url, target)
+            self.place = self._redirected(target)
         if response.status in (401, 403):
             raise StreamOpenError(
-                f"{self._shown} asks for a name and a password.", "Write them as http://NAME:PASSWORD@..."
+                f"{self._address} asks for a name and a password.", "Write them as http://NAME:PASSWORD@..."
             )
         if response.status != 200:
-            raise StreamOpenError(f"{self._shown} answers {response.status} {response.reason}.", "Check the address.")
+            raise StreamOpenError(f"{self._address} answers {response.status} {response.reason}.", "Check the address.")
         kind = response.getheader("Content-Type", "")
         if not kind.lower().startswith("multipart/"):
             response.close()
             raise NotMjpegError(kind)
         boundary = re.search(r'boundary="?([^";]+)"?', kind, re.IGNORECASE)
         if boundary is None:
-            raise StreamOpenError(f"{self._shown} does not say where one picture ends.", "It is no MJPEG stream.")
+            raise StreamOpenError(f"{self._address} does not say where one picture ends.", "It is no MJPEG stream.")
         self._boundary = b"--" + boundary[1].strip().removeprefix("--").encode("latin-1")
         self._response = response
         if self._socket is not None:
@@ -80,8 +89,13 @@ class MjpegReader:
         deadline = self._clock() + self._read_timeout_s
         self._skip_past(self._boundary, deadline)
         head = io.BytesIO(self._take_until(b"\r\n\r\n", deadline).lstrip(b"\r\n") + b"\r\n\r\n")
-        length = http.client.parse_headers(head).get("Content-Length", "")
-        if length.isdecimal():
+        try:
+            length = http.client.parse_headers(head).get("Content-Length", "")
+        except http.client.HTTPException as error:
+            raise self._offline("sends headers that cannot be read") from error
+        if length.isascii() and length.isdecimal():
+            if len(length) > 9 or int(length) > _MAX_PICTURE_BYTES:
+                raise self._offline("sends a picture that is too large")
             return self._take(int(length), deadline)
         return self._take_until(b"\r\n" + self._boundary, deadline, keep=True)
 
@@ -92,26 +106,47 @@ class MjpegReader:
                 self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
 
-    def _request(self, address: SplitResult) -> http.client.HTTPResponse:
-        secure = address.scheme == "https"
-        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        headers = {"User-Agent": "cfrnet-live", "Accept": "multipart/x-mixed-replace, */*"}
-        if address.username is not None:
-            login = f"{unquote(address.username)}:{unquote(address.password or '')}"
-            headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode("ascii")
-        path = (address.path or "/") + (f"?{address.query}" if address.query else "")
+    def _redirected(self, target: str) -> StreamAddress:
+        """Where a redirect leads. Another host gets no login, and the kind of address stays; raises StreamOpenError."""
+        before = self.place
         try:
-            connection = kind(address.hostname or "", address.port, timeout=self._open_timeout_s)
+            after = StreamAddress(urljoin(before.without_login().revealed(), target))
+        except ValueError as error:
+            raise StreamOpenError(f"{self._address} sends on to what is no address.", "Check the address.") from error
+        if after.scheme != before.scheme:
+            raise StreamOpenError(
+                f"{self._address} sends on to another kind of address, {after.scheme}.", "Name that address itself."
+            )
+        if (after.host, after.port) != (before.host, before.port):
+            return after
+        return before.moved_to(after)
+
+    def _request(self, address: StreamAddress) -> http.client.HTTPResponse:
+        parts = urlsplit(address.revealed())
+        headers = {"User-Agent": "cfrnet-live", "Accept": "multipart/x-mixed-replace, */*"}
+        if address.login is not None:
+            login = ":".join(address.login)
+            headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode("ascii")
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection = http.client.HTTPConnection(address.host, address.port, timeout=self._open_timeout_s)
+        if address.scheme == "https":
+            context = tls_context(check=not address.insecure)
+            connection = http.client.HTTPSConnection(
+                address.host, address.port, timeout=self._open_timeout_s, context=context
+            )
+        try:
             connection.connect()
             self._socket = connection.sock
             connection.request("GET", path, headers=headers)
             return connection.getresponse()
         except TimeoutError as error:
             raise StreamOpenError(
-                f"{self._shown} did not answer within {self._open_timeout_s:g} s.", _REACH_HINT
+                f"{self._address} did not answer within {self._open_timeout_s:g} s.", _REACH_HINT
             ) from error
+        except ssl.SSLCertVerificationError as error:
+            raise certificate_error(self._address) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise StreamOpenError(f"{self._shown} cannot be reached: {reason(error)}.", _REACH_HINT) from error
+            raise StreamOpenError(f"{self._address} cannot be reached: {reason(error)}.", _REACH_HINT) from error
 
     def _fill(self, deadline: float) -> None:
         assert self._response is not None
@@ -148,4 +183,4 @@ class MjpegReader:
         return taken
 
     def _offline(self, what: str) -> SourceOfflineError:
-        return SourceOfflineError(f"The stream {self._shown} {what}.", "It is tried again.")
+        return SourceOfflineError(f"The stream {self._address} {what}.", "It is tried again.")

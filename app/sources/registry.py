@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from app.core.address import shown_source
 from app.core.errors import SourceOpenError
 from app.core.settings import Settings
-from app.sources.address import without_login
 from app.sources.base import Source, SourceKind, SourceSpec
 from app.sources.camera import CAMERA
 from app.sources.images import IMAGES
@@ -36,7 +36,7 @@ def parse_source(text: str, settings: Settings, *, kinds: Sequence[SourceKind] =
                 return spec
         return _search(text, settings, kinds)
     except (OSError, ValueError) as error:  # what is dropped may be anything: a whole letter, half an address
-        text = without_login(text)
+        text = shown_source(text)
         shown = text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…"
         raise SourceOpenError(f"{shown!r} is neither a file nor an address.", "Check what was written.") from error
 
@@ -49,7 +49,9 @@ def open_source(spec: SourceSpec) -> Source:
 def _search(text: str, settings: Settings, kinds: Sequence[SourceKind]) -> SourceSpec:
     if "://" in text:
         scheme = urlsplit(text).scheme.lower()
-        raise SourceOpenError(f"{text} has an address kind that is not known: {scheme}.", "Use http:// or rtsp://.")
+        raise SourceOpenError(
+            f"{shown_source(text)} has an address kind that is not known: {scheme}.", "Use http:// or rtsp://."
+        )
     refusals: list[SourceOpenError] = []
     for kind in kinds:
         if kind.search is not None:

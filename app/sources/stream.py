@@ -5,24 +5,42 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import av
 import cv2
 import numpy as np
 
+from app.core.address import StreamAddress
 from app.core.errors import SourceOfflineError, StreamOpenError
 from app.core.settings import Settings
 from app.core.types import Image
 from app.media.colour import BgrConverter
 from app.media.files import reason
-from app.sources.address import without_login
+from app.media.picture_size import jpeg_size
 from app.sources.base import SourceInfo, SourceKind, SourceSpec
 from app.sources.guarded import LiveSource
 from app.sources.mjpeg import MjpegReader, NotMjpegError
+from app.sources.rtsp import expect_no_redirect
+from app.sources.tls import certificate_error, certificate_file
 
 _DAMAGED_IN_A_ROW = 30
-_SCHEMES = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "udp", "tcp", "srt"})
+MAX_FRAME_PIXELS = 40_000_000
+"""More than 8K; what asks for more memory than that is no camera."""
+
+_PROTOCOLS = {
+    "http": ("http", "tcp"),
+    "https": ("https", "tls", "tcp"),
+    "rtsp": ("rtsp", "rtp", "tcp", "udp"),
+    "rtsps": ("rtsps", "rtsp", "rtp", "tls", "tcp"),
+    "rtmp": ("rtmp", "tcp"),
+    "udp": ("udp",),
+    "tcp": ("tcp",),
+}
+"""The kinds of addresses, and the protocols that FFmpeg may speak for each. None of them reads files."""
+
+_RTSP = ("rtsp",)
+_LIVE_FORMATS = ("mpegts", "mpjpeg", "mjpeg", "flv", "matroska", "mov", "h264", "hevc", "mpeg", "ogg", "nut", "avi")
+"""What is read from an address. No playlist: one would have other hosts asked."""
 
 
 class _Pictures(Protocol):
@@ -37,15 +55,14 @@ class StreamSource(LiveSource):
 
     def __init__(
         self,
-        url: str,
+        url: str | StreamAddress,
         *,
         open_timeout_s: float = 6.0,
         read_timeout_s: float = 4.0,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__(clock)
-        self._url = url
-        self._shown = without_login(url)
+        self._address = url if isinstance(url, StreamAddress) else StreamAddress(url)
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
         self._mjpeg: MjpegReader | None = None
@@ -62,11 +79,11 @@ class StreamSource(LiveSource):
         try:
             image = pictures.next()
         except SourceOfflineError as error:
-            raise StreamOpenError(f"{self._shown} answers but gives no picture: {error.what}", error.hint) from error
+            raise StreamOpenError(f"{self._address} answers but gives no picture: {error.what}", error.hint) from error
         t_capture = self._clock()
         height, width = image.shape[:2]
         info = SourceInfo(
-            name=urlsplit(self._url).hostname or self._url,
+            name=self._address.host,
             kind=STREAM,
             width=width,
             height=height,
@@ -80,60 +97,79 @@ class StreamSource(LiveSource):
         return self._pictures.next(), self._clock()
 
     def _connect(self) -> _Pictures:
-        if urlsplit(self._url).scheme in ("http", "https"):
+        place = self._address
+        if place.scheme in ("http", "https"):
             reader = MjpegReader(
-                self._url, open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s, clock=self._clock
+                place, open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s, clock=self._clock
             )
             self._guard.owns(reader.close)
             self._mjpeg = reader
             try:
                 reader.open()
-                return _MjpegPictures(reader, url=self._url)
+                return _MjpegPictures(reader, place)
             except NotMjpegError as error:
                 if error.content_type.startswith("text/html"):
                     raise StreamOpenError(
-                        f"{self._shown} is a web page, not a stream.",
-                        "Look in the camera's manual for its stream address.",
+                        f"{place} is a web page, not a stream.", "Look in the camera's manual for its stream address."
                     ) from error
                 reader.close()
-        pictures = _FfmpegPictures(self._url, open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s)
+                place = reader.place
+        elif place.scheme in ("rtsp", "rtsps"):
+            expect_no_redirect(place, timeout_s=self._open_timeout_s)
+        pictures = _FfmpegPictures(place, open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s)
         self._guard.owns(pictures.close)
         return pictures
 
 
 class _MjpegPictures:
-    def __init__(self, reader: MjpegReader, *, url: str) -> None:
+    def __init__(self, reader: MjpegReader, address: StreamAddress) -> None:
         self._reader = reader
-        self._shown = without_login(url)
+        self._address = address
         self.fps = 0.0
         self.has_audio = False
 
     def next(self) -> Image:
         for _ in range(_DAMAGED_IN_A_ROW):
-            jpeg = np.frombuffer(self._reader.read_jpeg(), np.uint8)
+            data = self._reader.read_jpeg()
+            if (width_height := jpeg_size(data)) is not None and width_height[0] * width_height[1] > MAX_FRAME_PIXELS:
+                raise SourceOfflineError(
+                    f"{self._address} sends pictures of {width_height[0]}x{width_height[1]}, more than "
+                    f"{MAX_FRAME_PIXELS // 1_000_000} megapixels.",
+                    "Set the camera to a smaller size.",
+                )
+            jpeg = np.frombuffer(data, np.uint8)
             image = cv2.imdecode(jpeg, cv2.IMREAD_COLOR) if jpeg.size else None
             if image is not None:
                 return np.asarray(image, np.uint8)
-        raise SourceOfflineError(f"The stream {self._shown} sends damaged pictures only.", "It is tried again.")
+        raise SourceOfflineError(f"The stream {self._address} sends damaged pictures only.", "It is tried again.")
 
 
 class _FfmpegPictures:
-    def __init__(self, url: str, *, open_timeout_s: float, read_timeout_s: float) -> None:
-        self._shown = without_login(url)
-        options = {"flags": "low_delay"}
-        if urlsplit(url).scheme in ("rtsp", "rtsps"):
-            options["rtsp_transport"] = "tcp"
+    def __init__(self, address: StreamAddress, *, open_timeout_s: float, read_timeout_s: float) -> None:
+        self._address = address
         try:
-            self._container = av.open(url, "r", options=options, timeout=(open_timeout_s, read_timeout_s))
+            self._container = av.open(
+                address.revealed(), "r", options=_options(address), timeout=(open_timeout_s, read_timeout_s)
+            )
         except (av.FFmpegError, OSError, ValueError) as error:
+            if address.scheme in ("rtsps", "https") and isinstance(error, OSError) and not address.insecure:
+                raise certificate_error(address) from error
             raise StreamOpenError(
-                f"{self._shown} cannot be opened ({reason(error)}).",
+                f"{address} cannot be opened ({reason(error)}).",
                 "Check the address, and that the camera is on and in the same network.",
             ) from error
         if not self._container.streams.video:
             self._container.close()
-            raise StreamOpenError(f"{self._shown} has no pictures in it.", "Choose another stream.")
+            raise StreamOpenError(f"{self._address} has no pictures in it.", "Choose another stream.")
         stream = self._container.streams.video[0]
+        if stream.width * stream.height > MAX_FRAME_PIXELS:
+            self._container.close()
+            raise StreamOpenError(
+                f"{self._address} sends pictures of {stream.width}x{stream.height}, more than "
+                f"{MAX_FRAME_PIXELS // 1_000_000} megapixels.",
+                "Set the camera to a smaller size.",
+            )
+        stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
         # Frame threads would hold back one picture each.
         stream.thread_type = "SLICE"
         self.fps = float(stream.average_rate or 0.0)
@@ -145,10 +181,10 @@ class _FfmpegPictures:
         try:
             return next(self._frames)
         except StopIteration:
-            raise SourceOfflineError(f"The stream {self._shown} ended.", "It is tried again.") from None
+            raise SourceOfflineError(f"The stream {self._address} ended.", "It is tried again.") from None
         except (av.FFmpegError, OSError) as error:
             raise SourceOfflineError(
-                f"The stream {self._shown} stopped ({reason(error)}).", "It is tried again."
+                f"The stream {self._address} stopped ({reason(error)}).", "It is tried again."
             ) from error
 
     def close(self) -> None:
@@ -170,11 +206,26 @@ class _FfmpegPictures:
                 yield self._converter.convert(frame)
 
 
+def _options(address: StreamAddress) -> dict[str, str]:
+    """What FFmpeg may do for an address: its own protocol only, live formats only, no redirects, a checked server."""
+    secure = address.scheme in ("https", "rtsps")
+    options = {
+        "flags": "low_delay",
+        "protocol_whitelist": ",".join(_PROTOCOLS[address.scheme]),
+        "format_whitelist": ",".join(_RTSP if address.scheme in ("rtsp", "rtsps") else _LIVE_FORMATS),
+        "max_redirects": "0",
+    }
+    if address.scheme in ("rtsp", "rtsps"):
+        options["rtsp_transport"] = "tcp"
+    if secure and not address.insecure:
+        options |= {"tls_verify": "1", "ca_file": certificate_file()}
+    return options
+
+
 def _match(text: str, settings: Settings) -> SourceSpec | None:
-    if "://" not in text or urlsplit(text).scheme.lower() not in _SCHEMES:
+    if "://" not in text or text.partition("://")[0].lower() not in _PROTOCOLS:
         return None
-    urlsplit(text).port  # noqa: B018  (raises ValueError for a port that is no number)
-    return SourceSpec(kind=STREAM, address=text)
+    return SourceSpec(kind=STREAM, address=StreamAddress(text).text)
 
 
 def _make(spec: SourceSpec) -> StreamSource:

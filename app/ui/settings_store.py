@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 from PySide6.QtCore import QByteArray, QSettings
 
 from app.core.settings import Settings
+from app.media.files import PRIVATE, make_private_folder
+from app.ui.secrets import SecretStore
 
 _GROUP = "settings"
 _GEOMETRY = "window/geometry"
@@ -25,8 +29,16 @@ class SettingsStore:
     `overrides` count for this run: they are loaded over the stored values, and not stored unless changed.
     """
 
-    def __init__(self, backend: QSettings, *, overrides: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        backend: QSettings,
+        *,
+        overrides: Mapping[str, Any] | None = None,
+        secrets: SecretStore | None = None,
+    ) -> None:
         self._backend = backend
+        self._secrets = secrets or SecretStore()
+        self._keep_private()
         self._overrides = dict(overrides or {})
         self._stored = Settings()
 
@@ -36,6 +48,7 @@ class SettingsStore:
         stored = {name: self._backend.value(name) for name in self._backend.childKeys()}
         self._backend.endGroup()
         settings, problems = Settings.load(stored)
+        settings = settings.replace(source=self._secrets.complete(settings.source))
         for problem in problems:
             logging.getLogger(__name__).warning("stored setting left out: %s", problem)
         self._stored = settings
@@ -53,7 +66,7 @@ class SettingsStore:
         self._backend.remove("")
         for name, value in asdict(settings).items():
             if value != defaults[name]:
-                self._backend.setValue(name, value)
+                self._backend.setValue(name, self._secrets.without(value) if name == "source" else value)
         self._backend.endGroup()
 
     def geometry(self) -> QByteArray | None:
@@ -83,11 +96,22 @@ class SettingsStore:
 
     def recent(self) -> tuple[str, ...]:
         """The recent sources, the newest first."""
-        return tuple(str(self._backend.value(_RECENT) or "").splitlines())
+        stored = str(self._backend.value(_RECENT) or "").splitlines()
+        return tuple(self._secrets.complete(text) for text in stored)
 
     def save_recent(self, texts: Sequence[str]) -> None:
-        self._backend.setValue(_RECENT, "\n".join(texts))
+        self._backend.setValue(_RECENT, "\n".join(self._secrets.without(text) for text in texts))
 
     def flush(self) -> None:
         """Bring everything to the disk."""
         self._backend.sync()
+        self._keep_private()
+
+    def _keep_private(self) -> None:
+        """Make the file with the settings, where there is one, its owner's alone; Qt keeps its permissions."""
+        path = Path(self._backend.fileName())
+        if sys.platform.startswith("linux") or path.suffix == ".ini":
+            with contextlib.suppress(OSError):
+                make_private_folder(path.parent)
+                path.touch(mode=PRIVATE)
+                path.chmod(PRIVATE)

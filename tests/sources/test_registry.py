@@ -93,4 +93,4 @@ def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
     [(CAMERA, CameraSource), (VIDEO, VideoSource), (IMAGES, ImagesSource), (STREAM, StreamSource)],
 )
 def test_a_spec_makes_its_source_without_opening_it(kind: SourceKind, made: type) -> None:
-    assert isinstance(open_source(SourceSpec(kind=kind, address="x")), made)
+    assert isinstance(open_source(SourceSpec(kind=kind, address="http://x")), made)

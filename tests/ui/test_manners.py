@@ -14,12 +14,12 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
+from app.core.address import with_scheme
 from app.core.errors import StreamOpenError
 from app.core.settings import Settings
 from app.core.types import Image
 from app.media.files import reason
 from app.pipeline.capture.status import SourceStatus
-from app.sources.address import with_scheme
 from app.sources.base import SourceInfo
 from app.sources.video import VIDEO
 from app.ui.dialogs.about import AboutDialog

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
+from app.core.address import without_secrets
 from app.core.settings import Settings
-from app.sources.address import without_login
 from app.ui.preview.overlay_model import OverlayModel
 
 _PACKAGES = ("onnxruntime", "opencv-python", "av", "numpy", "insightface", "PySide6_Essentials", "pyqtgraph")
@@ -45,7 +45,7 @@ def diagnostics_text(
         lines += [f"{line.label}: {line.value}" for line in overlay.lines]
     lines.append(f"Log: {log}")
     lines += _tail(log)
-    return without_login("\n".join(lines))
+    return without_secrets("\n".join(lines))
 
 
 def _version(package: str) -> str:

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.sources.address import with_scheme
+from app.core.address import with_scheme
 from app.ui.actions import sheet_groups
 from app.ui.style.buttons import LabelledButton
 from app.ui.style.widgets import label

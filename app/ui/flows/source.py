@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.address import shown_source
 from app.core.errors import AppError
 from app.core.settings import Settings
-from app.sources.address import without_login
 from app.sources.base import SourceInfo
 from app.ui.dialogs.notifications import Banner, Notifications
 from app.ui.flows.source_text import (
@@ -113,7 +113,7 @@ class SourceFlow(QObject):
         self._settings, self._remember = settings, remember
         self._before, self._info, self._retry_at = self._info or self._before, None, None
         self._banner.say("")
-        shown = without_login(text.removeprefix("camera:"))
+        shown = shown_source(text.removeprefix("camera:"))
         name = shown or "the first camera"
         self._preview.show_message("camera", f"Opening {name}…")
         self._panel.source.set_source(shown or "First camera", "camera")

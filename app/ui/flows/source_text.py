@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.core.address import shown_source
 from app.core.errors import AppError
-from app.sources.address import without_login
 from app.sources.base import SourceInfo
 
 DEMO_CLIP = Path(__file__).parents[3] / "assets" / "demo.mp4"
@@ -41,7 +41,7 @@ def recent_with(recent: Sequence[str], text: str) -> tuple[str, ...]:
 
 def recent_name(text: str) -> str:
     """A recent source in a menu: a file's name, a stream's address without its login."""
-    return without_login(text) if "://" in text else (Path(text).name or text)
+    return shown_source(text) if "://" in text else (Path(text).name or text)
 
 
 def remembered(text: str) -> bool:

@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.sources.address import without_login
+from app.core.address import shown_source
 from app.ui.style import icons
 from app.ui.style.theme import colour
 
@@ -56,7 +56,7 @@ class SourceMenu(QMenu):
         self._recent.menuAction().setVisible(bool(entries))
         for name, text in entries:
             action = self._recent.addAction(name)
-            action.setToolTip(without_login(text))
+            action.setToolTip(shown_source(text))
             action.triggered.connect(lambda _=False, text=text: self.recent_chosen.emit(text))
 
     def recent_names(self) -> tuple[str, ...]:

@@ -1,0 +1,66 @@
+"""Logins of network cameras, kept by the system's keyring where the optional package `keyring` is installed."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import Protocol
+
+from app.core.address import StreamAddress
+
+_SERVICE = "CFRNet Live"
+
+_log = logging.getLogger(__name__)
+
+
+class Keyring(Protocol):
+    """The part of the package `keyring` that is used."""
+
+    def get_password(self, service_name: str, username: str) -> str | None: ...
+
+    def set_password(self, service_name: str, username: str, password: str) -> None: ...
+
+
+class SecretStore:
+    """Takes the secrets out of an address before it is stored, and puts them back if there is a keyring to keep them.
+
+    Without one nothing secret is kept anywhere, and the camera asks for its login again.
+    """
+
+    def __init__(self, keyring: Keyring | None = None) -> None:
+        self._keyring = keyring
+
+    def without(self, source: str) -> str:
+        """`source` as it may be written to a file; its secrets go to the keyring."""
+        try:
+            address = StreamAddress(source)
+        except ValueError:
+            return source
+        if address.has_secrets:
+            try:
+                keyring = self._keyring or _installed()
+                if keyring is not None:
+                    keyring.set_password(_SERVICE, address.remembered(), source)
+            except Exception as error:  # every system has keyrings, and failures, of its own
+                _log.info("the login is not remembered: %s", type(error).__name__)
+        return address.remembered()
+
+    def complete(self, source: str) -> str:
+        """`source` with the secrets that the keyring keeps for it."""
+        if "://" not in source:
+            return source
+        try:
+            keyring = self._keyring or _installed()
+            found = keyring.get_password(_SERVICE, source) if keyring is not None else None
+        except Exception as error:
+            _log.info("the keyring does not answer: %s", type(error).__name__)
+            found = None
+        return found or source
+
+
+def _installed() -> Keyring | None:
+    try:
+        module: Keyring = importlib.import_module("keyring")
+    except ImportError:
+        return None
+    return module

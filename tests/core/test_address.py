@@ -1,0 +1,68 @@
+"""Addresses never print their secrets, whatever the password is made of."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.core.address import StreamAddress, shown_source, without_secrets
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["secret", "s3/cr3t", "s3@cr3t", "s3 cr3t", "s3:cr3t", "s3#cr3t", "s3?cr3t", "a@s3/cr3t", "s3%20cr3t", ""],
+)
+@pytest.mark.parametrize(
+    "place", ["cam.example/video", "192.0.2.7:8080/v?ch=1", "[2001:db8::7]:554/x", "localhost:8554"]
+)
+def test_the_login_is_understood_and_not_shown(password: str, place: str) -> None:
+    if "?" in password:
+        pytest.skip("a question mark in a password has to be escaped")
+    address = StreamAddress(f"rtsp://me:{password}@{place}")
+    assert address.login == ("me", password.replace("%20", " "))
+    for shown in (str(address), repr(address), f"{address}", address.remembered(), f"{(address,)}"):
+        assert "me" not in shown.replace("StreamAddress", "").replace("example", "")
+        assert "cr3t" not in shown
+        assert "secret" not in shown
+    assert str(address) == f"rtsp://{place}"
+    assert str(address.without_login()) == f"rtsp://{place}"
+    assert StreamAddress(address.revealed()).login == address.login
+    assert StreamAddress(address.revealed()).host == address.host in place
+
+
+@pytest.mark.parametrize("name", ["pwd", "password", "PASS", "token", "api_key", "usr", "user", "auth"])
+def test_secret_values_of_the_query_are_not_shown(name: str) -> None:
+    address = StreamAddress(f"http://192.0.2.7/video?channel=2&{name}=hush&rate=5")
+    assert str(address) == f"http://192.0.2.7/video?channel=2&{name}=…&rate=5"
+    assert "hush" in address.revealed()
+    assert address.has_secrets
+
+
+@pytest.mark.parametrize("text", ["http://cam/@home", "http://cam:8080/a@b", "http://cam/v?mail=a@b.c"])
+def test_an_at_sign_behind_the_host_is_no_login(text: str) -> None:
+    address = StreamAddress(text)
+    assert address.login is None
+    assert address.host == "cam"
+    assert address.revealed() == text
+
+
+def test_insecure_belongs_to_one_address() -> None:
+    assert StreamAddress("rtsps://me:hush@cam/x#insecure").insecure
+    assert not StreamAddress("rtsps://me:hush@cam/x").insecure
+    assert StreamAddress("rtsps://me:hush@cam/x#insecure").remembered() == "rtsps://cam/x#insecure"
+    assert "insecure" not in StreamAddress("rtsps://cam/x#insecure").revealed()
+
+
+@pytest.mark.parametrize("text", ["cam.mp4", "http://", "http://cam:port/x", "http:///x", "http://[::1/x"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        StreamAddress(text)
+
+
+def test_addresses_in_a_text_of_others() -> None:
+    text = "opened rtsp://me:s3/cr@t@192.0.2.7/x and http://a.example/v?pwd=hush&n=1, then http://b.example:80/@home"
+    cleaned = without_secrets(text)
+    assert "cr@t" not in cleaned
+    assert "s3" not in cleaned
+    assert "hush" not in cleaned
+    assert "b.example:80/@home" in cleaned
+    assert shown_source("camera:me@home") == "camera:me@home"

@@ -1,0 +1,66 @@
+"""The login of a camera is never in the settings file; a keyring keeps it where there is one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSettings
+
+from app.core.settings import Settings
+from app.ui.secrets import SecretStore
+from app.ui.settings_store import SettingsStore
+
+SOURCE = "rtsp://me:hush@192.0.2.7/live?channel=1&pwd=quiet"
+
+
+class Keyring:
+    """Stands in for the system's, which a test must not write to."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service_name: str, username: str) -> str | None:
+        return self.kept.get((service_name, username))
+
+    def set_password(self, service_name: str, username: str, password: str) -> None:
+        self.kept[service_name, username] = password
+
+
+class BrokenKeyring(Keyring):
+    def get_password(self, service_name: str, username: str) -> str | None:
+        raise RuntimeError("locked")
+
+    def set_password(self, service_name: str, username: str, password: str) -> None:
+        raise RuntimeError("locked")
+
+
+def store(folder: Path, keyring: Keyring | None) -> SettingsStore:
+    backend = QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat)
+    return SettingsStore(backend, secrets=SecretStore(keyring))
+
+
+@pytest.mark.parametrize("keyring", [Keyring(), BrokenKeyring()])
+def test_the_file_holds_no_secret_and_is_private(tmp_path: Path, keyring: Keyring) -> None:
+    first = store(tmp_path, keyring)
+    first.save(Settings(source=SOURCE))
+    first.save_recent([SOURCE, "/films/a.mp4"])
+    first.flush()
+    text = (tmp_path / "settings.ini").read_text()
+    assert "192.0.2.7" in text
+    assert "hush" not in text
+    assert "quiet" not in text
+    if sys.platform != "win32":
+        assert (tmp_path / "settings.ini").stat().st_mode & 0o777 == 0o600
+    assert store(tmp_path, keyring).recent() == (store(tmp_path, keyring).load().source, "/films/a.mp4")
+    remembered = store(tmp_path, keyring).load().source
+    assert remembered == ("rtsp://192.0.2.7/live?channel=1&pwd=…" if isinstance(keyring, BrokenKeyring) else SOURCE)
+
+
+@pytest.mark.parametrize("source", ["camera:Desk", "/films/a.mp4", "", "http://192.0.2.7:8080/video"])
+def test_other_sources_stay_as_they_are(source: str) -> None:
+    keyring = Keyring()
+    secrets = SecretStore(keyring)
+    assert secrets.complete(secrets.without(source)) == source
+    assert keyring.kept == {}
