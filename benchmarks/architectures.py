@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that the scri
 
 from torch.utils.flop_counter import FlopCounterMode
 
-from app.pipeline.bench import describe_machine
+from app.core.machine import describe_machine
 from training.checkpoint import load_generator
 from training.data import FACE_SIZE
 from training.evaluation.shipped import ShippedGenerator

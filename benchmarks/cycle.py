@@ -9,10 +9,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that the script runs from any folder
 
-from app.pipeline.bench import cycles_table, describe_machine, measure_cycles
+from app.core.machine import describe_machine
+from app.pipeline.bench import cycles_table, measure_cycles
 from app.restorers.store import ModelStore
 
 
@@ -22,7 +24,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=0, help="of the engine; 0 for every physical core (default)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
     options = parser.parse_args()
-    result = {
+    result: dict[str, Any] = {
         "machine": describe_machine(),
         "cycles": measure_cycles(ModelStore(), threads=options.threads, repeats=options.repeats),
     }

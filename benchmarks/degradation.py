@@ -19,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that the script runs from any folder
 
-from app.pipeline.bench import describe_machine
+from app.core.machine import describe_machine
 from training.degradation.contact_sheet import read_some
 from training.degradation.kinds import KINDS
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that the script runs from any folder
 
-from app.pipeline.bench import describe_machine, measure_pipeline, pipeline_table
+from app.core.machine import describe_machine
+from app.pipeline.bench import measure_pipeline, pipeline_table
 from app.restorers.store import ModelStore
 
 

@@ -23,9 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that the scri
 import psutil
 
 from app.core.errors import SourceOfflineError
+from app.core.machine import describe_machine
 from app.core.settings import Settings
 from app.core.types import Frame
-from app.pipeline.bench import Finished, describe_machine, running_session
+from app.pipeline.bench import Finished, running_session
 from app.pipeline.scene import MovingFaceScene, MovingFaceSource
 from app.restorers.store import ModelStore
 from app.sources.base import Source, SourceSpec

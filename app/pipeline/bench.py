@@ -5,8 +5,6 @@ Shared by `main.py bench` and the scripts in `benchmarks/`.
 
 from __future__ import annotations
 
-import os
-import platform
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime
-import psutil
 
 from app.core.errors import AppError, InferenceError
-from app.core.machine import processor_name, telling_instructions
+from app.core.machine import describe_machine
 from app.core.settings import Settings
 from app.core.types import Timings
 from app.pipeline.capture.status import SourceStatus
@@ -68,20 +64,6 @@ def run_benchmark(
         "cycles": cycles,
         "pipeline": pipeline,
         "affordable": affordable(store.restorers(), cycles, overhead_ms=overhead_ms),
-    }
-
-
-def describe_machine() -> dict[str, Any]:
-    """What the figures were taken on."""
-    return {
-        "system": platform.platform(),
-        "processor": processor_name(),
-        "instructions": telling_instructions(),
-        "physical_cores": psutil.cpu_count(logical=False),
-        "logical_cores": psutil.cpu_count(),
-        "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        "python": platform.python_version(),
-        "onnxruntime": onnxruntime.__version__,
     }
 
 

@@ -35,7 +35,7 @@ def test_the_benchmark_gives_everything_that_is_promised() -> None:
         assert 0 < figures["fps"] < 40
         assert f"cycle {number}" in figures["stages"]
         assert f"cycle {number + 1}" not in figures["stages"]
-    assert result["machine"]["onnxruntime"]
+    assert "onnxruntime" in result["machine"]["packages"]
     assert len(said) == len(result["cycles"]) + 3
     assert "cfrnet-rt" in cycles_table(result["cycles"])
     table = pipeline_table(result["pipeline"]).splitlines()

@@ -25,6 +25,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.core.errors import AppError
+from app.core.machine import describe_machine
 from app.faces.alignment import FFHQ_TEMPLATE
 from app.faces.detector import FaceDetector
 from app.media.picture import PICTURE_SUFFIXES
@@ -34,7 +35,6 @@ from training.degradation.models import PaperDegradation
 from training.evaluation.calibration import compare_methods
 from training.evaluation.conditions import CONDITIONS, judge_condition
 from training.evaluation.figures import draw_photos, draw_sheet, draw_trade_off
-from training.evaluation.machine import describe_machine
 from training.evaluation.parallel import each_part, keep_freed_memory
 from training.evaluation.real_world import judge_photos, judge_videos
 from training.evaluation.results_page import write_page
@@ -51,6 +51,9 @@ PRECISIONS = ("int8", "fp32")
 SECTIONS = ("celebahq", "conditions", "calibration", "photos", "video")
 
 Images = NDArray[np.uint8]
+
+PACKAGES = ("onnxruntime", "torch", "numpy", "opencv-python", "scikit-image")
+"""Whose versions the figures may depend on."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -178,7 +181,7 @@ def evaluate(
     results: dict[str, Any] = {
         "network": name,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": describe_machine(),
+        "machine": describe_machine(PACKAGES),
         "limit": limit,
         "models": {p: _describe(g) for p, g in generators.items()},
         # Before anything else: what follows keeps the cores busy.
@@ -237,7 +240,7 @@ def _timing(
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         taken = {p: dataclasses.asdict(g.time_a_cycle(face, threads=threads)) for p, g in generators.items()}
-        return {"date": now, "machine": describe_machine(), "cycles": taken}
+        return {"date": now, "machine": describe_machine(PACKAGES), "cycles": taken}
     same = all(earlier.get("models", {}).get(p, {}).get("sha256") == g.sha256 for p, g in generators.items())
     return earlier.get("timing", {}) if same else {}
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 
 from app.core.address import without_secrets
+from app.core.machine import package_version, system_name
 from app.core.settings import Settings
 from app.ui.preview.overlay_model import OverlayModel
 
@@ -32,8 +31,8 @@ def diagnostics_text(
     """
     lines = [
         f"CFRNet Live {version}",
-        f"System: {platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} logical cores",
-        "Packages: " + ", ".join(f"{name} {_version(name)}" for name in packages),
+        f"System: {system_name()}, {os.cpu_count()} logical cores",
+        "Packages: " + ", ".join(f"{name} {package_version(name)}" for name in packages),
         *(f"{name}: {value}" for name, value in facts.items()),
     ]
     defaults = asdict(Settings())
@@ -46,13 +45,6 @@ def diagnostics_text(
     lines.append(f"Log: {log}")
     lines += _tail(log)
     return without_secrets("\n".join(lines))
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def _tail(log: Path) -> list[str]:
