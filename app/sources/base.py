@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from app.core.address import shown_source
 from app.core.settings import Settings
 from app.core.types import Frame
 
@@ -63,8 +64,8 @@ class SourceKind:
 class SourceSpec:
     """Which source to open: `address` is a device's name (empty for the first one), a path or a URL.
 
-    A URL may hold a password, so it is not printed. `size`, `fps` and `mirror` are requested from a device; the other
-    kinds do not use them.
+    A URL may hold a password: printed is the address without its secrets. `size`, `fps` and `mirror` are requested from
+    a device; the other kinds do not use them.
     """
 
     kind: SourceKind
@@ -72,6 +73,9 @@ class SourceSpec:
     size: tuple[int, int] = (1280, 720)
     fps: int = 30
     mirror: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind.name} {shown_source(self.address)}"
 
 
 @dataclass(frozen=True, kw_only=True)
