@@ -127,7 +127,7 @@ def every_view(target: Path, scratch: Path) -> None:
                 settle(0.4)
                 keep(window, target / f"{theme}-{width}-{view}.png")
             window.change(view="split", show_plot=True, auto_k=True)
-            window.panel.open_engine()
+            window.panel.open_advanced()
             settle(4.0)
             bar = window.panel.scroll_area.verticalScrollBar()
             bar.setValue(bar.maximum())

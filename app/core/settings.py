@@ -63,6 +63,17 @@ class Settings:
         effect="source",
     )
 
+    degrade: bool = _setting(
+        False,
+        label="Make my camera bad",
+        help="Degrade the source: few pixels, blur, noise and blocks",
+        group="source",
+        effect="picture",
+    )
+    degrade_strength: int = _setting(
+        60, label="How bad", help="How much it is degraded", group="source", effect="picture", low=0, high=100, unit="%"
+    )
+
     k: int = _setting(
         3,
         label="Cycles k",
@@ -198,13 +209,13 @@ class Settings:
         help="What the preview shows",
         group="view",
         effect="view",
-        choices={"split": "Split", "side-by-side": "Both", "restored": "Restored", "original": "Original"},
+        choices={"split": "Split", "side-by-side": "Side by side", "restored": "Restored", "original": "Original"},
     )
     split: float = _setting(
         0.5, label="Split", help="Position of the divider", group="view", effect="view", low=0.0, high=1.0
     )
     show_overlay: bool = _setting(
-        True, label="Latency overlay", help="Show the time of every stage", group="view", effect="view"
+        False, label="Latency card", help="Show the time of every stage", group="view", effect="view"
     )
     show_faces: bool = _setting(
         True, label="Face marks", help="Show each face's box and the cycles it took", group="view", effect="view"
@@ -232,6 +243,7 @@ class Settings:
             "split": "Split as seen",
             "restored": "Restored",
             "two-files": "Two files",
+            "three": "True, bad, restored",
         },
     )
     record_sound: bool = _setting(
@@ -260,9 +272,9 @@ class Settings:
         choices={"restored": "Restored", "split": "Split as seen", "side-by-side": "Side by side"},
     )
     output_captions: bool = _setting(
-        False,
+        True,
         label="Captions",
-        help="Write Original and Restored into the split and side by side views of every output",
+        help="Write Original and Restored, and a thin line between them, into every output that shows both",
         group="output",
         effect="output",
     )

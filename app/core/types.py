@@ -30,6 +30,8 @@ class Frame:
     t_capture: float
     t_media: float
     mirrored: bool = False
+    true_image: Image | None = None
+    """What the source really delivered, where `image` was made bad on purpose."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

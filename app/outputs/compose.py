@@ -5,6 +5,7 @@ OpenCV is imported by the functions that draw, so that listing the outputs costs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from app.core.errors import SettingError
 from app.core.types import Image, Restored
 
-View = Literal["side-by-side", "split", "restored"]
+View = Literal["side-by-side", "split", "restored", "three"]
 
 DIVIDER_PX = 2
 """Width of the light line between before and after in the split view."""
@@ -22,8 +23,9 @@ def compose(restored: Restored, view: str, split: float, *, out: Image | None = 
     """What a person sees of `restored`, uint8 BGR.
 
     "side-by-side" is (H, 2W, 3), before at the left. "split" is (H, W, 3), before at the left of `split` (0 to 1) and
-    a divider over the seam. "restored" is `restored.image` itself, not a copy. `out` is a buffer of the right shape to
-    draw into, which saves the price of fresh memory. Raises SettingError for another view.
+    a divider over the seam. "three" is (H, 3W, 3): the true picture, the degraded one, and what was made of it (twice
+    the original where nothing was degraded). "restored" is `restored.image` itself, not a copy. `out` is a buffer of
+    the right shape to draw into, which saves the price of fresh memory. Raises SettingError for another view.
     """
     before, after = restored.frame.image, restored.image
     height, width = after.shape[:2]
@@ -42,6 +44,13 @@ def compose(restored: Restored, view: str, split: float, *, out: Image | None = 
         if 0 < seam < width:
             left = max(seam - DIVIDER_PX // 2, 0)
             picture[:, left : left + DIVIDER_PX] = 255
+        return picture
+    if view == "three":
+        true = restored.frame.true_image if restored.frame.true_image is not None else before
+        picture = out if out is not None else np.empty((height, 3 * width, 3), np.uint8)
+        picture[:, :width] = true
+        picture[:, width : 2 * width] = before
+        picture[:, 2 * width :] = after
         return picture
     raise SettingError(f"There is no view called {view}.", "Use side-by-side, split or restored.")
 
@@ -73,18 +82,35 @@ def letterbox(image: Image, size: tuple[int, int]) -> Image:
 
 
 def caption(picture: Image, view: str, split: float) -> Image:
-    """A copy of a composed `picture` with each half's name in its upper outer corner; itself where there is one half.
+    """A copy of a composed `picture` with each part's name in its upper outer corner and a thin line between them.
 
-    A half that is narrower than its name stays without it.
+    The picture itself where there is one part. A part that is narrower than its name stays without it.
     """
-    if view not in ("split", "side-by-side"):
+    if view not in ("split", "side-by-side", "three"):
         return picture
-    width = picture.shape[1]
-    seam = width // 2 if view == "side-by-side" else round(min(max(split, 0.0), 1.0) * width)
     picture = picture.copy()
-    _write_name(picture[:, :seam], CAPTIONS[0], at_right=False)
-    _write_name(picture[:, seam:], CAPTIONS[1], at_right=True)
+    write_captions(picture, view, split)
     return picture
+
+
+def write_captions(picture: Image, view: str, split: float, *, names: Sequence[str] = CAPTIONS) -> None:
+    """What `caption` does, into `picture` itself; `names` are the words for its two halves."""
+    width = picture.shape[1]
+    seams: tuple[int, ...]
+    words: tuple[str, ...]
+    if view == "three":
+        seams, words = (width // 3, 2 * width // 3), ("True", "Made bad", names[1])
+    elif view in ("split", "side-by-side"):
+        seam = width // 2 if view == "side-by-side" else round(min(max(split, 0.0), 1.0) * width)
+        seams, words = (seam,), tuple(names)
+    else:
+        return
+    edges = (0, *seams, width)
+    for place, word in enumerate(words):
+        _write_name(picture[:, edges[place] : edges[place + 1]], word, at_right=place == len(words) - 1)
+    for seam in seams:
+        if 0 < seam < width:
+            picture[:, max(seam - DIVIDER_PX // 2, 0) : seam + DIVIDER_PX // 2] = 255
 
 
 def card(text: str, size: tuple[int, int]) -> Image:

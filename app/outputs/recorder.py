@@ -21,7 +21,8 @@ from app.outputs.pacing import EvenRate
 from app.outputs.recording_file import TIME_BASE, Film
 from app.outputs.views import FrameViews
 
-MODES = ("side-by-side", "split", "restored", "two-files")
+MODES = ("side-by-side", "split", "restored", "two-files", "three")
+_PARTS = {"side-by-side": 2, "three": 3}
 RESERVE_BYTES = 100 * 1024 * 1024
 """Room on the disk at which a film is ended in good order, so that neither it nor the system runs into the wall."""
 
@@ -175,7 +176,7 @@ class VideoRecorder:
         width, height = self._size
         return Film(
             path,
-            size=(2 * width if self._mode == "side-by-side" else width, height),
+            size=(_PARTS.get(self._mode, 1) * width, height),
             fps=self._fps,
             candidates=self._candidates,
             sound_rate=self._audio.rate if self._audio is not None else 0,

@@ -48,7 +48,7 @@ DESCRIPTOR = OutputDescriptor(
     label="Recording",
     icon="record",
     needs="Room on the disk",
-    views=("side-by-side", "split", "restored", "two-files"),
+    views=("side-by-side", "split", "restored", "two-files", "three"),
     pacing="every frame",
     create=create_recorder,
 )

@@ -107,7 +107,7 @@ class InferenceWorker:
                 if latest is None or version == seen_version or not self._is_paused():
                     continue
                 frame = replace(latest.frame, t_capture=self._clock())
-            restored = self._restore(frame, settings)
+            restored = self._restore(made_bad(frame, settings), settings)
             with self._lock:
                 self._latest = restored
             self._on_restored(restored, settings, is_new)
@@ -140,3 +140,14 @@ class InferenceWorker:
             _log.error("Restoring failed in an unexpected way", exc_info=error)
             error = InferenceError(f"Restoring failed: {error!r}.", f"Details are in {log_path()}.")
         self._on_error(error)
+
+
+def made_bad(frame: Frame, settings: Settings) -> Frame:
+    """`frame` degraded as the settings say, with the true picture beside it; the true one where they do not."""
+    true = frame.true_image if frame.true_image is not None else frame.image
+    if not settings.degrade:
+        return frame if frame.true_image is None else replace(frame, image=true, true_image=None)
+    from app.media.degrade import degrade
+
+    bad = degrade(true, settings.degrade_strength / 100, index=frame.index)
+    return replace(frame, image=bad, true_image=true)

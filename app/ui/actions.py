@@ -47,17 +47,17 @@ def _more(name: str, text: str, handler: Callable[[MainWindow], object]) -> Acti
 
 
 ACTIONS: tuple[Action, ...] = (
-    _restoration("k1", "1 cycle", "1", lambda window: window.change(k=1)),
-    _restoration("k2", "2 cycles", "2", lambda window: window.change(k=2)),
-    _restoration("k3", "3 cycles", "3", lambda window: window.change(k=3)),
-    _restoration("k4", "4 cycles", "4", lambda window: window.change(k=4)),
-    _restoration("auto_k", "Auto k on or off", "A", lambda window: window.toggle("auto_k")),
+    _restoration("k1", "Fast, 1 cycle", "1", lambda window: window.change(k=1, auto_k=False)),
+    _restoration("k2", "Faithful, 2 cycles", "2", lambda window: window.change(k=2, auto_k=False)),
+    _restoration("k3", "Best look, 3 cycles", "3", lambda window: window.change(k=3, auto_k=False)),
+    _restoration("k4", "4 cycles", "4", lambda window: window.change(k=4, auto_k=False)),
+    _restoration("auto_k", "Auto quality on or off", "A", lambda window: window.toggle("auto_k")),
     _restoration("strength_down", "Strength down", "[", lambda window: window.step_strength(-5)),
     _restoration("strength_up", "Strength up", "]", lambda window: window.step_strength(5)),
     _view("hold_original", "Hold for the original", HOLD_ORIGINAL_KEY),
     _view("next_view", "Next view", "V", lambda window: window.next_view()),
     Action(name="move_divider", text="Move the divider (picture focused)", keys=("Left", "Right"), group="View"),
-    _view("show_overlay", "Latency overlay", "L", lambda window: window.toggle("show_overlay")),
+    _view("show_overlay", "Latency card", "L", lambda window: window.toggle("show_overlay")),
     _view("show_faces", "Face marks", "F", lambda window: window.toggle("show_faces")),
     _view("show_plot", "Live plot", "P", lambda window: window.toggle("show_plot")),
     _view("toggle_panel", "Hide or show the panel", "H", lambda window: window.toggle_panel()),
@@ -90,6 +90,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     _source("refresh_cameras", "Look for cameras again", "F5", lambda window: window.source.look_for_cameras()),
     _source("mirror", "Mirror the camera", "M", lambda window: window.toggle("mirror")),
+    _source("degrade", "Make my camera bad", "B", lambda window: window.toggle("degrade")),
     _more("retry", "Try again", lambda window: window.source.retry()),
     _more("open_demo", "Play the demo clip", lambda window: window.open_demo()),
     Action(

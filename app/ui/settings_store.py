@@ -16,10 +16,14 @@ from app.core.settings import Settings
 from app.media.files import PRIVATE, make_private_folder
 from app.ui.secrets import SecretStore
 
+DEFAULTS = Settings(auto_k=True)
+"""Where the window starts. The table's own defaults are those of the command line, where nothing decides by itself."""
+
 _GROUP = "settings"
 _GEOMETRY = "window/geometry"
 _UNSEEN_FILMS = "window/unseen films"
 _LAST_FOLDER = "window/last folder"
+_HINTS = "window/hints"
 _RECENT = "window/recent sources"
 
 
@@ -40,14 +44,16 @@ class SettingsStore:
         self._secrets = secrets or SecretStore()
         self._keep_private()
         self._overrides = dict(overrides or {})
-        self._stored = Settings()
+        if "k" in self._overrides:
+            self._overrides.setdefault("auto_k", False)  # who names a number of cycles wants that number
+        self._stored = DEFAULTS
 
     def load(self) -> Settings:
         """The remembered settings with the overrides; raises SettingError for an override out of range."""
         self._backend.beginGroup(_GROUP)
         stored = {name: self._backend.value(name) for name in self._backend.childKeys()}
         self._backend.endGroup()
-        settings, problems = Settings.load(stored)
+        settings, problems = Settings.load({"auto_k": DEFAULTS.auto_k, **stored})
         settings = settings.replace(source=self._secrets.complete(settings.source))
         for problem in problems:
             logging.getLogger(__name__).warning("stored setting left out: %s", problem)
@@ -61,7 +67,7 @@ class SettingsStore:
             for name, value in self._overrides.items()
             if getattr(settings, name) == value
         }
-        settings, defaults = settings.replace(**kept), asdict(Settings())
+        settings, defaults = settings.replace(**kept), asdict(DEFAULTS)
         self._backend.beginGroup(_GROUP)
         self._backend.remove("")
         for name, value in asdict(settings).items():
@@ -86,6 +92,13 @@ class SettingsStore:
         stored = str(self._backend.value(_UNSEEN_FILMS) or "")
         self._backend.remove(_UNSEEN_FILMS)
         return tuple(path for path in map(Path, stored.splitlines()) if path.is_file())
+
+    def hints_were_seen(self) -> bool:
+        """Whether the bubbles of the first start were shown already."""
+        return str(self._backend.value(_HINTS) or "") == "seen"
+
+    def save_hints_seen(self) -> None:
+        self._backend.setValue(_HINTS, "seen")
 
     def last_folder(self) -> str:
         """Where the last file was chosen; the person's home at first."""

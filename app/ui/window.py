@@ -18,10 +18,13 @@ from app.ui.actions import HOLD_ORIGINAL_KEY
 from app.ui.dialogs.about import AboutDialog
 from app.ui.dialogs.diagnostics import diagnostics_text
 from app.ui.dialogs.dialogs import DiagnosticsDialog, ShortcutsSheet
+from app.ui.dialogs.hints import Hints
 from app.ui.dialogs.notifications import Banner, Notifications, Toast
 from app.ui.flows.capture import CaptureFlow, default_folder, open_folder
 from app.ui.flows.choosing import ChoosingFlow
 from app.ui.flows.engine_text import engine_line, engine_sentence
+from app.ui.flows.first_hints import first_hints
+from app.ui.flows.quality_text import changes_for
 from app.ui.flows.restorer import fitting
 from app.ui.flows.sound import SoundFlow
 from app.ui.flows.source import SourceFlow
@@ -35,8 +38,9 @@ from app.ui.panel.transport import Transport
 from app.ui.preview.geometry import first_size
 from app.ui.preview.overlay_model import OverlayModel, Usage, overlay_model, reading_of
 from app.ui.preview.preview import Preview
+from app.ui.preview.state_text import badges, slowed_down
 from app.ui.reports import Report, Reporter
-from app.ui.settings_store import SettingsStore
+from app.ui.settings_store import DEFAULTS, SettingsStore
 from app.ui.style.formatting import rate
 from app.ui.style.theme import apply_theme
 
@@ -73,6 +77,7 @@ class MainWindow(QMainWindow):
         self._process = psutil.Process()
         self._process.cpu_percent()
         self._closed = False
+        self.hints: Hints | None = None
         self.setWindowTitle("CFRNet Live")
         self.setMinimumSize(860, 540)
 
@@ -80,7 +85,7 @@ class MainWindow(QMainWindow):
         self.transport = Transport()
         self.status_line = StatusLine()
         self.notifications = Notifications(self.preview)
-        self.banner = Banner(self.preview, covered_to=self.preview.overlay_right)
+        self.banner = Banner(self.preview)
         self.actions_by_name = make_actions(self)
         named = self.actions_by_name
         self.source_menu = SourceMenu(
@@ -152,7 +157,8 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(body)
 
     def _connect(self) -> None:
-        self.panel.bindings.changed.connect(lambda name, value: self.change(**{name: value}))
+        self.panel.bindings.changed.connect(self._on_control)
+        self.panel.quality_chosen.connect(lambda key: self.change(**changes_for(key, self._settings)))
         self.panel.restorer_chosen.connect(self.choose_restorer)
         self.panel.outputs.attach(self._host)
         self.panel.shortcuts_button.clicked.connect(self.show_shortcuts)
@@ -199,7 +205,7 @@ class MainWindow(QMainWindow):
     def reset_settings(self) -> None:
         """Back to the defaults, but for the source; can be undone."""
         self._before_reset = self._settings
-        self._replace_all(Settings(source=self._settings.source))
+        self._replace_all(DEFAULTS.replace(source=self._settings.source))
         self._reset_notice = self.notifications.notice(
             "Settings are back to their defaults", "", (("Undo", self.undo_reset),)
         )
@@ -330,15 +336,37 @@ class MainWindow(QMainWindow):
         self.preview.show_frame(restored)
         self.panel.set_ready(True)
         self.panel.cycles.show_steps(restored.faces[0].steps if restored.faces else ())
+        self._show_hints()
         self.source.follow(restored.frame.t_media)
 
     def _on_report(self, report: Report) -> None:
         actions = (("Open log's folder", lambda: open_folder(log_path().parent)),) if report.unexpected else ()
         self.notifications.error(report.what, report.hint, actions)
 
+    def _show_badges(self) -> None:
+        """The words on the picture: what is not seen, what is too slow, what is recorded."""
+        shown = self.preview.restored
+        if shown is None:
+            return
+        live = self.source.state == "online"
+        self.preview.set_badges(
+            badges(
+                faces=len(shown.faces) if shown.k else None,
+                live=live,
+                slow=slowed_down(self._host.statistics()),
+                recording_s=self.capture.seconds,
+                degraded=shown.frame.true_image is not None,
+            )
+        )
+
+    def _on_control(self, name: str, value: object) -> None:
+        # Whoever moves the slider of k wants that number of cycles.
+        self.change(**{name: value}, **({"auto_k": False} if name == "k" else {}))
+
     def _tick(self) -> None:
         self.source.tick()
         self.capture.tick()
+        self._show_badges()
         engine = self._host.engine_info()
         if engine is None:
             self.status_line.show_engine("Loading the network…", "", as_asked=True)
@@ -349,12 +377,13 @@ class MainWindow(QMainWindow):
         statistics = self._host.statistics()
         if engine is None or statistics is None or not statistics.stages:
             return
-        self.panel.show_auto_state(statistics.auto_reason if self._settings.auto_k else "")
-        self.status_line.show_speed(f"k {statistics.k} · {rate(statistics.fps_out)}")
+        self.panel.show_quality(self._settings, running_k=statistics.k, reason=statistics.auto_reason)
+        online = self.source.state == "online"
+        self.status_line.show_speed(f"k {statistics.k} · {rate(statistics.fps_out)}" if online else "")
         usage = Usage(self._process.cpu_percent(), self._process.memory_info().rss)
         self._overlay = overlay_model(reading_of(statistics), usage, cores=os.cpu_count() or 1)
         if self._settings.show_overlay:
-            self.preview.set_overlay(self._overlay)
+            self.preview.set_overlay(self._overlay if online else None)
         if self._plot is not None and self._settings.show_plot:
             self._plot.show_history(statistics.history, budget_ms=statistics.budget_ms)
 
@@ -393,6 +422,10 @@ class MainWindow(QMainWindow):
     def open_log_folder(self) -> None:
         """Show the log's folder in the file manager."""
         open_folder(log_path().parent)
+
+    def _show_hints(self) -> None:
+        if self.hints is None and not self._store.hints_were_seen():
+            self.hints = first_hints(self, on_done=self._store.save_hints_seen)
 
     def copy_diagnostics(self) -> None:
         """Copy the facts that a bug report needs."""

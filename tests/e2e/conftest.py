@@ -23,6 +23,9 @@ from app.ui.settings_store import SettingsStore
 from app.ui.window import MainWindow
 from tests.mjpeg_server import MjpegServer
 
+PLAIN = {"theme": "dark", "record_sound": False, "output_captions": False}
+"""Recordings whose pixels can be compared."""
+
 
 @pytest.fixture(autouse=True)
 def tidy(no_thread_is_left: None) -> None:
@@ -55,12 +58,13 @@ def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Ca
         window = MainWindow(
             host=SessionHost(),
             store=SettingsStore(backend),
-            settings=Settings(**{"theme": "dark", "output_folder": folder, "record_sound": False, **settings}),
+            settings=Settings(**{**PLAIN, "output_folder": folder, **settings}),
             reporter=Reporter(OnceFilter(clock=time.monotonic)),
             version="test",
             open_at_start=source,
         )
         windows.append(window)
+        window._store.save_hints_seen()
         window.resize(1280, 800)
         window.show()
         return window

@@ -85,6 +85,7 @@ def make_window(
             open_at_start=source,
         )
         windows.append(window)
+        store.save_hints_seen()
         window.resize(*size)
         with qtbot.waitSignals([host.ready, host.cameras_listed, host.microphones_listed], timeout=5000):
             window.show()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.ui.preview.card import card_place
 from app.ui.preview.geometry import Box, arrange, fit, on_screen
 
 AREA = Box(12, 12, 1000, 600)
@@ -63,14 +64,13 @@ def test_a_single_view_shows_one_picture_whole(view: str) -> None:
     assert tile.clip == tile.target
 
 
-def test_pictures_make_room_for_the_overlay_where_there_is_some() -> None:
-    area = Box(0, 0, 700, 560)
-    stacked = arrange("side-by-side", width=640, height=480, area=area, split=0.5)
-    cleared = stacked.clear_of(310, area)
-    assert {tile.target.x for tile in cleared.tiles} == {310}
-    assert {tile.target.width for tile in cleared.tiles} == {tile.target.width for tile in stacked.tiles}
-    whole = arrange("split", width=1280, height=720, area=area, split=0.5)
-    assert whole.clear_of(310, area) == whole
+def test_the_card_keeps_clear_of_faces() -> None:
+    area = Box(0, 0, 700, 500)
+    assert card_place(200, 120, area=area, faces=()) == Box(0, 0, 200, 120)
+    assert card_place(200, 120, area=area, faces=[Box(150, 50, 200, 200)]) == Box(500, 0, 200, 120)
+    assert card_place(200, 120, area=area, faces=(), wanted=(300, 900)) == Box(300, 380, 200, 120)
+    assert card_place(200, 120, area=area, faces=[Box(250, 350, 200, 100)], wanted=(300, 380)) == Box(0, 0, 200, 120)
+    assert card_place(200, 120, area=area, faces=[Box(50, 50, 600, 400)]) is None, "no card at all, then"
 
 
 def test_a_face_lands_on_its_place_in_the_picture() -> None:

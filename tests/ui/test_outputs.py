@@ -18,7 +18,9 @@ MakeWindow = Callable[..., MainWindow]
 def test_a_switch_starts_an_output_and_its_state_is_shown(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession
 ) -> None:
-    section = make_window().panel.outputs
+    window = make_window()
+    window.panel.open_advanced()
+    section = window.panel.outputs
     switch, text = section.switches["network-stream"], section.states["network-stream"]
     assert set(section.switches) == {"virtual-camera", "network-stream"}, "a recording has its own button"
     assert not text.isVisible()

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, QSettings
 
 from app.core.settings import Settings
-from app.ui.settings_store import SettingsStore
+from app.ui.settings_store import DEFAULTS, SettingsStore
 
 
 def backend(folder: Path) -> QSettings:
@@ -30,7 +30,7 @@ def test_a_value_that_no_longer_fits_is_left_out(tmp_path: Path) -> None:
     raw.setValue("settings/k", 9)
     raw.setValue("settings/strength", 40)
     raw.setValue("settings/gone", "x")
-    assert SettingsStore(raw).load() == Settings(strength=40)
+    assert SettingsStore(raw).load() == DEFAULTS.replace(strength=40)
 
 
 def test_overrides_count_for_one_run(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_overrides_count_for_one_run(tmp_path: Path) -> None:
 def test_defaults_are_not_written_down(tmp_path: Path) -> None:
     raw = backend(tmp_path)
     store = SettingsStore(raw)
-    store.save(Settings(k=1))
-    store.save(Settings(strength=40))
+    store.save(DEFAULTS.replace(k=1))
+    store.save(DEFAULTS.replace(strength=40))
     raw.beginGroup("settings")
     assert raw.childKeys() == ["strength"]

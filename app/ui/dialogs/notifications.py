@@ -177,10 +177,9 @@ class Notifications(QWidget):
 class Banner(QFrame):
     """A pill at the top of its parent, for as long as something lasts: a camera that is offline."""
 
-    def __init__(self, parent: QWidget, *, covered_to: Callable[[], int]) -> None:
-        """`covered_to` tells how far from the left something else lies at the top of the parent."""
+    def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._ground, self._covered_to = parent, covered_to
+        self._ground = parent
         self.setObjectName("banner")
         self._words = QLabel()
         line = QHBoxLayout(self)
@@ -204,10 +203,7 @@ class Banner(QFrame):
 
     def _place(self) -> None:
         self.adjustSize()
-        left = (self._ground.width() - self.width()) // 2
-        if left < self._covered_to() + 12:
-            left = (self._ground.width() + self._covered_to() - self.width()) // 2
-        self.move(left, 24)
+        self.move((self._ground.width() - self.width()) // 2, 24)
         self.raise_()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -48,6 +48,11 @@ class CaptureFlow(QObject):
         """Whether a film is being made, or about to be."""
         return self._state in ("starting", "recording")
 
+    @property
+    def seconds(self) -> float | None:
+        """How long the recording is, None while there is none."""
+        return self._seconds if self._state == "recording" else None
+
     def toggle(self) -> None:
         """Start a film, or end the one that is being made."""
         if self._state == "idle":

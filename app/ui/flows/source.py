@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -68,6 +69,7 @@ class SourceFlow(QObject):
         self._wanted = self._opening = self._playing = ""
         self._remember = False
         self._failed_at = 0.0
+        self._offline_since = ""
         self._settings = Settings()
         self._info: SourceInfo | None = None
         self._before: SourceInfo | None = None
@@ -138,7 +140,7 @@ class SourceFlow(QObject):
         """Count the time to the next try down."""
         if self._state == "offline":
             left = None if self._retry_at is None else max(self._retry_at - self._clock(), 0.0)
-            self._banner.say(offline_text(self._name(), left))
+            self._banner.say(offline_text(self._name(), left, since=self._offline_since))
 
     def _set_paused(self, paused: bool) -> None:
         if paused != self._paused:
@@ -167,12 +169,13 @@ class SourceFlow(QObject):
         if status.state == "online":
             self._on_online()
         elif status.state == "offline":
+            self._offline_since = self._offline_since or f"{datetime.now():%H:%M:%S}"
             self._retry_at = None if status.retry_in_s is None else self._clock() + status.retry_in_s
             self._preview.set_dimmed(True)
             self._line.show_source(self._name(), "offline", state="offline")
             self.tick()
         elif status.state == "connecting" and self._info is not None:
-            self._banner.say(offline_text(self._name(), None))
+            self._banner.say(offline_text(self._name(), None, since=self._offline_since))
         elif status.state == "failed":
             self._fail(status.error)
         elif status.state == "ended":
@@ -188,6 +191,7 @@ class SourceFlow(QObject):
         if self._remember:
             self._remember = False
             self.opened.emit(self._wanted)
+        self._offline_since = ""
         self._banner.say("")
         self._preview.set_dimmed(False)
         name, facts = self._name(), source_facts(info)

@@ -58,11 +58,12 @@ def failed_actions(wanted: str) -> tuple[tuple[str, str], ...]:
     return (("Open a file…", "open_file"), ("Demo clip", "open_demo"))
 
 
-def offline_text(name: str, retry_in_s: float | None) -> str:
-    """The banner over the last picture of a source that stopped delivering."""
+def offline_text(name: str, retry_in_s: float | None, *, since: str = "") -> str:
+    """The banner over the last picture of a source that stopped delivering, at the time `since`."""
+    offline = f"{name} is offline since {since}" if since else f"{name} is offline"
     if retry_in_s is None or retry_in_s < 0.5:
-        return f"{name} is offline. Trying to reconnect…"
-    return f"{name} is offline. Trying again in {retry_in_s:.0f} s"
+        return f"{offline}. Trying to reconnect…"
+    return f"{offline}. Trying again in {retry_in_s:.0f} s"
 
 
 def falls_back_to_demo(*, wanted: str, demo_exists: bool, has_played: bool) -> bool:

@@ -1,4 +1,4 @@
-"""How often the network is applied: presets and a slider for a fixed-point network, passes and drift for the others."""
+"""How often the network is applied: a slider for a fixed-point network, passes and drift for the others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.core.settings import specification
-from app.ui.style.widgets import Segmented, Slider, Stepper, label, row
+from app.ui.style.widgets import Slider, Stepper, label, row
 
 if TYPE_CHECKING:
     from app.restorers.store import ShippedRestorer
@@ -25,7 +25,6 @@ class CyclesControl(QWidget):
         spec = specification("k")
         self._k = int(spec.default)
         self._restorer: ShippedRestorer | None = None
-        self.presets: Segmented | None = None
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(8)
@@ -59,7 +58,6 @@ class CyclesControl(QWidget):
         self._restorer = restorer
         low, high = restorer.k_range
         family = restorer.family
-        self._make_presets(restorer)
         with QSignalBlocker(self.slider):
             self.slider.setRange(low, high)
         self.passes.set_range(low, high)
@@ -78,8 +76,6 @@ class CyclesControl(QWidget):
         self.slider.update()
         self._value.setText(str(k))
         self.passes.set_value(k)
-        if self.presets is not None:
-            self.presets.set_value(k)
 
     def show_steps(self, steps: Sequence[float]) -> None:
         """What a single-pass network is weak at, and the drift of each pass over the largest face."""
@@ -92,19 +88,6 @@ class CyclesControl(QWidget):
         if text != self.note.text():
             self.note.setText(text)
         self.note.setVisible(bool(text))
-
-    def _make_presets(self, restorer: ShippedRestorer) -> None:
-        if self.presets is not None:
-            self._column.removeWidget(self.presets)
-            self.presets.deleteLater()
-            self.presets = None
-        low, high = restorer.k_range
-        named = [preset for preset in restorer.family.presets if low <= preset.k <= high]
-        if named:
-            entries = [(each.k, each.name.capitalize(), f"{each.meaning}  ({each.k})", "") for each in named]
-            self.presets = Segmented(entries, words="Cycles k")
-            self.presets.chosen.connect(self._choose)
-            self._column.insertWidget(0, self.presets)
 
     def _choose(self, k: object) -> None:
         if isinstance(k, int):

@@ -1,15 +1,16 @@
-"""The panel at the right: source, restoration, view, engine, and the recording card that never scrolls away."""
+"""The panel at the right: source, quality, view, everything else folded away, and the recording card."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.settings import Settings, specification
 from app.ui.actions import keys_of
+from app.ui.flows.quality_text import QUALITIES, quality_of, quality_sentence
 from app.ui.panel.bindings import Bindings, titled
 from app.ui.panel.cycles import CyclesControl
 from app.ui.panel.outputs import OutputsSection
@@ -17,12 +18,15 @@ from app.ui.panel.sound_row import SoundRow
 from app.ui.style.buttons import IconButton, LabelledButton, SectionButton, SourceButton
 from app.ui.style.formatting import duration, file_size
 from app.ui.style.icons import application_icon
-from app.ui.style.widgets import Choice, label
+from app.ui.style.widgets import Choice, Segmented, label
 
 if TYPE_CHECKING:
     from app.restorers.store import ShippedRestorer
 
 PANEL_WIDTH = 312
+
+_SENTENCE_LINES = 3
+"""Room under the quality that is always there, so that nothing jumps when its sentence changes."""
 
 _VIEW_TIPS = {
     "split": "Split: drag the divider",
@@ -38,6 +42,7 @@ class Panel(QFrame):
     record_clicked = Signal()
     snapshot_clicked = Signal()
     restorer_chosen = Signal(str)
+    quality_chosen = Signal(object)
 
     def __init__(self, *, source_menu: QMenu, more_menu: QMenu) -> None:
         super().__init__()
@@ -92,9 +97,7 @@ class Panel(QFrame):
         column.addSpacing(6)
         self._view_group(column)
         column.addSpacing(4)
-        column.addWidget(self.outputs)
-        column.addSpacing(4)
-        self._engine_group(column)
+        self._advanced_group(column)
         column.addStretch(1)
         area = QScrollArea()
         area.setObjectName("panelScroll")
@@ -121,40 +124,51 @@ class Panel(QFrame):
             self.bindings.switch("mirror"),
             self.bindings.switch("mirror_recording"),
         ]
-        for widget in self._camera_rows:
-            column.addWidget(widget)
+        column.addWidget(self.bindings.switch("degrade"))
+        self._bad_slider = self.bindings.slider("degrade_strength")
+        self._bad_slider.hide()
+        column.addWidget(self._bad_slider)
 
     def _restoration_group(self, column: QVBoxLayout) -> None:
-        column.addWidget(label("RESTORATION", "section"))
-        self.cycles = CyclesControl()
-        self.cycles.chosen.connect(lambda k: self.bindings.changed.emit("k", k))
-        column.addWidget(self.cycles)
-        self._auto_row = self.bindings.switch("auto_k")
-        column.addWidget(self._auto_row)
+        column.addWidget(label("QUALITY", "section"))
+        entries = tuple((key, text, tip, "") for key, text, tip in QUALITIES)
+        self.quality = Segmented(entries, words="Quality")
+        self.quality.chosen.connect(self.quality_chosen)
+        column.addWidget(self.quality)
         self.auto_state = label("", "muted")
         self.auto_state.setWordWrap(True)
-        self.auto_state.hide()
+        self.auto_state.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.auto_state.setFixedHeight(_SENTENCE_LINES * self.auto_state.fontMetrics().lineSpacing())
         column.addWidget(self.auto_state)
         column.addWidget(self.bindings.slider("strength"))
-        column.addWidget(self.bindings.slider("steady"))
-        column.addWidget(self.bindings.stepper("max_faces", special="All"))
 
     def _view_group(self, column: QVBoxLayout) -> None:
         column.addWidget(label("VIEW", "section"))
         views = tuple((view, text, _VIEW_TIPS[view], view) for view, text in specification("view").choices.items())
         self.views = self.bindings.segmented("view", views, tall=True)
         column.addWidget(self.views)
-        for name in ("show_overlay", "show_faces", "show_plot"):
-            column.addWidget(self.bindings.switch(name))
 
-    def _engine_group(self, column: QVBoxLayout) -> None:
-        self._engine_toggle = SectionButton("ENGINE", "Engine settings")
-        self._engine_toggle.setToolTip("Show or hide the settings of the engine")
-        column.addWidget(self._engine_toggle)
-        self._engine_body = QWidget()
-        inner = QVBoxLayout(self._engine_body)
+    def _advanced_group(self, column: QVBoxLayout) -> None:
+        self._advanced_toggle = SectionButton("ADVANCED", "Advanced settings")
+        self._advanced_toggle.setToolTip("Show or hide everything else: camera, cycles, outputs, engine")
+        column.addWidget(self._advanced_toggle)
+        self._advanced_body = QWidget()
+        inner = QVBoxLayout(self._advanced_body)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(8)
+        for widget in self._camera_rows:
+            inner.addWidget(widget)
+        self.cycles = CyclesControl()
+        self.cycles.chosen.connect(lambda k: self.bindings.changed.emit("k", k))
+        inner.addWidget(self.cycles)
+        inner.addWidget(self.bindings.slider("steady"))
+        inner.addWidget(self.bindings.stepper("max_faces", special="All"))
+        for name in ("show_faces", "show_overlay", "show_plot", "output_captions"):
+            inner.addWidget(self.bindings.switch(name))
+        inner.addSpacing(6)
+        inner.addWidget(self.outputs)
+        inner.addSpacing(6)
+        inner.addWidget(label("ENGINE", "section"))
         self._restorers = Choice()
         self._restorers.setAccessibleName("Restorer")
         self._restorers.setToolTip("The network that restores faces")
@@ -171,9 +185,17 @@ class Panel(QFrame):
         self._engine_truth = label("", "muted")
         self._engine_truth.setWordWrap(True)
         inner.addWidget(self._engine_truth)
-        self._engine_body.hide()
-        column.addWidget(self._engine_body)
-        self._engine_toggle.toggled.connect(self._engine_body.setVisible)
+        self._advanced_body.hide()
+        column.addWidget(self._advanced_body)
+        self._advanced_toggle.toggled.connect(self._show_advanced)
+
+    def _show_advanced(self, shown: bool) -> None:
+        self._advanced_body.setVisible(shown)
+        if shown:  # bring it into view, once the layout knows its height
+            QTimer.singleShot(0, self, self._scroll_to_advanced)
+
+    def _scroll_to_advanced(self) -> None:
+        self.scroll_area.verticalScrollBar().setValue(self._advanced_toggle.y())
 
     def _record_card(self) -> QWidget:
         card = QFrame()
@@ -207,8 +229,8 @@ class Panel(QFrame):
         self.bindings.show_settings(settings)
         self.cycles.show_k(settings.k)
         self._show_restorer(settings.restorer)
-        if not settings.auto_k:
-            self.auto_state.hide()
+        self.quality.set_value(quality_of(settings))
+        self._bad_slider.setVisible(settings.degrade)
 
     def show_restorers(self, restorers: Sequence[ShippedRestorer], settings: Settings) -> None:
         """The restorers that are installed, the default one first."""
@@ -230,7 +252,9 @@ class Panel(QFrame):
         with QSignalBlocker(self._restorers):
             self._restorers.setCurrentIndex(self._installed.index(chosen))
         self.cycles.show_restorer(chosen)
-        self._auto_row.setVisible(chosen.k_range[0] < chosen.k_range[1])
+        has_choice = chosen.family.fixed_point and chosen.k_range[0] < chosen.k_range[1]
+        self.quality.setVisible(has_choice)
+        self.auto_state.setVisible(has_choice)
         self.bindings.offer("precision", ("auto", *chosen.precisions))
 
     def show_camera_controls(self, shown: bool) -> None:
@@ -238,10 +262,12 @@ class Panel(QFrame):
         for widget in self._camera_rows:
             widget.setVisible(shown)
 
-    def show_auto_state(self, text: str) -> None:
-        """What auto-k does now; empty hides the line."""
-        self.auto_state.setText(text.replace(" ms", "\u00a0ms"))
-        self.auto_state.setVisible(bool(text))
+    def show_quality(self, settings: Settings, *, running_k: int, reason: str) -> None:
+        """The sentence under the quality, and with Auto the cycles in use on the slider of k."""
+        words = quality_sentence(settings, running_k=running_k, reason=reason)
+        self.auto_state.setText(words.replace(" ms", "\u00a0ms"))
+        if settings.auto_k and running_k:
+            self.cycles.show_k(running_k)
 
     def show_engine_truth(self, text: str) -> None:
         self._engine_truth.setText(text)
@@ -281,9 +307,9 @@ class Panel(QFrame):
         self.record.setEnabled(ready or self._recording)
         self.snapshot.setEnabled(ready)
 
-    def open_engine(self) -> None:
-        """Unfold the engine group."""
-        self._engine_toggle.setChecked(True)
+    def open_advanced(self) -> None:
+        """Unfold everything else."""
+        self._advanced_toggle.setChecked(True)
 
 
 def _tip(words: str, action: str) -> str:

@@ -30,8 +30,11 @@ class Box:
     def bottom(self) -> float:
         return self.y + self.height
 
-    def moved(self, across: float) -> Box:
-        return Box(self.x + across, self.y, self.width, self.height)
+    def contains(self, x: float, y: float) -> bool:
+        return self.x <= x <= self.right and self.y <= y <= self.bottom
+
+    def overlaps(self, other: Box) -> bool:
+        return self.x < other.right and other.x < self.right and self.y < other.bottom and other.y < self.bottom
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,6 @@ class Layout:
             return False
         target = self.tiles[0].target
         return abs(x - self.divider) <= reach and target.y <= y <= target.bottom
-
-    def clear_of(self, left: float, area: Box) -> Layout:
-        """The same pictures beside what covers the area up to `left`, if there is room for it; else unchanged."""
-        across = left - min(tile.target.x for tile in self.tiles)
-        if across <= 0 or max(tile.target.right for tile in self.tiles) + across > area.right:
-            return self
-        tiles = tuple(Tile(tile.content, tile.target.moved(across), tile.clip.moved(across)) for tile in self.tiles)
-        return Layout(tiles, None if self.divider is None else self.divider + across)
 
     def split_at(self, x: float) -> float:
         """The split in [0, 1] that puts the divider at x."""

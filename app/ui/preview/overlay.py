@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QPixmap
 
 from app.ui.preview.geometry import Box
 from app.ui.preview.overlay_model import OverlayModel
+from app.ui.preview.state_text import Badge
 from app.ui.style.theme import STAGE_COLOURS
 
-WIDTH = 288.0
-_PADDING = 14.0
-_ROW = 18.0
+_WIDTH = 216.0
+_PADDING = 11.0
+_ROW = 16.0
 _GLASS = QColor(12, 13, 16, 214)
 _BRIGHT = QColor("#f4f5f7")
 _SOFT = QColor("#a9afbb")
@@ -19,80 +22,59 @@ _RED = QColor("#ff6b6b")
 _OTHER = QColor("#8b93a1")
 
 
-def overlay_height(model: OverlayModel) -> float:
-    """The card's height in logical pixels."""
+def overlay_size(model: OverlayModel) -> tuple[float, float]:
+    """Width and height of the card in logical pixels."""
     legend_rows = (len(model.segments) + 1) // 2
-    return _PADDING * 2 + 26 + 8 + 12 + 10 + legend_rows * _ROW + 10 + len(model.lines) * _ROW
+    return _WIDTH, _PADDING * 2 + 22 + 4 + 8 + 8 + legend_rows * _ROW + _ROW
 
 
 def overlay_picture(model: OverlayModel, base: QFont, ratio: float) -> QPixmap:
     """The card as a picture: it changes four times a second, frames come far more often."""
-    size = QSizeF(WIDTH, overlay_height(model)) * ratio
+    size = QSizeF(*overlay_size(model)) * ratio
     picture = QPixmap(size.toSize())
     picture.setDevicePixelRatio(ratio)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
-    paint_overlay(painter, model, QPointF(0, 0), base)
+    _paint_overlay(painter, model, base)
     painter.end()
     return picture
 
 
-def paint_overlay(painter: QPainter, model: OverlayModel, origin: QPointF, base: QFont) -> QRectF:
-    """Draw the card with its left top corner at `origin`; returns its rectangle."""
-    card = QRectF(origin.x(), origin.y(), WIDTH, overlay_height(model))
+def _paint_overlay(painter: QPainter, model: OverlayModel, base: QFont) -> None:
+    card = QRectF(QPointF(0, 0), QSizeF(*overlay_size(model)))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(_RED if model.over_budget else QColor(255, 255, 255, 26), 1))
     painter.setBrush(_GLASS)
-    painter.drawRoundedRect(card.adjusted(0.5, 0.5, -0.5, -0.5), 12, 12)
+    painter.drawRoundedRect(card.adjusted(0.5, 0.5, -0.5, -0.5), 10, 10)
     left, right, y = card.left() + _PADDING, card.right() - _PADDING, card.top() + _PADDING
+    at_right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
 
     big, small = QFont(base), QFont(base)
-    big.setPixelSize(19)
+    big.setPixelSize(16)
     big.setWeight(QFont.Weight.DemiBold)
-    small.setPixelSize(12)
+    small.setPixelSize(11)
     painter.setFont(big)
     painter.setPen(_RED if model.over_budget else _BRIGHT)
-    painter.drawText(QRectF(left, y, 160, 26), Qt.AlignmentFlag.AlignVCenter, model.total)
+    painter.drawText(QRectF(left, y, 100, 22), Qt.AlignmentFlag.AlignVCenter, model.total)
     painter.setFont(small)
     painter.setPen(_RED if model.over_budget else _SOFT)
-    note = f"over {model.budget} budget" if model.over_budget else f"of {model.budget} budget"
-    painter.drawText(
-        QRectF(left + 100, y, right - left - 100, 26),
-        Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
-        note,
-    )
-    y += 26 + 8
-    _paint_bar(painter, model, QRectF(left, y, right - left, 12))
-    y += 12 + 10
-    column = (right - left + 14) / 2
+    painter.drawText(QRectF(left, y, right - left, 22), at_right, f"of {model.budget}")
+    y += 22 + 4
+    _paint_bar(painter, model, QRectF(left, y, right - left, 8))
+    y += 8 + 8
+    column = (right - left + 12) / 2
     for place, segment in enumerate(model.segments):
         x, line = left + (place % 2) * column, y + (place // 2) * _ROW
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(STAGE_COLOURS.get(segment.name, _OTHER.name())))
-        painter.drawRoundedRect(QRectF(x, line + 5, 8, 8), 2, 2)
+        painter.drawRoundedRect(QRectF(x, line + 4, 7, 7), 2, 2)
         painter.setPen(_SOFT)
-        painter.drawText(QRectF(x + 14, line, 70, _ROW), Qt.AlignmentFlag.AlignVCenter, segment.name)
+        painter.drawText(QRectF(x + 11, line, 60, _ROW), Qt.AlignmentFlag.AlignVCenter, segment.name)
         painter.setPen(_BRIGHT)
-        painter.drawText(
-            QRectF(x + 14, line, column - 28, _ROW),
-            Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
-            segment.value,
-        )
-    y += (len(model.segments) + 1) // 2 * _ROW + 4
-    painter.setPen(QPen(QColor(255, 255, 255, 30), 1))
-    painter.drawLine(QPointF(left, y + 0.5), QPointF(right, y + 0.5))
-    y += 6
-    for entry in model.lines:
-        painter.setPen(_SOFT)
-        painter.drawText(QRectF(left, y, 90, _ROW), Qt.AlignmentFlag.AlignVCenter, entry.label)
-        painter.setPen(_BRIGHT)
-        painter.drawText(
-            QRectF(left + 60, y, right - left - 60, _ROW),
-            Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
-            entry.value,
-        )
-        y += _ROW
-    return card
+        painter.drawText(QRectF(x, line, column - 12, _ROW), at_right, segment.value.removesuffix(" ms"))
+    y += (len(model.segments) + 1) // 2 * _ROW
+    painter.setPen(_SOFT)
+    painter.drawText(QRectF(left, y, right - left, _ROW), Qt.AlignmentFlag.AlignVCenter, model.summary)
 
 
 def _paint_bar(painter: QPainter, model: OverlayModel, bar: QRectF) -> None:
@@ -135,20 +117,39 @@ def paint_face_mark(painter: QPainter, box: Box, words: str, place: QPointF, *, 
     painter.setOpacity(1.0)
 
 
-def paint_pill(painter: QPainter, words: str, origin: QPointF, base: QFont, *, from_right: bool = False) -> QRectF:
-    """Words on a dark rounded ground, `origin` its left (or right) top corner; returns its rectangle."""
+def paint_pill(
+    painter: QPainter,
+    words: str,
+    origin: QPointF,
+    base: QFont,
+    *,
+    from_right: bool = False,
+    light: QColor | None = None,
+) -> QRectF:
+    """Words on a dark rounded ground, `origin` its left (or right) top corner, after a `light`; its rectangle."""
     font = QFont(base)
     font.setPixelSize(12)
     painter.setFont(font)
-    width = painter.fontMetrics().horizontalAdvance(words) + 18
+    width = painter.fontMetrics().horizontalAdvance(words) + (18 if light is None else 32)
     pill = QRectF(origin.x() - (width if from_right else 0), origin.y(), width, 22)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(_GLASS)
     painter.drawRoundedRect(pill, 11, 11)
+    if light is not None:
+        painter.setBrush(light)
+        painter.drawEllipse(QPointF(pill.left() + 14, pill.center().y()), 4, 4)
     painter.setPen(_BRIGHT)
-    painter.drawText(pill, Qt.AlignmentFlag.AlignCenter, words)
+    painter.drawText(pill.adjusted(0 if light is None else 14, 0, 0, 0), Qt.AlignmentFlag.AlignCenter, words)
     return pill
+
+
+def paint_badges(painter: QPainter, entries: Sequence[Badge], picture: Box, base: QFont) -> None:
+    """The states of the picture, one under the other at its left top corner."""
+    lights = {"plain": _OTHER, "warning": QColor("#f5b94a"), "recording": _RED}
+    for place, badge in enumerate(entries):
+        origin = QPointF(picture.x + 12, picture.y + 12 + place * 27)
+        paint_pill(painter, badge.words, origin, base, light=lights[badge.tone])
 
 
 def paint_drop_frame(painter: QPainter, area: QRectF, words: str, base: QFont) -> None:

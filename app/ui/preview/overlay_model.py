@@ -40,7 +40,9 @@ class Line:
 
 @dataclass(frozen=True)
 class OverlayModel:
-    """All that the overlay paints. `budget_at` is the budget's place on the bar, a part of its width."""
+    """All that the overlay tells: the card paints the bar and the `summary`, the diagnostics have the `lines`.
+
+    `budget_at` is the budget's place on the bar, a part of its width."""
 
     total: str
     budget: str
@@ -48,6 +50,7 @@ class OverlayModel:
     budget_at: float
     segments: tuple[Segment, ...]
     lines: tuple[Line, ...]
+    summary: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +102,7 @@ def overlay_model(reading: Reading, usage: Usage, *, cores: int) -> OverlayModel
         budget_at=reading.budget_ms / full,
         segments=tuple(segments),
         lines=lines,
+        summary=f"{rate(reading.fps_out)} · age {milliseconds(reading.age_p50_ms)} · {reading.dropped} dropped",
     )
 
 

@@ -16,24 +16,23 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPixmap,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.core.types import Image, Restored, RestoredFace
+from app.ui.preview.card import LatencyCard
 from app.ui.preview.geometry import Box, Layout, arrange, on_screen
 from app.ui.preview.message import Message
 from app.ui.preview.overlay import (
-    WIDTH,
-    overlay_height,
-    overlay_picture,
+    paint_badges,
     paint_divider,
     paint_drop_frame,
     paint_face_mark,
     paint_pill,
 )
 from app.ui.preview.overlay_model import OverlayModel
+from app.ui.preview.state_text import Badge, tile_words
 from app.ui.style.formatting import count
 from app.ui.style.theme import colour
 
@@ -70,8 +69,8 @@ class Preview(QWidget):
         self._split = 0.5
         self._hold_original = False
         self._show_faces = True
-        self._overlay: OverlayModel | None = None
-        self._card: QPixmap | None = None
+        self._card = LatencyCard()
+        self._badges: tuple[Badge, ...] = ()
         self._message = ("camera", "Starting…", "")
         self._mirror = False
         self._dropping = False
@@ -147,9 +146,19 @@ class Preview(QWidget):
         self.update()
 
     def set_overlay(self, model: OverlayModel | None) -> None:
-        if model != self._overlay:
-            self._overlay, self._card = model, None
+        if model != self._card.model:
+            self._card.set_model(model)
             self.update()
+
+    def set_badges(self, badges: Sequence[Badge]) -> None:
+        """The states that stand on the picture in words."""
+        if tuple(badges) != self._badges:
+            self._badges = tuple(badges)
+            self.update()
+
+    @property
+    def badges(self) -> tuple[Badge, ...]:
+        return self._badges
 
     @property
     def message(self) -> tuple[str, str]:
@@ -168,9 +177,7 @@ class Preview(QWidget):
         height, width = self._restored.image.shape[:2]
         area = Box(_MARGIN, _MARGIN, self.width() - 2 * _MARGIN, self.height() - 2 * _MARGIN)
         view = "original" if self._hold_original else self._view
-        layout = arrange(view, width=width, height=height, area=area, split=self._split)
-        covered = self.overlay_right()
-        return layout.clear_of(covered + _MARGIN, area) if covered else layout
+        return arrange(view, width=width, height=height, area=area, split=self._split)
 
     # Painting
 
@@ -190,32 +197,15 @@ class Preview(QWidget):
             if self._dimmed:
                 painter.fillRect(self.rect(), colour("canvas", 0.6))
             self._paint_marks(painter, layout, self._restored)
-        if self._overlay is not None and layout is not None and self._overlay_fits():
-            if self._card is None or self._card.devicePixelRatio() != self.devicePixelRatioF():
-                self._card = overlay_picture(self._overlay, self.font(), self.devicePixelRatioF())
-            painter.drawPixmap(QPointF(_MARGIN * 2, _MARGIN * 2), self._card)
+            paint_badges(painter, self._badges, layout.tiles[0].target, self.font())
+            area = Box(0, 0, self.width(), self.height())
+            self._card.paint(painter, area, self._face_boxes(layout), self.font(), self.devicePixelRatioF())
         if self._dropping:
             paint_drop_frame(painter, QRectF(self.rect()).adjusted(8, 8, -8, -8), "Drop to open", self.font())
         painter.end()
         if self._restored is not None and not self._reported:
             self._reported = True
             self.painted.emit(self._restored, (time.perf_counter() - started) * 1000.0)
-
-    def overlay_right(self) -> int:
-        """Where the overlay ends at its right, 0 when it is not shown."""
-        shown = self._overlay is not None and self._restored is not None and self._overlay_fits()
-        return round(_MARGIN * 2 + WIDTH) if shown else 0
-
-    def _pill_left(self, top: float) -> float:
-        """Where words on the picture may begin that would otherwise be under the overlay."""
-        covered = self.overlay_right()
-        if not covered or self._overlay is None or top > 2 * _MARGIN + overlay_height(self._overlay):
-            return 0.0
-        return covered + 4.0
-
-    def _overlay_fits(self) -> bool:
-        assert self._overlay is not None
-        return self.width() > WIDTH + 4 * _MARGIN and self.height() > overlay_height(self._overlay) + 3 * _MARGIN
 
     def _paint_pictures(self, painter: QPainter, layout: Layout) -> None:
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -235,15 +225,30 @@ class Preview(QWidget):
                     place = on_screen(box, width=width, height=height, target=tile.target, mirror=self._mirror)
                     words = count(entry.cycles, "cycle", "cycles")
                     top = max(place.y - 27, tile.target.y + 4)
-                    pill = QPointF(max(place.x, self._pill_left(top)), top)
+                    pill = QPointF(max(place.x, tile.target.x + 4), top)
                     paint_face_mark(painter, place, words, pill, opacity=entry.face.opacity, base=self.font())
                 painter.setClipping(False)
         if layout.divider is not None:
             paint_divider(painter, layout.divider, layout.tiles[0].target, focused=self.hasFocus())
-        self._paint_labels(painter, layout)
+        self._paint_labels(painter, layout, restored)
 
-    def _paint_labels(self, painter: QPainter, layout: Layout) -> None:
-        words = {"original": "Original", "restored": "Restored"}
+    def _face_boxes(self, layout: Layout) -> list[Box]:
+        """Where the faces are on the canvas, in every tile."""
+        if self._restored is None:
+            return []
+        height, width = self._restored.image.shape[:2]
+        return [
+            on_screen(_box_of(entry), width=width, height=height, target=tile.target, mirror=self._mirror)
+            for tile in layout.tiles
+            for entry in self._restored.faces
+        ]
+
+    def _paint_labels(self, painter: QPainter, layout: Layout, restored: Restored) -> None:
+        degraded = restored.frame.true_image is not None
+        words = {
+            content: tile_words(content, faces=len(restored.faces), degraded=degraded)
+            for content in ("original", "restored")
+        }
         for tile in layout.tiles:
             if tile.clip.width < 120:
                 continue
@@ -258,14 +263,20 @@ class Preview(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         layout, place = self.picture_layout(), event.position()
-        if event.button() == Qt.MouseButton.LeftButton and layout and layout.is_on_divider(place.x(), place.y()):
+        if event.button() != Qt.MouseButton.LeftButton or layout is None:
+            return
+        if self._card.grab(place.x(), place.y()):
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        elif layout.is_on_divider(place.x(), place.y()):
             self._dragging = True
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         layout, place = self.picture_layout(), event.position()
         if layout is None:
             return
-        if self._dragging:
+        if self._card.drag(place.x(), place.y()):
+            self.update()
+        elif self._dragging:
             self._move_split(layout.split_at(place.x()))
         elif layout.is_on_divider(place.x(), place.y()):
             self.setCursor(Qt.CursorShape.SplitHCursor)
@@ -274,6 +285,8 @@ class Preview(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self._dragging = False
+        self._card.release()
+        self.unsetCursor()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {

@@ -132,6 +132,7 @@ QPushButton[kind="section"] { border: 0; background: transparent; color: $muted;
     text-align: left;
     padding: 0; min-height: 24px; border-radius: 4px; }
 QPushButton[kind="section"]:hover { color: $text; }
+QPushButton[kind="section"]:focus { border: 1px solid $accent; color: $text; }
 
 QToolButton { background: transparent; border: 1px solid transparent; border-radius: 8px; }
 QToolButton:hover { background: $hover; }
@@ -191,6 +192,10 @@ QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 #toast QLabel[role="title"] { font-size: 13px; }
 #banner { background: rgba(16, 17, 20, 235); border-radius: 14px; }
 #banner QLabel { color: #f2f3f5; font-size: 13px; }
+#hint { background: $accent; border-radius: 10px; }
+#hint QLabel { color: $on_accent; font-size: 13px; }
+#hint QPushButton { color: $on_accent; background: transparent; border: 1px solid $on_accent; border-radius: 6px;
+    padding: 0 10px; min-height: 24px; }
 #keycap { background: $raised; border: 1px solid $line; border-radius: 6px; padding: 2px 7px; font-size: 12px; }
 """)
 

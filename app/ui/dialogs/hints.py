@@ -1,0 +1,78 @@
+"""Three bubbles on the first start, and never again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+
+from app.ui.style.buttons import LabelledButton
+from app.ui.style.widgets import label
+
+_WIDTH = 208
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Words that stand near a point of the window, which `place` gives in the window's pixels."""
+
+    words: str
+    place: Callable[[], QPoint]
+
+
+class _Bubble(QFrame):
+    pressed = Signal()
+
+    def __init__(self, parent: QWidget, words: str) -> None:
+        super().__init__(parent)
+        self.setObjectName("hint")
+        self.setFixedWidth(_WIDTH)
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(12, 9, 12, 9)
+        self.words = words
+        text = label(words, "hint")
+        text.setWordWrap(True)
+        self.column.addWidget(text)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.pressed.emit()
+
+
+class Hints:
+    """Shows the bubbles over `window` until one of them is pressed; `on_done` is called then."""
+
+    def __init__(self, window: QWidget, hints: Sequence[Hint], *, on_done: Callable[[], None]) -> None:
+        self._on_done = on_done
+        self._bubbles: list[_Bubble] = []
+        for hint in hints:
+            bubble = _Bubble(window, hint.words)
+            bubble.pressed.connect(self.close)
+            if hint is hints[-1]:
+                button = LabelledButton("Got it", kind="link")
+                button.clicked.connect(self.close)
+                bubble.column.addWidget(button, 0, Qt.AlignmentFlag.AlignRight)
+            bubble.adjustSize()
+            spot = hint.place()
+            x = min(max(spot.x() - _WIDTH // 2, 8), window.width() - _WIDTH - 8)
+            y = min(max(spot.y(), 8), window.height() - bubble.height() - 8)
+            bubble.move(x, y)
+            bubble.show()
+            bubble.raise_()
+            self._bubbles.append(bubble)
+
+    def words(self) -> tuple[str, ...]:
+        """What the bubbles say that are shown."""
+        return tuple(bubble.words for bubble in self._bubbles)
+
+    def close(self) -> None:
+        """Take the bubbles away for good."""
+        if not self._bubbles:
+            return
+        for bubble in self._bubbles:
+            bubble.hide()
+            bubble.deleteLater()
+        self._bubbles = []
+        self._on_done()

@@ -1,0 +1,58 @@
+"""What the picture says about itself, in words. No Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.ui.style.formatting import duration
+
+if TYPE_CHECKING:
+    from app.pipeline.latency import LiveStatistics
+
+_SLOW = 0.85
+"""Under this share of the source's rate the picture is called slowed down."""
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A few words on the picture; `tone` is "plain", "warning" or "recording"."""
+
+    words: str
+    tone: str = "plain"
+
+
+def slowed_down(statistics: LiveStatistics | None) -> str:
+    """`12 of 25 frames a second` where restoring cannot keep up with the source, else empty."""
+    if statistics is None or statistics.fps_in <= 0 or statistics.fps_out >= _SLOW * statistics.fps_in:
+        return ""
+    return f"{statistics.fps_out:.0f} of {statistics.fps_in:.0f} frames a second"
+
+
+def badges(
+    *, faces: int | None, live: bool, slow: str = "", recording_s: float | None = None, degraded: bool = False
+) -> tuple[Badge, ...]:
+    """The words on the picture, the most pressing first.
+
+    `faces` is how many were restored, None while no network is loaded; `live` is false for a source that is offline,
+    of which nothing about speed is said.
+    """
+    found = []
+    if recording_s is not None:
+        found.append(Badge(f"Recording {duration(recording_s)}", "recording"))
+    if faces is None:
+        found.append(Badge("Loading the network…"))
+    elif faces == 0:
+        found.append(Badge("No face found", "warning"))
+    if live and slow:
+        found.append(Badge(f"Slowed down: {slow}", "warning"))
+    if degraded:
+        found.append(Badge("Camera made bad"))
+    return tuple(found)
+
+
+def tile_words(content: str, *, faces: int, degraded: bool) -> str:
+    """The label of one half: what it claims is true, so a picture without a face is not called restored."""
+    if content == "original":
+        return "Made bad" if degraded else "Original"
+    return "Restored" if faces else "No face to restore"
