@@ -40,6 +40,7 @@ class FramePipeline:
         self.auto_k = auto_k or AutoK()
         self.choice = KChoice(k=0)
         self._steady = SteadyFaces()
+        self._resting = 0
         self._now = now
 
     def process(self, frame: Frame, settings: Settings) -> Restored:
@@ -50,7 +51,7 @@ class FramePipeline:
         started = self._now()
         faces = self.tracker.update(frame, detect_size=settings.detect_size, max_faces=settings.max_faces)
         detected = self._now()
-        self.choice = self._choose_k(settings, len(faces), detected)
+        self.choice = self._choose_k(settings, max(len(faces) - self._resting, 0), detected)
         self._steady.begin((face.track_id for face in faces), key=_pixels_key(settings))
         work = _Work(frame.image, self._steady, self._now)
         # From the back to the front: a nearer, larger face is pasted over a farther one.
@@ -64,15 +65,19 @@ class FramePipeline:
             age_ms=(self._now() - frame.t_capture) * 1000,
         )
         spent = sum(face.cycles for face in done)
-        self.auto_k.measured(cycle_ms=timings.restore_ms / spent if spent else None, overhead_ms=timings.overhead_ms)
+        cycle_ms = timings.restore_ms / spent if spent else None
+        # What auto-k shares out are the cycles of faces that move; those that hold still take one each, whatever k is.
+        self._resting = sum(face.cycles == 1 < self.choice.k for face in done)
+        overhead_ms = timings.overhead_ms + self._resting * (cycle_ms or 0.0)
+        self.auto_k.measured(cycle_ms=cycle_ms, overhead_ms=overhead_ms)
         return Restored(frame=frame, image=work.image, k=self.choice.k, faces=tuple(reversed(done)), timings=timings)
 
-    def _choose_k(self, settings: Settings, faces: int, now: float) -> KChoice:
+    def _choose_k(self, settings: Settings, moving: int, now: float) -> KChoice:
         low, high = self.restorer.k_range
         wanted = min(max(settings.k, low), high)
         if not settings.auto_k:
             return KChoice(k=wanted)
-        return self.auto_k.choose(wanted=wanted, lowest=low, target_fps=settings.target_fps, faces=faces, now=now)
+        return self.auto_k.choose(wanted=wanted, lowest=low, target_fps=settings.target_fps, faces=moving, now=now)
 
 
 def _pixels_key(settings: Settings) -> tuple[object, ...]:
@@ -98,12 +103,13 @@ class _Work:
         side = restorer.family.crop_side
         matrix = crop_matrix(face.landmarks, side=side)
         crop = warp_crop(self.image, matrix, side=side)
-        restored = restorer.restore(crop, k=k, stop_threshold=settings.stop_threshold)
-        steady = self._steady.update(face.track_id, crop, restored.image, steady=settings.steady)
+        restored = self._steady.restore(
+            face.track_id, crop, restorer, k=k, steady=settings.steady, stop_threshold=settings.stop_threshold
+        )
         aligned = self._now()
         if self.image is self._original:
             self.image = np.copy(self._original)
-        paste(self.image, steady, crop, matrix, strength=settings.strength / 100, opacity=face.opacity)
+        paste(self.image, restored.image, crop, matrix, strength=settings.strength / 100, opacity=face.opacity)
         # Turning the crop into the network's tensor and back, and steadying it, are part of aligning it.
         self.align_ms += (aligned - started) * 1000 - sum(restored.cycles_ms)
         self.paste_ms += (self._now() - aligned) * 1000

@@ -3,18 +3,23 @@
 The tracker already takes the head's motion out, so a pixel of the crop shows the same spot of the face from frame to
 frame. Where it holds still, its restored value is averaged with those before; where it moves, it is taken as it is.
 What decides is the given crop alone, never the restored one. Nothing here knows a clock.
+
+With a fixed-point network a face that holds still needs no k cycles in every frame: one cycle a frame, on a mix of what
+is given and what was shown before, takes it as far over a few frames. A face that moves anywhere, were it an eyelid,
+takes all k.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.types import Image
+from app.restorers.base import RestoredCrop, Restorer
 
 Plane = NDArray[np.float32]
 
@@ -31,6 +36,11 @@ _NOISE_WINDOW, _MOTION_WINDOW = 5, 7
 
 _STEPS = 8  # of a level of motion, so that eight bits hold motion finely enough
 _FALL = np.exp(-((np.maximum(np.arange(256, dtype=np.float32) / _STEPS - _STILL, 0) / _WIDTH) ** 2))
+
+# A face moves when in one of these blocks of the crop, those that show it, the mean stillness falls under this.
+_BLOCKS = 16
+_FACE_BLOCKS = np.s_[3:15, 2:14]
+_MOVES_UNDER = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,20 +59,41 @@ def stillness(state: SteadyState, crop: Image) -> Plane:
     return np.asarray(cv2.LUT(cv2.blur(motion, (_MOTION_WINDOW, _MOTION_WINDOW)), _FALL), np.float32)
 
 
-def steadied(state: SteadyState | None, crop: Image, restored: Image, *, weight: float) -> SteadyState:
-    """The state after a frame. Its `shown` is the steady face.
+def holds_still(still: Plane) -> bool:
+    """Whether nothing of the face moves; `still` as `stillness` returns it."""
+    blocks = cv2.resize(still, (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA)
+    return float(blocks[_FACE_BLOCKS].min()) >= _MOVES_UNDER
 
-    crop: uint8 (S, S, 3) BGR, what was given; restored: the same, what became of it. Without a `state`, and with one of
-    another size, both are taken over as they are. `weight` in [0, 1) is that of the past where nothing moves.
+
+def restore_steadily(
+    state: SteadyState | None, crop: Image, restorer: Restorer, *, k: int, weight: float, stop_threshold: float = 0.0
+) -> tuple[SteadyState, RestoredCrop]:
+    """The state after a frame, and the steady face with the cycles that were spent on it.
+
+    crop: uint8 (S, S, 3) BGR, aligned. Without a `state`, and with one of another size, it is restored by itself.
+    `weight` in [0, 1) is that of the past where nothing moves. Raises InferenceError.
     """
     if state is None or state.given.shape != crop.shape:
-        return SteadyState(given=crop.astype(np.float32), shown=restored.astype(np.float32))
-    past = stillness(state, crop) * np.float32(weight)
-    return SteadyState(given=_mixed(state.given, crop, past), shown=_mixed(state.shown, restored, past))
+        restored = restorer.restore(crop, k=k, stop_threshold=stop_threshold)
+        return SteadyState(given=crop.astype(np.float32), shown=restored.image.astype(np.float32)), restored
+    still = stillness(state, crop)
+    past = still * np.float32(weight)
+    given = _mixed(state.given, crop.astype(np.float32), past)
+    image = crop
+    if k > 1 and restorer.family.fixed_point and holds_still(still):
+        # Of what the network is given now, a part 1 - 1/k went through it before: through k cycles on average.
+        image, k = _rounded(_mixed(state.shown, given, still * np.float32(1 - 1 / k))), 1
+    restored = restorer.restore(image, k=k, stop_threshold=stop_threshold)
+    shown = _mixed(state.shown, restored.image.astype(np.float32), past)
+    return SteadyState(given=given, shown=shown), replace(restored, image=_rounded(shown))
 
 
-def _mixed(before: Plane, now: Image, past: Plane) -> Plane:
-    return np.asarray(cv2.blendLinear(before, now.astype(np.float32), past, 1 - past), np.float32)
+def _mixed(before: Plane, now: Plane, past: Plane) -> Plane:
+    return np.asarray(cv2.blendLinear(before, now, past, 1 - past), np.float32)
+
+
+def _rounded(plane: Plane) -> Image:
+    return np.asarray(cv2.convertScaleAbs(plane), np.uint8)
 
 
 class SteadyFaces:
@@ -80,10 +111,18 @@ class SteadyFaces:
             self._key = key
         self._states = {track: self._states[track] for track in tracks if track in self._states}
 
-    def update(self, track: int, crop: Image, restored: Image, *, steady: int) -> Image:
-        """The steady face of a track, uint8 (S, S, 3) BGR. `steady` in percent; 0 returns `restored` itself."""
+    def restore(
+        self, track: int, crop: Image, restorer: Restorer, *, k: int, steady: int, stop_threshold: float = 0.0
+    ) -> RestoredCrop:
+        """The steady face of a track, see `restore_steadily`. `steady` in percent; 0 restores `crop` by itself."""
         if not steady:
-            return restored
-        weight = HIGHEST_WEIGHT * steady / 100
-        state = self._states[track] = steadied(self._states.get(track), crop, restored, weight=weight)
-        return np.asarray(cv2.convertScaleAbs(state.shown), np.uint8)
+            return restorer.restore(crop, k=k, stop_threshold=stop_threshold)
+        self._states[track], restored = restore_steadily(
+            self._states.get(track),
+            crop,
+            restorer,
+            k=k,
+            weight=HIGHEST_WEIGHT * steady / 100,
+            stop_threshold=stop_threshold,
+        )
+        return restored

@@ -11,8 +11,11 @@ from app.core.settings import Settings
 from app.core.types import Image, Restored
 from app.faces.alignment import TEMPLATE_SIDE, estimate_similarity, warp_crop
 from app.faces.tracker import FaceTracker
+from app.pipeline.budget import AutoK
 from app.pipeline.process import FramePipeline
 from app.pipeline.steady import SteadyFaces
+from app.restorers.base import EngineInfo, RestoredCrop
+from app.restorers.families import family
 from tests.vision import blurred, detector, frame_of, noisy, restorer, show
 
 FPS = 30.0
@@ -64,6 +67,25 @@ def test_a_still_face_is_calmer_than_the_camera_and_as_sharp() -> None:
     assert detail(steady[-1]) > 0.97 * detail(alone[-1])
 
 
+class Brighter:
+    """Adds a fixed value to a crop in every cycle."""
+
+    name = "brighter"
+    family = family("cfrnet")
+    k_range = (1, 4)
+    engine = EngineInfo(provider_asked="test", provider_got="test", precision="fp32", threads=1)
+
+    def __init__(self, levels: int) -> None:
+        self.levels = levels
+
+    def restore(self, crop: Image, *, k: int, stop_threshold: float = 0.0) -> RestoredCrop:
+        image = cv2.add(crop, np.full_like(crop, k * self.levels))
+        return RestoredCrop(image=image, cycles=k, steps=(0.1,) * k, cycles_ms=(1.0,) * k)
+
+    def warm_up(self) -> float:
+        return 1.0
+
+
 @pytest.mark.parametrize("steady", [30, 100])
 def test_what_moves_is_shown_as_it_is_now(steady: int) -> None:
     """A mouth that opens: there the restored face of this frame, elsewhere that of before and now together."""
@@ -71,9 +93,9 @@ def test_what_moves_is_shown_as_it_is_now(steady: int) -> None:
     now[170:210, 95:165] = 25
     faces = SteadyFaces()
     faces.begin([0], key=1)
-    faces.update(0, before, before, steady=steady)
+    faces.restore(0, before, Brighter(0), k=1, steady=steady)
     brighter = cv2.add(now, np.full_like(now, 6))
-    shown = faces.update(0, now, brighter, steady=steady)
+    shown = faces.restore(0, now, Brighter(6), k=1, steady=steady).image
     mouth, brow = np.s_[178:202, 103:157], np.s_[60:110, 90:166]
     assert np.abs(shown[mouth].astype(int) - brighter[mouth]).max() <= 1
     expected = before[brow].astype(float) + 6 * (1 - 0.9 * steady / 100)
@@ -142,11 +164,11 @@ def test_a_face_that_comes_back_brings_nothing_along() -> None:
     for tracks in ([1, 2], [2]):
         faces.begin(tracks, key=0)
         for track in tracks:
-            faces.update(track, crop, crop, steady=100)
+            faces.restore(track, crop, Brighter(0), k=1, steady=100)
     faces.begin([1, 2], key=0)
-    other = cv2.add(crop, np.full_like(crop, 1))
-    assert np.array_equal(faces.update(1, crop, other, steady=100), other)
-    assert np.array_equal(faces.update(2, crop, other, steady=100), crop)
+    fresh, kept = (faces.restore(track, crop, Brighter(10), k=1, steady=100).image for track in (1, 2))
+    assert np.array_equal(fresh, cv2.add(crop, np.full_like(crop, 10)))
+    assert np.abs(kept[60:200, 60:200].astype(int) - crop[60:200, 60:200]).max() <= 1
 
 
 def test_a_picture_by_itself_is_the_same_with_and_without() -> None:
@@ -162,7 +184,48 @@ def test_slow_light_is_followed() -> None:
     for number in range(60):
         faces.begin([0], key=0)
         now = np.clip(crop * (1 - 0.003 * number), 0, 255).astype(np.uint8)
-        shown = faces.update(0, now, now, steady=100)
+        shown = faces.restore(0, now, Brighter(0), k=1, steady=100).image
         lags.append(float((shown.astype(float) - now).mean()))
     assert max(lags) < 4
     assert abs(lags[-1] - lags[30]) < 1
+
+
+def cycles(results: list[Restored]) -> list[int]:
+    return [restored.faces[0].cycles for restored in results]
+
+
+def test_a_face_that_holds_still_takes_one_cycle_and_looks_like_all_of_them() -> None:
+    sharp, landmarks = show(scale=1.5)
+    images = noisy_frames(blurred(sharp, 3), 12, sigma=2)
+    alone, steady = run(images, k=3, steady=0), run(images, k=3)
+    assert cycles(alone) == [3] * 12
+    assert cycles(steady)[0] == 3
+    assert cycles(steady)[4:] == [1] * 8
+    assert steady[-1].timings.cycles_ms[1:] == ()
+    face = inside(landmarks)
+    errors = [float(np.abs(r[-1].image[face] - sharp[face].astype(float)).mean()) for r in (alone, steady)]
+    assert errors[1] < 1.05 * errors[0]
+
+
+def test_a_mouth_that_opens_takes_all_cycles_at_once() -> None:
+    faces, still = SteadyFaces(), face_crop()
+    spent = []
+    for number in range(8):
+        faces.begin([0], key=0)
+        crop = still.copy()
+        if number in (5, 6):  # opens, is held open
+            crop[180:204, 110:150] = 25
+        spent.append(faces.restore(0, crop, restorer(), k=3, steady=100).cycles)
+    assert spent == [3, 1, 1, 1, 1, 3, 1, 3]
+
+
+def test_auto_k_counts_only_the_faces_that_move() -> None:
+    """Six still faces leave room for the cycles of one that moves."""
+    auto = AutoK(cycle_ms=6)
+    pipeline = FramePipeline(FaceTracker(detector()), Brighter(0), auto_k=auto)
+    frame = np.full((480, 900, 3), (120, 110, 100), np.uint8)
+    for place in range(6):
+        frame, _ = show(centre=(150 + 300 * (place % 3), 120 + 240 * (place // 3)), scale=0.9, onto=frame)
+    results = run([frame] * 4, pipeline=pipeline, k=3, auto_k=True, target_fps=60)
+    assert results[0].k < 3
+    assert [face.cycles for face in results[-1].faces] == [1] * 6
