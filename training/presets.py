@@ -63,8 +63,8 @@ _FIXED_POINT = Stage(
 )  # fmt: skip
 
 _RENOVATION = Stage(
-    name="renovation", share=1.0, losses=RenovationWeights(), crop=256, batch=4, rate_end=0.02,
-    perceptual_window=112, perceptual_faces=3, adversarial_ramp=0.3,
+    name="renovation", share=1.0, losses=RenovationWeights(), crop=256, batch=2, rate_end=0.02,
+    perceptual_window=112, perceptual_faces=2, adversarial_ramp=0.3,
 )  # fmt: skip
 
 
@@ -93,7 +93,8 @@ PRESETS = {
         method="renovation",
         degradation="renovation-mixture",
         critic_lr=2e-4,
-        validation_cycles=2,
+        evaluate_seconds=600.0,
+        validation_cycles=1,
     ),
     # Table IV: single pass re-used, + L_prog, + L_fp; "cfrnet-rt" is + L_cyc.
     "ablation-single-pass": Preset(network="cfrnet-rt", stages=_faces(_ONE_PASS)),

@@ -1,0 +1,177 @@
+"""PFSRNet (arXiv 1908.08239): progressive 8x super-resolution of faces, its discriminator and its landmark network.
+
+A step is one doubling: step 1 gives 32, step 2 gives 64, step 3 gives 128 pixels from 16. Every network takes faces as
+float (N, 3, S, S), RGB, [-1, 1]. While a new step fades in, its `alpha` rises from 0 to 1.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+INPUT_SIDE, STEPS = 16, 3
+OUTPUT_SIDE = INPUT_SIDE * 2**STEPS
+WIDTHS = (512, 256, 128, 64)
+"""Channels of the generator before the first step and after each."""
+LANDMARKS, LANDMARK_SIDE = 68, 64
+
+
+class _Equalized(nn.Module):
+    """Hold a kernel of unit variance and scale it by sqrt(2 / fan-in) when it is used (Karras et al., 2018)."""
+
+    def __init__(self, shape: tuple[int, ...], outputs: int, fan_in: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(shape))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.gain = math.sqrt(2.0 / fan_in)
+
+
+class EqualizedConv(_Equalized):
+    """A convolution that keeps the size, with an equalised learning rate."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__((outputs, inputs, kernel, kernel), outputs, inputs * kernel**2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight * self.gain, self.bias, padding=self.weight.shape[-1] // 2)
+
+
+class EqualizedUpConv(_Equalized):
+    """A transposed convolution, 4x4 of stride 2, with an equalised learning rate: (N, A, H, W) to (N, B, 2H, 2W)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__((inputs, outputs, 4, 4), outputs, inputs * 4)  # four taps meet in an output pixel
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv_transpose2d(x, self.weight * self.gain, self.bias, stride=2, padding=1)
+
+
+class EqualizedLinear(_Equalized):
+    """A linear layer with an equalised learning rate."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__((outputs, inputs), outputs, inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight * self.gain, self.bias)
+
+
+class _Residual(nn.Module):
+    """(3x3 convolution, batch normalisation, ReLU) twice, plus the input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            EqualizedConv(channels, channels, 3), nn.BatchNorm2d(channels), nn.ReLU(),
+            EqualizedConv(channels, channels, 3), nn.BatchNorm2d(channels), nn.ReLU(),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.layers(x)
+        return out
+
+
+class PFSRNet(nn.Module):
+    """The progressive generator: (N, 3, 16, 16) to (N, 3, 16 2^step, 16 2^step), not clipped.
+
+    What is deployed, all three steps and the last to-RGB layer, has 8.968 M parameters.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entrance = nn.Sequential(EqualizedConv(3, WIDTHS[0], 3), nn.BatchNorm2d(WIDTHS[0]), nn.ReLU())
+        self.steps = nn.ModuleList(
+            nn.Sequential(_Residual(a), EqualizedUpConv(a, b), nn.BatchNorm2d(b), nn.ReLU())
+            for a, b in zip(WIDTHS, WIDTHS[1:], strict=False)
+        )
+        self.to_rgb = nn.ModuleList(EqualizedConv(width, 3, 1) for width in WIDTHS[1:])
+
+    def forward(self, x: Tensor, step: int = STEPS, alpha: float = 1.0) -> Tensor:
+        """Enlarge `step` times; below 1, `alpha` blends the last step with the enlarged picture of the one before."""
+        before, h = x, self.entrance(x)
+        for layers in self.steps[:step]:
+            before, h = h, layers(h)
+        out: Tensor = self.to_rgb[step - 1](h)
+        if alpha < 1.0:
+            picture = self.to_rgb[step - 2](before) if step > 1 else x
+            out = torch.lerp(F.interpolate(picture, scale_factor=2.0, mode="nearest"), out, alpha)
+        return out
+
+
+class ProgressiveCritic(nn.Module):
+    """The mirrored discriminator: a picture of step s to unbounded scores (N,)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.from_rgb = nn.ModuleList(EqualizedConv(3, width, 1) for width in WIDTHS[1:])
+        self.steps = nn.ModuleList(
+            nn.Sequential(EqualizedConv(b, b, 3), nn.LeakyReLU(0.2), EqualizedConv(b, a, 3), nn.LeakyReLU(0.2))
+            for a, b in zip(WIDTHS, WIDTHS[1:], strict=False)
+        )
+        self.last = nn.Sequential(EqualizedConv(WIDTHS[0] + 1, WIDTHS[0], 3), nn.LeakyReLU(0.2))
+        self.score = nn.Sequential(
+            EqualizedLinear(WIDTHS[0] * 16, WIDTHS[0]), nn.LeakyReLU(0.2), EqualizedLinear(WIDTHS[0], 1)
+        )
+
+    def forward(self, picture: Tensor, step: int = STEPS, alpha: float = 1.0) -> Tensor:
+        """Judge pictures of 16 2^step pixels; below 1, `alpha` blends the last step in as in the generator."""
+        h = self._halve(picture, step)
+        if alpha < 1.0 and step > 1:
+            h = torch.lerp(self.from_rgb[step - 2](F.avg_pool2d(picture, 2)), h, alpha)
+        for index in range(step - 2, -1, -1):
+            h = F.avg_pool2d(self.steps[index](h), 2)
+        h = F.avg_pool2d(self.last(torch.cat([h, deviation(h)], 1)), 4)
+        scores: Tensor = self.score(h.flatten(1)).squeeze(1)
+        return scores
+
+    def _halve(self, picture: Tensor, step: int) -> Tensor:
+        return F.avg_pool2d(self.steps[step - 1](self.from_rgb[step - 1](picture)), 2)
+
+
+def deviation(features: Tensor) -> Tensor:
+    """The minibatch's standard deviation, averaged to one number, as a channel: (N, C, H, W) to (N, 1, H, W)."""
+    spread = features.float().var(0, unbiased=False).add(1e-8).sqrt().mean()
+    return spread.to(features.dtype).expand(features.shape[0], 1, *features.shape[2:])
+
+
+class LandmarkHeatmaps(nn.Module):
+    """The distilled face alignment network: 68 landmark heatmaps of a face.
+
+    `weights` is a folder with `pfsrnet_distilled_fan.pt`. Neither strides nor sizes are stored there; on faces it finds
+    its landmarks with stride 1, leaky ReLU of 0.01 and faces of 64 pixels in the framing used here, and no others.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        super().__init__()
+        path = weights / "pfsrnet_distilled_fan.pt"
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing; the facial attention loss needs the distilled FAN's weights")
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 32, 5, padding=2),
+            nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.LeakyReLU(),
+            nn.Conv2d(64, 128, 3, padding=1), nn.BatchNorm2d(128), nn.LeakyReLU(),
+            nn.Conv2d(128, 128, 3, padding=1), nn.BatchNorm2d(128), nn.LeakyReLU(),
+            nn.Conv2d(128, LANDMARKS, 3, padding=1),
+        )  # fmt: skip
+        self.layers.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> LandmarkHeatmaps:
+        """Stay in evaluation mode: the statistics of its batch normalisation are part of the weights."""
+        return super().train(False)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """float (N, 3, S, S), RGB, [-1, 1], to heatmaps (N, 68, 64, 64); about 1 at a landmark, near 0 elsewhere."""
+        small = F.interpolate(faces, size=(LANDMARK_SIDE,) * 2, mode="bilinear", antialias=True, align_corners=False)
+        heatmaps: Tensor = self.layers((small + 1.0) / 2.0)
+        return heatmaps
+
+    @torch.no_grad()
+    def attention(self, faces: Tensor) -> Tensor:
+        """Where the landmarks are: the largest heatmap at every pixel, in [0, 1], (N, 1, S, S)."""
+        largest = self(faces).amax(1, keepdim=True).clamp(0.0, 1.0)
+        return F.interpolate(largest, size=faces.shape[-2:], mode="bilinear", align_corners=False)
