@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from training.losses.ccfp import LossWeights
+from training.losses.progressive import ProgressiveWeights
 from training.losses.renovation import RenovationWeights
 
 
@@ -14,7 +15,7 @@ class Stage:
 
     name: str
     share: float
-    losses: LossWeights | RenovationWeights
+    losses: LossWeights | RenovationWeights | ProgressiveWeights
     crop: int = 128
     batch: int = 16
     rate: float = 1.0
@@ -26,6 +27,9 @@ class Stage:
     fixed_point_ramp: float = 0.0
     # The critics' terms rise likewise, while the critics learn.
     adversarial_ramp: float = 0.0
+    # PFSRNet's doubling of the stage, and the part of the stage over which it is faded in.
+    step: int = 3
+    fade_in: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +71,15 @@ _RENOVATION = Stage(
     perceptual_window=112, perceptual_faces=2, adversarial_ramp=0.3,
 )  # fmt: skip
 
+# The first two doublings cost a fraction of the last.
+_DOUBLINGS = tuple(
+    Stage(
+        name=f"step-{step}", share=share, losses=ProgressiveWeights(), crop=256, batch=16, rate_end=rate_end,
+        step=step, fade_in=0.3,
+    )
+    for step, share, rate_end in ((1, 0.1, 1.0), (2, 0.2, 1.0), (3, 0.7, 0.05))
+)  # fmt: skip
+
 
 def _faces(losses: LossWeights) -> tuple[Stage, ...]:
     return _FIRST_PASS, replace(_FIXED_POINT, losses=losses)
@@ -94,6 +107,16 @@ PRESETS = {
         degradation="renovation-mixture",
         critic_lr=2e-4,
         evaluate_seconds=600.0,
+        validation_cycles=1,
+    ),
+    "pfsrnet": Preset(
+        network="pfsrnet",
+        stages=_DOUBLINGS,
+        method="progressive",
+        degradation="none",
+        lr=1e-3,
+        critic_lr=1e-3,
+        evaluate_seconds=900.0,
         validation_cycles=1,
     ),
     # Table IV: single pass re-used, + L_prog, + L_fp; "cfrnet-rt" is + L_cyc.

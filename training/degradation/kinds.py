@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from training.degradation.call import CallDegradation
 from training.degradation.hifacegan import SUB_TASKS, RenovationMixture, renovation
 from training.degradation.mixture import TrainingDegradation
 from training.degradation.models import PaperDegradation, WebcamDegradation
-from training.degradation.operators import Degradation
+from training.degradation.operators import Degradation, Image
+
+
+def leave(image: Image, rng: np.random.Generator) -> Image:
+    """Leave the face as it is: a method that degrades by itself asks for clean ones."""
+    return image
+
 
 KINDS: dict[str, Degradation] = {
+    "none": leave,
     "paper": PaperDegradation(),
     "webcam": WebcamDegradation(),
     "call": CallDegradation(),

@@ -2,8 +2,9 @@
 
 from training.methods.base import Method
 from training.methods.ccfp import CCFP
+from training.methods.progressive import Progressive
 from training.methods.renovation import Renovation
 
-METHODS: dict[str, type[Method]] = {"ccfp": CCFP, "renovation": Renovation}
+METHODS: dict[str, type[Method]] = {"ccfp": CCFP, "progressive": Progressive, "renovation": Renovation}
 
-__all__ = ["CCFP", "METHODS", "Method", "Renovation"]
+__all__ = ["CCFP", "METHODS", "Method", "Progressive", "Renovation"]

@@ -29,6 +29,7 @@ class Method(ABC):
 
     memory_format: ClassVar[torch.memory_format] = torch.channels_last
     """The layout of the convolutions' tensors that trains fastest on a CPU."""
+    critic_momentum: ClassVar[float] = 0.5
 
     def __init__(
         self, preset: Preset, weights: Path, device: torch.device, like: Mapping[str, Tensor] | None = None
@@ -41,8 +42,10 @@ class Method(ABC):
         self.average.load_state_dict(self.generator.state_dict())
         self.average.requires_grad_(False)
         self.critics = self.place(self.build_critics())
-        self.optimizers = generator_optimizers(self.generator, preset.lr)
-        self.critic_optimizer = torch.optim.Adam(self.critics.parameters(), preset.critic_lr, betas=(0.5, 0.99))
+        self.optimizers = self.build_optimizers()
+        self.critic_optimizer = torch.optim.Adam(
+            self.critics.parameters(), preset.critic_lr, betas=(self.critic_momentum, 0.99)
+        )
         self.bfloat16 = bfloat16_pays(self.generator, device, self.layout)
 
     @abstractmethod
@@ -55,6 +58,10 @@ class Method(ABC):
 
         `progress` in [0, 1] is that of the stage, `steps` the number of steps taken before.
         """
+
+    def build_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Build the generator's optimizers."""
+        return generator_optimizers(self.generator, self.preset.lr)
 
     def place(self, network: nn.Module) -> nn.Module:
         """Move a network to the device, in the layout that trains fastest there."""

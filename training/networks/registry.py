@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from training.networks.cfrnet import CFRNet, CFRNetRT, residual_blocks
 from training.networks.hifacegan import LITE, HiFaceGAN
+from training.networks.pfsrnet import FaceSuperResolution
 
 GENERATORS: dict[str, Callable[[], nn.Module]] = {
     "cfrnet": CFRNet,
@@ -16,6 +17,7 @@ GENERATORS: dict[str, Callable[[], nn.Module]] = {
     "cfrnet-d": CFRNetRT,
     "hifacegan": HiFaceGAN,
     "hifacegan-lite": lambda: HiFaceGAN(LITE),
+    "pfsrnet": FaceSuperResolution,
 }
 
 
