@@ -12,7 +12,7 @@ from torch import nn
 from training.data import Batch, FaceSet, batches, load_faces, seeded_pairs
 from training.degradation.kinds import KINDS
 from training.device import DeviceError, choose_device
-from training.methods import CCFP, METHODS, Method, Renovation
+from training.methods import CCFP, METHODS, Method, Progressive, Renovation
 from training.optim import set_learning_rate
 from training.presets import PRESETS, Preset
 
@@ -29,7 +29,13 @@ def _single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def small(name: str) -> Preset:
     """The preset with its last stage alone, on crops and batches that take no time."""
-    stage = replace(PRESETS[name].stages[-1], crop=64, batch=2, perceptual_window=32, perceptual_faces=1)
+    stage = replace(
+        PRESETS[name].stages[-1],
+        crop=128 if name == "pfsrnet" else 64,
+        batch=2,
+        perceptual_window=32,
+        perceptual_faces=1,
+    )
     return replace(PRESETS[name], stages=(stage,))
 
 
@@ -55,11 +61,26 @@ def test_renovation_takes_every_term_and_the_loss_falls(weights: Path) -> None:
         assert method.average(degraded).shape == clean.shape
 
 
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_a_doubling_takes_every_term_and_the_loss_falls(index: int, weights: Path) -> None:
+    preset = PRESETS["pfsrnet"]
+    stage = replace(preset.stages[index], batch=2)
+    method = METHODS[preset.method](replace(preset, stages=(stage,)), weights, CPU)
+    _, clean = seeded_pairs(made_up_faces(2, 128))
+    batch = Batch(clean, clean, torch.full((2, 5, 2), 64.0))
+    curve = [method.step(batch, stage, 0.15, steps) for steps in range(3)]
+    assert stage.step == index + 1
+    assert set(curve[0]) == {"pixel", "perceptual", "attention", "adversarial", "critics"}
+    assert curve[-1]["pixel"] < curve[0]["pixel"]
+    later = [p for layers in method.generator.core.steps[stage.step :] for p in layers.parameters()]  # type: ignore[union-attr, index]
+    assert all(parameter.grad is None for parameter in later)
+
+
 def modules(method: Method) -> dict[str, nn.Module]:
     return {name: value for name, value in vars(method).items() if isinstance(value, nn.Module)}
 
 
-@pytest.mark.parametrize("name", ["cfrnet-rt", "hifacegan-lite"])
+@pytest.mark.parametrize("name", ["cfrnet-rt", "hifacegan-lite", "pfsrnet"])
 def test_the_device_reaches_every_network_and_every_term(name: str, weights: Path, face_folder: Path) -> None:
     """The meta device refuses to compute with a tensor that was left on the CPU."""
     meta = torch.device("meta")
@@ -71,7 +92,10 @@ def test_the_device_reaches_every_network_and_every_term(name: str, weights: Pat
     stage = preset.stages[0]
     batch = first_batch(faces, preset, meta)
     restored = method.generator(batch.degraded)
-    if isinstance(method, CCFP):
+    if isinstance(method, Progressive):
+        attention = method.heatmaps.attention(batch.clean)
+        terms = method.terms(restored, batch.clean, attention, stage, 0.5)
+    elif isinstance(method, CCFP):
         stage = replace(stage, losses=replace(stage.losses, cycle=0.0))  # degrades pictures, which meta has none of
         terms = method.terms([restored] * 3, batch, stage, progress=0.5, rare=True)
     else:
@@ -80,7 +104,9 @@ def test_the_device_reaches_every_network_and_every_term(name: str, weights: Pat
     total = torch.stack(list(terms.values())).sum()
     total.backward()
     assert total.device == meta
-    assert all(parameter.grad.device == meta for parameter in method.generator.parameters())  # type: ignore[union-attr]
+    assert {parameter.grad.device for parameter in method.generator.parameters() if parameter.grad is not None} == {
+        meta
+    }
 
 
 def first_batch(faces: FaceSet, preset: Preset, device: torch.device) -> Batch:
@@ -89,7 +115,7 @@ def first_batch(faces: FaceSet, preset: Preset, device: torch.device) -> Batch:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU and a CUDA build of torch")
-@pytest.mark.parametrize("name", ["cfrnet-rt", "hifacegan-lite"])
+@pytest.mark.parametrize("name", ["cfrnet-rt", "hifacegan-lite", "pfsrnet"])
 def test_a_step_on_a_gpu(name: str, weights: Path, face_folder: Path) -> None:
     device = choose_device("cuda")
     method = build(name, weights, device)

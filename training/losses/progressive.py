@@ -41,4 +41,5 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     part = torch.rand(len(real), 1, 1, 1, device=real.device)
     between = torch.lerp(real, fake.detach(), part).requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    return (gradient.flatten(1).norm(dim=1) - 1.0).square().mean()
+    lengths: Tensor = gradient.flatten(1).norm(dim=1)
+    return (lengths - 1.0).square().mean()
