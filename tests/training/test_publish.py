@@ -15,12 +15,15 @@ import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch.nn.functional import avg_pool2d
 
 from app.restorers.store import ModelStore
 from training.checkpoint import load_generator, read_checkpoint, save_checkpoint
 from training.data import seeded_pairs
 from training.metrics.pictures import psnr
 from training.networks import CFRNetRT, build_generator
+from training.networks.hifacegan import HiFaceGAN
+from training.networks.pfsrnet import FaceSuperResolution
 from training.presets import PRESETS
 from training.shipping.export import export_onnx
 from training.shipping.manifest import UnknownOriginError, describe, write_manifest
@@ -124,7 +127,7 @@ def test_entropy_is_not_minmax_by_another_name(published: Path, degraded: torch.
 def test_the_run_is_kept_to_go_on_from(checkpoint: Path, network: CFRNetRT, tmp_path: Path) -> None:
     (checkpoint.parent / "validation.csv").write_text("elapsed_s,step,metric,value\n")
     state = keep_run(checkpoint=checkpoint, name="cfrnet-rt", models=tmp_path)
-    assert (tmp_path / "training" / "validation.csv").is_file()
+    assert (tmp_path / "training" / "cfrnet-rt" / "validation.csv").is_file()
     kept = load_generator(state).state_dict()
     for name, tensor in network.state_dict().items():
         torch.testing.assert_close(kept[name], tensor, atol=1e-3, rtol=1e-3)  # half precision
@@ -207,3 +210,31 @@ def test_the_command_names_what_is_wrong(tmp_path: Path, face_folder: Path) -> N
     assert "bad.pt" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == [tmp_path / "bad.pt"]
+
+
+@pytest.mark.parametrize(("name", "side"), [("hifacegan-lite", 256), ("pfsrnet", 16)])
+def test_the_rivals_are_published_for_their_families(
+    name: str, side: int, face_folder: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    generator = build_generator(name).eval()
+    with torch.no_grad():
+        if isinstance(generator, HiFaceGAN):
+            generator.head.weight.mul_(14.0)  # untrained, but not the identity
+    run_state = {key: value for key, value in read_checkpoint(checkpoint).items() if key != "ema"}
+    preset = json.dumps(dataclasses.asdict(PRESETS[name]))
+    state = {**run_state, "network": name, "preset": preset, "ema": generator.state_dict()}
+    save_checkpoint(tmp_path / "checkpoint.pt", state)
+    files = publish(checkpoint=tmp_path / "checkpoint.pt", name=name, faces=face_folder, models=tmp_path)
+    x = avg_pool2d(seeded_pairs(made_up_faces(1, seed=9))[0], 256 // side).contiguous()
+    exact, rounded = (run(path, x) for path in files)
+    with torch.no_grad():
+        core = generator.core(x).clamp(-1.0, 1.0) if isinstance(generator, FaceSuperResolution) else generator(x)
+    torch.testing.assert_close(exact, core, atol=2e-4, rtol=0)
+    assert float(psnr(rounded, exact).min()) > 30.0
+    assert files[1].stat().st_size < 0.35 * files[0].stat().st_size
+    (entry, _) = json.loads((tmp_path / "manifest.json").read_text())["models"]
+    assert entry["family"] == name.removesuffix("-lite")
+    assert entry["input"]["size"] == side
+    assert "60 steps" in entry["source"]
+    restorer = ModelStore(tmp_path).create_restorer(name, "int8", 1)
+    assert restorer.restore(made_up_faces(1)[0], k=1).image.shape == (256, 256, 3)

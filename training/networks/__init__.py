@@ -9,6 +9,7 @@ FAMILIES = {
     "cfrnet-d": "cfrnet-d",
     "hifacegan": "hifacegan",
     "hifacegan-lite": "hifacegan",
+    "pfsrnet": "pfsrnet",
 }
 """A network's name -> the family of `app.restorers.families` that its files belong to."""
 

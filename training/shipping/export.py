@@ -14,19 +14,24 @@ from training.checkpoint import load_generator
 from training.data import FACE_SIZE
 from training.networks import CFRNetRT
 from training.networks.cfrnet import bias_of
+from training.networks.pfsrnet import INPUT_SIDE, FaceSuperResolution
 
 OPSET = 17
 INPUT_NAME, OUTPUT_NAME = "x", "y"
 
 
 def export_onnx(generator: nn.Module, path: Path) -> None:
-    """Write one cycle as ONNX: float32 (1, 3, 256, 256), RGB, [-1, 1], to the same.
+    """Write one pass as ONNX: float32 (1, 3, side, side), RGB, [-1, 1], as its family takes it, to what that gives.
 
-    The batch is fixed at one and the size at 256: with every shape known, ONNX Runtime plans its memory once.
+    The batch is fixed at one and the side at 256, PFSRNet's at 16, for its restorer shrinks and enlarges: with every
+    shape known, ONNX Runtime plans its memory once.
     """
+    side = FACE_SIZE
     if isinstance(generator, CFRNetRT):
         generator = deployed(generator)
-    example = torch.zeros(1, 3, FACE_SIZE, FACE_SIZE)
+    elif isinstance(generator, FaceSuperResolution):
+        generator, side = _Clipped(generator.core), INPUT_SIDE
+    example = torch.zeros(1, 3, side, side)
     torch.onnx.export(
         generator.eval(),
         (example,),
@@ -36,6 +41,18 @@ def export_onnx(generator: nn.Module, path: Path) -> None:
         opset_version=OPSET,
         dynamo=False,
     )
+
+
+class _Clipped(nn.Module):
+    """A network whose output is held to [-1, 1]."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.network(x)
+        return out.clamp(-1.0, 1.0)
 
 
 class _Strips(nn.Module):

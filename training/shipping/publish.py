@@ -28,9 +28,9 @@ from training.evaluation.shipped import BusyMachineError
 from training.log import RUN_LOGS
 from training.shipping.export import export_onnx
 from training.shipping.manifest import UnknownOriginError, write_manifest
-from training.shipping.quantize import CALIBRATION_METHOD, CALIBRATION_METHODS, calibration_faces, quantize
+from training.shipping.quantize import CALIBRATION_METHOD, CALIBRATION_METHODS, quantize_on
 
-_RUN_FIGURES = ("k2_psnr", "k3_alex", "k3_vgg")
+_RUN_FIGURES = ("k1_psnr", "k1_alex", "k2_psnr", "k3_alex", "k3_vgg")
 
 
 def publish(
@@ -44,7 +44,7 @@ def publish(
     with tempfile.TemporaryDirectory(dir=models) as folder:
         made = tuple(Path(folder) / target.name for target in targets)
         export_onnx(generator, made[0])
-        quantize(made[0], made[1], calibration_faces(training), method)
+        quantize_on(made[0], made[1], training, method)
         for source, target in zip(made, targets, strict=True):
             source.replace(target)
     write_manifest(models, trained={name: read_checkpoint(checkpoint)})
@@ -54,24 +54,26 @@ def publish(
 def keep_run(*, checkpoint: Path, name: str, models: Path) -> Path:
     """Keep what another run needs to go on from, and this run's logs and curves, in `models`/training."""
     folder = models / "training"
-    folder.mkdir(parents=True, exist_ok=True)
+    logs = folder / name
+    logs.mkdir(parents=True, exist_ok=True)
     state = folder / f"{name}.pt"
     trained = read_checkpoint(checkpoint)
     save_checkpoint(state, slim(trained))
     for log in RUN_LOGS:
         source = checkpoint.parent / log
         if source.is_file():
-            shutil.copyfile(source, folder / log)
-    _enter_run(folder / "runs.csv", trained, checkpoint.parent / "validation.csv")
+            shutil.copyfile(source, logs / log)
+    _enter_run(folder / "runs.csv", name, trained, checkpoint.parent / "validation.csv")
     return state
 
 
-def _enter_run(ledger: Path, state: dict[str, Any], validation: Path) -> None:
+def _enter_run(ledger: Path, name: str, state: dict[str, Any], validation: Path) -> None:
     """Add the run to the list of all that led to the shipped state, or bring its line up to date.
 
     `minutes` are the log's own clock; the figures are the last ones on the validation split.
     """
     row = {
+        "network": name,
         "began": state["began"],
         "stages": " + ".join(stage["name"] for stage in json.loads(state["preset"])["stages"]),
         "minutes": f"{state['elapsed'] / 60:.1f}",
@@ -81,7 +83,7 @@ def _enter_run(ledger: Path, state: dict[str, Any], validation: Path) -> None:
     row |= {metric: figures.get(metric, "") for metric in _RUN_FIGURES}
     rows = [known for known in _read_table(ledger) if known["began"] != row["began"]]
     with ledger.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, row, lineterminator="\n")
+        writer = csv.DictWriter(file, row, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows([*rows, row])
 
