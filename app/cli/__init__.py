@@ -1,5 +1,5 @@
 """The command line. Without a command it opens the window; the others need neither Qt nor a display."""
 
-from app.cli.entry import main
+from app.cli.entry import console, main
 
-__all__ = ["main"]
+__all__ = ["console", "main"]

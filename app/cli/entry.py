@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
 
-from app.cli.messages import print_error, print_unexpected
+from app.cli.messages import print_error, print_unexpected, program_name
 from app.cli.parser import given_settings, parse
 from app.core.errors import AppError, DisplayError
 from app.core.log import set_up_log
@@ -46,6 +47,12 @@ def main(arguments: Sequence[str]) -> int:
     return EXIT_FAILED
 
 
+def console() -> int:
+    """Carry out the command line of this process, under whatever name it was started."""
+    multiprocessing.freeze_support()  # in a package without Python the workers of a batch are this program again
+    return main(sys.argv[1:])
+
+
 def _missing_library(error: ImportError) -> AppError:
     logging.getLogger(__name__).exception("a library is missing")
     return AppError(
@@ -60,7 +67,7 @@ def _expect_display() -> None:
     if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in names):
         raise DisplayError(
             "There is no display to open a window on.",
-            "Start it on a desktop. Without one, `python main.py restore` works on files; see --help.",
+            f"Start it on a desktop. Without one, `{program_name()} restore` works on files; see --help.",
         )
 
 

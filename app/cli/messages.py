@@ -5,9 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 
 from app.core.errors import AppError
 from app.core.log import log_path
+
+
+def program_name() -> str:
+    """What a person types to start this: `cfrnet-live` where it was installed, `python main.py` in a checkout."""
+    return "cfrnet-live" if Path(sys.argv[0]).stem == "cfrnet-live" else "python main.py"
 
 
 def say(text: str) -> None:

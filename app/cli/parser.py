@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from app import __version__
+from app.cli.messages import program_name
 from app.core.setting import GROUPS, Setting
 from app.core.settings import TABLE, Settings
 
@@ -14,21 +15,25 @@ COMMANDS = ("window", "live", "restore", "cameras", "models", "bench")
 
 _EXAMPLES = """\
 examples:
-  python main.py                                       open the window on the last used or first camera
-  python main.py --source clip.mp4 --k 2               open the window on a film, two cycles
-  python main.py --source http://192.0.2.7:8080/video  open the window on a network camera
-  python main.py live --virtual-camera --serve         no window: a camera for calls, and a stream for OBS or a browser
-  python main.py restore old.jpg better.png            one picture
-  python main.py restore call.mp4 call-restored.mp4 --k 3 --side-by-side
-  python main.py restore album/ album-restored/ --strength 70 --faces 2
-  python main.py restore archive/ archive-restored/ --workers 8
-  python main.py restore crops/ restored/ --aligned    256x256 face crops, no detection
-  python main.py restore old.jpg better.png --json     with the milliseconds of every stage
-  python main.py models                                list the shipped networks and check their hashes
-  python main.py bench --json bench.json               measure this machine
+  {program}                                       open the window on the last used or first camera
+  {program} --source clip.mp4 --k 2               open the window on a film, two cycles
+  {program} --source http://192.0.2.7:8080/video  open the window on a network camera
+  {program} live --virtual-camera --serve         no window: a camera for calls, and a stream for OBS or a browser
+  {program} restore old.jpg better.png            one picture
+  {program} restore call.mp4 call-restored.mp4 --k 3 --side-by-side
+  {program} restore album/ album-restored/ --strength 70 --faces 2
+  {program} restore archive/ archive-restored/ --workers 8
+  {program} restore crops/ restored/ --aligned    256x256 face crops, no detection
+  {program} restore old.jpg better.png --json     with the milliseconds of every stage
+  {program} models                                list the shipped networks and check their hashes
+  {program} bench --json bench.json               measure this machine
 
 exit codes: 0 the work was done, 1 it was not (one line on stderr says why), 2 a wrong option, 130 interrupted
 """
+
+
+def _examples() -> str:
+    return _EXAMPLES.format(program=program_name())
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,9 +45,9 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python main.py",
+        prog=program_name(),
         description="Restores faces live, with a small network applied k times. No command opens the window.",
-        epilog=_EXAMPLES,
+        epilog=_examples(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -100,7 +105,7 @@ def _add_live(commands: Any) -> None:
             "Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is\n"
             "mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on Windows and macOS."
         ),
-        epilog=_EXAMPLES,
+        epilog=_examples(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -133,7 +138,7 @@ def _add_restore(commands: Any) -> None:
             "Restores every face in a picture, a video (every frame and the sound are kept) or a folder of both\n"
             "(names and subfolders are kept). Outside the faces nothing changes. The input is never overwritten."
         ),
-        epilog=_EXAMPLES,
+        epilog=_examples(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

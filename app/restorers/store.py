@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import ModelIntegrityError, ModelMissingError
+from app.core.resources import resource_folder
 from app.restorers.base import EngineOptions, Restorer, VerifiedModel
 from app.restorers.family import Family
 from app.restorers.manifest import PRECISIONS, REPAIR, Manifest, ModelEntry, read_manifest
 from app.restorers.model_file import MOST_MODEL_BYTES, names_other_files, read_regular_file
 
-MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models"
+MODELS_FOLDER = resource_folder("models")
 
 SHIPPED = "auto"
 """As a precision: the first of `PRECISIONS` that ships of the network."""

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from app.core.address import shown_source
 from app.core.errors import AppError
+from app.core.resources import resource_folder
 from app.sources.base import SourceInfo
 
-DEMO_CLIP = Path(__file__).parents[3] / "assets" / "demo.mp4"
+DEMO_CLIP = resource_folder("assets") / "demo.mp4"
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".ts", ".mts", ".mpg", ".mpeg", ".wmv", ".3gp")
 

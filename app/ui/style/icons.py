@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-_ASSETS = Path(__file__).parents[3] / "assets"
+from app.core.resources import resource_folder
+
+_ASSETS = resource_folder("assets")
 
 
 @lru_cache(maxsize=512)

@@ -1,0 +1,262 @@
+"""Builds what people without Python install, for the system that it runs on, into dist/.
+
+    python tools/package.py                 the folder, then: Linux .tar.gz and AppImage, macOS .dmg, Windows installer
+    python tools/package.py --folder-only   the folder alone
+
+PyInstaller makes the folder, in an environment of its own in build/package/ with the packages of requirements.txt.
+`tools/check_package.py` then runs what was built. Tools of the system that are missing are named and their step is left
+out: appimagetool on Linux, Inno Setup (iscc) on Windows. With CFRNET_LIVE_SIGN_IDENTITY (macOS: a codesign identity;
+Windows: a certificate's subject for signtool) the result is signed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import plistlib
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build" / "package"
+DIST = ROOT / "dist"
+NAME = "cfrnet-live"
+MOST_MB = 300
+
+_EXCLUDED = (
+    *("torch", "training", "tests", "tools", "pytest", "tkinter", "matplotlib", "IPython", "pyvirtualcam"),
+    *("scipy", "skimage", "PIL", "imageio", "tifffile", "networkx"),  # see tools/package_hooks/unused.py
+    *("PySide6.QtNetwork", "PySide6.QtOpenGL", "PySide6.QtOpenGLWidgets", "pyqtgraph.opengl"),
+)
+_LEFT_TO_THE_SYSTEM = (
+    *("PySide6/Qt/plugins/platformthemes/libqgtk3.so", "libgtk-3.so*", "libgdk-3.so*", "libgdk_pixbuf-2.0.so*"),
+    *("libatk*.so*", "libatspi.so*", "libcairo*.so*", "libpango*.so*", "libepoxy.so*", "libdb-5*.so*"),
+)
+"""GTK and its family, which PyInstaller collects for one theme plug-in of Qt."""
+_CAMERA_TEXT = "CFRNet Live restores the faces that your camera sees. Nothing leaves this computer."
+_MICROPHONE_TEXT = "CFRNet Live records sound beside your recordings, if you switch that on."
+
+_DESKTOP = """\
+[Desktop Entry]
+Type=Application
+Name=CFRNet Live
+Comment=Restores faces live
+Exec=cfrnet-live
+Icon=cfrnet-live
+Categories=AudioVideo;Video;
+Terminal=false
+"""
+
+_INNO = """\
+[Setup]
+AppName=CFRNet Live
+AppVersion={version}
+DefaultDirName={{autopf}}\\CFRNet Live
+DefaultGroupName=CFRNet Live
+PrivilegesRequired=lowest
+OutputDir={dist}
+OutputBaseFilename=cfrnet-live-{version}-windows
+UninstallDisplayIcon={{app}}\\cfrnet-live.exe
+ArchitecturesInstallIn64BitMode=x64compatible
+[Files]
+Source: "{folder}\\*"; DestDir: "{{app}}"; Flags: recursesubdirs
+[Icons]
+Name: "{{group}}\\CFRNet Live"; Filename: "{{app}}\\cfrnet-live.exe"
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder-only", action="store_true", help="make no archive and no installer")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if not options.inside:
+        return subprocess.call([str(_environment()), __file__, "--inside", *sys.argv[1:]], cwd=ROOT)
+    sys.path.insert(0, str(ROOT))
+    folder = build_folder()
+    megabytes = size_mb(folder)
+    print(f"{folder}: {megabytes:.0f} MB unpacked, at most {MOST_MB} MB are allowed")
+    if not options.folder_only:
+        for path in archives(folder):
+            print(f"{path}: {path.stat().st_size / 1e6:.0f} MB")
+    return 0 if megabytes <= MOST_MB else 1
+
+
+def version() -> str:
+    """The application's version: app/__init__.py is the one place where it stands."""
+    match = re.search(r'__version__ = "(.+)"', (ROOT / "app" / "__init__.py").read_text(encoding="utf-8"))
+    assert match is not None, "app/__init__.py has the version"
+    return match[1]
+
+
+def size_mb(folder: Path) -> float:
+    """What the files of `folder` take, in MB of a million bytes; links count nothing."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink()) / 1e6
+
+
+def package_requirements() -> str:
+    """requirements.txt without what only people need who run from source: OpenCV comes without its own Qt."""
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    return re.sub(r"^opencv-python==", "opencv-python-headless==", text, flags=re.MULTILINE)
+
+
+def build_folder() -> Path:
+    """Run PyInstaller; returns the folder of the program (macOS: the .app)."""
+    import PyInstaller.__main__
+
+    from tools.package_data import package_data
+    from tools.third_party import copy_texts, pinned
+
+    BUILD.mkdir(parents=True, exist_ok=True)
+    licences = BUILD / "licences"
+    shutil.rmtree(licences, ignore_errors=True)
+    requirements = BUILD / "requirements.txt"
+    copy_texts(licences, pinned(requirements))
+    data = [f"{source}{os.pathsep}{Path(place).parent.as_posix()}" for source, place in package_data(ROOT).items()]
+    data.append(f"{licences}{os.pathsep}licences")
+    data.append(f"{_installed('skimage') / 'data' / 'astronaut.png'}{os.pathsep}app/data")
+    words = ["--noconfirm", "--clean", "--log-level=WARN", "--name", NAME, "--onedir"]
+    words += ["--distpath", str(DIST), "--workpath", str(BUILD / "work"), "--specpath", str(BUILD)]
+    words += ["--paths", str(ROOT), "--icon", str(_icon()), "--collect-submodules", "app"]
+    words += ["--runtime-hook", str(ROOT / "tools" / "package_hooks" / "unused.py")]
+    words += [word for each in data for word in ("--add-data", each)]
+    words += [word for name in _EXCLUDED for word in ("--exclude-module", name)]
+    if sys.platform == "linux":
+        words.append("--strip")
+    if sys.platform == "darwin":
+        words += ["--windowed", "--osx-bundle-identifier", "live.cfrnet.app"]
+    if sys.platform == "win32":
+        words += ["--hide-console", "hide-early"]  # a console for the command line, none after a double click
+    PyInstaller.__main__.run([*words, str(ROOT / "main.py")])
+    if sys.platform == "darwin":
+        return _finish_bundle(DIST / f"{NAME}.app")
+    for pattern in _LEFT_TO_THE_SYSTEM:
+        for path in (DIST / NAME / "_internal").glob(pattern):
+            path.unlink()
+    return DIST / NAME
+
+
+def archives(folder: Path) -> list[Path]:
+    """What is handed out, made from the folder."""
+    if sys.platform == "darwin":
+        return [_dmg(folder)]
+    if sys.platform == "win32":
+        return _windows_installer(folder)
+    archive = DIST / f"{NAME}-{version()}-linux.tar.gz"
+    with tarfile.open(archive, "w:gz", compresslevel=6) as file:
+        file.add(folder, arcname=f"{NAME}-{version()}")
+    return [archive, *_appimage(folder)]
+
+
+def _environment() -> Path:
+    """The Python of the packaging environment, made anew when a requirement changed."""
+    folder = BUILD / "venv"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    wanted = package_requirements() + (ROOT / "requirements-package.txt").read_text(encoding="utf-8")
+    requirements, stamp = BUILD / "requirements.txt", BUILD / "ready"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    venv.create(folder, with_pip=True, clear=True)
+    requirements.write_text(package_requirements(), encoding="utf-8")
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # Every package is pinned; without --no-deps InsightFace would bring OpenCV with Qt along.
+    subprocess.run([*install, "--no-deps", "-r", str(requirements)], check=True)
+    subprocess.run([*install, "-r", str(ROOT / "requirements-package.txt")], check=True)
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def _installed(package: str) -> Path:
+    """The folder of an installed package."""
+    specification = importlib.util.find_spec(package)
+    assert specification is not None, f"{package} is in requirements.txt"
+    assert specification.origin is not None
+    return Path(specification.origin).parent
+
+
+def _icon() -> Path:
+    """The application's icon in the format of this system, drawn from assets/icon.svg."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from PIL import Image
+    from PySide6.QtGui import QGuiApplication, QIcon
+
+    application = QGuiApplication.instance() or QGuiApplication([])
+    png = BUILD / f"{NAME}.png"
+    QIcon(str(ROOT / "assets" / "icon.svg")).pixmap(256, 256).save(str(png))
+    del application
+    suffix = {"win32": ".ico", "darwin": ".icns"}.get(sys.platform, ".png")
+    target = png.with_suffix(suffix)
+    if target != png:
+        Image.open(png).save(target)
+    return target
+
+
+def _finish_bundle(bundle: Path) -> Path:
+    """Say in the bundle why the camera is wanted, which macOS shows; sign it anew, as its contents changed."""
+    path = bundle / "Contents" / "Info.plist"
+    information = plistlib.loads(path.read_bytes())
+    information |= {
+        "CFBundleDisplayName": "CFRNet Live",
+        "CFBundleShortVersionString": version(),
+        "NSCameraUsageDescription": _CAMERA_TEXT,
+        "NSMicrophoneUsageDescription": _MICROPHONE_TEXT,
+        "NSHighResolutionCapable": True,
+    }
+    path.write_bytes(plistlib.dumps(information))
+    identity = os.environ.get("CFRNET_LIVE_SIGN_IDENTITY", "-")
+    subprocess.run(["codesign", "--force", "--deep", "--sign", identity, str(bundle)], check=True)
+    return bundle
+
+
+def _dmg(bundle: Path) -> Path:
+    image = DIST / f"{NAME}-{version()}-macos.dmg"
+    words = ["hdiutil", "create", "-volname", "CFRNet Live", "-srcfolder", str(bundle), "-ov", "-format", "UDZO"]
+    subprocess.run([*words, str(image)], check=True)
+    return image
+
+
+def _windows_installer(folder: Path) -> list[Path]:
+    compiler = shutil.which("iscc")
+    if compiler is None:
+        print("no installer: Inno Setup's iscc is not on the PATH", file=sys.stderr)
+        return []
+    identity = os.environ.get("CFRNET_LIVE_SIGN_IDENTITY")
+    if identity:
+        _sign_windows(folder / f"{NAME}.exe", identity)
+    script = BUILD / f"{NAME}.iss"
+    script.write_text(_INNO.format(version=version(), dist=DIST, folder=folder), encoding="utf-8")
+    subprocess.run([compiler, "/Q", str(script)], check=True)
+    installer = DIST / f"{NAME}-{version()}-windows.exe"
+    if identity:
+        _sign_windows(installer, identity)
+    return [installer]
+
+
+def _sign_windows(path: Path, identity: str) -> None:
+    subprocess.run(["signtool", "sign", "/n", identity, "/fd", "SHA256", str(path)], check=True)
+
+
+def _appimage(folder: Path) -> list[Path]:
+    tool = shutil.which("appimagetool")
+    if tool is None:
+        print("no AppImage: appimagetool is not on the PATH", file=sys.stderr)
+        return []
+    tree = BUILD / "AppDir"
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.copytree(folder, tree / "usr" / "bin", symlinks=True)
+    (tree / "AppRun").symlink_to(f"usr/bin/{NAME}")
+    (tree / f"{NAME}.desktop").write_text(_DESKTOP, encoding="utf-8")
+    shutil.copyfile(BUILD / f"{NAME}.png", tree / f"{NAME}.png")
+    target = DIST / f"{NAME}-{version()}-linux.AppImage"
+    subprocess.run([tool, str(tree), str(target)], check=True)
+    return [target]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
