@@ -12,7 +12,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class PackageDataHook(BuildHookInterface):
+class PackageDataHook(BuildHookInterface[Any]):
     """Adds the data files to the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

@@ -53,10 +53,9 @@ def pinned(requirements: Path) -> list[str]:
 def licence_of(package: Distribution) -> str:
     """The licence as the package states it, in one line: SPDX expression, short text, or classifiers."""
     metadata = package.metadata
-    expression = metadata.get("License-Expression")
-    if expression:
-        return str(expression)
-    stated = " ".join(str(metadata.get("License") or "").split())
+    if expression := metadata.get_all("License-Expression"):
+        return str(expression[0])
+    stated = " ".join(" ".join(metadata.get_all("License") or []).split())
     if stated and len(stated) <= _LONGEST_LICENCE:
         return stated
     classifiers = metadata.get_all("Classifier") or []

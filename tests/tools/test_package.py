@@ -1,0 +1,69 @@
+"""What the packaging relies on; building and running a package is `tools/package.py` and `tools/check_package.py`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from app import __version__
+from tools.package import package_requirements, size_mb, version
+from tools.package_data import package_data
+
+ROOT = Path(__file__).parents[2]
+
+WITHOUT = """
+import runpy, sys
+from pathlib import Path
+runpy.run_path(str(Path("tools") / "package_hooks" / "unused.py"))
+sys.prefix = sys.argv[1]
+from app.pipeline.scene import MovingFaceScene
+from app.restorers.store import ModelStore
+from app.faces.detector import FaceDetector
+scene = MovingFaceScene(width=640, height=360)
+faces = FaceDetector(*ModelStore().detector_paths()).detect(scene.image(0.0), 320)
+import scipy
+try:
+    scipy.linalg_of_no_use()
+except ImportError as error:
+    print("refused:", error)
+print("faces", len(faces), "PIL" in sys.modules)
+"""
+
+
+def test_the_version_stands_in_one_place() -> None:
+    assert version() == __version__
+
+
+def test_a_package_has_opencv_without_its_own_qt() -> None:
+    text = package_requirements()
+    assert "opencv-python-headless==" in text
+    assert "\nopencv-python==" not in text
+
+
+def test_the_data_of_a_package_exists() -> None:
+    data = package_data(ROOT)
+    assert all(Path(source).is_file() for source in data)
+    assert "app/data/models/manifest.json" in data.values()
+
+
+def test_the_size_counts_files_and_not_links(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(500_000))
+    if sys.platform != "win32":
+        (tmp_path / "link").symlink_to(tmp_path / "file")
+    assert size_mb(tmp_path) == 0.5
+
+
+def test_faces_are_found_without_what_a_package_leaves_out(tmp_path: Path) -> None:
+    import skimage.data
+
+    (tmp_path / "app" / "data").mkdir(parents=True)
+    astronaut = Path(skimage.data.__file__).parent / "astronaut.png"
+    (tmp_path / "app" / "data" / "astronaut.png").write_bytes(astronaut.read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.splitlines() == [
+        "refused: scipy.linalg_of_no_use is not part of this package",
+        "faces 1 False",
+    ], done.stderr
