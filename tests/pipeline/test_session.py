@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -34,7 +32,6 @@ from app.restorers.base import EngineInfo, RestoredCrop, Restorer
 from app.restorers.families import family
 from app.restorers.store import ModelStore
 from app.sources.base import Source, SourceInfo, SourceSpec
-from tests.vision import show
 
 WAIT_S = 30.0
 ROOT = Path(__file__).parents[2]
@@ -418,42 +415,6 @@ def test_closing_twice_and_before_anything_happened_is_fine() -> None:
     assert session.take() is None
     assert session.statistics().stages == ()
     assert listener.errors == []
-
-
-START = """
-import sys, threading, time
-started = time.perf_counter()
-from app.core.settings import Settings
-from app.pipeline.session import LiveSession
-from app.restorers.store import ModelStore
-from app.sources.registry import parse_source
-
-class Listener:
-    def __init__(self): self.restored = threading.Event()
-    def on_frame(self):
-        taken = session.take()
-        if taken is not None and taken.faces: self.restored.set()
-    def on_status(self, status): pass
-    def on_error(self, error): print(error)
-    def on_notice(self, notice): pass
-
-listener, settings = Listener(), Settings()
-session = LiveSession(ModelStore(), settings, listener)
-session.open(parse_source(sys.argv[1], settings))
-assert listener.restored.wait(30)
-print(time.perf_counter() - started)
-session.close()
-"""
-
-
-def test_the_first_restored_frame_comes_within_three_seconds_of_a_cold_start(tmp_path: Path) -> None:
-    picture = tmp_path / "face.png"
-    cv2.imwrite(str(picture), show()[0])
-    done = subprocess.run(
-        [sys.executable, "-c", START, str(picture)], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout.split()[-1]) < 3
 
 
 def test_outputs_show_the_restored_picture_and_a_card_while_paused(scene: MovingFaceScene) -> None:
