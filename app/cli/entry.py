@@ -96,5 +96,8 @@ def _run(options: argparse.Namespace) -> int:
         return EXIT_DONE
     if options.command == "models":
         return EXIT_DONE if inspection.print_models() else EXIT_FAILED
+    if options.providers:
+        inspection.print_providers()
+        return EXIT_DONE
     inspection.print_benchmark(json_path=options.json, overwrite=options.overwrite)
     return EXIT_DONE

@@ -48,6 +48,13 @@ def print_models() -> bool:
     return not faults
 
 
+def print_providers() -> None:
+    """What can run the networks on this machine, how fast, and whether it gives the CPU's picture. Raises AppError."""
+    from app.pipeline.bench import measure_providers, providers_table
+
+    print(providers_table(measure_providers(ModelStore(), progress=say)))
+
+
 def print_benchmark(*, json_path: str | None, overwrite: bool) -> None:
     """Measure this machine, print the tables, and write the figures to `json_path`. Raises OutputError or others."""
     from app.pipeline.bench import affordable_table, cycles_table, pipeline_table, run_benchmark

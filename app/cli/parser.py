@@ -62,6 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
         "bench", help="measure the networks and the pipeline on this machine", allow_abbrev=False
     )
     bench.add_argument("--json", metavar="FILE", help="also write the medians to FILE")
+    bench.add_argument(
+        "--providers", action="store_true", help="measure every network on everything here that can run one, and stop"
+    )
     _add_overwrite(bench)
     return parser
 

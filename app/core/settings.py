@@ -141,10 +141,11 @@ class Settings:
     provider: str = _setting(
         "cpu",
         label="Engine",
-        help="What runs the network; one that is not available is replaced by the CPU, and the window says so",
+        help="What runs the network; auto takes the fastest here, one that is not available is replaced by the CPU",
         group="engine",
         effect="engine",
         choices={
+            "auto": "Auto",
             "cpu": "CPU",
             "cuda": "NVIDIA CUDA",
             "directml": "DirectML",

@@ -23,7 +23,8 @@ from app.pipeline.events import Notice
 from app.pipeline.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
 from app.pipeline.session import LiveSession
 from app.pipeline.stages import percentiles, stage_statistics
-from app.restorers.base import Restorer
+from app.restorers.base import EngineOptions, Restorer
+from app.restorers.providers import PROVIDERS, available_providers
 from app.restorers.store import SHIPPED, ModelStore, ShippedRestorer
 from app.sources.base import Source, SourceSpec
 
@@ -94,6 +95,44 @@ def measure_cycles(
             figures["ratio"] = figures["int8_ms"] / figures["fp32_ms"]
         result[name] = figures
     return result
+
+
+def measure_providers(store: ModelStore, *, threads: int = 0, progress: Progress = quiet) -> list[dict[str, Any]]:
+    """Every network on every provider of this machine, a row each: network, provider, precision, nodes, cycle_ms,
+    difference (mean, from the CPU's picture, in levels of 255) and problem. Raises AppError."""
+    rows = []
+    for shipped in store.restorers():
+        progress(f"Measuring {shipped.name} on every provider")
+        options = EngineOptions(threads=threads)
+        rows += [
+            {
+                "network": shipped.name,
+                "provider": each.provider.title,
+                "precision": each.precision,
+                "nodes": dict(each.nodes),
+                "cycle_ms": each.cycle_ms,
+                "difference": each.difference,
+                "problem": each.problem,
+            }
+            for each in store.compare_providers(shipped.name, SHIPPED, options, available_providers())
+        ]
+    return rows
+
+
+def providers_table(rows: list[dict[str, Any]]) -> str:
+    """`measure_providers` for a person, and below it what the providers that are not here would need."""
+    lines = [f"{'network':<16}{'provider':<13}{'precision':<11}{'ms':>8}{'from CPU':>10}  nodes"]
+    for row in rows:
+        figures = "".join(
+            f"{value:>{width}.2f}" if value is not None else f"{'-':>{width}}"
+            for value, width in ((row["cycle_ms"], 8), (row["difference"], 10))
+        )
+        nodes = ", ".join(f"{name.removesuffix('ExecutionProvider')} {count}" for name, count in row["nodes"].items())
+        start = f"{row['network']:<16}{row['provider']:<13}{row['precision'].upper():<11}"
+        lines.append(f"{start}{figures}  {row['problem'] or nodes}".rstrip())
+    here = available_providers()
+    lines += [f"not here: {each.title}. {each.needs}" for each in PROVIDERS if each not in here]
+    return "\n".join(lines)
 
 
 def affordable(

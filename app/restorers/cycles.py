@@ -13,7 +13,8 @@ import numpy as np
 from app.core.errors import InferenceError
 from app.core.types import Image
 from app.restorers.base import EngineInfo, EngineOptions, RestoredCrop, VerifiedModel
-from app.restorers.engine import InferenceEngine, Tensor
+from app.restorers.buffers import Tensor
+from app.restorers.engine import InferenceEngine
 from app.restorers.family import Family, ImageTensor
 
 _WARM_UP_CYCLES = 5

@@ -17,7 +17,7 @@ from app.restorers.model_file import MOST_MODEL_BYTES, read_regular_file
 SCHEMA = 2
 REPAIR = "Fetch the models folder again, for example with `git checkout -- models`."
 PRECISIONS = ("int8", "fp16", "fp32")
-"""From the one that a processor runs fastest to the reference."""
+"""From the smallest to the reference."""
 
 KINDS = ("restorer", "detector", "window-detector")
 _MOST_MANIFEST_BYTES = 1_000_000

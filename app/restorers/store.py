@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.core.errors import ModelIntegrityError, ModelMissingError
 from app.core.resources import resource_folder
 from app.restorers.base import EngineOptions, Restorer, VerifiedModel
+from app.restorers.contest import Candidate, compare, fastest
 from app.restorers.family import Family
 from app.restorers.manifest import PRECISIONS, REPAIR, Manifest, ModelEntry, read_manifest
 from app.restorers.model_file import MOST_MODEL_BYTES, names_other_files, read_regular_file
+from app.restorers.probe import Probe, measure, probe
+from app.restorers.providers import AUTO, CPU, Provider, available_providers, provider_called
 
 MODELS_FOLDER = resource_folder("models")
 
 SHIPPED = "auto"
-"""As a precision: the first of `PRECISIONS` that ships of the network."""
+"""As a precision: of those that ship of the network, the one that the provider runs best."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,10 +114,13 @@ class ModelStore:
                 return entry.path
         raise ModelMissingError(f"No {kind} is named in {self.folder / 'manifest.json'}.", REPAIR)
 
-    def entry(self, name: str, precision: str) -> ModelEntry:
-        """The entry of a restorer, as `create_restorer` takes it. Raises ModelMissingError or ManifestError."""
+    def entry(self, name: str, precision: str, *, order: Sequence[str] = CPU.precisions) -> ModelEntry:
+        """The entry of a restorer, as `create_restorer` takes it; SHIPPED is the first in `order` that ships.
+
+        Raises ModelMissingError or ManifestError.
+        """
         restorer = self.restorer(name)
-        wanted = restorer.precisions[0] if precision == SHIPPED else precision
+        wanted = min(restorer.precisions, key=list(order).index) if precision == SHIPPED else precision
         for entry in self.entries():
             if (entry.name, entry.precision) == (restorer.name, wanted):
                 return entry
@@ -133,10 +140,57 @@ class ModelStore:
     ) -> Restorer:
         """A restorer, ready but not warmed up.
 
-        An empty `name` is the default one, the precision SHIPPED the first that ships. Raises as `entry` and `load` do,
-        and InferenceError.
+        An empty `name` is the default one, the precision SHIPPED the first that ships and that the provider runs best,
+        the provider AUTO the fastest of this machine. A provider beside the CPU is tried in a process of its own first
+        and measured against the CPU; one that fails there is replaced by the CPU. Raises as `entry` and `load` do, and
+        InferenceError.
         """
-        entry = self.entry(name, precision)
+        options = EngineOptions(provider=provider, threads=threads, spinning=spinning)
+        here = available_providers()
+        if provider == AUTO:
+            options = replace(options, provider=CPU.name)
+            rivals = here
+        else:
+            rivals = tuple(each for each in here if each == provider_called(provider))
+        if any(each != CPU for each in rivals):
+            options = self._decided(name, precision, options, rivals, asked=provider)
+        its, model = self._model(name, precision, provider_called(options.provider))
+        return its.create(its, model, options)
+
+    def compare_providers(
+        self, name: str, precision: str, options: EngineOptions, providers: Sequence[Provider]
+    ) -> tuple[Candidate, ...]:
+        """Figures of a restorer on the CPU and on every one of `providers`, each tried in a process of its own.
+
+        Raises as `create_restorer` does.
+        """
+
+        def try_on(provider: Provider) -> Probe:
+            its, model = self._model(name, precision, provider)
+            chosen = replace(options, provider=provider.name)
+            return measure(its, model, chosen) if provider == CPU else probe(its, model, chosen)
+
+        def precision_of(provider: Provider) -> str:
+            return self.entry(name, precision, order=provider.precisions).precision
+
+        return compare(providers, precision_of=precision_of, try_on=try_on)
+
+    def _decided(
+        self, name: str, precision: str, options: EngineOptions, rivals: Sequence[Provider], *, asked: str
+    ) -> EngineOptions:
+        """`options` for the fastest of `rivals` and the CPU with AUTO, else for the one that was asked if it works."""
+        candidates = self.compare_providers(name, precision, options, rivals)
+        usable = [each for each in candidates if not each.problem and (asked == AUTO or each.provider != CPU)]
+        chosen = fastest(usable or candidates[:1]).provider
+        return replace(
+            options,
+            provider=chosen.name,
+            asked=chosen.execution if asked == AUTO else provider_called(asked).execution,
+            compared=tuple((each.provider.title, each.cycle_ms) for each in candidates),
+        )
+
+    def _model(self, name: str, precision: str, provider: Provider) -> tuple[Family, VerifiedModel]:
+        entry = self.entry(name, precision, order=provider.precisions)
         assert entry.family is not None
         model = VerifiedModel(
             name=entry.name,
@@ -145,8 +199,7 @@ class ModelStore:
             file=entry.path.name,
             content=self.load(entry),
         )
-        options = EngineOptions(provider=provider, threads=threads, spinning=spinning)
-        return entry.family.create(entry.family, model, options)
+        return entry.family, model
 
     def _read(self) -> Manifest:
         if self._manifest is None:

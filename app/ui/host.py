@@ -56,9 +56,9 @@ def microphone_names() -> tuple[str, ...]:
 
 def usable_engines() -> tuple[str, ...]:
     """The engines that this machine has, by the names of the setting `provider`."""
-    from app.restorers.engine import usable_providers
+    from app.restorers.providers import usable_names
 
-    return usable_providers()
+    return usable_names()
 
 
 class SessionHost(QObject):

@@ -78,8 +78,11 @@ def test_threads_are_what_was_asked_or_every_core() -> None:
 def test_values_that_are_no_numbers_are_reported() -> None:
     under_test = engine("fp32")
     under_test.begin()[:] = np.nan
+    under_test.advance()
     with pytest.raises(InferenceError, match="no numbers"):
-        under_test.advance()
+        under_test.last_step()
+    with pytest.raises(InferenceError, match="no numbers"):
+        _ = under_test.tensor
 
 
 def test_a_file_that_is_no_network_is_refused_by_name(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from app.restorers.base import Restorer
 from app.restorers.families import family, family_names
 from app.restorers.families.pfsrnet import reduce
 from app.restorers.family import ImageTensor
+from app.restorers.providers import provider_called
 from tests.restorers.networks import enlarge, entry, network, scale_and_shift, store_of
 from tests.vision import blurred, detector, frame_of, portrait, portrait_landmarks, show
 
@@ -138,8 +139,9 @@ def test_the_precision_defaults_to_the_fastest_that_ships(tmp_path: Path) -> Non
         models.append((entry(its, content, name="two", precision=precision), content))
     store = store_of(tmp_path, *models)
     assert store.restorer().precisions == ("fp16", "fp32")
-    assert store.create_restorer().engine.precision == "fp16"
-    assert store.create_restorer("two", "fp32").engine.precision == "fp32"
+    assert store.create_restorer().engine.precision == "fp32"  # a processor computes FP16 as FP32, with conversions
+    assert store.entry("", "auto", order=provider_called("cuda").precisions).precision == "fp16"
+    assert store.create_restorer("two", "fp16").engine.precision == "fp16"
     with pytest.raises(ModelMissingError, match=r"two does not ship in INT8. Choose FP16 or FP32."):
         store.create_restorer("two", "int8")
 

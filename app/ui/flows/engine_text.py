@@ -22,4 +22,10 @@ def engine_sentence(info: EngineInfo) -> str:
     """Two sentences for the panel and the tooltip."""
     got, asked = provider_name(info.provider_got), provider_name(info.provider_asked)
     provider = f"{got} was asked and got." if got == asked else f"{asked} was asked, but {got} is what runs."
-    return f"{provider} {info.precision.upper()} on {count(info.threads, 'thread', 'threads')}."
+    sentence = f"{provider} {info.precision.upper()} on {count(info.threads, 'thread', 'threads')}."
+    if info.compared:
+        figures = (f"{title} {f'{ms:.1f} ms' if ms is not None else 'not usable'}" for title, ms in info.compared)
+        sentence += f" A cycle: {', '.join(figures)}."
+    if len(info.nodes) > 1:
+        sentence += f" Nodes: {', '.join(f'{provider_name(name)} {nodes}' for name, nodes in info.nodes)}."
+    return sentence

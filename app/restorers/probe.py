@@ -1,0 +1,80 @@
+"""Trying a provider in a process of its own: a driver that crashes takes only that process with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from app.core.types import Image
+from app.restorers.base import EngineInfo, EngineOptions, VerifiedModel
+from app.restorers.family import Family
+
+_PATIENCE_S = 120.0
+"""Some providers compile a network when it is loaded."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Probe:
+    """How a network does on a provider: the median time of a cycle, what it made of `probing_crop`, and the engine.
+
+    `error` says in words why there is nothing of it.
+    """
+
+    cycle_ms: float = 0.0
+    image: Image | None = None
+    engine: EngineInfo | None = None
+    error: str = ""
+
+
+def probing_crop(family: Family) -> Image:
+    """uint8 (side, side, 3) BGR: smooth colours with some detail, the same on every machine."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[: family.crop_side, : family.crop_side].astype(np.float32) / family.crop_side
+    smooth = np.stack((x, y, (x + y) / 2), axis=2) * 160 + 40
+    return np.clip(smooth + rng.normal(0, 8, smooth.shape), 0, 255).astype(np.uint8)
+
+
+def measure(family: Family, model: VerifiedModel, options: EngineOptions) -> Probe:
+    """Load a network, time a cycle and restore `probing_crop`, in this process. Raises InferenceError."""
+    restorer = family.create(family, model, options)
+    cycle_ms = restorer.warm_up()
+    image = restorer.restore(probing_crop(family), k=family.default_k).image
+    return Probe(cycle_ms=cycle_ms, image=image, engine=restorer.engine)
+
+
+def probe(family: Family, model: VerifiedModel, options: EngineOptions, *, patience_s: float = _PATIENCE_S) -> Probe:
+    """`measure` in a process of its own. A crash, an error or a silence of `patience_s` comes back as words."""
+    if multiprocessing.current_process().daemon:  # such as one that restores files: it is a process of its own already
+        return _measure_or_say(family, model, options)
+    context = multiprocessing.get_context("spawn")  # a forked process would inherit half of every running thread
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_measure_and_send, args=(sender, family, model, options), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        if not receiver.poll(patience_s):
+            return Probe(error=f"it did not answer within {patience_s:g} s")
+        found: Probe = receiver.recv()
+    except EOFError:
+        process.join()
+        return Probe(error=f"it crashed (exit code {process.exitcode})")
+    else:
+        return found
+    finally:
+        receiver.close()
+        process.kill()
+        process.join()
+
+
+def _measure_and_send(sender: Connection, family: Family, model: VerifiedModel, options: EngineOptions) -> None:
+    sender.send(_measure_or_say(family, model, options))
+
+
+def _measure_or_say(family: Family, model: VerifiedModel, options: EngineOptions) -> Probe:
+    try:
+        return measure(family, model, options)
+    except Exception as error:  # it has to reach the person as words, whatever it is
+        return Probe(error=str(error))

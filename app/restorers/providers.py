@@ -1,0 +1,149 @@
+"""The provider door: what can run a network on this machine, how it is found, and what it needs."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import onnxruntime
+
+from app.core.onnx import session_options
+from app.restorers.base import EngineOptions
+
+_log = logging.getLogger(__name__)
+
+AUTO = "auto"
+"""As a provider: whatever is fastest here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """One way to run a network.
+
+    `name` is what a person chooses, `execution` ONNX Runtime's name. `needs` says what it takes and how to get it.
+    `precisions` begins with the one that it runs best. A `plugin` is the module of a package that brings the provider
+    beside plain ONNX Runtime, registered at run time. `memory` is where a network's images live between cycles, "cpu"
+    or ONNX Runtime's name of a device.
+    """
+
+    name: str
+    title: str
+    execution: str
+    needs: str
+    precisions: tuple[str, ...]
+    options: tuple[tuple[str, str], ...] = ()
+    plugin: str = ""
+    memory: str = "cpu"
+    memory_pattern: bool = True
+
+
+CPU = Provider(
+    name="cpu",
+    title="CPU",
+    execution="CPUExecutionProvider",
+    needs="Any processor.",
+    precisions=("int8", "fp32", "fp16"),
+)
+
+PROVIDERS = (
+    CPU,
+    Provider(
+        name="cuda",
+        title="NVIDIA CUDA",
+        execution="CUDAExecutionProvider",
+        needs="An NVIDIA card with its driver; pip install onnxruntime-gpu in place of onnxruntime.",
+        precisions=("fp16", "fp32", "int8"),
+        memory="cuda",
+    ),
+    Provider(
+        name="directml",
+        title="DirectML",
+        execution="DmlExecutionProvider",
+        needs="Windows with a DirectX 12 card; pip install onnxruntime-directml in place of onnxruntime.",
+        precisions=("fp16", "fp32", "int8"),
+        memory_pattern=False,  # it refuses sessions that plan their memory ahead
+    ),
+    Provider(
+        name="coreml",
+        title="Core ML",
+        execution="CoreMLExecutionProvider",
+        needs="macOS 12 or newer; it comes with onnxruntime.",
+        precisions=("fp16", "fp32", "int8"),
+        options=(("ModelFormat", "MLProgram"), ("RequireStaticInputShapes", "1")),
+    ),
+    Provider(
+        name="openvino",
+        title="OpenVINO",
+        execution="OpenVINOExecutionProvider",
+        needs="An Intel processor or card; pip install onnxruntime-ep-openvino beside onnxruntime.",
+        precisions=("int8", "fp16", "fp32"),
+        plugin="onnxruntime_ep_openvino",
+    ),
+)
+
+
+def available_providers() -> tuple[Provider, ...]:
+    """Those that this machine has, the CPU first: built into ONNX Runtime, or a plug-in that found a device."""
+    built_in = set(onnxruntime.get_available_providers())
+    return tuple(each for each in PROVIDERS if each.execution in built_in or plugin_devices(each))
+
+
+def usable_names() -> tuple[str, ...]:
+    """What a person may choose here: `AUTO` and the names of the available providers."""
+    return AUTO, *(each.name for each in available_providers())
+
+
+def provider_called(name: str) -> Provider:
+    """The provider that a person chose by `name`, whether it is here or not. Raises KeyError for an unknown one."""
+    return {each.name: each for each in PROVIDERS}[name]
+
+
+def plugin_devices(provider: Provider) -> list[Any]:
+    """The devices that a provider's plug-in offers; none without its package."""
+    if not provider.plugin or not _register(provider):
+        return []
+    return [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider.execution]
+
+
+@cache
+def _register(provider: Provider) -> bool:
+    """Load a provider's plug-in into ONNX Runtime, once. False without its package or when it cannot be loaded."""
+    if importlib.util.find_spec(provider.plugin) is None:
+        return False
+    try:
+        path = importlib.import_module(provider.plugin).get_library_path()
+        onnxruntime.register_execution_provider_library(provider.execution, path)
+    except Exception:  # a plug-in of another version or system; the application works without it
+        _log.exception("The plug-in of %s cannot be loaded", provider.title)
+        return False
+    return True
+
+
+def open_session(content: bytes, provider: Provider, options: EngineOptions) -> onnxruntime.InferenceSession:
+    """A session over an ONNX file's bytes, with the CPU for what `provider` cannot do."""
+    set_up = session_options(threads=options.threads, spinning=options.spinning)
+    set_up.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    set_up.enable_mem_pattern = provider.memory_pattern
+    if devices := plugin_devices(provider):
+        set_up.add_provider_for_devices(devices[:1], dict(provider.options))
+        return onnxruntime.InferenceSession(content, sess_options=set_up)
+    wanted = [(provider.execution, dict(provider.options))]
+    if provider != CPU:
+        wanted.append((CPU.execution, {}))
+    return onnxruntime.InferenceSession(content, sess_options=set_up, providers=wanted)
+
+
+def node_counts(session: onnxruntime.InferenceSession) -> tuple[tuple[str, int], ...]:
+    """How many of the network's nodes each provider took, most first; nothing where ONNX Runtime does not tell."""
+    tell = getattr(session, "get_provider_graph_assignment_info", None)
+    if tell is None:
+        return ()
+    counts: Counter[str] = Counter()
+    for part in tell():
+        counts[part.ep_name] += len(part.get_nodes())
+    return tuple(counts.most_common())
