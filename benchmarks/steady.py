@@ -17,12 +17,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that the script runs from any folder
 
+from app.core.machine import describe_machine
 from app.core.settings import Settings
 from app.core.types import Frame, Image
 from app.faces.alignment import TEMPLATE_SIDE
 from app.faces.detector import FaceDetector
 from app.faces.tracker import FaceTracker
-from app.pipeline.bench import describe_machine
 from app.pipeline.process import FramePipeline
 from app.pipeline.steady import SteadyFaces
 from app.restorers.base import EngineInfo, RestoredCrop
@@ -86,7 +86,7 @@ def rate(images: list[Image], *, steady: int) -> dict[str, float]:
     store = ModelStore()
     restorer = store.create_restorer("cfrnet-rt", "int8")
     restorer.warm_up()
-    pipeline = FramePipeline(FaceTracker(FaceDetector(*store.detector_paths())), restorer)
+    pipeline = FramePipeline(FaceTracker(FaceDetector(*store.detectors())), restorer)
     settings = Settings(k=3, steady=steady)
     taken, cycles, overhead = [], [], []
     for number, image in enumerate(images):

@@ -26,7 +26,7 @@ def store() -> ModelStore:
 
 @cache
 def detector() -> FaceDetector:
-    return FaceDetector(*store().detector_paths())
+    return FaceDetector(*store().detectors())
 
 
 @cache

@@ -84,7 +84,7 @@ def prepare(
         raise FaceFolderError(f"{pictures} holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
     if out.resolve() == pictures.resolve() or pictures.resolve() in out.resolve().parents:
         raise FaceFolderError(f"{out} lies within {pictures}: its faces would be taken for pictures next time")
-    detector = ThoroughDetector(FaceDetector(*ModelStore(models).detector_paths()))
+    detector = ThoroughDetector(FaceDetector(*ModelStore(models).detectors()))
     out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, str]] = []
     skipped = Counter[str]()

@@ -169,7 +169,7 @@ class RestoreWorker:
 
     def _load_detector(self) -> FaceDetector:
         if self._detector is None:
-            self._detector = FaceDetector(*self._store.detector_paths(), threads=self._threads)
+            self._detector = FaceDetector(*self._store.detectors(), threads=self._threads)
         return self._detector
 
 

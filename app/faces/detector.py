@@ -37,34 +37,22 @@ _CONSENT = 0.1  # an answer whose score is this much below the best one's is not
 class FaceDetector:
     """SCRFD behind two ONNX Runtime sessions. Not thread-safe: one worker owns it."""
 
-    def __init__(self, whole: Path, window: Path, *, threads: int = 1) -> None:
-        """Load the network for `whole` pictures and the one for a `window`. Raises ModelMissingError or InferenceError.
+    def __init__(self, whole: Path | bytes, window: Path | bytes, *, threads: int = 1) -> None:
+        """Load the network for `whole` pictures and the one for a `window`: ONNX files, or the bytes of verified ones.
 
         Large pictures are worth more `threads`; 0 takes every core. In a window the layers are too small to be
-        shared: a second thread gains nothing and keeps a core from the camera and the screen.
+        shared: a second thread gains nothing and keeps a core from the camera and the screen. Raises ModelMissingError
+        or InferenceError.
         """
-        # The model zoo answers a missing path with an assertion, or with a download when told so.
-        for path in (whole, window):
-            if not path.is_file():
-                raise ModelMissingError(f"The face detector is missing: {path}.")
         # InsightFace pulls in SciPy and scikit-image and takes most of a second to import, so not before it is needed.
-        from insightface.model_zoo import get_model
+        from insightface.model_zoo.scrfd import SCRFD
 
-        loading = whole
-        try:
-            self._network = get_model(
-                str(whole),
-                providers=["CPUExecutionProvider"],
-                sess_options=session_options(threads=threads, spinning=False),
-                # Otherwise the zoo keeps a session, with all its memory, for every size that it ever sees.
-                static_shape_sessions=False,
-            )
-            loading = window
-            self._close_network = onnxruntime.InferenceSession(
-                str(window), session_options(threads=1, spinning=False), providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime raises a different class for every kind of refusal
-            raise InferenceError(f"The face detector {loading.name} was refused: {error}.") from error
+        self._network = SCRFD(
+            session=_open_session(whole, "for whole pictures", threads=threads),
+            # Otherwise the zoo keeps a session, with all its memory, for every size that it ever sees.
+            static_shape_sessions=False,
+        )
+        self._close_network = _open_session(window, "for windows", threads=1)
         self._close_input = self._close_network.get_inputs()[0].name
 
     def detect(self, image: Image, size: int, *, threshold: float = THRESHOLD) -> list[Face]:
@@ -107,6 +95,21 @@ class FaceDetector:
         boxes = np.hstack((centres - sides[:, :2], centres + sides[:, 2:]))
         landmarks = centres[:, None] + offsets.reshape(-1, 5, 2)[certain] * CLOSE_STRIDE
         return _agreed(boxes, landmarks, scores)
+
+
+def _open_session(model: Path | bytes, purpose: str, *, threads: int) -> onnxruntime.InferenceSession:
+    """A session over a detector's file or its bytes. Raises ModelMissingError or InferenceError."""
+    name = purpose if isinstance(model, bytes) else model.name
+    try:
+        content = model if isinstance(model, bytes) else model.read_bytes()
+    except OSError as error:
+        raise ModelMissingError(f"The face detector is missing: {model!s}.") from error
+    try:
+        return onnxruntime.InferenceSession(
+            content, session_options(threads=threads, spinning=False), providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime raises a different class for every kind of refusal
+        raise InferenceError(f"The face detector {name} was refused: {error}.") from error
 
 
 def _agreed(boxes: NDArray[np.float32], landmarks: NDArray[np.float32], scores: NDArray[np.float32]) -> list[Face]:

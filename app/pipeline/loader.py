@@ -92,5 +92,5 @@ class PipelineLoader:
 
     def _the_tracker(self) -> FaceTracker:
         if self._tracker is None:
-            self._tracker = FaceTracker(FaceDetector(*self._store.detector_paths()))
+            self._tracker = FaceTracker(FaceDetector(*self._store.detectors()))
         return self._tracker

@@ -103,15 +103,18 @@ class ModelStore:
         self.load(entry)
         return entry.path
 
-    def detector_paths(self) -> tuple[Path, Path]:
-        """The verified files of the face detector, for whole pictures and for windows. Raises as `load` does."""
-        return self._path_of_kind("detector"), self._path_of_kind("window-detector")
+    def detectors(self) -> tuple[bytes, bytes]:
+        """The bytes of the face detector, for whole pictures and for windows. Raises as `load` does."""
+        return self.load(self._entry_of_kind("detector")), self.load(self._entry_of_kind("window-detector"))
 
-    def _path_of_kind(self, kind: str) -> Path:
+    def detector_paths(self) -> tuple[Path, Path]:
+        """The files of the face detector, for whole pictures and for windows, not verified. Raises ManifestError."""
+        return self._entry_of_kind("detector").path, self._entry_of_kind("window-detector").path
+
+    def _entry_of_kind(self, kind: str) -> ModelEntry:
         for entry in self.entries():
             if entry.kind == kind:
-                self.load(entry)
-                return entry.path
+                return entry
         raise ModelMissingError(f"No {kind} is named in {self.folder / 'manifest.json'}.", REPAIR)
 
     def entry(self, name: str, precision: str, *, order: Sequence[str] = CPU.precisions) -> ModelEntry:

@@ -20,7 +20,7 @@ LANDMARKS = np.array([(206, 101), (248, 104), (225, 127), (204, 139), (245, 142)
 
 @pytest.fixture(scope="module")
 def detector() -> ThoroughDetector:
-    return ThoroughDetector(FaceDetector(*ModelStore().detector_paths()))
+    return ThoroughDetector(FaceDetector(*ModelStore().detectors()))
 
 
 @pytest.fixture(scope="module")

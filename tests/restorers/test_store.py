@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import pytest
+from onnx import TensorProto, helper
 
 from app.core.errors import AppError, ManifestError, ModelIntegrityError, ModelMissingError
+from app.faces.detector import FaceDetector
+from app.restorers.model_file import MOST_MODEL_BYTES
 from app.restorers.store import MODELS_FOLDER, ModelStore
 
 
@@ -72,7 +78,7 @@ def test_a_missing_model_is_named(copied: Path, kind: str) -> None:
     entry = next(entry for entry in store.entries() if entry.kind == kind)
     entry.path.unlink()
     with pytest.raises(ModelMissingError) as caught:
-        store.path(entry.name, entry.precision) if kind == "restorer" else store.detector_paths()
+        store.path(entry.name, entry.precision) if kind == "restorer" else store.detectors()
     assert entry.path.name in str(caught.value)
     assert entry.sha256 in str(caught.value)
 
@@ -130,3 +136,90 @@ def test_a_manifest_of_another_form_is_refused(tmp_path: Path, text: str) -> Non
     with pytest.raises(AppError) as caught:
         ModelStore(tmp_path).entries()
     assert isinstance(caught.value, ManifestError)
+
+
+def test_the_bytes_that_were_hashed_are_those_that_are_loaded(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever exchanges a file after it was hashed changes nothing: no path ever reaches the inference engine."""
+    given: list[object] = []
+
+    class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
+        def __init__(self, model: object, *arguments: Any, **options: Any) -> None:
+            given.append(model)
+            super().__init__(model, *arguments, **options)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    store = ModelStore(copied)
+    store.create_restorer()
+    FaceDetector(*store.detectors())
+    assert len(given) == 3
+    assert all(isinstance(model, bytes) for model in given)
+
+
+def describe_anew(folder: Path, content: bytes) -> None:
+    """Exchange the first restorer's file and let the manifest promise the new one."""
+    entry = ModelStore(folder).entries()[0]
+    entry.path.write_bytes(content)
+    edit_manifest(folder, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+
+
+@pytest.mark.parametrize("place", ["initializer", "attribute", "subgraph"])
+def test_a_model_with_weights_in_other_files_is_refused(copied: Path, place: str) -> None:
+    weights = helper.make_tensor("weights", TensorProto.FLOAT, [1], [0.5])
+    weights.ClearField("float_data")
+    weights.data_location = TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value="../../secret.bin")
+    constant = helper.make_node("Constant", [], ["c"], value=weights)
+    inner = helper.make_graph([constant], "inner", [], [helper.make_tensor_value_info("c", TensorProto.FLOAT, [1])])
+    nodes = {
+        "initializer": [helper.make_node("Identity", ["weights"], ["y"])],
+        "attribute": [constant, helper.make_node("Identity", ["c"], ["y"])],
+        "subgraph": [helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner)],
+    }[place]
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info("x", TensorProto.BOOL, [1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])],
+        [weights] if place == "initializer" else [],
+    )
+    describe_anew(copied, helper.make_model(graph).SerializeToString())
+    with pytest.raises(ModelIntegrityError, match="other files"):
+        ModelStore(copied).load(ModelStore(copied).entries()[0])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.parametrize("kind", ["endless device", "pipe", "folder"])
+@pytest.mark.parametrize("name", ["model", "manifest.json"])
+def test_what_is_no_regular_file_is_refused_at_once(copied: Path, kind: str, name: str) -> None:
+    path = ModelStore(copied).entries()[0].path if name == "model" else copied / name
+    path.unlink()
+    if kind == "endless device":
+        path.symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    store = ModelStore(copied)
+    with pytest.raises(ManifestError if name == "manifest.json" else ModelMissingError, match=path.name):
+        store.load(store.entries()[0])
+
+
+def test_a_file_that_is_too_large_or_too_deep_is_refused(copied: Path) -> None:
+    entry = ModelStore(copied).entries()[0]
+    with entry.path.open("r+b") as file:
+        file.truncate(MOST_MODEL_BYTES + 1)  # a hole that takes no room
+    with pytest.raises(ModelMissingError, match="at most"):
+        ModelStore(copied).load(entry)
+    (copied / "manifest.json").write_text("[" * 200_000)
+    with pytest.raises(ManifestError, match="damaged"):
+        ModelStore(copied).entries()
+    (copied / "manifest.json").write_text('{"a": "' + "b" * 1_000_001 + '"}')
+    with pytest.raises(ManifestError, match="at most"):
+        ModelStore(copied).entries()
+
+
+def test_a_link_to_a_model_is_a_model(copied: Path, tmp_path: Path) -> None:
+    entry = ModelStore(copied).entries()[0]
+    entry.path.rename(tmp_path / "elsewhere.onnx")
+    entry.path.symlink_to(tmp_path / "elsewhere.onnx")
+    assert len(ModelStore(copied).load(entry)) == entry.bytes

@@ -18,7 +18,7 @@ from app.pipeline.process import FramePipeline
 from app.restorers.store import ModelStore
 from tests.vision import frame_of, show
 store = ModelStore()
-pipeline = FramePipeline(FaceTracker(FaceDetector(*store.detector_paths())), store.create_restorer("cfrnet-rt", "int8"))
+pipeline = FramePipeline(FaceTracker(FaceDetector(*store.detectors())), store.create_restorer("cfrnet-rt", "int8"))
 restored = pipeline.process(frame_of(show()[0]), Settings(k=1))
 print("restored", len(restored.faces))
 """

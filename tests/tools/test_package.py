@@ -21,7 +21,7 @@ from app.pipeline.scene import MovingFaceScene
 from app.restorers.store import ModelStore
 from app.faces.detector import FaceDetector
 scene = MovingFaceScene(width=640, height=360)
-faces = FaceDetector(*ModelStore().detector_paths()).detect(scene.image(0.0), 320)
+faces = FaceDetector(*ModelStore().detectors()).detect(scene.image(0.0), 320)
 import scipy
 try:
     scipy.linalg_of_no_use()

@@ -172,7 +172,7 @@ def evaluate(
     """
     store = ModelStore(models)
     generators = {precision: ShippedGenerator(store.path(name, precision)) for precision in PRECISIONS}
-    detector = FaceDetector(*store.detector_paths())
+    detector = FaceDetector(*store.detectors())
     earlier = _read_json(out / "results.json")
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
