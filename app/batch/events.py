@@ -13,13 +13,14 @@ from app.core.errors import AppError
 
 @dataclass(frozen=True, kw_only=True)
 class JobStarted:
-    """A job is planned: `items` files. `resumed` of them an earlier run has finished.
+    """A job is planned: `items` files. `resumed` of them an earlier run has finished, and `pieces` of the others.
 
     `kept` were there before and are neither replaced nor among those that are reported on.
     """
 
     items: int
     resumed: int = 0
+    pieces: int = 0
     kept: tuple[Item, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -62,11 +63,13 @@ JobEvent: TypeAlias = JobStarted | JobProgress | ItemDone | ItemFailed
 class JobReport:
     """How a job ended: what became of each file, in the order of the plan, but for those that were kept as they were.
 
-    `left_alone` are the files of the input folder that are neither pictures nor videos.
+    When it is `resumable`, the same job goes on from what is done. `left_alone` are the files of the input folder that
+    are neither pictures nor videos.
     """
 
     results: tuple[ItemDone | ItemFailed, ...]
     cancelled: bool = False
+    resumable: bool = False
     left_alone: tuple[Path, ...] = field(default=())
 
     @property

@@ -1,22 +1,43 @@
-"""How long a video is, asked before it is restored."""
+"""How long a video is and where it can be entered, asked before it is restored."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
-from app.core.errors import UnreadableMediaError
 from app.media.video_reader import VideoReader
 
-_UNKNOWN = 250.0
+_INDEXED = frozenset({"mov", "mp4", "matroska", "webm"})
 
 
-def expected_frames(path: Path) -> float:
-    """About how many frames `path` has; a guess where the file does not tell or cannot be read."""
-    try:
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How long a video is: ticks of `time_base` from `first_pts` on, about `frames` pictures.
+
+    `key_times` are those of its key frames. `indexed` is true for containers in which every place is found exactly.
+    """
+
+    first_pts: int
+    ticks: int
+    time_base: Fraction
+    frames: float
+    key_times: tuple[int, ...] = ()
+    indexed: bool = True
+
+    @classmethod
+    def of(cls, path: Path) -> Extent:
+        """Raises UnreadableMediaError."""
         reader = VideoReader(path)
-    except UnreadableMediaError:
-        return 1.0
-    try:
-        return float(reader.frame_count or (reader.duration_s or 0) * reader.fps or _UNKNOWN)
-    finally:
-        reader.close()
+        try:
+            duration_s = reader.duration_s or 0.0
+            return cls(
+                first_pts=reader.first_pts,
+                ticks=round(duration_s / reader.time_base),
+                time_base=reader.time_base,
+                frames=float(reader.frame_count or duration_s * reader.fps or 1),
+                key_times=tuple(reader.key_times()),
+                indexed=bool(_INDEXED & set(reader.container.format.name.split(","))),
+            )
+        finally:
+            reader.close()

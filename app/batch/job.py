@@ -4,41 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
-from app.core.settings import Settings
+from app.core.settings import TABLE, Settings
 from app.restorers.store import ModelStore
 
-_NO_PIXELS = frozenset(
-    {
-        "source",
-        "camera_size",
-        "camera_fps",
-        "mirror",
-        "auto_k",
-        "target_fps",
-        "threads",
-        "spinning",
-        "provider",
-        "view",
-        "split",
-        "show_overlay",
-        "show_faces",
-        "show_plot",
-        "theme",
-        "record_mode",
-        "record_sound",
-        "output_folder",
-    }
-)
-"""Settings that do not change a restored file. One that is missing here only makes results count as outdated."""
+_NO_PIXELS = frozenset({"threads", "spinning", "provider"})
+"""Settings of a restoration that decide how fast it is, not what comes out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreOptions:
     """How every file of a job is restored.
 
-    `k_is_given` makes a k that the network cannot do an error instead of a nearby one. `detect_size` None chooses by
+    Without `k_is_given` the network's own k is used; with it, one that the
+    network cannot do is an error. `detect_size` None chooses by
     the kind of file. `aligned` takes pictures for face crops, `side_by_side` puts the original at the left.
     """
 
@@ -53,12 +33,17 @@ class RestoreOptions:
 
         Raises ManifestError, or ModelMissingError for a restorer that is not shipped.
         """
-        settings = {name: value for name, value in asdict(self.settings).items() if name not in _NO_PIXELS}
+        settings = {
+            name: getattr(self.settings, name)
+            for name, row in TABLE.items()
+            if row.in_restore and name not in _NO_PIXELS
+        }
         restorer = store.entry(self.settings.restorer, self.settings.precision).sha256
         models = sorted(entry.sha256 for entry in store.entries() if entry.family is None or entry.sha256 == restorer)
         content = {
             "settings": settings,
             "models": models,
+            "k_is_given": self.k_is_given,
             "detect_size": self.detect_size,
             "side_by_side": self.side_by_side,
             "aligned": self.aligned,

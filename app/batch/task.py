@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
+from app.batch.joining import PieceFile
+from app.batch.pieces import Span
 from app.core.errors import AppError, UnreadableMediaError
 from app.core.types import Timings
 from app.restorers.base import EngineInfo
 
 _BEGINNING = 1 << 16
 
-TaskKind = Literal["picture", "crop", "video"]
+TaskKind = Literal["picture", "crop", "video", "piece", "join"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +41,13 @@ class InputIdentity:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One picture, crop or video. `key` is unique in its job; `name` is how the file is called in messages.
+    """One picture, crop, video, piece of a video, or the joining of the pieces.
+
+    `key` is unique in its job; `name` is how the file is called in messages.
 
     `digest` stands for everything that decides the result: a finished task with the same digest is not done again.
-    `weight` is the expected work in video frames. With `overwrite` the result may replace a file.
+    `weight` is the expected work in video frames. With `overwrite` the result may replace a file. A piece
+    has its `span`; joining has the `pieces`, and says in `damage` where the source broke off.
     """
 
     key: str
@@ -54,6 +59,9 @@ class Task:
     digest: str
     weight: float = 1.0
     overwrite: bool = False
+    span: Span | None = None
+    pieces: tuple[PieceFile, ...] = ()
+    damage: str = ""
 
     def expect_unchanged(self) -> None:
         """Raise UnreadableMediaError if the input is not what it was when the job was planned."""
@@ -67,25 +75,34 @@ class Task:
 class TaskResult:
     """What was done: frames, faces over all of them, and what is worth saying.
 
-    `timings` has an entry for every frame, `engine` and `k` say what restored them. All three are empty in a result
-    that an earlier run left in the journal.
+    A piece also has the time stamp of its first picture, None if there is none, and says in `damage` where its source
+    broke off. `timings` has an entry for every frame, `engine` and `k` say what restored them. These three are empty in
+    a result that an earlier run left in the journal.
     """
 
     frames: int
     faces: int
     notes: tuple[str, ...] = ()
+    first_pts: int | None = None
+    damage: str = ""
     timings: tuple[Timings, ...] = ()
     engine: EngineInfo | None = None
     k: int = 0
 
     def record(self) -> dict[str, Any]:
         """What the journal keeps, as JSON takes it."""
-        return {"frames": self.frames, "faces": self.faces, "notes": list(self.notes)}
+        return {
+            "frames": self.frames,
+            "faces": self.faces,
+            "notes": list(self.notes),
+            "first_pts": self.first_pts,
+            "damage": self.damage,
+        }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """The result in a journal; a task that was killed after its last step left an empty record."""
-        return cls(frames=record.get("frames", 0), faces=record.get("faces", 0), notes=tuple(record.get("notes", ())))
+        return cls(**{"frames": 0, "faces": 0, **record, "notes": tuple(record.get("notes", ()))})
 
 
 @dataclass(frozen=True, kw_only=True)

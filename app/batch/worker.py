@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 
 from app.batch.job import RestoreOptions
+from app.batch.joining import join_pieces
+from app.batch.pieces import restore_piece
 from app.batch.plan import make_room
 from app.batch.task import Task, TaskDone, TaskFailed, TaskResult
 from app.batch.video import restore_video
@@ -29,6 +31,8 @@ from app.restorers.store import ModelStore
 PICTURE_DETECT_SIZE = 1280
 VIDEO_DETECT_SIZE = 640
 """Nobody waits for a batch in real time, so it searches more finely than the window does."""
+
+NO_FACE = "no face was found in any of its frames"
 
 Progress = Callable[[int, int | None], None]
 
@@ -83,6 +87,8 @@ class RestoreWorker:
             return self._restore_crop(task)
         if task.kind == "picture":
             return self._restore_picture(task)
+        if task.kind == "join":
+            return self._join(task)
         return self._restore_video(task, progress)
 
     def _restore_picture(self, task: Task) -> TaskResult:
@@ -128,7 +134,8 @@ class RestoreWorker:
         return self._result((_with_capture(timings, read_s),), faces=1)
 
     def _restore_video(self, task: Task, progress: Progress | None) -> TaskResult:
-        pipeline = FramePipeline(FaceTracker(self._load_detector()), self._restorer)
+        tracker = FaceTracker(self._load_detector())
+        pipeline = FramePipeline(tracker, self._restorer)
         settings = self._settings_for(VIDEO_DETECT_SIZE)
         timings: list[Timings] = []
         faces = 0
@@ -140,7 +147,25 @@ class RestoreWorker:
             faces += len(restored.faces)
             return restored
 
-        result = restore_video(
+        if task.span is not None:
+
+            def track(frame: Frame) -> None:
+                tracker.update(frame, detect_size=settings.detect_size, max_faces=settings.max_faces)
+
+            piece = restore_piece(
+                task.source,
+                task.target,
+                task.span,
+                process,
+                track=track,
+                warm_up=lambda frame: pipeline.process(frame, settings),
+                side_by_side=self._side_by_side,
+                progress=progress,
+                before_naming=task.expect_unchanged,
+            )
+            result = self._result(tuple(timings), faces=faces, notes=piece.notes)
+            return replace(result, first_pts=piece.first_pts, damage=piece.damage)
+        video = restore_video(
             task.source,
             task.target,
             process,
@@ -149,15 +174,19 @@ class RestoreWorker:
             progress=progress,
             before_naming=task.expect_unchanged,
         )
-        notes = (
-            result.notes
-            if faces
-            else (
-                *result.notes,
-                "no face was found in any of its frames",
-            )
-        )
+        notes = video.notes if faces else (*video.notes, NO_FACE)
         return self._result(tuple(timings), faces=faces, notes=notes)
+
+    def _join(self, task: Task) -> TaskResult:
+        notes = join_pieces(
+            task.source,
+            task.target,
+            task.pieces,
+            overwrite=task.overwrite,
+            damage=task.damage,
+            before_naming=task.expect_unchanged,
+        )
+        return self._result((), faces=0, notes=notes)
 
     def _result(self, timings: tuple[Timings, ...], *, faces: int, notes: tuple[str, ...] = ()) -> TaskResult:
         return TaskResult(

@@ -91,14 +91,17 @@ class _Display:
         if event.kept:
             count, first = len(event.kept), event.kept[0].name
             say(f"note: already there, kept: {count} of {event.items} files, first {first}; --overwrite replaces them")
-        if event.resumed:
-            say(f"going on where an earlier run stopped: {event.resumed} of {event.items} files are restored already")
+        if event.resumed or event.pieces:
+            pieces = f" and {event.pieces} pieces of videos" if event.pieces else ""
+            say(f"going on where an earlier run stopped: {event.resumed} files{pieces} are restored already")
         self._bar = _bar()
 
 
 def _sum_up(report: JobReport) -> None:
     """Say how a job ended; a single file that failed raises its error."""
     results = report.results
+    if report.resumable:
+        say("note: what was done of a video is kept; the same command goes on from there")
     if len(results) == 1 and isinstance(results[0], ItemFailed):
         raise results[0].error
     if len(results) > 1:

@@ -98,20 +98,22 @@ class VideoReader:
         self._deep = with_depth and self.bits > 8
         self.first_pts = first.pts if first.pts is not None else 0
 
-    def items(self, *, other_streams: bool = False) -> Iterator[VideoPicture | MediaPacket]:
+    def items(self, *, other_streams: bool = False, start: int | None = None) -> Iterator[VideoPicture | MediaPacket]:
         """Every picture from where the reader stands; with `other_streams` also the packets of sound, in file order.
 
+        Pictures before the time stamp `start` are decoded, as the others build on them, but not given.
         Raises UnreadableMediaError at the place where the file is damaged or breaks off, after every picture before it.
         """
         while (item := self._ahead.popleft() if self._ahead else next(self._raw, None)) is not None:
             if isinstance(item, av.VideoFrame):
-                yield self._picture(item)
+                if start is None or item.pts is None or item.pts >= start:
+                    yield self._picture(item)
             elif other_streams:
                 yield item
 
-    def pictures(self) -> Iterator[VideoPicture]:
+    def pictures(self, *, start: int | None = None) -> Iterator[VideoPicture]:
         """`items` without the packets of other streams."""
-        for item in self.items():
+        for item in self.items(start=start):
             if isinstance(item, VideoPicture):
                 yield item
 
@@ -122,10 +124,30 @@ class VideoReader:
             start = target - round(step_back_s / self.time_base)
             if start > self.first_pts and self._jump(start, target):
                 return
-        # Some containers (MPEG-TS) find no way back to their very first frame.
+        self.rewind()  # some containers (MPEG-TS) find no way back to their very first frame
+
+    def key_times(self) -> list[int]:
+        """Time stamps of the key frames in ticks, as far as the container has an index. They may be decoding times."""
+        return [entry.timestamp for entry in self.stream.index_entries if entry.is_keyframe]
+
+    def rewind(self) -> None:
+        """Go back to the very beginning, for whoever wants every packet."""
         self.container.close()
         self.container, self.stream = self._open()
         self._restart(packets=0)
+
+    def other_packets(self) -> Iterator[MediaPacket]:
+        """The packets of every stream but the pictures, which are not decoded. Raises UnreadableMediaError."""
+        others = [stream for stream in self.container.streams if stream is not self.stream]
+        if not others:
+            return
+        try:
+            for packet in self.container.demux(others):
+                if packet.size:
+                    self._note(packet)
+                    yield packet
+        except (av.FFmpegError, OSError) as error:
+            raise self._broken(error) from error
 
     def shortfall(self) -> str:
         """After the last picture, what speaks for missing ones in a file whose container cannot tell; else ""."""

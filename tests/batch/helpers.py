@@ -31,7 +31,7 @@ def album(folder: Path, count: int) -> Path:
 
 
 def job_of(source: Path, target: Path, *, k: int = 1, side_by_side: bool = False, aligned: bool = False) -> Job:
-    options = RestoreOptions(settings=Settings(k=k), side_by_side=side_by_side, aligned=aligned)
+    options = RestoreOptions(settings=Settings(k=k), k_is_given=True, side_by_side=side_by_side, aligned=aligned)
     return Job(input=str(source), output=str(target), options=options)
 
 
@@ -66,6 +66,11 @@ class Seen:
         else:
             assert isinstance(event, ItemDone)
             (self.resumed if event.resumed else self.restored).append(event.item.name)
+
+    @property
+    def frames(self) -> int:
+        """Frames that this run has restored."""
+        return self.progress[-1].frames if self.progress else 0
 
     def cancelled(self) -> bool:
         return self.stop_after is not None and len(self.restored) >= self.stop_after

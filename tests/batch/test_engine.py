@@ -11,10 +11,12 @@ import pytest
 
 from app.batch.background import BackgroundJob
 from app.batch.engine import run_job
-from app.batch.events import ItemFailed, JobEvent, JobReport
+from app.batch.events import ItemDone, ItemFailed, JobEvent, JobReport
 from app.batch.executors.inline import InlineExecutor
 from app.core.errors import AppError, JournalError, UnreadableMediaError
 from tests.batch.helpers import Seen, album, files_in, job_of, picture, pixels, rows
+from tests.batch.test_video import pictures, sound_packets
+from tests.media_files import number_of, numbered_picture, write_video
 
 NAMES = ["00.png", "01.png", "02.png", "03.png"]
 
@@ -189,3 +191,58 @@ def test_a_folder_that_grew_costs_the_new_files_only(tmp_path: Path) -> None:
     run_job(job_of(tmp_path / "in", tmp_path / "out"), on_event=seen)
     assert seen.restored == NAMES[2:]
     assert files_in(tmp_path / "out") == NAMES
+
+
+def film(path: Path, seconds: int = 17) -> Path:
+    """A long enough video to be cut into four, of numbered pictures that are quick to restore: nobody is in them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_video(path, [numbered_picture(number) for number in range(6 * seconds)], fps=6, sound=True)
+    return path
+
+
+def test_a_film_goes_on_from_its_finished_pieces(tmp_path: Path) -> None:
+    source = film(tmp_path / "film.mp4")
+    original = source.read_bytes()
+    job = job_of(source, tmp_path / "new.mp4")
+    seen = Seen()
+    report = run_job(job, on_event=seen, cancelled=lambda: seen.frames > 30)
+    assert report.cancelled
+    assert not (tmp_path / "new.mp4").exists()
+    folder = tmp_path / ".new.mp4.cfrnet-job"
+    assert rows(folder / "journal.sqlite") == len(list((folder / "pieces").iterdir())) == 1
+    seen = Seen()
+    report = run_job(job, on_event=seen)
+    assert (seen.started[0].pieces, seen.started[0].resumed) == (1, 0)
+    assert seen.frames < 102
+    assert files_in(tmp_path) == ["film.mp4", "new.mp4"]
+    (done,) = report.results
+    assert isinstance(done, ItemDone)
+    assert (done.result.frames, done.result.faces) == (102, 0)
+    assert any("no face" in note for note in done.result.notes)
+    assert [number_of(image) for image in pictures(tmp_path / "new.mp4")] == list(range(102))
+    assert sound_packets(tmp_path / "new.mp4") == sound_packets(source)
+    assert source.read_bytes() == original
+
+
+def test_a_film_is_shared_out_among_processes(tmp_path: Path) -> None:
+    film(tmp_path / "in" / "film.mp4")
+    picture(tmp_path / "in" / "a.png")
+    report = run_job(job_of(tmp_path / "in", tmp_path / "out"), workers=2)
+    assert not report.failed
+    assert files_in(tmp_path / "out") == ["a.png", "film.mp4"]
+    assert [number_of(image) for image in pictures(tmp_path / "out" / "film.mp4")] == list(range(102))
+
+
+def test_a_film_that_changes_while_it_is_restored_is_refused(tmp_path: Path) -> None:
+    source = film(tmp_path / "film.mp4")
+    seen = Seen()
+
+    def touch(event: JobEvent) -> None:
+        seen(event)
+        os.utime(source, ns=(0, 0))
+
+    report = run_job(job_of(source, tmp_path / "new.mp4"), on_event=touch)
+    (failed,) = report.results
+    assert isinstance(failed, ItemFailed)
+    assert "changed" in failed.error.what
+    assert files_in(tmp_path) == ["film.mp4"]

@@ -26,7 +26,7 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     return EXECUTORS[request.param].make(ExecutorOptions(workers=2))
 
 
-SETUP = WorkerSetup(options=RestoreOptions(settings=Settings(k=1)))
+SETUP = WorkerSetup(options=RestoreOptions(settings=Settings(k=1), k_is_given=True))
 
 
 def task_of(source: Path, target: Path, *, kind: str = "picture") -> Task:

@@ -1,0 +1,275 @@
+"""One run of a job: which tasks are to be given out, and what became of them. Executors and clocks are elsewhere."""
+
+from __future__ import annotations
+
+import glob
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from app.batch.events import ItemDone, ItemFailed, JobEvent, JobProgress, JobReport, JobStarted
+from app.batch.job import Job
+from app.batch.joining import PieceFile
+from app.batch.journal import Journal
+from app.batch.plan import Item, is_done
+from app.batch.progress import ProgressMeter
+from app.batch.task import Task, TaskEvent, TaskFailed, TaskProgress, TaskResult
+from app.batch.work import Work
+from app.batch.worker import NO_FACE
+from app.core.errors import UnreadableMediaError, WorkerError
+from app.media.files import already_there, is_locked, is_part
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _State:
+    """How far the work for one file is."""
+
+    work: Work
+    overwrite: bool
+    pieces: dict[str, TaskResult] = field(default_factory=dict)
+
+
+class JobRun:
+    """Gives out the tasks of `works`, takes what became of them, and keeps the journal.
+
+    `remake` plans a file again, before its task is tried once more with `retry`. `mine` tells which tasks this run may
+    do; when others do the rest, videos are not joined and `is_shard` is true.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        works: list[Work],
+        journal: Journal,
+        *,
+        fresh: bool = False,
+        retry: bool = False,
+        remake: Callable[[Item], Work],
+        on_event: Callable[[JobEvent], None],
+        mine: Callable[[Task], bool] = lambda task: True,
+        is_shard: bool = False,
+    ) -> None:
+        self._job = job
+        self._journal = journal
+        self._retry = retry
+        self._remake = remake
+        self._on_event = on_event
+        self._mine = mine
+        self._is_shard = is_shard
+        self._meter = ProgressMeter()
+        self._queue: deque[Task] = deque()
+        self._again: deque[Task] = deque()
+        self._under_way: set[str] = set()
+        self._tried_again: set[str] = set()
+        self._states: dict[str, _State] = {}
+        self._order = [work.item.name for work in works]
+        self._results: dict[str, ItemDone | ItemFailed] = {}
+        self._kept: list[Item] = []
+        self._pieces_before = 0
+        self._worth_keeping = False
+        resumed = [done for work in works if (done := self._admit(work, fresh=fresh)) is not None]
+        self._items = len(self._states) + len(resumed)
+        notes = () if journal.damaged is None else (f"the journal was damaged; it is kept as {journal.damaged}",)
+        on_event(
+            JobStarted(
+                items=self._items + len(self._kept),
+                resumed=len(resumed),
+                pieces=self._pieces_before,
+                kept=tuple(self._kept),
+                notes=notes,
+            )
+        )
+        for result in resumed:
+            self._conclude(result)
+
+    @property
+    def tasks_left(self) -> tuple[Task, ...]:
+        """The tasks that are still to be given out; joining comes up when its pieces are done."""
+        return tuple(self._queue)
+
+    def next_task(self) -> Task | None:
+        """The next task to give out, None when there is none for now."""
+        if self._queue:
+            task = self._queue.popleft()
+        elif self._again:
+            task = self._again.popleft()
+            if task.kind not in ("piece", "join"):  # its input may be whole by now
+                task = replace(self._remake(self._states[task.name].work.item).final, overwrite=task.overwrite)
+        else:
+            return None
+        self._meter.begin()
+        self._journal.start(task)
+        self._under_way.add(task.key)
+        return task
+
+    def report(self, event: TaskEvent) -> None:
+        """Take what an executor says about a task that it was given."""
+        if isinstance(event, TaskProgress):
+            self._meter.advance(event.task, event.frames)
+            self._tell_progress()
+            return
+        self._under_way.discard(event.task.key)
+        if isinstance(event, TaskFailed):
+            self._fail(event)
+            return
+        task, result = event.task, event.result
+        if task.kind == "piece":
+            self._journal.finish(task, result.record())
+            self._meter.finish(task, result.frames)
+            self._take_piece(task, result)
+            self._tell_progress()
+            return
+        if task.kind == "join":
+            result = _merged(self._states[task.name], result)
+        self._journal.finish(task, result.record())
+        self._meter.finish(task, 0 if task.kind == "join" else result.frames)
+        self._conclude(ItemDone(item=self._states[task.name].work.item, result=result))
+
+    def ended(self, left_alone: tuple[Path, ...] = ()) -> JobReport:
+        """What became of everything. `resumable` when the journal is worth keeping for the same command."""
+        cancelled = bool(self._queue or self._again or self._under_way)
+        return JobReport(
+            results=tuple(self._results[name] for name in self._order if name in self._results),
+            cancelled=cancelled,
+            resumable=cancelled or self._worth_keeping,
+            left_alone=left_alone,
+        )
+
+    def _admit(self, work: Work, *, fresh: bool) -> ItemDone | None:
+        """Queue what `work` needs, keep what is in its place, or give the result that an earlier run left.
+
+        Raises OutputError when the file that a job names is there already.
+        """
+        task, item = work.final, work.item
+        entry, there = self._journal.entry(task.key), is_done(item)
+        if entry is not None and not entry.done:
+            _discard_parts(task.target)
+        same = entry is not None and entry.digest == task.digest and not fresh
+        # Killed between the last step and the journal: only a task with nothing in its place is ever begun.
+        just_done = entry is not None and not entry.done and not self._job.overwrite
+        if there and entry is not None and same and (entry.done or just_done):
+            for each in (task, *work.pieces):
+                self._meter.expect(each, done_before=True)
+            return ItemDone(item=item, result=TaskResult.from_record(entry.record), resumed=True)
+        ours = entry is not None and entry.done
+        if there and not ours and not self._job.overwrite:
+            if not Path(self._job.input).is_dir():
+                raise already_there(item.target)
+            self._kept.append(item)
+            return None
+        state = _State(work, overwrite=self._job.overwrite or ours)
+        if work.pieces:
+            self._admit_pieces(state, fresh=fresh)
+        elif self._mine(task):
+            self._meter.expect(task)
+            self._states[item.name] = state
+            self._queue.append(replace(task, overwrite=state.overwrite))
+        return None
+
+    def _admit_pieces(self, state: _State, *, fresh: bool) -> None:
+        name = state.work.item.name
+        for piece in filter(self._mine, state.work.pieces):
+            self._states[name] = state
+            entry = None if fresh else self._journal.entry(piece.key)
+            if entry is not None and entry.done and entry.digest == piece.digest:
+                result = TaskResult.from_record(entry.record)
+                if result.first_pts is None or piece.target.is_file():
+                    self._meter.expect(piece, done_before=True)
+                    self._pieces_before += 1
+                    self._take_piece(piece, result)
+                    continue
+            self._meter.expect(piece)
+            self._queue.append(piece)
+
+    def _take_piece(self, piece: Task, result: TaskResult) -> None:
+        """Keep the result of a piece; the last one of a video makes the joining the next task."""
+        state = self._states[piece.name]
+        state.pieces[piece.key] = result
+        if len(state.pieces) < len(state.work.pieces) or self._is_shard or piece.name in self._results:
+            return
+        files, damage = [], ""
+        for each in state.work.pieces:
+            done = state.pieces[each.key]
+            if done.first_pts is not None:
+                files.append(PieceFile(path=each.target, first_pts=done.first_pts))
+            if done.damage:
+                damage = done.damage
+                break
+        if files:
+            final = replace(state.work.final, pieces=tuple(files), damage=damage)
+        else:  # done in one go it says what is wrong with the video
+            final = replace(state.work.final, kind="video")
+        self._queue.appendleft(replace(final, overwrite=state.overwrite))
+
+    def _fail(self, event: TaskFailed) -> None:
+        task, error = event.task, event.error
+        if isinstance(error, WorkerError):
+            _log.error("unexpected error: %s\n%s", task.name, error.details or error)
+        self._journal.forget(task.key)
+        if self._retry and task.key not in self._tried_again and not task.damage:
+            self._tried_again.add(task.key)
+            self._meter.again(task)
+            self._again.append(task)
+            return
+        self._meter.finish(task, 0)
+        if task.name in self._results:
+            return  # another piece of the same video has failed before
+        state = self._states[task.name]
+        if state.pieces and not isinstance(error, UnreadableMediaError):
+            self._worth_keeping = True
+        self._drop(task.name)
+        self._conclude(ItemFailed(item=state.work.item, error=error))
+
+    def _drop(self, name: str) -> None:
+        """Give up the tasks of a video of which one piece has failed."""
+        for queue in (self._queue, self._again):
+            kept = []
+            for task in queue:
+                if task.name == name:
+                    self._meter.finish(task, 0)
+                else:
+                    kept.append(task)
+            queue.clear()
+            queue.extend(kept)
+
+    def _conclude(self, result: ItemDone | ItemFailed) -> None:
+        self._results[result.item.name] = result
+        self._on_event(result)
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        self._on_event(
+            JobProgress(
+                items_done=len(self._results),
+                items=self._items,
+                frames=self._meter.frames,
+                fraction=self._meter.fraction,
+                time_left_s=self._meter.time_left_s(),
+            )
+        )
+
+
+def _merged(state: _State, joined: TaskResult) -> TaskResult:
+    """The result of a video from those of its pieces and of joining them."""
+    pieces = [state.pieces[piece.key] for piece in state.work.pieces]
+    faces = sum(piece.faces for piece in pieces)
+    engine, k = next(((piece.engine, piece.k) for piece in pieces if piece.engine), (joined.engine, joined.k))
+    return TaskResult(
+        frames=sum(piece.frames for piece in pieces),
+        faces=faces,
+        notes=(*pieces[0].notes, *joined.notes, *(() if faces else (NO_FACE,))),
+        timings=tuple(timings for piece in pieces for timings in piece.timings),
+        engine=engine,
+        k=k,
+    )
+
+
+def _discard_parts(target: Path) -> None:
+    """Delete what a worker that was killed has left of `target`."""
+    for path in target.parent.glob(f"{glob.escape(target.name[:100])}*"):
+        if is_part(path) and path.name.startswith(target.name) and not is_locked(path):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,193 @@
+"""The video that is being written: pictures that are encoded here or were already, and everything beside them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from app.core.errors import OutputError, RecordingError
+from app.core.types import Restored
+from app.media.colour import UNSPECIFIED, matrix_of
+from app.media.encoder import FILE_ENCODERS, ColourTags, VideoEncoder
+from app.media.files import NewFile, ffmpeg_name, output_error, permissions_of, reason
+from app.media.tracks import OtherTracks
+from app.media.video_reader import MediaPacket, VideoPicture, VideoReader
+from app.outputs.compose import compose
+
+FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+"""Suffixes that a restored video can have, and FFmpeg's names. Matroska rounds time stamps to its millisecond."""
+
+_TAGGED_MATRICES = (1, 5, 6, 7, 9)
+
+
+class VideoOutput:
+    """A video being written, under a name of its own until it is whole. Raises OutputError.
+
+    It is like the one that `reader` reads: with `with_tracks` its sound and everything else beside the pictures goes
+    in too. Its pictures are encoded by `write`; or, `like` a stream that is
+    encoded already, they come as packets to `copy`.
+    """
+
+    def __init__(
+        self,
+        target: Path,
+        reader: VideoReader,
+        *,
+        side_by_side: bool = False,
+        overwrite: bool = False,
+        with_tracks: bool = True,
+        like: VideoStream | None = None,
+    ) -> None:
+        self._target = target
+        self._reader = reader
+        self._view = "side-by-side" if side_by_side else "restored"
+        self.frames = 0
+        self.duration_s = 0.0
+        self._file = NewFile(target, overwrite=overwrite, permissions=permissions_of(reader.path))
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._file.discard)
+            with self._writing():
+                kind = FORMATS[target.suffix.lower()]
+                self._container = av.open(ffmpeg_name(self._file.part), "w", format=kind)
+            undo.callback(self._container.close)  # first: Windows deletes no file that is open
+            self.notes: list[str] = []
+            self._encoder: VideoEncoder | None = None
+            self._tracks: OtherTracks | None = None
+            with self._writing():
+                if like is None:
+                    self._encoder = self._encoder_for(reader, deep=reader.bits > 8)
+                    self.notes += _losses(reader, self._encoder)
+                else:
+                    self._copy = self._like(like, reader)
+                if with_tracks:
+                    self._tracks = OtherTracks(reader.container, reader.stream, self._container, kind)
+                    self.notes += self._tracks.notes
+            undo.pop_all()
+
+    def write(self, restored: Restored, picture: VideoPicture, *, offset: int = 0) -> None:
+        """Encode what became of `picture`, at its time stamp less `offset` ticks."""
+        assert self._encoder is not None
+        image = self._composed(restored, picture.deep)
+        with self._writing():
+            self._container.mux(self._encoder.encode(image, picture.pts - offset, duration=picture.duration))
+        self.frames += 1
+        self.duration_s = restored.frame.t_media + float(picture.duration * picture.time_base)
+
+    def copy(self, packet: av.Packet[VideoStream]) -> None:
+        """Write a packet of pictures that are encoded already."""
+        packet.stream = self._copy
+        with self._writing():
+            self._container.mux(packet)
+        self.frames += 1
+
+    def write_other(self, packet: MediaPacket) -> None:
+        """Write a packet of the reader's other streams."""
+        if self._tracks is not None:
+            with self._writing():
+                self._container.mux(list(self._tracks.packets(packet)))
+
+    def close(self) -> None:
+        with self._writing():
+            if self._encoder is not None:
+                self._container.mux(self._encoder.flush())
+            if self._tracks is not None:
+                self._container.mux(list(self._tracks.rest()))
+            self._container.close()
+
+    def take_name(self, path: Path | None = None) -> None:
+        """The closed film gets its target's name, or the name `path`."""
+        try:
+            self._file.commit(path)
+        except BaseException:
+            self._file.discard()
+            raise
+
+    def discard(self) -> None:
+        with contextlib.suppress(av.FFmpegError, OSError):
+            self._container.close()
+        self._file.discard()
+
+    def _composed(self, restored: Restored, deep: NDArray[np.uint16] | None) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """The picture to encode; of a deep video what the restoring changed is added to the full depth."""
+        image = compose(restored, self._view, 0.5)
+        if deep is None or self._encoder is None or not self._encoder.deep:
+            return image
+        before = compose(replace(restored, image=restored.frame.image), self._view, 0.5)
+        base = deep if deep.shape == image.shape else np.concatenate((deep, deep), axis=1)
+        change = image.astype(np.int32) - before
+        return np.clip(base + 257 * change, 0, 65535).astype(np.uint16)
+
+    def _like(self, stream: VideoStream, reader: VideoReader) -> VideoStream:
+        """A stream for the packets of `stream`. Its file may not have had a place for the colours."""
+        copy = self._container.add_stream_from_template(stream)
+        copy.time_base = reader.time_base
+        colour = _colour_of(reader)
+        context = copy.codec_context
+        context.color_range, context.colorspace = int(colour.color_range), colour.matrix_tag
+        context.color_primaries, context.color_trc = colour.primaries_tag, colour.transfer_tag
+        return copy
+
+    def _encoder_for(self, reader: VideoReader, *, deep: bool) -> VideoEncoder:
+        try:
+            return VideoEncoder(
+                self._container,
+                size=(reader.width * (2 if self._view == "side-by-side" else 1), reader.height),
+                rate=Fraction(reader.fps or 25.0).limit_denominator(1001),
+                time_base=reader.time_base,
+                candidates=FILE_ENCODERS,
+                colour=_colour_of(reader),
+                pixel_shape=reader.pixel_shape,
+                deep=deep,
+                fields=reader.fields,
+            )
+        except RecordingError:
+            if not deep:
+                raise
+            return self._encoder_for(reader, deep=False)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise output_error(self._target, error) from error
+        except av.FFmpegError as error:
+            raise OutputError(f"{self._target} cannot be written ({reason(error)}).", "Try the suffix .mkv.") from error
+
+
+def _losses(reader: VideoReader, encoder: VideoEncoder) -> list[str]:
+    """What of the pictures H.264 does not keep."""
+    kept_bits = 10 if encoder.deep else 8
+    losses = []
+    if reader.bits > kept_bits:
+        losses.append(f"its {reader.bits} bits a colour became {kept_bits}")
+    if reader.subsampling not in ("4:2:0", "4:1:1"):
+        losses.append(f"its colours, stored at {reader.subsampling}, became 4:2:0")
+    if reader.has_alpha:
+        losses.append("its transparency was left out")
+    if reader.fields and not encoder.interlaced:
+        losses.append("it is interlaced and was marked progressive")
+    return losses
+
+
+def _colour_of(reader: VideoReader) -> ColourTags:
+    """The colours of `reader`'s film for the film that is made of it. What is not YCbCr becomes BT.709."""
+    color_range = ColorRange.JPEG if reader.color_range == ColorRange.JPEG else ColorRange.MPEG
+    if reader.colorspace not in (*_TAGGED_MATRICES, UNSPECIFIED):
+        return ColourTags()
+    return ColourTags(
+        matrix=matrix_of(reader.colorspace, reader.coded_height),
+        color_range=color_range,
+        matrix_tag=reader.colorspace,
+        primaries_tag=reader.color_primaries,
+        transfer_tag=reader.color_trc,
+    )

@@ -1,0 +1,88 @@
+"""From files to tasks: what has to be done for each file of a job, as values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.batch.extent import Extent
+from app.batch.pieces import Span, cut
+from app.batch.plan import Item
+from app.batch.task import InputIdentity, Task
+from app.core.errors import UnreadableMediaError
+
+_PICTURE_WEIGHT = 8.0
+"""In video frames: a picture is searched for faces at several sizes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What one file needs: its `pieces`, if it is a video worth cutting, and the `final` task that makes the result."""
+
+    item: Item
+    final: Task
+    pieces: tuple[Task, ...] = ()
+
+
+def work_for(item: Item, how: str, folder: Path) -> Work:
+    """Decide how `item` is restored. `how` is the digest of the job's options; pieces go into `folder`.
+
+    A file that cannot be read is one task all the same: the worker says what is wrong with it when its turn comes.
+    """
+    try:
+        identity = InputIdentity.of(item.source)
+    except UnreadableMediaError:
+        return Work(item=item, final=_task(item, how, None, weight=1.0))
+    if item.kind != "video":
+        return Work(item=item, final=_task(item, how, identity, weight=_PICTURE_WEIGHT))
+    try:
+        extent = Extent.of(item.source)
+    except UnreadableMediaError:
+        return Work(item=item, final=_task(item, how, identity, weight=1.0))
+    spans = cut(extent)
+    if len(spans) == 1:
+        return Work(item=item, final=_task(item, how, identity, weight=extent.frames))
+    pieces = tuple(
+        _piece(item, how, identity, span=span, number=number, folder=folder, weight=extent.frames / len(spans))
+        for number, span in enumerate(spans, start=1)
+    )
+    final = _task(item, how, identity, weight=0.0, kind="join")
+    return Work(item=item, final=final, pieces=pieces)
+
+
+def _task(item: Item, how: str, identity: InputIdentity | None, *, weight: float, kind: str = "") -> Task:
+    return Task(
+        key=item.name,
+        kind="join" if kind == "join" else item.kind,
+        name=item.name,
+        source=item.source,
+        target=item.target,
+        identity=identity,
+        digest=_digest(how, item, identity),
+        weight=weight,
+    )
+
+
+def _piece(
+    item: Item, how: str, identity: InputIdentity, *, span: Span, number: int, folder: Path, weight: float
+) -> Task:
+    file = hashlib.sha256(item.name.encode(errors="surrogateescape")).hexdigest()[:16]
+    return Task(
+        key=f"{item.name}/#{number}",  # no file can be called that: the video is no folder
+        kind="piece",
+        name=item.name,
+        source=item.source,
+        target=folder / f"{file}-{number:05}.mp4",
+        identity=identity,
+        digest=_digest(how, item, identity, span.start, span.end),
+        weight=weight,
+        overwrite=True,
+        span=span,
+    )
+
+
+def _digest(how: str, item: Item, identity: InputIdentity | None, *more: object) -> str:
+    content = json.dumps([how, item.kind, str(item.source.absolute()), repr(identity), *more])
+    return hashlib.sha256(content.encode(errors="surrogateescape")).hexdigest()
