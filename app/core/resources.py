@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+_THIRD_PARTY = "THIRD_PARTY.md"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -11,3 +13,13 @@ def resource_folder(name: str) -> Path:
     """The folder `name`: inside the package where it was installed, beside it in a checkout."""
     installed = _PACKAGE / "data" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def third_party_packages() -> tuple[tuple[str, str], ...]:
+    """The packages that the application runs on, as (name and version, licence); none when their list is missing."""
+    installed = _PACKAGE / "data" / "licences" / _THIRD_PARTY
+    page = installed if installed.is_file() else _PACKAGE.parent / _THIRD_PARTY
+    if not page.is_file():
+        return ()
+    rows = re.findall(r"^\| (\S+) \| (\d\S*) \| (.+) \|$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return tuple((f"{name} {version}", licence) for name, version, licence in rows)

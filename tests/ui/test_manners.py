@@ -211,6 +211,7 @@ def test_licences_are_seen(make_window: MakeWindow) -> None:
     words = " ".join(label.text() for label in dialog.findChildren(QLabel))
     assert "MIT" in words
     assert "research use" in words
+    assert "onnxruntime" in words, "and those of the packages that it runs on"
 
 
 def test_recent_sources_are_few_and_new_ones_first() -> None:

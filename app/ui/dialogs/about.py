@@ -1,4 +1,4 @@
-"""About: the version, and the licences of the program and of every network that is shipped with it."""
+"""About: the version, and the licences of the program, its networks and the packages that it runs on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from app.core.resources import third_party_packages
 from app.ui.style.buttons import LabelledButton
 from app.ui.style.icons import application_icon
 from app.ui.style.widgets import label
@@ -18,7 +19,7 @@ _NETWORKS_WARNING = (
 
 
 class AboutDialog(QDialog):
-    """`models` are (name, licence) of the shipped networks."""
+    """`models` are (name, licence) of the shipped networks; the packages below it are those of THIRD_PARTY.md."""
 
     def __init__(self, parent: QWidget, *, version: str, models: Sequence[tuple[str, str]]) -> None:
         super().__init__(parent)
@@ -37,7 +38,7 @@ class AboutDialog(QDialog):
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(8)
         grid.setColumnStretch(1, 1)
-        rows = (("Program", "MIT licence, see the file LICENSE"), ("Qt and PySide6", "LGPL version 3"), *models)
+        rows = (("Program", "MIT licence, see the file LICENSE"), *models, *third_party_packages())
         for line, (name, licence) in enumerate(rows):
             grid.addWidget(label(name), line, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(_wrapped(licence), line, 1)
