@@ -20,6 +20,7 @@ from torch.nn.functional import avg_pool2d
 from app.restorers.store import ModelStore
 from training.checkpoint import load_generator, read_checkpoint, save_checkpoint
 from training.data import seeded_pairs
+from training.log import training_time
 from training.metrics.pictures import psnr
 from training.networks import CFRNetRT, build_generator
 from training.networks.hifacegan import HiFaceGAN
@@ -149,6 +150,8 @@ def test_every_run_is_listed_once_with_its_last_figures(checkpoint: Path, tmp_pa
         rows = list(csv.DictReader(file))
     assert [(row["minutes"], row["k2_psnr"]) for row in rows] == [("1.5", "21.0"), ("2.0", "23.0")]
     assert rows[0]["stages"] == "single-pass + ccfp-faces"
+    assert training_time(tmp_path, "cfrnet-rt") == (3.5, 2 * int(rows[0]["steps"]))
+    assert training_time(tmp_path, "another") == (0.0, 0)
 
 
 def test_the_application_accepts_what_is_published(published: Path) -> None:

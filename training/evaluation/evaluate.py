@@ -19,27 +19,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from app.core.errors import AppError
 from app.core.machine import describe_machine
-from app.faces.alignment import FFHQ_TEMPLATE
 from app.faces.detector import FaceDetector
-from app.media.picture import PICTURE_SUFFIXES
 from app.restorers.store import ModelStore
-from training.data import FACE_SIZE, FaceFolderError, load_faces, seeded_pairs, to_images, to_tensor
+from training.data import FaceFolderError, load_faces, seeded_pairs, to_images, to_tensor
 from training.degradation.models import PaperDegradation
 from training.evaluation.calibration import compare_methods
+from training.evaluation.comparison import compare_networks
 from training.evaluation.conditions import CONDITIONS, judge_condition
 from training.evaluation.figures import draw_photos, draw_sheet, draw_trade_off
 from training.evaluation.parallel import each_part, keep_freed_memory
 from training.evaluation.real_world import judge_photos, judge_videos
 from training.evaluation.results_page import write_page
-from training.evaluation.shipped import BusyMachineError, ShippedGenerator
+from training.evaluation.shipped import PACKAGES, BusyMachineError, ShippedGenerator
 from training.evaluation.targets import judge_targets
+from training.evaluation.test_sets import TestSet, read_test_set
 from training.metrics.pictures import psnr, step_size
 from training.metrics.scoring import Collected, Scorer, Scores
 
@@ -51,37 +50,6 @@ PRECISIONS = ("int8", "fp32")
 SECTIONS = ("celebahq", "conditions", "calibration", "photos", "video")
 
 Images = NDArray[np.uint8]
-
-PACKAGES = ("onnxruntime", "torch", "numpy", "opencv-python", "scikit-image")
-"""Whose versions the figures may depend on."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TestSet:
-    """Clean faces in the order of their names, uint8 (N, 256, 256, 3) BGR, and their landmarks, float32 (N, 5, 2)."""
-
-    images: Images
-    landmarks: NDArray[np.float32]
-    found: int
-
-
-def read_test_set(folder: Path, detector: FaceDetector, limit: int | None) -> TestSet:
-    """Read a folder of 256x256 faces. A face that the detector misses is taken to lie on the template exactly."""
-    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
-    if not files:
-        raise FaceFolderError(f"{folder} holds no pictures")
-    images = []
-    for path in files[:limit]:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image is None or image.shape != (FACE_SIZE, FACE_SIZE, 3):
-            raise FaceFolderError(f"{path} is not a readable {FACE_SIZE}x{FACE_SIZE} colour picture")
-        images.append(np.asarray(image, np.uint8))
-    landmarks, found = [], 0
-    for image in images:
-        faces = detector.detect(image, FACE_SIZE)
-        found += bool(faces)
-        landmarks.append(faces[0].landmarks if faces else FFHQ_TEMPLATE)
-    return TestSet(images=np.stack(images), landmarks=np.stack(landmarks).astype(np.float32), found=found)
 
 
 def judge_set(
@@ -269,12 +237,18 @@ def main() -> int:
     parser.add_argument("--name", default="cfrnet-rt", help="the network to measure")
     parser.add_argument("--limit", type=int, help="look at the first N faces of every set only")
     parser.add_argument("--timing", action="store_true", help="measure the time of a cycle; the machine must be idle")
+    parser.add_argument("--all", action="store_true", help="also compare every shipped network: docs/comparison.md")
     parser.add_argument("--skip", nargs="*", choices=SECTIONS, default=(), help="sections to leave out")
     options = vars(parser.parse_args())
     options["skip"] = tuple(options["skip"])
+    everything = options.pop("all")
+    shared = {name: options[name] for name in ("models", "data", "weights", "out", "limit", "timing")}
     keep_freed_memory()
     try:
         results = evaluate(**options)
+        if everything:
+            compare_networks(**shared)
+            print(f"wrote {options['out'] / 'comparison.md'}")
     except (AppError, FaceFolderError, FileNotFoundError, BusyMachineError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 1

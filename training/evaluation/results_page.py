@@ -44,7 +44,7 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
     if results["limit"]:
         yield f"\n**A quick look at the first {results['limit']} faces of each set, not the protocol.**"
     yield "\n## What was measured, and on what\n"
-    yield from _table(
+    yield from table(
         ("file", "SHA-256", "MB"),
         [(m["file"], f"`{m['sha256']}`", f"{m['bytes'] / 1e6:.2f}") for m in results["models"].values()],
     )
@@ -59,7 +59,7 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
         "faces, any other is taken to lie on the template."
     )
     yield "\n## Targets\n"
-    yield from _table(
+    yield from table(
         ("", "paper (its own 300 images)", "wanted", "here", ""),
         [(t["what"], t["paper"], t["wanted"], t["found"], _VERDICTS[t["reached"]]) for t in results["targets"]],
     )
@@ -73,7 +73,7 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
     yield "Faces are taken evenly from the set, not chosen. The four worst by LPIPS-A at k = 3:\n"
     yield "![the worst four](figures/worst.jpg)\n"
     yield "## More about the INT8 network\n"
-    yield from _table(
+    yield from table(
         ("k", *(title for title, _, _ in _MORE)),
         [(label, *_cells(means[name], _MORE)) for label, name in _states(means, with_truth=True)],
     )
@@ -82,7 +82,7 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
     yield from _strength(results["strength"])
     yield "\n## A clean face\n"
     yield "PSNR(G^k(y), y) in dB: an undegraded face goes in, and what comes out is compared with it.\n"
-    yield from _table(
+    yield from table(
         ("", "k = 1", "k = 2", "k = 3"),
         [(p.upper(), *(f"{row[f'k{k}']:.2f}" for k in (1, 2, 3))) for p, row in results["clean"].items()],
     )
@@ -109,7 +109,7 @@ def _quality(precision: str, means: dict[str, dict[str, float]], timing: dict[st
         spent = f"{k * cycle['median_ms']:.1f}" if cycle else "-"
         rows.append((label, *_cells(means[name], _QUALITY), _number(step, 4), spent))
     yield f"**{precision.upper()}**\n"
-    yield from _table(("k", *(title for title, _, _ in _QUALITY), "step", "ms"), rows)
+    yield from table(("k", *(title for title, _, _ in _QUALITY), "step", "ms"), rows)
 
 
 def _strength(thirds: dict[str, Any]) -> Iterator[str]:
@@ -121,7 +121,7 @@ def _strength(thirds: dict[str, Any]) -> Iterator[str]:
             if label != "5":
                 rows.append((what, label, *_cells(third["means"][key], metrics)))
                 what = ""
-    yield from _table(("third", "k", *(title for title, _, _ in metrics)), rows)
+    yield from table(("third", "k", *(title for title, _, _ in metrics)), rows)
 
 
 def _delta(means: dict[str, dict[str, float]]) -> Iterator[str]:
@@ -130,7 +130,7 @@ def _delta(means: dict[str, dict[str, float]]) -> Iterator[str]:
         if name != "input":
             exact = means[f"fp32 k{label}"]
             rows.append((label, *(f"{means[name][m] - exact[m]:+.{digits + 1}f}" for _, m, digits in _QUALITY)))
-    yield from _table(("k", *(title for title, _, _ in _QUALITY)), rows)
+    yield from table(("k", *(title for title, _, _ in _QUALITY)), rows)
 
 
 def _calibration(section: dict[str, Any]) -> Iterator[str]:
@@ -144,7 +144,7 @@ def _calibration(section: dict[str, Any]) -> Iterator[str]:
         (name, *(" / ".join(f"{at[f'k{k}'][m]:.{digits + 1}f}" for k in (1, 2, 3)) for _, m, digits in columns))
         for name, at in section["means"].items()
     ]
-    yield from _table(("method", *(title for title, _, _ in columns)), rows)
+    yield from table(("method", *(title for title, _, _ in columns)), rows)
 
 
 def _celebahq(section: dict[str, Any]) -> Iterator[str]:
@@ -152,7 +152,7 @@ def _celebahq(section: dict[str, Any]) -> Iterator[str]:
     yield "\n## Second test set: CelebA-HQ (INT8)\n"
     yield f"{section['faces']} faces, same degradation and seeds. One of the training sources is of the same origin.\n"
     columns = (*_QUALITY, *(m for m in _MORE if m[1] in ("identity", "landmarks", "niqe")))
-    yield from _table(
+    yield from table(
         ("k", *(title for title, _, _ in columns)),
         [(label, *_cells(means[name], columns)) for label, name in _states(means)],
     )
@@ -176,14 +176,14 @@ def _conditions(section: list[dict[str, Any]]) -> Iterator[str]:
             label = name.removeprefix("k")
             rows.append((what, label, *_cells(figures, columns), "" if name == "input" else f"{saved:.1f} %"))
             what = ""
-    yield from _table(("condition", "k", *(title for title, _, _ in columns), "LPIPS-A saved"), rows)
+    yield from table(("condition", "k", *(title for title, _, _ in columns), "LPIPS-A saved"), rows)
 
 
 def _photos(section: dict[str, Any]) -> Iterator[str]:
     yield "\n## Real photographs (INT8)\n"
     yield "Really degraded pictures without a truth: up to four faces of each found, aligned and restored; a square"
     yield "picture without a detectable face is taken as aligned already. NIQE, mean over the faces:\n"
-    yield from _table(
+    yield from table(
         ("pictures", "faces", *("input" if k == 0 else f"k = {k}" for k in range(5))),
         [
             (f"{kind} ({row['pictures']})", row["faces"], *(f"{row['means'][f'k{k}']['niqe']:.2f}" for k in range(5)))
@@ -200,7 +200,7 @@ def _video(section: dict[str, Any]) -> Iterator[str]:
         "frame restored by itself and the place of the crop held still. Still: the input's change, averaged over 5x5 "
         "pixels, is at most 2 of 255 in every channel. More than the input's means that restoring adds flicker.\n"
     )
-    yield from _table(
+    yield from table(
         ("film", "frames", "input", "k = 1", "k = 2", "k = 3"),
         [
             (film, row["frames"], *(_number(row[name], 2) for name in ("input", "k1", "k2", "k3")))
@@ -254,7 +254,8 @@ def _number(value: float, digits: int) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """The lines of a Markdown table."""
     yield "| " + " | ".join(headings) + " |"
     yield "|" + " --- |" * len(headings)
     for row in rows:

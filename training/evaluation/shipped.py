@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from app.core.onnx import session_options
 from training.shipping.export import INPUT_NAME
 
+PACKAGES = ("onnxruntime", "torch", "numpy", "opencv-python", "scikit-image")
+"""Whose versions the figures may depend on."""
+
 # Above this share of all cores in use by others, a time says nothing about the network.
 BUSY_PERCENT = 15.0
 TIMED_CYCLES = 40

@@ -17,6 +17,7 @@ from training.losses.perceptual import LPIPS
 from training.metrics import pictures as metrics
 from training.metrics.landmarks import LandmarkNetwork
 from training.metrics.niqe import NIQE
+from training.metrics.stlpips import ShiftTolerantLPIPS
 from training.networks.identity import MobileFaceNet
 
 # bfloat16 is used for LPIPS-VGG16 only while it moves a face's figure by less than this on average; tables show three
@@ -35,6 +36,7 @@ class Truth:
     tensor: Tensor
     landmarks: Tensor
     alexnet: list[Tensor]
+    shift_tolerant: list[Tensor]
     vgg16: list[Tensor]
     points: Tensor
 
@@ -45,10 +47,12 @@ class Scorer:
     `bfloat16` speeds LPIPS-VGG16 up; `check_bfloat16` decides on it.
     """
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(self, weights: Path, *, shift_tolerant: bool = False) -> None:
+        """`weights`: folder of the published weights. `shift_tolerant` adds ST-LPIPS to every full score."""
         self._alexnet, self._vgg16 = LPIPS("alexnet", weights), LPIPS("vgg16", weights)
         self._embedder, self._niqe = MobileFaceNet(weights), NIQE(weights)
         self._points = LandmarkNetwork(weights)
+        self._shift_tolerant = ShiftTolerantLPIPS() if shift_tolerant else None
         self.bfloat16 = False
         self.bfloat16_difference: float | None = None
 
@@ -71,6 +75,7 @@ class Scorer:
             tensor=tensor,
             landmarks=torch.from_numpy(landmarks),
             alexnet=self._alexnet.features(tensor),
+            shift_tolerant=self._shift_tolerant.features(tensor) if self._shift_tolerant else [],
             vgg16=self._vgg_features(tensor),
             points=self._points(images),
         )
@@ -97,6 +102,9 @@ class Scorer:
         if full:
             scores |= self.texture(images)
             scores["identity"] = metrics.identity_distance(self._embedder, x, truth.tensor, truth.landmarks)
+            if self._shift_tolerant:
+                found = self._shift_tolerant.features(x)
+                scores["stlpips"] = self._shift_tolerant.compare(found, truth.shift_tolerant)
             scores["landmarks"] = metrics.landmark_error(self._points(images), truth.points)
         return scores
 

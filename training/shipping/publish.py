@@ -25,7 +25,7 @@ from training.data import FaceFolderError, load_faces
 from training.evaluation.evaluate import SECTIONS, evaluate
 from training.evaluation.parallel import keep_freed_memory
 from training.evaluation.shipped import BusyMachineError
-from training.log import RUN_LOGS
+from training.log import RUN_LOGS, read_table, runs_table
 from training.shipping.export import export_onnx
 from training.shipping.manifest import UnknownOriginError, write_manifest
 from training.shipping.quantize import CALIBRATION_METHOD, CALIBRATION_METHODS, quantize_on
@@ -63,7 +63,7 @@ def keep_run(*, checkpoint: Path, name: str, models: Path) -> Path:
         source = checkpoint.parent / log
         if source.is_file():
             shutil.copyfile(source, logs / log)
-    _enter_run(folder / "runs.csv", name, trained, checkpoint.parent / "validation.csv")
+    _enter_run(runs_table(models), name, trained, checkpoint.parent / "validation.csv")
     return state
 
 
@@ -79,20 +79,13 @@ def _enter_run(ledger: Path, name: str, state: dict[str, Any], validation: Path)
         "minutes": f"{state['elapsed'] / 60:.1f}",
         "steps": str(state["steps"]),
     }
-    figures = {line["metric"]: line["value"] for line in _read_table(validation)}  # a later line replaces an earlier
+    figures = {line["metric"]: line["value"] for line in read_table(validation)}  # a later line replaces an earlier
     row |= {metric: figures.get(metric, "") for metric in _RUN_FIGURES}
-    rows = [known for known in _read_table(ledger) if known["began"] != row["began"]]
+    rows = [known for known in read_table(ledger) if known["began"] != row["began"]]
     with ledger.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, row, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows([*rows, row])
-
-
-def _read_table(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def main() -> int:

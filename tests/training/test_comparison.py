@@ -1,0 +1,77 @@
+"""The comparison runs the shipped restorers, and its page says who is best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.faces.detector import FaceDetector
+from app.restorers.store import ModelStore
+from training.degradation.models import PaperDegradation
+from training.evaluation.comparison import bicubic, classical, compare, shipped_methods, simple_methods
+from training.evaluation.comparison_page import COLUMNS, write_comparison
+from training.evaluation.test_sets import read_test_set
+from training.metrics.scoring import Scorer
+
+from .conftest import made_up_faces
+
+
+def figures(psnr: float, alex: float) -> dict[str, float]:
+    return {"psnr": psnr, "lpips_alex": alex}
+
+
+@pytest.fixture
+def results() -> dict[str, Any]:
+    means = {"input": figures(20.0, 0.70)} | {
+        f"cfrnet-rt k = {k}": figures(21.0 + k / 10, 0.5 - k / 10) for k in range(1, 5)
+    }
+    means["rival"] = figures(23.0, 0.45)
+    network = {"precision": "int8", "parameters": 1.37e6, "macs": 1.96e9, "minutes": 414.7, "steps": 25915}
+    return {
+        "date": "2026-01-01", "limit": None, "sub_task_faces": 100, "networks": {"cfrnet-rt": network},
+        "machine": {"processor": "P", "instructions": "avx2", "cores": "2", "packages": "x 1"},
+        "sets": {"ffhq300": {"faces": 300, "means": means}}, "sub_tasks": {"blur": means},
+    }  # fmt: skip
+
+
+def test_the_page_names_a_rival_that_wins(results: dict[str, Any], tmp_path: Path) -> None:
+    write_comparison(tmp_path / "comparison.md", results)
+    page = (tmp_path / "comparison.md").read_text()
+    assert "| rival | **23.00** | - | 0.450 |" in page
+    assert "rival is best in PSNR. cfrnet-rt k = 4 is best in LPIPS-A." in page
+    assert "| `cfrnet-rt` | INT8 | 1.37 M | 1.96 | not measured | 415 minutes, 25915 steps |" in page
+    assert "| CFRNet k = 3 | +0.65 dB, -65 % | +1.30 dB, -71 % |" in page
+
+
+def test_what_needs_no_network_keeps_the_size() -> None:
+    face = made_up_faces(1)[0]
+    for method in (bicubic, classical):
+        assert method(face).shape == face.shape
+        assert method(face).dtype == np.uint8
+    flat = np.full_like(face, 90)
+    np.testing.assert_array_equal(bicubic(flat), flat)
+
+
+def test_a_shipped_network_gives_a_picture_for_each_of_its_cycles() -> None:
+    methods = {method.name: method for method in shipped_methods(ModelStore(), timing=False)}
+    method = methods["cfrnet-rt"]
+    assert method.rows == tuple(f"cfrnet-rt k = {k}" for k in (1, 2, 3, 4))
+    assert method.details["minutes"] > 300
+    restored = method.restore(made_up_faces(1)[0])
+    assert len(restored) == 4
+    assert not np.array_equal(restored[0], restored[1])
+
+
+def test_a_row_has_every_metric_of_the_page(shared: Path) -> None:
+    detector = FaceDetector(*ModelStore().detector_paths())
+    test = read_test_set(shared / "data" / "test" / "celebahq200", detector, 1)
+    methods = [simple_methods()[0], *shipped_methods(ModelStore(), timing=False)[:1]]
+    scorer = Scorer(shared / "weights", shift_tolerant=True)
+    means = compare(methods, test.images, test.landmarks, PaperDegradation(), scorer, title="").means()
+    assert set(means) == {"input", *(f"cfrnet-rt k = {k}" for k in (1, 2, 3, 4))}
+    wanted = {metric for _, metric, _, _ in COLUMNS}
+    assert all(wanted <= set(figures) for figures in means.values())
+    assert means["cfrnet-rt k = 3"]["stlpips"] < means["input"]["stlpips"]
