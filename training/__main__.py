@@ -9,6 +9,8 @@ COMMANDS = {
     "prepare": ("training.prepare", "make a training folder of any pictures"),
     "contact-sheet": ("training.degradation.contact_sheet", "draw what a degradation does to faces"),
     "train": ("training.train", "train a generator"),
+    "pack": ("training.packed", "pack a training folder into parts that travel"),
+    "piece": ("training.piece", "train one piece of a run on a machine that is lent for minutes"),
     "gradients": ("training.gradients", "compare the gradients of the loss terms"),
     "prune": ("training.shipping.prune", "remove channels that carry next to nothing"),
     "export": ("training.shipping.export", "export a checkpoint to FP32 ONNX"),

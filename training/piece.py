@@ -1,0 +1,80 @@
+"""One piece of a training run, for a machine that is lent for some minutes at a time.
+
+`python -m training piece --preset hifacegan-lite --parts PARTS --weights DIR --out RUN --minutes 60 --piece-minutes 9`
+unpacks the faces if they are not there yet, goes on where the last piece stopped, and ends by itself with a checkpoint
+before the time is up. Exit code 0 when the run is complete, 3 when another piece is needed; the folder RUN is all that
+has to travel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import torch
+
+from training.checkpoint import CheckpointError, read_checkpoint
+from training.data import FaceFolderError, load_faces
+from training.device import DEVICES, DeviceError, choose_device
+from training.packed import PackError, unpack
+from training.presets import PRESETS, Preset
+from training.train import Trainer
+
+UNFINISHED = 3
+"""Exit code of a piece after which the run needs another."""
+
+
+def train_piece(
+    preset: Preset, *, parts: Path, weights: Path, out: Path, minutes: float, seconds: float, device: torch.device
+) -> bool:
+    """Train for at most `seconds` from now, of a run of `minutes`; return whether the run is complete.
+
+    A run that is there in `out` is continued. The last step and the checkpoint come on top of `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    unpack(parts, out / "faces")
+    training, validation = load_faces(out / "faces")
+    checkpoint = out / "checkpoint.pt"
+    state = read_checkpoint(checkpoint) if checkpoint.is_file() else None
+    trainer = Trainer(preset, training, validation, weights, out, state["ema"] if state else None, device=device)
+    if state:
+        trainer.load_state(state)
+
+    def stop() -> None:
+        trainer.stopping = True
+
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()), stop)
+    timer.start()
+    try:
+        trainer.run(minutes)
+    finally:
+        timer.cancel()
+    return trainer.elapsed >= 60.0 * minutes
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Train one piece of a run and stop before the time is up.")
+    parser.add_argument("--preset", choices=sorted(PRESETS), required=True)
+    parser.add_argument("--parts", type=Path, required=True, help="folder of what `pack` wrote")
+    parser.add_argument("--weights", type=Path, required=True, help="folder of the losses' published weights")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run; faces are unpacked in it")
+    parser.add_argument("--minutes", type=float, default=120.0, help="of the whole run")
+    parser.add_argument("--piece-minutes", type=float, default=9.0, help="of this piece, start included")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    try:
+        complete = train_piece(
+            PRESETS[options.preset], parts=options.parts, weights=options.weights, out=options.out,
+            minutes=options.minutes, seconds=60.0 * options.piece_minutes, device=choose_device(options.device),
+        )  # fmt: skip
+    except (CheckpointError, DeviceError, FaceFolderError, FileNotFoundError, PackError) as error:
+        print(f"piece: {error}", file=sys.stderr)
+        return 1
+    print("the run is complete" if complete else "the run goes on with the next piece")
+    return 0 if complete else UNFINISHED
