@@ -126,7 +126,7 @@ class RestoreWorker:
         read_s = time.perf_counter() - started
         restored = self._restorer.restore(image, k=self.k, stop_threshold=self.settings.stop_threshold)
         begun = time.perf_counter()
-        result = _blend(image, restored.image, self.settings.strength / 100)
+        result = blend(image, restored.image, self.settings.strength / 100)
         paste_ms = (time.perf_counter() - begun) * 1000
         task.expect_unchanged()
         write_image(task.target, result, overwrite=task.overwrite, permissions=picture.permissions)
@@ -218,5 +218,5 @@ def _with_capture(timings: Timings, capture_s: float) -> Timings:
     return replace(timings, capture_ms=capture_s * 1000)
 
 
-def _blend(original: Image, restored: Image, strength: float) -> Image:
+def blend(original: Image, restored: Image, strength: float) -> Image:
     return np.asarray(cv2.addWeighted(restored, strength, original, 1 - strength, 0), np.uint8)

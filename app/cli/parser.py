@@ -25,6 +25,7 @@ examples:
   {program} restore archive/ archive-restored/ --workers 8
   {program} restore crops/ restored/ --aligned    256x256 face crops, no detection
   {program} restore old.jpg better.png --json     with the milliseconds of every stage
+  {program} restore old.jpg sheet.png --compare A,B  several networks on one labelled sheet
   {program} models                                list the shipped networks and check their hashes
   {program} bench --json bench.json               measure this machine
 
@@ -164,6 +165,11 @@ def _add_restore(commands: Any) -> None:
         default=0,
         help="processes that restore side by side, each with one thread of the engine (default: as many as this "
         "machine's cores and memory carry, and one where there is little to do)",
+    )
+    restore.add_argument(
+        "--compare",
+        metavar="NAMES",
+        help="restorers, with commas between: write one labelled sheet of a picture and what each makes of it",
     )
     restore.add_argument("--fresh", action="store_true", help="begin anew instead of going on where a run stopped")
     restore.add_argument("--retry", action="store_true", help="try a file that fails once more at the end")

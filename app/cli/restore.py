@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -15,10 +16,12 @@ from tqdm import tqdm
 from app.batch.engine import run_job
 from app.batch.events import ItemDone, ItemFailed, JobEvent, JobProgress, JobReport, JobStarted
 from app.batch.job import Job, RestoreOptions
+from app.batch.sheet import compare
 from app.batch.timings import StageTimings
 from app.cli.messages import print_error, say
 from app.cli.parser import given_settings
 from app.core.settings import Settings
+from app.restorers.store import ModelStore
 
 
 def restore(options: argparse.Namespace) -> bool:
@@ -35,6 +38,12 @@ def restore(options: argparse.Namespace) -> bool:
         side_by_side=options.side_by_side,
         aligned=options.aligned,
     )
+    if options.compare:
+        names = [name.strip() for name in options.compare.split(",")]
+        source, target = Path(options.input), Path(options.output)
+        for note in compare(ModelStore(), source, target, names, how, overwrite=options.overwrite):
+            say(f"note: {source.name}: {note}")
+        return True
     started = time.perf_counter()
     # A supervisor's polite "stop" and a closed terminal are to leave as little behind as Ctrl-C.
     endings = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]

@@ -89,8 +89,8 @@ class CropToCropRestorer(NetworkRestorer):
         return read_image(self._engine.tensor, self.family.gives)
 
 
-def write_image(image: Image, tensor: Tensor, spec: ImageTensor) -> None:
-    """uint8 (side, side, 3) BGR, 0 to 255, into the float32 (1, 3, side, side) of `spec`."""
+def write_image(image: Image | Tensor, tensor: Tensor, spec: ImageTensor) -> None:
+    """uint8 or float32 (side, side, 3) BGR, 0 to 255, into the float32 (1, 3, side, side) of `spec`."""
     low, high = spec.range
     for plane, target in zip(_planes(image, spec), tensor[0], strict=True):
         cv2.addWeighted(plane, (high - low) / 255, plane, 0, low, dst=target, dtype=cv2.CV_32F)
@@ -105,6 +105,6 @@ def read_image(tensor: Tensor, spec: ImageTensor) -> Image:
     return np.asarray(cv2.merge(planes[::-1] if spec.colour == "RGB" else planes), np.uint8)
 
 
-def _planes(image: Image, spec: ImageTensor) -> list[Image]:
+def _planes(image: Image | Tensor, spec: ImageTensor) -> list[Image | Tensor]:
     planes = list(cv2.split(image))
     return planes[::-1] if spec.colour == "RGB" else planes  # type: ignore[return-value]

@@ -16,13 +16,13 @@ from app.restorers.cycles import NetworkRestorer, read_image, write_image
 from app.restorers.family import Family, ImageTensor
 
 
-def reduce(crop: Image) -> Image:
-    """uint8 (256, 256, 3) to (16, 16, 3) by halving: bilinear interpolation at a half is the mean of 2x2 pixels."""
+def reduce(crop: Image) -> NDArray[np.float32]:
+    """uint8 (256, 256, 3) to float32 (16, 16, 3) by halving: bilinear interpolation at a half is the mean of 2x2."""
     values: NDArray[np.float32] = crop.astype(np.float32)
     while values.shape[0] > FAMILY.takes.side:
         half = (values.shape[1] // 2, values.shape[0] // 2)
         values = np.asarray(cv2.resize(values, half, interpolation=cv2.INTER_LINEAR), np.float32)
-    return np.rint(values).astype(np.uint8)
+    return values
 
 
 class PFSRNetRestorer(NetworkRestorer):
@@ -37,7 +37,7 @@ class PFSRNetRestorer(NetworkRestorer):
         self._engine.advance()
         image = read_image(self._engine.tensor, self.family.gives)
         size = (self.family.crop_side, self.family.crop_side)
-        self._crop = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        self._crop = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
         return float(cv2.norm(self._crop, before, cv2.NORM_L1)) / before.size / 127.5
 
     def _result(self) -> Image:

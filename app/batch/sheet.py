@@ -1,0 +1,118 @@
+"""A sheet of one picture: as it is, and as each of several networks restores it, every part with its name."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from app.batch.job import RestoreOptions
+from app.batch.plan import make_room
+from app.batch.worker import PICTURE_DETECT_SIZE, blend
+from app.core.errors import SettingError, UnreadableMediaError
+from app.core.settings import Settings
+from app.core.types import Frame, Image
+from app.faces.detector import FaceDetector
+from app.faces.thorough import ThoroughDetector
+from app.faces.tracker import FaceTracker
+from app.media.picture import PICTURE_SUFFIXES, read_picture, write_image
+from app.outputs.compose import letterbox
+from app.pipeline.process import FramePipeline
+from app.restorers.base import Restorer
+from app.restorers.store import ModelStore
+
+_LONGER_SIDE = 900
+"""Pixels of a part's longer side at most, so that a sheet of a large photograph can be sent to somebody."""
+
+_COLUMNS = 4
+_BAR = 34
+_GAP = 6
+_TEXT = 0.55
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Part:
+    """A picture of the sheet, uint8 (H, W, 3) BGR, and what is written above it."""
+
+    label: str
+    image: Image
+
+
+def compare(
+    store: ModelStore, source: Path, target: Path, names: Sequence[str], options: RestoreOptions, *, overwrite: bool
+) -> tuple[str, ...]:
+    """Write the sheet of `source` to `target`, with a part for each restorer in `names`; returns what is worth saying.
+
+    Each network is applied as often as it is made for, or `options.settings.k` times where that was given and it can.
+    Raises SettingError for no or repeated names, UnreadableMediaError for what is no picture, OutputError, and what
+    `ModelStore.create_restorer` raises.
+    """
+    if not names or len(set(names)) != len(names):
+        known = ", ".join(store.restorer_names())
+        raise SettingError("A comparison needs names of restorers, each once.", f"There are: {known}.")
+    if source.suffix.lower() not in PICTURE_SUFFIXES:
+        raise UnreadableMediaError(f"{source} is no picture, and a sheet is made of one.", "Name a picture.")
+    make_room(source, target)
+    original = read_picture(source).bgr
+    if options.aligned and original.shape[0] != original.shape[1]:
+        raise UnreadableMediaError(f"{source} is not square, as an aligned face crop is.", "Leave --aligned out.")
+    detector = None if options.aligned else FaceDetector(*store.detectors(), threads=options.settings.threads)
+    parts, notes = [Part(label="Original", image=original)], set()
+    for name in names:
+        settings = options.settings
+        restorer = store.create_restorer(
+            name, settings.precision, settings.threads, provider=settings.provider, spinning=settings.spinning
+        )
+        low, high = restorer.k_range
+        k = settings.k if options.k_is_given and low <= settings.k <= high else restorer.family.default_k
+        if detector is None:
+            image = _restore_crop(restorer, original, k, settings)
+        else:
+            frame = Frame(image=original, index=0, t_capture=time.perf_counter(), t_media=0.0)
+            size = options.detect_size or PICTURE_DETECT_SIZE
+            chosen = settings.replace(restorer=name, k=k, auto_k=False, detect_size=size)
+            restored = FramePipeline(FaceTracker(ThoroughDetector(detector)), restorer).process(frame, chosen)
+            image = restored.image
+            if not restored.faces:
+                notes.add("no face was found, every part is the picture itself")
+        parts.append(Part(label=f"{name}, k = {k}, {restorer.engine.precision.upper()}", image=image))
+    write_image(target, sheet(parts), overwrite=overwrite)
+    return tuple(notes)
+
+
+def _restore_crop(restorer: Restorer, crop: Image, k: int, settings: Settings) -> Image:
+    side = restorer.family.crop_side
+    interpolation = cv2.INTER_AREA if crop.shape[0] > side else cv2.INTER_CUBIC
+    given = np.asarray(cv2.resize(crop, (side, side), interpolation=interpolation), np.uint8)
+    restored = restorer.restore(given, k=k, stop_threshold=settings.stop_threshold).image
+    return blend(given, restored, settings.strength / 100)
+
+
+def sheet(parts: Sequence[Part]) -> Image:
+    """The parts in rows of at most four, uint8 (H, W, 3) BGR, each below its label. They are made equally large."""
+    height, width = parts[0].image.shape[:2]
+    scale = min(1.0, _LONGER_SIDE / max(height, width))
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    columns = min(len(parts), _COLUMNS)
+    rows = math.ceil(len(parts) / columns)
+    wide = max(size[0], max(_text_width(part.label) for part in parts) + 16)
+    page = np.full((rows * (size[1] + _BAR + _GAP) + _GAP, columns * (wide + _GAP) + _GAP, 3), 24, np.uint8)
+    for place, part in enumerate(parts):
+        top = _GAP + place // columns * (size[1] + _BAR + _GAP)
+        left = _GAP + place % columns * (wide + _GAP)
+        inner = page[top + _BAR : top + _BAR + size[1], left : left + size[0]]
+        inner[:] = letterbox(part.image, size)
+        cv2.putText(
+            page, part.label, (left + 4, top + 23), cv2.FONT_HERSHEY_SIMPLEX, _TEXT, (235, 235, 235), 1, cv2.LINE_AA
+        )
+    return page
+
+
+def _text_width(text: str) -> int:
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, _TEXT, 1)
+    return int(width)
