@@ -29,7 +29,9 @@ RESERVE_BYTES = 100 * 1024 * 1024
 _QUEUE_FRAMES = 16
 _SPACE_CHECK_S = 1.0
 _SOUND_POLL_S = 0.05
-_FINISH_S = 60.0
+FINISH_S = 60.0
+"""How long `stop` and `finish` wait for what is still to be encoded."""
+
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class VideoRecorder:
         on_error: Callable[[RecordingError], None] | None = None,
         reserve_bytes: int = RESERVE_BYTES,
         candidates: Sequence[EncoderChoice] = LIVE_ENCODERS,
+        finish_s: float = FINISH_S,
     ) -> None:
         if mode not in MODES:
             raise SettingError(f"There is no way to record called {mode}.", "Use one of " + ", ".join(MODES) + ".")
@@ -79,6 +82,7 @@ class VideoRecorder:
         self._candidates = candidates
         self._on_error = on_error
         self._reserve_bytes = reserve_bytes
+        self._finish_s = finish_s
         self._folder = path.parent
         self._changed = threading.Condition()
         self._queue: deque[FrameViews] = deque()
@@ -136,14 +140,21 @@ class VideoRecorder:
             self._ending = True
             self._changed.notify_all()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(_FINISH_S)
+            self._thread.join(self._finish_s)
 
     def finish(self) -> tuple[Path, ...]:
         """Stop, and return the files that play; none when no frame came.
 
-        Raises RecordingError when the film ended early and there was no `on_error` to say so.
+        Raises RecordingError when encoding is not over after a minute, which goes on in the background, and when the
+        recording ended early and there was no `on_error` to say so.
         """
         self.stop()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            names = ", ".join(film.path.name for film in self._films)
+            raise RecordingError(
+                f"Encoding the recording takes longer than {self._finish_s:g} s.",
+                f"It goes on; keep the application open until {names} is in {self._folder}.",
+            )
         with self._changed:
             if self._error is not None and self._on_error is None:
                 raise self._error

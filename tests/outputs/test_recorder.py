@@ -484,3 +484,14 @@ def test_without_h264_the_film_is_still_recorded(tmp_path: Path) -> None:
     record(tmp_path / "film.mp4", STEADY, mode="restored", candidates=LIVE_ENCODERS[-1:])
     images, _ = decoded(tmp_path / "film.mp4")
     assert [number_of(image) for image in images] == list(range(1, 31))
+
+
+def test_a_recording_that_is_not_encoded_in_time_says_so_and_goes_on(tmp_path: Path) -> None:
+    recorder = started(tmp_path / "long.mp4", SIZE, 25.0, mode="restored", finish_s=0.0)
+    write_all(recorder, [restored(i, i / 25) for i in range(5)])
+    try:
+        with pytest.raises(RecordingError, match=r"longer than 0 s.*long\.mp4"):
+            recorder.finish()
+    finally:
+        recorder._thread.join(20)
+    assert recorder.finish() == (tmp_path / "long.mp4",)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from app.core.machine import describe_machine
 from app.core.types import Image
 from app.faces.detector import FaceDetector
+from app.media.files import permissions_of, write_atomically
 from app.restorers.base import Restorer
 from app.restorers.store import ModelStore
 from training.degradation.hifacegan import SUB_TASKS, renovation
@@ -86,7 +87,8 @@ def compare_networks(
     for task, degrade in {**SUB_TASKS, "FR": renovation}.items():
         scores = compare(methods, test.images, test.landmarks, degrade, scorer, title=task)
         results["sub_tasks"][task] = scores.means()
-    (out / "comparison.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    path, content = out / "comparison.json", (json.dumps(results, indent=1) + "\n").encode()
+    write_atomically(path, content, overwrite=True, permissions=permissions_of(path))
     write_comparison(out / "comparison.md", results)
     return results
 

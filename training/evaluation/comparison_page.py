@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from app.media.files import permissions_of, write_atomically
 from training.evaluation.results_page import table
 
 # Title, metric, digits, and whether more is better.
@@ -34,7 +35,8 @@ _PAPER = (
 
 def write_comparison(path: Path, results: dict[str, Any]) -> None:
     """Write the page whole from what `comparison.json` holds."""
-    path.write_text("\n".join(_page(results)) + "\n", encoding="utf-8")
+    data = ("\n".join(_page(results)) + "\n").encode()
+    write_atomically(path, data, overwrite=True, permissions=permissions_of(path))
 
 
 def _page(results: dict[str, Any]) -> Iterator[str]:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from app.core.errors import AppError
 from app.core.machine import describe_machine
 from app.faces.detector import FaceDetector
+from app.media.files import permissions_of, write_atomically
 from app.restorers.store import ModelStore
 from training.data import FaceFolderError, load_faces, seeded_pairs, to_images, to_tensor
 from training.degradation.models import PaperDegradation
@@ -194,7 +195,9 @@ def evaluate(
         means = compare_methods(generators["fp32"], training, chosen, scorer)
         results["calibration"] = {"faces": len(chosen), "means": means}
     results["targets"] = [dataclasses.asdict(target) for target in judge_targets(results)]
-    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    path = out / "results.json"
+    content = (json.dumps(results, indent=1) + "\n").encode()
+    write_atomically(path, content, overwrite=True, permissions=permissions_of(path))
     write_page(out / "results.md", results)
     return results
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from app.media.files import permissions_of, write_atomically
+
 _QUALITY = (("PSNR", "psnr", 2), ("SSIM", "ssim", 3), ("LPIPS-A", "lpips_alex", 3), ("LPIPS-V", "lpips_vgg", 3))
 _MORE = (
     ("FED", "identity", 3), ("LLE %", "landmarks", 2), ("NIQE", "niqe", 2),
@@ -33,7 +35,9 @@ float32."""
 
 
 def write_page(path: Path, results: dict[str, Any]) -> None:
-    path.write_text("\n".join(_page(results)) + "\n")
+    """Write the page of an evaluation to `path`, whole or not at all."""
+    data = ("\n".join(_page(results)) + "\n").encode()
+    write_atomically(path, data, overwrite=True, permissions=permissions_of(path))
 
 
 def _page(results: dict[str, Any]) -> Iterator[str]:
