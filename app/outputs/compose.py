@@ -58,6 +58,9 @@ def compose(restored: Restored, view: str, split: float, *, out: Image | None = 
 CAPTIONS = ("Original", "Restored")
 """What the two halves are called."""
 
+BEFORE_AFTER = ("Before", "After")
+"""The same for what is shared with people who do not know the window."""
+
 _CARD_BGR = (32, 27, 24)
 _TEXT_BGR = (235, 235, 235)
 

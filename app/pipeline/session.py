@@ -12,11 +12,12 @@ from app.core.mailbox import Mailbox
 from app.core.settings import Settings
 from app.core.types import Frame, Restored
 from app.outputs.base import OutputContext, OutputState
+from app.outputs.clip import ClipMemory, make_clip
 from app.outputs.fanout import FanOut
 from app.outputs.pacing import nearest_rate
 from app.outputs.recorder import RecordingState
 from app.outputs.registry import descriptor
-from app.outputs.snapshot import save_snapshot
+from app.outputs.snapshot import save_before_after, save_snapshot
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.capture.worker import CaptureWorker
 from app.pipeline.events import RecordingSaved, SessionListener
@@ -61,6 +62,7 @@ class LiveSession:
         self._capture = CaptureWorker(self._frames, on_status=self._on_status, make_source=make_source, clock=clock)
         self._sound = SourceSound(self._capture.timeline, clock=clock)
         self._spec: SourceSpec | None = None
+        self._memory = ClipMemory()
         self._inference = InferenceWorker(
             self._frames,
             settings,
@@ -78,6 +80,7 @@ class LiveSession:
         self._statistics.reset()
         self._sound.follow(None, play=False)
         self._spec = spec
+        self._memory.clear()
         self._capture.open(spec, loop=loop)
 
     def update(self, settings: Settings) -> None:
@@ -167,6 +170,17 @@ class LiveSession:
             raise RecordingError("There is no picture to save yet.", "Open a source first.")
         return save_snapshot(latest, folder)
 
+    def save_before_after(self, folder: Path) -> tuple[Path, Path]:
+        """Save the newest frame before and after in one labelled picture, as PNG and JPEG. Raises as `snapshot`."""
+        latest = self._inference.latest
+        if latest is None:
+            raise RecordingError("There is no picture to save yet.", "Open a source first.")
+        return save_before_after(latest, folder)
+
+    def share_clip(self, path: Path, *, shape: str, cancelled: Callable[[], bool] = lambda: False) -> Path:
+        """Make a clip of the last seconds, as `make_clip` says; takes seconds. Raises as it does."""
+        return make_clip(self._memory.moments(), path, shape=shape, cancelled=cancelled)
+
     def close(self) -> None:
         """Finish a running recording and end every thread. May be called twice."""
         with self._closing:
@@ -176,6 +190,7 @@ class LiveSession:
         self._frames.close()
         self._capture.close()
         self._sound.close()
+        self._memory.close()
         self._inference.join()
         try:
             self.stop_recording()
@@ -206,6 +221,7 @@ class LiveSession:
     def _finish(self, restored: Restored, settings: Settings, is_new: bool) -> None:
         self._statistics.add(restored)
         if is_new:
+            self._memory.add(restored)
             self._outputs.put(
                 restored, view=settings.output_view, split=settings.split, captions=settings.output_captions
             )

@@ -42,6 +42,10 @@ def _source(name: str, text: str, key: str, handler: Callable[[MainWindow], obje
     return Action(name=name, text=text, keys=(key,), group="Source", handler=handler, sheet=sheet)
 
 
+def _capture(name: str, text: str, key: str, handler: Callable[[MainWindow], object], sheet: str = "") -> Action:
+    return Action(name=name, text=text, keys=(key,), group="Capture", handler=handler, sheet=sheet)
+
+
 def _more(name: str, text: str, handler: Callable[[MainWindow], object]) -> Action:
     return Action(name=name, text=text, handler=handler)
 
@@ -76,6 +80,24 @@ ACTIONS: tuple[Action, ...] = (
         group="Capture",
         handler=lambda window: window.panel.snapshot.click(),
     ),
+    _capture(
+        "share_clip", "Share the last seconds as a clip", "C", lambda window: window.sharing.share_clip("wide", ".mp4")
+    ),
+    _capture(
+        "save_before_after",
+        "Save before and after in one picture",
+        "X",
+        lambda window: window.sharing.save_before_after(),
+    ),
+    _capture("copy_before_after", "Copy before and after", "Ctrl+C", lambda window: window.sharing.copy_before_after()),
+    _capture(
+        "save_restored",
+        "Save restored…",
+        "Ctrl+S",
+        lambda window: window.sharing.save_restored(),
+        "Restore the whole file",
+    ),
+    _capture("gallery", "Gallery…", "G", lambda window: window.sharing.show_gallery(), "Gallery"),
     Action(name="pause", text="Pause, continue (picture focused)", keys=("Space",), group="Capture"),
     _source("open_file", "Open a file…", "Ctrl+O", lambda window: window.choosing.ask_for_file(), "Open a file"),
     _source(

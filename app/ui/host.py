@@ -16,6 +16,8 @@ from app.core.types import Restored
 from app.ui.flows.notice_text import notice_text
 
 if TYPE_CHECKING:
+    from app.batch.background import BackgroundJob
+    from app.batch.job import Job
     from app.outputs.base import OutputState
     from app.outputs.microphone import LevelMeter
     from app.outputs.recorder import RecordingState
@@ -82,6 +84,10 @@ class SessionHost(QObject):
     output_switched = Signal(str)
     films_rescued = Signal(object)
     microphones_listed = Signal(object)
+    picture_saved = Signal(object)
+    clip_made = Signal(object)
+    job_event = Signal(object)
+    job_ended = Signal(object)
     engines_listed = Signal(object)
 
     def __init__(
@@ -103,6 +109,9 @@ class SessionHost(QObject):
         self._meter: LevelMeter | None = None
         self._session: LiveSession | None = None
         self._jobs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="window-jobs")
+        self._clips = ThreadPoolExecutor(max_workers=1, thread_name_prefix="window-clips")
+        self._closing = threading.Event()
+        self._job: BackgroundJob | None = None
         self._frame_pending = threading.Event()
         self._closed = False
 
@@ -191,6 +200,38 @@ class SessionHost(QObject):
 
         self._submit_with_session(job)
 
+    def save_before_after(self, folder: Path) -> None:
+        """`picture_saved` follows with the paths."""
+
+        def job(session: LiveSession) -> None:
+            self.picture_saved.emit(session.save_before_after(folder))
+
+        self._submit_with_session(job)
+
+    def share_clip(self, path: Path, shape: str) -> None:
+        """Make a clip of the last seconds, beside everything else; `clip_made` follows with its path."""
+
+        def job() -> None:
+            try:
+                if self._session is not None:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    self.clip_made.emit(self._session.share_clip(path, shape=shape, cancelled=self._closing.is_set))
+            except Exception as error:
+                self.failed.emit(error)
+
+        if not self._closed:
+            self._clips.submit(job)
+
+    def start_job(self, job: Job) -> None:
+        """Restore files in the background; `job_event` and at last `job_ended` follow."""
+        from app.batch.background import BackgroundJob
+
+        self._job = BackgroundJob(job, on_event=self.job_event.emit, on_end=self.job_ended.emit, workers=1)
+
+    def cancel_job(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+
     def rescue_films(self, folder: Path) -> None:
         """Look for films that a crash cut short; `films_rescued` follows when there are any."""
 
@@ -237,7 +278,10 @@ class SessionHost(QObject):
         if self._closed:
             return ()
         self._closed = True
+        self._closing.set()
+        self.cancel_job()
         self._jobs.shutdown(wait=True, cancel_futures=True)
+        self._clips.shutdown(wait=True, cancel_futures=True)
         paths: tuple[Path, ...] = ()
         if self._meter is not None:
             self._meter.close()
@@ -248,6 +292,8 @@ class SessionHost(QObject):
             except AppError as error:
                 self.failed.emit(error)
             self._session.close()
+        if self._job is not None:
+            self._job.wait(5.0)
         return paths
 
     # Called by the session, from its threads

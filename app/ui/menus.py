@@ -34,6 +34,25 @@ def _handle(handler: Callable[[MainWindow], object], window: MainWindow, _checke
     handler(window)
 
 
+class ShareMenu(QMenu):
+    """What can be taken along. `on_clip` receives a shape and a suffix."""
+
+    def __init__(self, parent: QWidget, actions: Mapping[str, QAction], on_clip: Callable[[str, str], None]) -> None:
+        super().__init__(parent)
+        self.setMinimumWidth(260)
+        clips = self.addMenu("Share the last seconds as a clip")
+        for suffix, words in ((".mp4", "MP4"), (".webp", "WebP"), (".gif", "GIF")):
+            for shape in ("wide", "square", "tall"):
+                action = clips.addAction(f"{words}, {shape}")
+                action.triggered.connect(lambda _=False, shape=shape, suffix=suffix: on_clip(shape, suffix))
+            clips.addSeparator()
+        for name in ("save_before_after", "copy_before_after"):
+            self.addAction(actions[name])
+        self.addSeparator()
+        for name in ("save_restored", "gallery", "open_output"):
+            self.addAction(actions[name])
+
+
 class MoreMenu(QMenu):
     """Everything that is not needed every minute."""
 

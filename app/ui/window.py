@@ -26,11 +26,13 @@ from app.ui.flows.engine_text import engine_line, engine_sentence
 from app.ui.flows.first_hints import first_hints
 from app.ui.flows.quality_text import changes_for
 from app.ui.flows.restorer import fitting
+from app.ui.flows.sharing import SharingFlow
 from app.ui.flows.sound import SoundFlow
 from app.ui.flows.source import SourceFlow
 from app.ui.flows.source_text import DEMO_CLIP, source_facts
 from app.ui.host import SessionHost
-from app.ui.menus import MoreMenu, make_actions
+from app.ui.menus import MoreMenu, ShareMenu, make_actions
+from app.ui.panel.job_bar import JobBar
 from app.ui.panel.panel import Panel
 from app.ui.panel.source_menu import SourceMenu
 from app.ui.panel.status_line import StatusLine
@@ -95,7 +97,9 @@ class MainWindow(QMainWindow):
             demo=named["open_demo"],
         )
         self.more_menu = MoreMenu(self, named, lambda theme: self.change(theme=theme))
-        self.panel: Panel = Panel(source_menu=self.source_menu, more_menu=self.more_menu)
+        self.share_menu = ShareMenu(self, named, lambda shape, suffix: self.sharing.share_clip(shape, suffix))
+        self.panel: Panel = Panel(source_menu=self.source_menu, more_menu=self.more_menu, share_menu=self.share_menu)
+        self.job_bar = JobBar()
         self._lay_out()
         self.source: SourceFlow = SourceFlow(
             host=host,
@@ -117,6 +121,16 @@ class MainWindow(QMainWindow):
             notifications=self.notifications,
             open_source=self.open_source,
             last_tried=lambda: self.source.wanted,
+        )
+        self.sharing: SharingFlow = SharingFlow(
+            window=self,
+            host=host,
+            preview=self.preview,
+            bar=self.job_bar,
+            notifications=self.notifications,
+            folder=self._output_folder,
+            source=lambda: self.source.file,
+            settings=lambda: self._settings,
         )
         self.sound = SoundFlow(
             host=host,
@@ -142,6 +156,7 @@ class MainWindow(QMainWindow):
         left.setSpacing(0)
         left.addWidget(self.preview, 1)
         left.addWidget(self.transport)
+        left.addWidget(self.job_bar)
         self._left = left
         upper = QHBoxLayout()
         upper.setSpacing(0)

@@ -154,6 +154,14 @@ class ScriptedSession:
     def output_states(self) -> dict[str, OutputState]:
         return dict(self.outputs)
 
+    def save_before_after(self, folder: Path) -> tuple[Path, Path]:
+        self.calls.append(("save_before_after", folder))
+        return folder / "one-before-after.png", folder / "one-before-after.jpg"
+
+    def share_clip(self, path: Path, *, shape: str, cancelled: Any) -> Path:
+        self.calls.append(("share_clip", (path, shape)))
+        return path
+
     def set_paused(self, paused: bool) -> None:
         self.calls.append(("set_paused", paused))
 

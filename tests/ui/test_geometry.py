@@ -66,10 +66,11 @@ def test_a_single_view_shows_one_picture_whole(view: str) -> None:
 
 def test_the_card_keeps_clear_of_faces() -> None:
     area = Box(0, 0, 700, 500)
-    assert card_place(200, 120, area=area, faces=()) == Box(0, 0, 200, 120)
-    assert card_place(200, 120, area=area, faces=[Box(150, 50, 200, 200)]) == Box(500, 0, 200, 120)
+    assert card_place(200, 120, area=area, faces=()) == Box(500, 0, 200, 120)
+    assert card_place(200, 120, area=area, faces=[Box(450, 50, 200, 200)]) == Box(0, 380, 200, 120)
     assert card_place(200, 120, area=area, faces=(), wanted=(300, 900)) == Box(300, 380, 200, 120)
-    assert card_place(200, 120, area=area, faces=[Box(250, 350, 200, 100)], wanted=(300, 380)) == Box(0, 0, 200, 120)
+    on_a_face = card_place(200, 120, area=area, faces=[Box(250, 350, 200, 100)], wanted=(300, 380))
+    assert on_a_face == Box(500, 0, 200, 120)
     assert card_place(200, 120, area=area, faces=[Box(50, 50, 600, 400)]) is None, "no card at all, then"
 
 

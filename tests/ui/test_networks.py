@@ -25,9 +25,10 @@ def precisions(window: MainWindow) -> list[str]:
 
 
 def test_a_fixed_point_network_shows_presets_and_cycles(make_window: MakeWindow) -> None:
-    cycles = make_window(k=2).panel.cycles
-    assert cycles.presets is not None
-    assert cycles.presets.value() == 2
+    window = make_window(k=2)
+    window.panel.open_advanced()
+    cycles = window.panel.cycles
+    assert window.panel.quality.value() == "faithful"
     assert cycles.slider.isVisible()
     assert not cycles.passes.isVisible()
     assert not cycles.note.isVisible()
@@ -42,7 +43,7 @@ def test_a_single_pass_network_shows_passes_and_drift_and_begins_with_one(
     cycles = window.panel.cycles
     assert (window.settings.restorer, window.settings.k, window.settings.precision) == ("hifacegan-lite", 1, "auto")
     assert precisions(window) == ["auto", "fp16"]
-    assert cycles.presets is None
+    assert not window.panel.quality.isVisible()
     assert not cycles.slider.isVisible()
     assert cycles.passes.spin.text() == "Single"
     assert "drifts" in cycles.note.text()
@@ -55,6 +56,7 @@ def test_a_single_pass_network_shows_passes_and_drift_and_begins_with_one(
 
 def test_a_network_that_is_applied_once_has_nothing_to_set(make_window: MakeWindow) -> None:
     window = make_window(k=3)
+    window.panel.open_advanced()
     window.choose_restorer("pfsrnet")
     cycles = window.panel.cycles
     assert not cycles.slider.isVisible()
@@ -62,8 +64,7 @@ def test_a_network_that_is_applied_once_has_nothing_to_set(make_window: MakeWind
     assert "16x16" in cycles.note.text()
     window.choose_restorer("cfrnet-rt")
     assert cycles.slider.isVisible()
-    assert cycles.presets is not None
-    assert (window.settings.k, cycles.presets.value()) == (3, 3)
+    assert (window.settings.k, window.panel.quality.value()) == (3, "best")
 
 
 def test_settings_follow_what_is_shipped() -> None:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -90,6 +91,13 @@ class SourceFlow(QObject):
     def info(self) -> SourceInfo | None:
         """The source that is open."""
         return self._info
+
+    @property
+    def file(self) -> Path | None:
+        """The file or folder that is open; None for anything live."""
+        if self._info is None or self._info.kind.live:
+            return None
+        return Path(self._playing).expanduser()
 
     @property
     def wanted(self) -> str:

@@ -44,7 +44,7 @@ class Panel(QFrame):
     restorer_chosen = Signal(str)
     quality_chosen = Signal(object)
 
-    def __init__(self, *, source_menu: QMenu, more_menu: QMenu) -> None:
+    def __init__(self, *, source_menu: QMenu, more_menu: QMenu, share_menu: QMenu) -> None:
         super().__init__()
         self.setObjectName("panel")
         self.setFixedWidth(PANEL_WIDTH)
@@ -56,6 +56,10 @@ class Panel(QFrame):
         self.more_button = IconButton("more", "More")
         self.more_button.setMenu(more_menu)
         self.more_button.setPopupMode(IconButton.ToolButtonPopupMode.InstantPopup)
+        self.share = IconButton("share", "Share: clips, pictures, whole files", size=40, boxed=True)
+        self.share.setMenu(share_menu)
+        self.share.setPopupMode(IconButton.ToolButtonPopupMode.InstantPopup)
+        self.share.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.outputs = OutputsSection(self.bindings)
         self._camera_rows: list[QWidget] = []
         self._recording = False
@@ -219,6 +223,7 @@ class Panel(QFrame):
         self.snapshot.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         line.addWidget(self.record, 1)
         line.addWidget(self.snapshot)
+        line.addWidget(self.share)
         column.addLayout(line)
         return card
 

@@ -25,7 +25,7 @@ def card_place(
         return None
     left, right = area.x, area.right - width
     top, bottom = area.y, area.bottom - height
-    places = [(left, top), (right, top), (left, bottom), (right, bottom)]
+    places = [(right, top), (left, bottom), (right, bottom), (left, top)]  # badges are at the left top
     if wanted is not None:
         places.insert(0, (min(max(wanted[0], left), right), min(max(wanted[1], top), bottom)))
     boxes = (Box(x, y, width, height) for x, y in places)

@@ -179,6 +179,13 @@ QMenu::item:disabled { color: $muted; }
 QMenu::icon { padding-left: 10px; }
 QMenu::separator { height: 1px; background: $line; margin: 6px 8px; }
 
+QProgressBar { background: $hover; border: 0; border-radius: 3px; }
+QProgressBar::chunk { background: $accent; border-radius: 3px; }
+QListWidget { background: $raised; border: 1px solid transparent; border-radius: 8px; padding: 8px; }
+QListWidget:focus { border-color: $accent; }
+QListWidget::item { border-radius: 8px; padding: 6px; }
+QListWidget::item:selected { background: $accent_soft; color: $text; }
+
 QScrollArea { border: 0; background: transparent; }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 2px; }
 QScrollBar::handle:vertical { background: $hover; border-radius: 3px; min-height: 32px; }

@@ -1,0 +1,59 @@
+"""What was recorded: the recordings, clips and pictures in a folder, with small pictures to know them by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from app.core.errors import AppError
+from app.core.types import Image
+from app.media.picture import PICTURE_SUFFIXES, read_picture
+from app.media.video_reader import VideoReader
+from app.outputs.recording_file import FILM_STEM
+
+_MOST = 200
+_VIDEOS = frozenset({".mp4", ".gif"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A file that this program made: its path, size in bytes and time of the last change (seconds since 1970)."""
+
+    path: Path
+    bytes: int
+    changed_at: float
+
+
+def recorded_files(folder: Path) -> tuple[Recorded, ...]:
+    """What this program left in `folder`, the newest first, at most 200; none for a folder that is not there."""
+    found = []
+    for path in folder.glob(f"{FILM_STEM}-*"):
+        if path.suffix.lower() in PICTURE_SUFFIXES | _VIDEOS:
+            try:
+                status = path.stat()
+            except OSError:
+                continue
+            found.append(Recorded(path=path, bytes=status.st_size, changed_at=status.st_mtime))
+    return tuple(sorted(found, key=lambda entry: entry.changed_at, reverse=True)[:_MOST])
+
+
+def thumbnail(path: Path, size: tuple[int, int]) -> Image | None:
+    """The first picture of a file fitted into `size` (width, height), uint8 BGR; None when it cannot be read."""
+    try:
+        if path.suffix.lower() in _VIDEOS:
+            reader = VideoReader(path)
+            try:
+                image = next(reader.pictures()).image
+            finally:
+                reader.close()
+        else:
+            image = read_picture(path).bgr
+    except (AppError, StopIteration):
+        return None
+    height, width = image.shape[:2]
+    scale = min(size[0] / width, size[1] / height)
+    inner = (max(round(width * scale), 1), max(round(height * scale), 1))
+    return np.asarray(cv2.resize(image, inner, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,132 @@
+"""The gallery: what was recorded, with play, reveal and delete to the trash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from PySide6.QtCore import QFile, QSize, Qt, QTimer, QUrl
+from PySide6.QtGui import QDesktopServices, QIcon, QPixmap
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from app.ui.preview.preview import as_qimage
+from app.ui.style.buttons import LabelledButton
+from app.ui.style.formatting import file_size
+from app.ui.style.widgets import label
+
+_THUMBNAIL = (192, 108)
+_PATH = Qt.ItemDataRole.UserRole
+
+
+def play(path: Path) -> None:
+    """Open a file in the system's player."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+
+
+class GalleryDialog(QDialog):
+    """Shows `folder`; thumbnails appear one after the other, so that the window never waits for them."""
+
+    def __init__(
+        self, parent: QWidget, folder: Path, *, reveal: Callable[[Path], None], play: Callable[[Path], None] = play
+    ) -> None:
+        """`reveal` shows a folder in the file manager, `play` opens a file."""
+        super().__init__(parent)
+        self._folder, self._reveal, self._play = folder, reveal, play
+        self.setWindowTitle("Gallery")
+        self.resize(720, 480)
+        self.list = QListWidget()
+        self.list.setViewMode(QListWidget.ViewMode.IconMode)
+        self.list.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.list.setMovement(QListWidget.Movement.Static)
+        self.list.setIconSize(QSize(*_THUMBNAIL))
+        self.list.setGridSize(QSize(_THUMBNAIL[0] + 16, _THUMBNAIL[1] + 52))
+        self.list.setAccessibleName("Recordings and pictures")
+        self.list.itemActivated.connect(lambda _: self.play())
+        self.list.currentItemChanged.connect(lambda *_: self._show_buttons())
+        self._empty = label("Nothing was recorded yet.", "muted")
+        self._buttons = [
+            LabelledButton("Play", "play"),
+            LabelledButton("Show in folder", "folder"),
+            LabelledButton("Move to trash", "trash"),
+        ]
+        for button, action in zip(self._buttons, (self.play, self.reveal, self.trash), strict=True):
+            button.clicked.connect(action)
+        close = LabelledButton("Close", kind="primary")
+        close.clicked.connect(self.accept)
+        line = QHBoxLayout()
+        for button in self._buttons:
+            line.addWidget(button)
+        line.addStretch(1)
+        line.addWidget(close)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 20, 24, 20)
+        column.setSpacing(10)
+        column.addWidget(label("Gallery", "title"))
+        column.addWidget(self._empty)
+        column.addWidget(self.list, 1)
+        column.addLayout(line)
+        self._waiting: list[QListWidgetItem] = []
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._next_thumbnail)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the folder anew."""
+        from app.outputs.gallery import recorded_files
+
+        self.list.clear()
+        self._waiting = []
+        for entry in recorded_files(self._folder):
+            when = f"{datetime.fromtimestamp(entry.changed_at):%d %b %H:%M}"
+            item = QListWidgetItem(f"{when}\n{file_size(entry.bytes)}")
+            item.setToolTip(entry.path.name)
+            item.setData(_PATH, str(entry.path))
+            item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
+            self.list.addItem(item)
+            self._waiting.append(item)
+        self._empty.setVisible(not self._waiting)
+        self.list.setCurrentRow(0)
+        self._show_buttons()
+        self._timer.start(0)
+
+    def play(self) -> None:
+        if (path := self._chosen()) is not None:
+            self._play(path)
+
+    def reveal(self) -> None:
+        if (path := self._chosen()) is not None:
+            self._reveal(path.parent)
+
+    def trash(self) -> None:
+        """Move the chosen file to the system's trash; one that cannot be moved stays in the list."""
+        path, row = self._chosen(), self.list.currentRow()
+        if path is not None and _move_to_trash(path):
+            item = self.list.takeItem(row)
+            self._waiting = [one for one in self._waiting if one is not item]
+            self._empty.setVisible(self.list.count() == 0)
+            self._show_buttons()
+
+    def _chosen(self) -> Path | None:
+        item = self.list.currentItem()
+        return Path(str(item.data(_PATH))) if item is not None else None
+
+    def _show_buttons(self) -> None:
+        for button in self._buttons:
+            button.setEnabled(self._chosen() is not None)
+
+    def _next_thumbnail(self) -> None:
+        from app.outputs.gallery import thumbnail
+
+        if not self._waiting:
+            self._timer.stop()
+            return
+        item = self._waiting.pop(0)
+        image = thumbnail(Path(str(item.data(_PATH))), _THUMBNAIL)
+        if image is not None:
+            item.setIcon(QIcon(QPixmap.fromImage(as_qimage(image))))
+
+
+def _move_to_trash(path: Path) -> bool:
+    moved = QFile.moveToTrash(str(path))
+    return bool(moved[0] if isinstance(moved, tuple) else moved)

@@ -1,0 +1,149 @@
+"""Taking it along: clips, before/after pictures, the clipboard, whole files restored in the background, the gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
+
+from app.core.errors import AppError
+from app.core.settings import Settings
+from app.ui.dialogs.gallery import GalleryDialog
+from app.ui.dialogs.notifications import Notifications
+from app.ui.flows.capture import open_folder
+from app.ui.host import SessionHost
+from app.ui.panel.job_bar import JobBar
+from app.ui.preview.preview import Preview, as_qimage
+
+if TYPE_CHECKING:
+    from app.batch.events import JobEvent, JobReport
+
+
+def restored_name(source: Path) -> Path:
+    """Where a restored file or folder is offered to be saved: beside it, with `-restored` behind its name."""
+    if source.is_dir():
+        return source.with_name(f"{source.name}-restored")
+    return source.with_stem(f"{source.stem}-restored")
+
+
+def clip_name(folder: Path, suffix: str, now: datetime) -> Path:
+    """The name of a clip made at the time `now`."""
+    return folder / f"cfrnet-live-{now:%Y-%m-%d-%H%M%S}-clip{suffix}"
+
+
+class SharingFlow(QObject):
+    """What the share menu does. `source` gives the file or folder that is open, None for anything live."""
+
+    def __init__(
+        self,
+        *,
+        window: QWidget,
+        host: SessionHost,
+        preview: Preview,
+        bar: JobBar,
+        notifications: Notifications,
+        folder: Callable[[], Path],
+        source: Callable[[], Path | None],
+        settings: Callable[[], Settings],
+    ) -> None:
+        super().__init__()
+        self._window, self._host, self._preview, self._bar = window, host, preview, bar
+        self._notifications, self._folder, self._source, self._settings = notifications, folder, source, settings
+        self._target: Path | None = None
+        host.clip_made.connect(self._on_clip)
+        host.picture_saved.connect(self._on_picture)
+        host.job_event.connect(self._on_event)
+        host.job_ended.connect(self._on_end)
+        bar.cancelled.connect(host.cancel_job)
+
+    def share_clip(self, shape: str, suffix: str) -> None:
+        """Make a clip of the last seconds."""
+        self._notifications.notice("Making a clip of the last seconds…", "Before, then after, with a divider.")
+        self._host.share_clip(clip_name(self._folder(), suffix, datetime.now()), shape)
+
+    def save_before_after(self) -> None:
+        """Save the frame on screen before and after in one picture."""
+        self._host.save_before_after(self._folder())
+
+    def copy_before_after(self) -> None:
+        """Put the same picture on the clipboard."""
+        from app.outputs.snapshot import before_after
+
+        restored = self._preview.restored
+        if restored is None:
+            self._notifications.notice("There is no picture to copy yet")
+            return
+        QApplication.clipboard().setImage(as_qimage(before_after(restored)).copy())
+        self._notifications.notice("Before and after copied", "Paste the picture where you like.")
+
+    def save_restored(self) -> None:
+        """Ask where to save what is open, and restore all of it in the background."""
+        source = self._source()
+        if source is None:
+            self._notifications.notice(
+                "There is no file to save", "Open a video, a picture or a folder; a camera is recorded with R."
+            )
+            return
+        if self._target is not None:
+            self._notifications.notice("Files are being restored already", "Wait for them, or cancel below.")
+            return
+        offered = str(restored_name(source))
+        if source.is_dir():
+            chosen = QFileDialog.getExistingDirectory(self._window, "Folder for the restored pictures", offered)
+        else:
+            chosen, _ = QFileDialog.getSaveFileName(self._window, "Save restored", offered)
+        if chosen:
+            self.start_saving(source, Path(chosen))
+
+    def start_saving(self, source: Path, target: Path) -> None:
+        """Restore `source` to `target` in the background, with k and strength as they are set."""
+        from app.batch.job import Job, RestoreOptions
+
+        settings = replace(self._settings(), degrade=False, auto_k=False)
+        options = RestoreOptions(settings=settings)
+        # The dialog has asked already whether a file may be replaced.
+        job = Job(input=str(source), output=str(target), options=options, overwrite=not source.is_dir())
+        self._target = target
+        self._bar.begin(f"Restoring {source.name}")
+        self._host.start_job(job)
+
+    def show_gallery(self) -> None:
+        """Show what was recorded."""
+        GalleryDialog(self._window, self._folder(), reveal=open_folder).exec()
+
+    def _on_clip(self, path: Path) -> None:
+        self._told("Clip saved", (path,))
+
+    def _on_picture(self, paths: Sequence[Path]) -> None:
+        self._told("Before and after saved", paths)
+
+    def _on_event(self, event: JobEvent) -> None:
+        from app.batch.events import JobProgress
+
+        if isinstance(event, JobProgress):
+            self._bar.show_progress(event.fraction, event.time_left_s)
+
+    def _on_end(self, ending: JobReport | AppError) -> None:
+        from app.batch.events import ItemFailed
+
+        target, self._target = self._target, None
+        self._bar.hide()
+        if isinstance(ending, AppError):
+            self._notifications.error(ending.what, ending.hint)
+        elif ending.cancelled:
+            self._notifications.notice("Restoring was cancelled", "What was finished is kept.")
+        elif ending.failed:
+            error = next(result.error for result in ending.results if isinstance(result, ItemFailed))
+            self._notifications.error(error.what, error.hint)
+        elif target is not None:
+            self._told("Restored", (target,))
+
+    def _told(self, title: str, paths: Sequence[Path]) -> None:
+        folder = paths[0].parent
+        names = ", ".join(path.name for path in paths)
+        self._notifications.notice(title, f"{names}, in {folder}", (("Open folder", lambda: open_folder(folder)),))

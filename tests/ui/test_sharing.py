@@ -1,0 +1,133 @@
+"""Taking it along: clips, pictures, the clipboard, whole files, the gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.core.types import Image
+from app.outputs.gallery import recorded_files, thumbnail
+from app.outputs.snapshot import save_before_after
+from app.pipeline.capture.status import SourceStatus
+from app.sources.base import SourceInfo
+from app.sources.video import VIDEO
+from app.ui.dialogs.gallery import GalleryDialog
+from app.ui.flows.sharing import clip_name, restored_name
+from app.ui.window import MainWindow
+from tests.media_files import numbered_picture, write_video
+from tests.ui.scripted import ONLINE, ScriptedSession, restored_frame
+
+MakeWindow = Callable[..., MainWindow]
+
+
+def deliver(qtbot: QtBot, window: MainWindow, session: ScriptedSession, pictures: tuple[Image, Image]) -> None:
+    session.next_frame = restored_frame(*pictures, index=25, boxes=[(500, 200, 800, 500)])
+    with qtbot.waitSignal(window.preview.painted, timeout=5000):
+        window._host.on_frame()
+
+
+def test_a_clip_is_one_key_and_tells_where_it_is(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, tmp_path: Path
+) -> None:
+    window = make_window()
+    window.actions_by_name["share_clip"].trigger()
+    qtbot.waitUntil(lambda: any(title == "Clip saved" for title, _ in window.notifications.texts()), timeout=3000)
+    path, shape = next(value for name, value in session.calls if name == "share_clip")
+    assert (path.parent, path.suffix, shape) == (tmp_path / "out", ".mp4", "wide")
+
+
+def test_every_shape_and_format_is_offered(qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession) -> None:
+    window = make_window()
+    clips = window.share_menu.actions()[0].menu()
+    texts = [action.text() for action in clips.actions() if not action.isSeparator()]  # type: ignore[union-attr]
+    assert len(texts) == 9
+    next(action for action in clips.actions() if action.text() == "GIF, tall").trigger()  # type: ignore[union-attr]
+    qtbot.waitUntil(lambda: any(name == "share_clip" for name, _ in session.calls), timeout=3000)
+    path, shape = next(value for name, value in session.calls if name == "share_clip")
+    assert (path.suffix, shape) == (".gif", "tall")
+
+
+def test_before_and_after_go_to_the_clipboard(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    window._host.on_status(ONLINE)
+    deliver(qtbot, window, session, pictures)
+    window.actions_by_name["copy_before_after"].trigger()
+    image = QApplication.clipboard().image()
+    assert (image.width(), image.height()) == (2560, 720)
+    assert image.pixelColor(1280, 360).lightness() == 255, "a thin line is between them"
+
+
+def test_one_picture_holds_both(pictures: tuple[Image, Image], tmp_path: Path) -> None:
+    restored = restored_frame(*pictures)
+    png, jpeg = save_before_after(restored, tmp_path, now=datetime(2026, 1, 2, 3, 4, 5))
+    again, _ = save_before_after(restored, tmp_path, now=datetime(2026, 1, 2, 3, 4, 5))
+    assert again != png
+    image = cv2.imread(str(png))
+    assert image is not None
+    assert np.array_equal(image[300:, :1200], pictures[0][300:, :1200])
+    assert np.array_equal(image[300:, 1400:], pictures[1][300:, 120:])
+    assert jpeg.stat().st_size < png.stat().st_size
+
+
+def test_the_open_video_is_restored_in_the_background_and_the_window_goes_on(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, tmp_path: Path
+) -> None:
+    source = tmp_path / "short.mp4"
+    write_video(source, [numbered_picture(i) for i in range(8)], sound=True)
+    window = make_window(source=str(source))
+    info = SourceInfo(name="short.mp4", kind=VIDEO, width=160, height=120, fps=25.0, duration_s=0.32)
+    window._host.on_status(SourceStatus(state="online", info=info))
+    qtbot.waitUntil(lambda: window.source.file == source, timeout=3000)
+    target = restored_name(source)
+    window.sharing.start_saving(source, target)
+    assert window.job_bar.isVisible()
+    qtbot.waitUntil(lambda: not window.job_bar.isVisible(), timeout=60000)
+    assert ("Restored", f"short-restored.mp4, in {tmp_path}") in window.notifications.texts()
+    with av.open(str(target)) as container:
+        assert container.streams.audio
+        assert sum(1 for _ in container.decode(video=0)) == 8
+
+
+def test_what_is_live_cannot_be_saved_whole(make_window: MakeWindow) -> None:
+    window = make_window()
+    window.actions_by_name["save_restored"].trigger()
+    assert window.notifications.texts()[0][0] == "There is no file to save"
+
+
+def test_names() -> None:
+    assert restored_name(Path("/a/film.mp4")) == Path("/a/film-restored.mp4")
+    assert clip_name(Path("/a"), ".gif", datetime(2026, 1, 2, 3, 4, 5)).name == "cfrnet-live-2026-01-02-030405-clip.gif"
+
+
+def test_the_gallery_shows_plays_and_deletes(qtbot: QtBot, make_window: MakeWindow, tmp_path: Path) -> None:
+    folder = tmp_path / "recorded"
+    folder.mkdir()
+    write_video(folder / "cfrnet-live-a.mp4", [numbered_picture(1, width=320, height=240)] * 3)
+    cv2.imwrite(str(folder / "cfrnet-live-b.png"), numbered_picture(2))
+    (folder / "somebody else's.mp4").write_bytes(b"0")
+    assert {entry.path.name for entry in recorded_files(folder)} == {"cfrnet-live-a.mp4", "cfrnet-live-b.png"}
+    small = thumbnail(folder / "cfrnet-live-a.mp4", (192, 108))
+    assert small is not None
+    assert small.shape == (108, 144, 3)
+    played: list[Path] = []
+    shown: list[Path] = []
+    dialog = GalleryDialog(make_window(), folder, reveal=shown.append, play=played.append)
+    dialog.show()
+    qtbot.waitUntil(lambda: not dialog._waiting, timeout=5000)
+    assert all(not dialog.list.item(row).icon().isNull() for row in range(2))
+    dialog.play()
+    dialog.reveal()
+    assert played[0].parent == folder
+    assert shown == [folder]
+    dialog.trash()
+    assert dialog.list.count() + sum(played[0].exists() for _ in range(1)) in (1, 3), "gone from both, or from neither"
+    dialog.close()
