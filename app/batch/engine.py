@@ -5,7 +5,9 @@ Command line and window only show what comes out of `run_job`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.batch.events import JobEvent, JobReport
@@ -18,10 +20,27 @@ from app.batch.resources import default_workers
 from app.batch.run import JobRun
 from app.batch.task import Task
 from app.batch.work import Work, work_for
+from app.core.errors import JournalError
 from app.restorers.store import ModelStore
 
 _WORTH_PROCESSES = 150.0
 """Less work than this, in video frames, is done before a second process has loaded its networks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """Part `number`, from 1, of `count` disjoint parts of a job's tasks. A task's name decides, so all agree."""
+
+    number: int
+    count: int
+
+    @property
+    def journal(self) -> str:
+        return f"shard-{self.number}-of-{self.count}"
+
+    def has(self, task: Task) -> bool:
+        digest = hashlib.sha256(task.key.encode(errors="surrogateescape")).digest()
+        return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
 
 
 def run_job(
@@ -32,6 +51,9 @@ def run_job(
     store: ModelStore | None = None,
     fresh: bool = False,
     retry: bool = False,
+    shard: Shard | None = None,
+    join: bool = False,
+    only: Callable[[Item], bool] = lambda item: True,
     on_event: Callable[[JobEvent], None] = lambda event: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> JobReport:
@@ -39,31 +61,59 @@ def run_job(
 
     `workers` 0 takes as many as this machine carries, `executor` is for other ways to carry tasks out. What an
     interrupted run has finished is not done again unless `fresh`. With `retry`, a task that failed is tried once more
-    at the end. `on_event` is called in this thread, `cancelled` is asked often and leaves the journal for another run.
+    at the end. `only` leaves files out. `on_event` is called in this thread, `cancelled` is asked often and leaves the
+    journal for another run. With `shard` only that part of the tasks is done, and videos stay in pieces; when every
+    shard is done, `join` makes the whole of them.
 
     Raises UnreadableMediaError, EmptyFolderError or OutputError for a job that makes no sense, JournalError when
-    another process is doing it, ManifestError, ModelMissingError, ModelIntegrityError, InferenceError or SettingError
-    for networks that cannot be used.
+    another process is doing it or a shard is not done, ClusterError for a cluster that cannot be used, ManifestError,
+    ModelMissingError, ModelIntegrityError, InferenceError or SettingError for networks that cannot be used.
     """
     store = store or ModelStore()
-    items = plan(job.input, job.output, aligned=job.options.aligned)
-    how, folder = job.options.digest(store), job_folder(job, items)
+    planned = plan(job.input, job.output, aligned=job.options.aligned)
+    items = [item for item in planned if only(item)]
+    how, folder = job.options.digest(store), job_folder(job, planned)
 
     def make(item: Item) -> Work:
         return work_for(item, how, folder / "pieces")
 
     works = [make(item) for item in items]
     # One task alone has nothing to go on from.
-    alone = len(works) == 1 and not works[0].pieces
-    with Journal(None if alone else folder) as journal:
-        run = JobRun(job, works, journal, fresh=fresh, retry=retry, remake=make, on_event=on_event)
+    alone = len(works) == 1 and not works[0].pieces and shard is None and not join
+    with Journal(None if alone else folder, name=shard.journal if shard else "journal") as journal:
+        if shard is None and not alone:
+            for path in sorted(folder.glob("shard-*.sqlite")):
+                journal.take_over(path.stem)
+        run = JobRun(
+            job,
+            works,
+            journal,
+            fresh=fresh,
+            retry=retry,
+            remake=make,
+            on_event=on_event,
+            mine=shard.has if shard else lambda task: True,
+            is_shard=shard is not None,
+        )
+        if join:
+            _expect_all_done(run.tasks_left)
         executor = executor or _executor_for(run.tasks_left, workers)
         setup = WorkerSetup(options=job.options, threads=job.options.settings.threads, models=store.folder)
         executor.run(setup, run.next_task, run.report, cancelled)
-        report = run.ended(tuple(left_alone(job.input, job.output, items)))
-        if not report.resumable:
+        report = run.ended(tuple(left_alone(job.input, job.output, planned)))
+        if shard is None and not report.resumable:
             journal.remove()
     return report
+
+
+def _expect_all_done(tasks: Sequence[Task]) -> None:
+    """Raise JournalError if anything is left to do but joining."""
+    missing = [task for task in tasks if task.kind != "join"]
+    if missing:
+        raise JournalError(
+            f"{len(missing)} tasks are not done yet, first {missing[0].key}.",
+            "Run the shards that are missing, or leave --join out to do the rest here.",
+        )
 
 
 def job_folder(job: Job, items: list[Item]) -> Path:

@@ -90,6 +90,13 @@ class Journal:
         """Take a task out, as if it had never been begun."""
         self._execute("DELETE FROM tasks WHERE key = ?", (key,))
 
+    def take_over(self, name: str) -> None:
+        """Add what the journal `name` of the same folder has finished. Raises JournalError while its process works."""
+        with Journal(self.folder, name=name) as other:
+            rows = other._database.execute("SELECT key, digest, done, record FROM tasks WHERE done").fetchall()
+        for row in rows:
+            self._execute("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?)", row)
+
     def close(self) -> None:
         """Let go of the journal; what is in it stays for the next run."""
         self._database.close()

@@ -171,6 +171,11 @@ def _add_restore(commands: Any) -> None:
         metavar="NAMES",
         help="restorers, with commas between: write one labelled sheet of a picture and what each makes of it",
     )
+    where = restore.add_mutually_exclusive_group()
+    where.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://scheduler:8786")
+    where.add_argument("--shard", metavar="I/N", type=_shard, help="do part I of N only, as in a job array")
+    where.add_argument("--join", action="store_true", help="make the whole of what all the shards have done")
+    where.add_argument("--watch", action="store_true", help="go on restoring what arrives in the folder, until Ctrl-C")
     restore.add_argument("--fresh", action="store_true", help="begin anew instead of going on where a run stopped")
     restore.add_argument("--retry", action="store_true", help="try a file that fails once more at the end")
     restore.add_argument("--json", action="store_true", help="print the milliseconds of every stage as JSON on stdout")
@@ -219,6 +224,13 @@ def _add_setting(section: Any, row: Setting) -> None:
         metavar=row.name.upper().split("_")[-1],
         help=f"{help_text} ({limits}; default {row.default})" if limits else help_text,
     )
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not I/N with I from 1 to N, such as 3/16")
+    return int(number), int(count)
 
 
 def _whole_number(text: str) -> int:

@@ -7,19 +7,25 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from app.batch.engine import run_job
+from app.batch.engine import Shard, run_job
 from app.batch.events import ItemDone, ItemFailed, JobEvent, JobProgress, JobReport, JobStarted
+from app.batch.executors import EXECUTORS
+from app.batch.executors.base import Executor, ExecutorOptions
 from app.batch.job import Job, RestoreOptions
+from app.batch.plan import Item
 from app.batch.sheet import compare
 from app.batch.timings import StageTimings
+from app.batch.watch import watch
 from app.cli.messages import print_error, say
 from app.cli.parser import given_settings
+from app.core.errors import ClusterError, OutputError
 from app.core.settings import Settings
 from app.restorers.store import ModelStore
 
@@ -49,14 +55,8 @@ def restore(options: argparse.Namespace) -> bool:
     endings = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     previous = {ending: signal.signal(ending, signal.default_int_handler) for ending in endings}
     try:
-        with _Display() as display:
-            report = run_job(
-                Job(input=options.input, output=options.output, options=how, overwrite=options.overwrite),
-                workers=options.workers,
-                fresh=options.fresh,
-                retry=options.retry,
-                on_event=display.show,
-            )
+        job = Job(input=options.input, output=options.output, options=how, overwrite=options.overwrite)
+        report = _watch(job, options) if options.watch else _run(job, options)
     finally:
         for ending, handler in previous.items():
             signal.signal(ending, handler)
@@ -64,6 +64,52 @@ def restore(options: argparse.Namespace) -> bool:
     if options.json:
         print(json.dumps(_document(options, settings, report, time.perf_counter() - started), indent=2))
     return not report.failed
+
+
+def _run(job: Job, options: argparse.Namespace, only: Callable[[Item], bool] = lambda item: True) -> JobReport:
+    with _Display() as display:
+        return run_job(
+            job,
+            workers=options.workers,
+            executor=_cluster(options.cluster) if options.cluster else None,
+            fresh=options.fresh,
+            retry=options.retry,
+            shard=Shard(number=options.shard[0], count=options.shard[1]) if options.shard else None,
+            join=options.join,
+            only=only,
+            on_event=display.show,
+        )
+
+
+def _cluster(address: str) -> Executor:
+    descriptor = EXECUTORS["dask"]
+    if not descriptor.is_available():
+        raise ClusterError(
+            f"--cluster needs the package {descriptor.needs}.", "Install it: pip install -r requirements-cluster.txt"
+        )
+    return descriptor.make(ExecutorOptions(address=address))
+
+
+def _watch(job: Job, options: argparse.Namespace) -> JobReport:
+    """Restore what arrives until Ctrl-C; one while something is being restored is an interruption as ever."""
+    results: list[ItemDone | ItemFailed] = []
+
+    def take(items: list[Item]) -> None:
+        names = {item.name for item in items}
+        results.extend(_run(job, options, lambda item: item.name in names).results)
+
+    def wait(seconds: float) -> bool:
+        try:
+            time.sleep(seconds)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    if not Path(job.input).is_dir():
+        raise OutputError(f"{job.input} is no folder, so there is nothing to watch.", "Leave --watch out.")
+    say(f"watching {job.input}; Ctrl-C ends it")
+    watch(job, take, wait)
+    return JobReport(results=tuple(results))
 
 
 class _Display:

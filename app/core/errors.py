@@ -70,6 +70,10 @@ class JournalError(AppError):
     """A job that cannot be begun or gone on with, such as one that another process is doing."""
 
 
+class ClusterError(AppError):
+    """A cluster that does not answer, has no workers, or has another version of the application."""
+
+
 class WorkerError(AppError):
     """A worker of a job that died, or that failed in a way nobody foresaw; `details` is its traceback for the log."""
 

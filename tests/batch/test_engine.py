@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from app.batch.background import BackgroundJob
-from app.batch.engine import run_job
+from app.batch.engine import Shard, run_job
 from app.batch.events import ItemDone, ItemFailed, JobEvent, JobReport
 from app.batch.executors.inline import InlineExecutor
 from app.core.errors import AppError, JournalError, UnreadableMediaError
 from tests.batch.helpers import Seen, album, files_in, job_of, picture, pixels, rows
+from tests.batch.test_journal import task
 from tests.batch.test_video import pictures, sound_packets
 from tests.media_files import number_of, numbered_picture, write_video
 
@@ -246,3 +247,32 @@ def test_a_film_that_changes_while_it_is_restored_is_refused(tmp_path: Path) -> 
     assert isinstance(failed, ItemFailed)
     assert "changed" in failed.error.what
     assert files_in(tmp_path) == ["film.mp4"]
+
+
+def test_shards_do_disjoint_parts_and_are_joined_at_the_end(tmp_path: Path) -> None:
+    film(tmp_path / "in" / "film.mp4")
+    album(tmp_path / "in", 3)
+    job = job_of(tmp_path / "in", tmp_path / "out")
+    written: list[str] = []
+    for number in (1, 2):
+        with pytest.raises(JournalError, match=r"not done yet, first .*"):
+            run_job(job, join=True)
+        seen = Seen()
+        run_job(job, shard=Shard(number=number, count=2), on_event=seen)
+        written += seen.restored
+        assert not (tmp_path / "out" / "film.mp4").exists()
+    assert sorted(written) == NAMES[:3]
+    pieces = list((tmp_path / "out" / ".cfrnet-job" / "pieces").iterdir())
+    stamps = {path.name: path.stat().st_mtime_ns for path in pieces}
+    assert len(stamps) == 4
+    report = run_job(job, join=True)
+    assert not report.failed
+    assert files_in(tmp_path / "out") == [*NAMES[:3], "film.mp4"]
+    assert [number_of(image) for image in pictures(tmp_path / "out" / "film.mp4")] == list(range(102))
+
+
+def test_every_task_belongs_to_one_shard() -> None:
+    tasks = [task(f"{number}.png") for number in range(200)]
+    parts = [[each.key for each in tasks if Shard(number=i, count=7).has(each)] for i in range(1, 8)]
+    assert sorted(key for part in parts for key in part) == sorted(each.key for each in tasks)
+    assert min(map(len, parts)) > 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +22,11 @@ from tests.media_files import numbered_picture, write_video
 
 
 @pytest.fixture(params=sorted(EXECUTORS))
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    return EXECUTORS[request.param].make(ExecutorOptions(workers=2))
+def executor(request: pytest.FixtureRequest) -> Executor:
+    if not EXECUTORS[request.param].is_available():
+        pytest.skip(f"{EXECUTORS[request.param].needs} is not installed")
+    address = request.getfixturevalue("cluster") if request.param == "dask" else ""
+    return EXECUTORS[request.param].make(ExecutorOptions(workers=2, address=address))
 
 
 SETUP = WorkerSetup(options=RestoreOptions(settings=Settings(k=1), k_is_given=True))
@@ -120,6 +123,7 @@ def test_a_cancelled_video_leaves_nothing(executor: Executor, tmp_path: Path) ->
     task = task_of(tmp_path / "long.mp4", tmp_path / "out" / "long.mp4", kind="video")
     seen: list[TaskEvent] = []
     events = carry_out(executor, [task], cancelled=lambda: bool(seen), on_event=seen.append)
+    assert events
     assert all(isinstance(event, TaskProgress) for event in events)
     assert files_in(tmp_path / "out") == []
 

@@ -1,0 +1,75 @@
+"""Watching a folder: a file is given when nothing writes to it any more, and once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.batch.watch import FolderWatch, watch
+from tests.batch.helpers import files_in, job_of, picture
+from tests.cli.conftest import cli_process
+
+__all__ = ["cli_process"]
+
+
+def names(folder: FolderWatch) -> list[str]:
+    return [item.name for item in folder.arrived()]
+
+
+def test_a_file_that_grows_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    folder = FolderWatch(job_of(tmp_path / "in", tmp_path / "out"))
+    assert names(folder) == []
+    path = tmp_path / "in" / "a.png"
+    path.write_bytes(b"half")
+    assert names(folder) == []
+    picture(path)
+    assert names(folder) == []
+    assert names(folder) == ["a.png"]
+    assert names(folder) == []
+    picture(path, shift=5)
+    os.utime(path, ns=(5, 5))
+    assert (names(folder), names(folder)) == ([], ["a.png"])
+
+
+def test_what_was_restored_before_is_not_given(tmp_path: Path) -> None:
+    picture(tmp_path / "in" / "a.png")
+    picture(tmp_path / "out" / "a.png")
+    folder = FolderWatch(job_of(tmp_path / "in", tmp_path / "out"))
+    assert (names(folder), names(folder)) == ([], [])
+
+
+def test_watching_ends_when_waiting_does(tmp_path: Path) -> None:
+    picture(tmp_path / "in" / "a.png")
+    given: list[str] = []
+    waits = iter([False, False, True])
+    watch(
+        job_of(tmp_path / "in", tmp_path / "out"),
+        lambda items: given.extend(item.name for item in items),
+        lambda seconds: next(waits),
+    )
+    assert given == ["a.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")
+def test_the_command_restores_what_arrives_until_ctrl_c(
+    cli_process: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    process = cli_process("restore", tmp_path / "in", tmp_path / "out", "--watch", "--k", 1)
+    assert process.stderr is not None
+    assert "watching" in process.stderr.readline()
+    picture(tmp_path / "in" / "a.png")
+    for line in process.stderr:
+        if "100%" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode in (0, 130)
+    assert files_in(tmp_path / "out") == ["a.png"]
