@@ -1,6 +1,7 @@
 """Sets everything up in .venv and starts it; needs nothing but Python 3.11 or newer and its standard library.
 
     python3 bootstrap.py run [OPTIONS]     set up and open the window; OPTIONS go to main.py
+      ... run --with openvino|cuda|directml|coreml [OPTIONS]     also install what this accelerator needs
     python3 bootstrap.py test [OPTIONS]    set up and run the linters and all tests; OPTIONS go to pytest
     python3 bootstrap.py system            install the missing system libraries (Debian and Ubuntu, as root)
 
@@ -23,6 +24,14 @@ OLDEST = (3, 11)
 REQUIREMENTS = {
     "run": ("requirements.txt",),
     "test": ("requirements.txt", "training/requirements.txt", "requirements-dev.txt"),
+}
+
+# What each accelerator adds: the package, and whether it takes the place of plain onnxruntime.
+ACCELERATORS = {
+    "openvino": ("onnxruntime-ep-openvino==1.8.1", False),
+    "cuda": ("onnxruntime-gpu==1.31.1", True),
+    "directml": ("onnxruntime-directml>=1.20", True),
+    "coreml": ("", False),  # comes with onnxruntime on macOS
 }
 
 CHECKS = (
@@ -60,6 +69,12 @@ def main(arguments):
         print(__doc__.strip())
         return 0 if arguments and arguments[0] in ("-h", "--help") else 2
     command, options = arguments[0], arguments[1:]
+    accelerator = ""
+    if command == "run" and options[:1] == ["--with"]:
+        accelerator, options = (options[1] if len(options) > 1 else ""), options[2:]
+        if accelerator not in ACCELERATORS:
+            say("--with takes one of: " + ", ".join(ACCELERATORS))
+            return 2
     if sys.version_info < OLDEST:
         return start_again_with_a_newer_python(arguments)
     if command == "system":
@@ -68,7 +83,7 @@ def main(arguments):
     if missing["needed"]:
         print_missing(missing["needed"])
         return 1
-    if not set_up(command):
+    if not set_up(command) or not set_up_accelerator(accelerator):
         return 1
     if command == "run":
         say("starting " + " ".join(["main.py", *options]))
@@ -186,9 +201,30 @@ def set_up(command):
     if subprocess.call(words):
         say("pip could not install everything: its message is above; check the network and run this again")
         return False
+    for stamp in VENV.glob(".with-*"):
+        stamp.unlink()  # pip has put plain onnxruntime back
     for ready, its_files in REQUIREMENTS.items():
         if set(its_files) <= set(files):
             (VENV / ("." + ready + "-ready")).write_text(fingerprint(its_files))
+    return True
+
+
+def set_up_accelerator(name):
+    """Brings the package of an accelerator into .venv, unless it is there; "" needs none."""
+    package, replaces = ACCELERATORS.get(name, ("", False))
+    stamp = VENV / (".with-" + name)
+    if not package or (stamp.exists() and stamp.read_text() == package):
+        return True
+    pip = [str(PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    say("installing " + package)
+    if replaces and subprocess.call([*pip, "uninstall", "--yes", "onnxruntime"]):
+        return False
+    if subprocess.call([*pip, "install", package]):
+        say("pip could not install " + package + ": its message is above")
+        if replaces:
+            (VENV / ".run-ready").unlink(missing_ok=True)  # the next start brings onnxruntime back
+        return False
+    stamp.write_text(package)
     return True
 
 

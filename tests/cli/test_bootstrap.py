@@ -54,3 +54,35 @@ def test_the_second_time_nothing_is_installed(tmp_path: Path, monkeypatch: pytes
 def test_an_unknown_word_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert bootstrap.main(["fly"]) == 2
     assert "bootstrap.py test" in capsys.readouterr().out
+
+
+@pytest.fixture
+def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What set-ups of a ready .venv call, without their first word."""
+    calls: list[list[str]] = []
+    (tmp_path / ".venv").mkdir()
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(subprocess, "call", lambda words, **_: calls.append(words[1:]) or 0)
+    return calls
+
+
+def test_an_accelerator_is_installed_once(called: list[list[str]]) -> None:
+    assert bootstrap.set_up_accelerator("openvino")
+    assert [words[-1] for words in called] == ["onnxruntime-ep-openvino==1.8.1"]
+    called.clear()
+    for name in ("openvino", "coreml", ""):
+        assert bootstrap.set_up_accelerator(name)
+    assert called == []
+
+
+def test_a_package_that_replaces_onnxruntime_takes_it_out_first(called: list[list[str]]) -> None:
+    assert bootstrap.set_up_accelerator("cuda")
+    assert [(words[4], words[-1]) for words in called] == [
+        ("uninstall", "onnxruntime"),
+        ("install", "onnxruntime-gpu==1.31.1"),
+    ]
+
+
+def test_an_unknown_accelerator_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bootstrap.main(["run", "--with", "abacus"]) == 2
+    assert "openvino, cuda, directml, coreml" in capsys.readouterr().out
