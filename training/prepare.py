@@ -23,7 +23,7 @@ from tqdm import tqdm
 from app.core.errors import AppError
 from app.faces.alignment import estimate_similarity, scale_of, transform, warp_crop
 from app.faces.detector import FaceDetector
-from app.faces.thorough import ThoroughDetector
+from app.faces.still_detector import StillDetector
 from app.media.picture import PICTURE_SUFFIXES
 from app.restorers.store import MODELS_FOLDER, ModelStore
 from training.data import FACE_SIZE, FaceFolderError
@@ -50,7 +50,7 @@ class PreparedFace:
 
 
 def prepare_picture(
-    image: Image, detector: ThoroughDetector, *, smallest: float, skipped: Counter[str]
+    image: Image, detector: StillDetector, *, smallest: float, skipped: Counter[str]
 ) -> Iterator[PreparedFace]:
     """The faces of a picture, uint8 (H, W, 3) BGR, that are good enough; why others are not is counted in `skipped`.
 
@@ -84,7 +84,7 @@ def prepare(
         raise FaceFolderError(f"{pictures} holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
     if out.resolve() == pictures.resolve() or pictures.resolve() in out.resolve().parents:
         raise FaceFolderError(f"{out} lies within {pictures}: its faces would be taken for pictures next time")
-    detector = ThoroughDetector(FaceDetector(*ModelStore(models).detectors()))
+    detector = StillDetector(FaceDetector(*ModelStore(models).detectors()))
     out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, str]] = []
     skipped = Counter[str]()

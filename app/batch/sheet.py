@@ -18,7 +18,7 @@ from app.core.errors import SettingError, UnreadableMediaError
 from app.core.settings import Settings
 from app.core.types import Frame, Image
 from app.faces.detector import FaceDetector
-from app.faces.thorough import ThoroughDetector
+from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
 from app.media.picture import PICTURE_SUFFIXES, read_picture, write_image
 from app.outputs.compose import letterbox
@@ -76,7 +76,7 @@ def compare(
             frame = Frame(image=original, index=0, t_capture=time.perf_counter(), t_media=0.0)
             size = options.detect_size or PICTURE_DETECT_SIZE
             chosen = settings.replace(restorer=name, k=k, auto_k=False, detect_size=size)
-            restored = FramePipeline(FaceTracker(ThoroughDetector(detector)), restorer).process(frame, chosen)
+            restored = FramePipeline(FaceTracker(StillDetector(detector)), restorer).process(frame, chosen)
             image = restored.image
             if not restored.faces:
                 notes.add("no face was found, every part is the picture itself")

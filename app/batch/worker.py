@@ -21,7 +21,7 @@ from app.core.log import log_path
 from app.core.settings import Settings
 from app.core.types import Frame, Image, Restored, Timings
 from app.faces.detector import FaceDetector
-from app.faces.thorough import ThoroughDetector
+from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
 from app.media.picture import read_picture, write_image, write_picture
 from app.outputs.compose import compose
@@ -95,7 +95,7 @@ class RestoreWorker:
         started = time.perf_counter()
         picture = read_picture(task.source)
         frame = Frame(image=picture.bgr, index=0, t_capture=time.perf_counter(), t_media=0.0)
-        pipeline = FramePipeline(FaceTracker(ThoroughDetector(self._load_detector())), self._restorer)
+        pipeline = FramePipeline(FaceTracker(StillDetector(self._load_detector())), self._restorer)
         restored = pipeline.process(frame, self._settings_for(PICTURE_DETECT_SIZE))
         task.expect_unchanged()
         if self._side_by_side:

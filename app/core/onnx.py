@@ -25,8 +25,8 @@ def session_options(*, threads: int, spinning: bool) -> onnxruntime.SessionOptio
     """Options shared by every session of the application.
 
     Without `spinning`, an idle thread gives its core back after _PATIENCE_US. A pool that spins on after a run keeps
-    the cores from everything beside it: with both cores of a two-core machine busy, the detector took twice as long.
-    One that sleeps at once has to be woken for every layer: an INT8 cycle took 6.9 instead of 6.6 ms.
+    the cores from everything beside it, one that sleeps at once has to be woken for every layer
+    (docs/decisions/engine-threads.md).
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_threads(threads)

@@ -1,7 +1,7 @@
 """Face detection with five key points: SCRFD-2.5G (arXiv 2105.04714).
 
 Whole pictures go through InsightFace's own model zoo. The window round a face that is followed always shows it at the
-same size, and only one of the network's three branches answers for that size: windows have a network of their own,
+same size, and only one of the network's three branches detects that size: windows have a network of their own,
 which is that branch with its backbone in INT8 (`training/shipping/window_detector.py`).
 """
 
@@ -22,16 +22,15 @@ from app.faces.boxes import overlap
 THRESHOLD = 0.5
 
 WINDOW = 128
-"""Side in pixels of the window that `FaceDetector.detect_close` looks at. 160 or 192 pixels take one and a half and two
-times as long and give landmarks that are no calmer."""
+"""Side in pixels of the window that `FaceDetector.detect_close` receives (docs/decisions/window-detector.md)."""
 
 _STRIDE = 32  # the coarsest of the network's three; the sides of what it sees are multiples of it
 CLOSE_STRIDE = 16
-"""Its branch answers for faces of 32 to 128 pixels: in 544 of 544 windows it scored highest of the three."""
+"""Stride of the one branch that windows are detected with: the one for faces of 32 to 128 pixels."""
 
 _CLOSE_ANCHORS = 2
 _SAME_FACE = 0.4  # intersection over union, as in the model zoo
-_CONSENT = 0.1  # an answer whose score is this much below the best one's is not heard any more
+_MARGIN = 0.1  # candidates whose score is within this of the best one's are averaged with it
 
 
 class FaceDetector:
@@ -94,7 +93,7 @@ class FaceDetector:
         sides = sides.reshape(-1, 4)[certain] * CLOSE_STRIDE
         boxes = np.hstack((centres - sides[:, :2], centres + sides[:, 2:]))
         landmarks = centres[:, None] + offsets.reshape(-1, 5, 2)[certain] * CLOSE_STRIDE
-        return _agreed(boxes, landmarks, scores)
+        return _weighted_nms(boxes, landmarks, scores)
 
 
 def _open_session(model: Path | bytes, purpose: str, *, threads: int) -> onnxruntime.InferenceSession:
@@ -112,27 +111,30 @@ def _open_session(model: Path | bytes, purpose: str, *, threads: int) -> onnxrun
         raise InferenceError(f"The face detector {name} was refused: {error}.") from error
 
 
-def _agreed(boxes: NDArray[np.float32], landmarks: NDArray[np.float32], scores: NDArray[np.float32]) -> list[Face]:
-    """One face for each group of overlapping answers, best first: boxes (N, 4), landmarks (N, 5, 2), scores (N,).
+def _weighted_nms(
+    boxes: NDArray[np.float32], landmarks: NDArray[np.float32], scores: NDArray[np.float32]
+) -> list[Face]:
+    """Score-weighted non-maximum suppression: one face for each group of overlapping candidates, best first.
 
-    Non-maximum suppression would keep the best answer alone. The mean of those that score nearly as high trembles 9 %
-    less under sensor noise and lies 2 % nearer to the true landmarks (150 faces of the training set).
+    `boxes` (N, 4), `landmarks` (N, 5, 2), `scores` (N,). Box and landmarks are the mean of the group's candidates that
+    score nearly as high as its best one, weighted by how near: they jitter less than the best candidate's alone
+    (docs/decisions/window-detector.md).
     """
     sides, certainty = boxes.tolist(), scores.tolist()
-    free = sorted(range(len(sides)), key=lambda answer: -certainty[answer])  # not part of a face yet
+    free = sorted(range(len(sides)), key=lambda index: -certainty[index])  # not part of a face yet
     faces = []
     while free:
         best = free[0]
-        group = [answer for answer in free if overlap(sides[answer], sides[best]) > _SAME_FACE or answer == best]
-        free = [answer for answer in free if answer not in group]
-        heard = [answer for answer in group if certainty[answer] > certainty[best] - _CONSENT]
-        weights = np.array([certainty[answer] - certainty[best] + _CONSENT for answer in heard], np.float32)
+        group = [index for index in free if overlap(sides[index], sides[best]) > _SAME_FACE or index == best]
+        free = [index for index in free if index not in group]
+        kept = [index for index in group if certainty[index] > certainty[best] - _MARGIN]
+        weights = np.array([certainty[index] - certainty[best] + _MARGIN for index in kept], np.float32)
         weights /= weights.sum()
         faces.append(
             Face(
                 track_id=-1,
-                box=weights @ boxes[heard],
-                landmarks=np.tensordot(weights, landmarks[heard], 1),
+                box=weights @ boxes[kept],
+                landmarks=np.tensordot(weights, landmarks[kept], 1),
                 score=certainty[best],
             )
         )
@@ -140,7 +142,7 @@ def _agreed(boxes: NDArray[np.float32], landmarks: NDArray[np.float32], scores: 
 
 
 def _close_centres() -> NDArray[np.float32]:
-    """float32 (N, 2): the pixel x, y of the window that each answer of the close branch is relative to."""
+    """float32 (N, 2): the pixel x, y of the window that each candidate of the branch is relative to."""
     steps = np.arange(0, WINDOW, CLOSE_STRIDE, dtype=np.float32)
     x, y = np.meshgrid(steps, steps)
     return np.repeat(np.stack((x, y), axis=-1).reshape(-1, 2), _CLOSE_ANCHORS, axis=0)

@@ -9,7 +9,7 @@ from app.core.types import Face, Frame, Image, Points
 from app.faces.alignment import TEMPLATE_SIDE, estimate_similarity, scale_of
 from app.faces.boxes import area, overlap
 from app.faces.one_euro import OneEuroFilter
-from app.faces.sighting import SAME_FACE, Detector, examine, is_plausible, look
+from app.faces.window_detection import SAME_FACE, Detector, detect_in_window, inspect_detection, is_plausible
 
 HOLD_S = 0.3
 """A lost face stays where it was this long: a blink of the detector must not blink on the screen."""
@@ -34,7 +34,7 @@ class _Track:
         self.see(face, time)
 
     def see(self, face: Face, time: float) -> None:
-        """Take a sighting, smoothed together with its box, which then cannot drift off the landmarks."""
+        """Take a detection, smoothed together with its box, which then cannot drift off the landmarks."""
         points = np.concatenate((face.landmarks, face.box.reshape(2, 2)))
         size = TEMPLATE_SIDE / scale_of(estimate_similarity(face.landmarks))
         smooth = self._filter.filter(points, time=time, size=size)
@@ -113,7 +113,7 @@ class FaceTracker:
         """Look for every known face in a small window round its place; gives the ones that were not found."""
         unseen = []
         for track in self._tracks:
-            found = look(self._detector, image, track.predicted(time))
+            found = detect_in_window(self._detector, image, track.predicted(time))
             if found is None:
                 unseen.append(track)
             else:
@@ -127,7 +127,7 @@ class FaceTracker:
             followed = (track for track in self._tracks if track not in unseen)
             if not is_plausible(face) or any(overlap(track.box, face.box) > SAME_FACE for track in followed):
                 continue
-            closer = examine(self._detector, image, face)
+            closer = inspect_detection(self._detector, image, face)
             if closer is None:
                 continue
             lost = max(unseen, key=lambda track: overlap(track.box, closer.box), default=None)

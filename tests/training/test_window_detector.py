@@ -30,9 +30,9 @@ def test_windows_show_faces_where_the_landmarks_say(faces: FaceSet) -> None:
     assert {image.shape for image, _ in windows} == {(WINDOW, WINDOW, 3)}
     middle = np.mean([landmarks.mean(axis=0) for _, landmarks in windows], axis=0)
     assert np.abs(middle - WINDOW / 2).max() < 6
-    distance, trembling = judge(FaceDetector(*ModelStore().detector_paths()), windows)
+    distance, jitter = judge(FaceDetector(*ModelStore().detector_paths()), windows)
     assert distance < 2.5
-    assert 0 < trembling < 0.5
+    assert 0 < jitter < 0.5
 
 
 def test_the_same_seed_gives_the_same_windows(faces: FaceSet) -> None:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from app.core.types import Face
 from app.faces.alignment import TEMPLATE_SIDE, estimate_similarity, scale_of, warp_crop
 from app.faces.detector import FaceDetector
-from app.faces.thorough import ThoroughDetector
+from app.faces.still_detector import StillDetector
 from training.data import FaceFolderError, to_images, to_tensor
 from training.evaluation.parallel import each_part
 from training.evaluation.shipped import ShippedGenerator
@@ -45,7 +45,7 @@ def judge_photos(
     """
     figures: dict[str, Any] = {}
     rows = []
-    thorough = ThoroughDetector(detector)
+    thorough = StillDetector(detector)
     for kind in PHOTO_FOLDERS:
         files = sorted((folder / kind).glob("*"))[:limit]
         crops = [crop for path in files for crop in _faces_of(path, thorough)]
@@ -66,7 +66,7 @@ def judge_photos(
     return figures, np.concatenate(rows)
 
 
-def _faces_of(path: Path, detector: ThoroughDetector) -> list[Images]:
+def _faces_of(path: Path, detector: StillDetector) -> list[Images]:
     """Aligned crops of the largest faces of a picture, uint8 (256, 256, 3) BGR.
 
     A square picture in which none is found is one face that is aligned already, and too bad for the detector.

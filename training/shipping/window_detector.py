@@ -4,7 +4,7 @@
 
 A window always shows its face at the same size, and one of SCRFD's three branches answers for that size, so the others
 are cut off. The backbone, where the time goes, is quantized; the feature pyramid and the heads stay in float, because
-eight bits there make the landmarks tremble.
+eight bits there make the landmarks jitter.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from app.core.types import Image, Points
 from app.faces.alignment import estimate_similarity, transform, warp_window
 from app.faces.detector import CLOSE_STRIDE, WINDOW, FaceDetector
-from app.faces.sighting import window_matrix
+from app.faces.window_detection import window_matrix
 from training.data import FaceSet, load_faces
 from training.degradation.mixture import TrainingDegradation
 from training.shipping.export import OPSET
@@ -207,7 +207,7 @@ def make_window_detector(detector: Path, out: Path, windows: Iterator[Window]) -
 
 
 def judge(detector: FaceDetector, windows: Iterable[Window]) -> tuple[float, float]:
-    """(distance, trembling) of the landmarks in window pixels.
+    """(distance, jitter) of the landmarks in window pixels.
 
     The mean distance from where they are, over the faces that are found, and the mean standard deviation of a
     coordinate under sensor noise of sigma 3.
@@ -240,5 +240,5 @@ def main() -> None:
         take_bytes(exact)
         onnx.save(exact, reference)
         for name, path in (("FP32", reference), ("INT8", options.out)):
-            distance, trembling = judge(FaceDetector(options.detector, path), windows)
-            print(f"{name}: landmarks {distance:.3f} pixels off, trembling by {trembling:.3f} under noise")
+            distance, jitter = judge(FaceDetector(options.detector, path), windows)
+            print(f"{name}: landmarks {distance:.3f} pixels off, {jitter:.3f} of jitter under noise")

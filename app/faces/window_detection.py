@@ -1,4 +1,4 @@
-"""A face seen once: looked at closely in a window of its own, judged, and compared with others."""
+"""Detecting one face in an upright window of its own, and judging whether a detection can be a face."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ MIN_CROP_SIDE = 24.0
 learned from crops that were reduced up to 12 times, 256 / 12 = 21, and below that it would have to invent a person."""
 
 MAX_MISFIT = 34.0
-"""Landmarks further than this from the template (root mean square, crop pixels) are no face that it could be aligned
-to: a false alarm, or a face whose key points were taken for others'."""
+"""Landmarks further than this from the template (root mean square, crop pixels) cannot be aligned: a false positive,
+or a face whose landmarks were confused."""
 
 SAME_FACE = 0.35
 """Two boxes that overlap more than this (intersection over union) show one face."""
 
 _WINDOW_SCALE = 0.4  # window pixels for each crop pixel: the window spans 320 crop pixels, 1.25 crops
 _REACH = 0.25 * WINDOW  # further from the middle it is another face
-_THRESHOLD = 0.4  # lower than a sweep's: where a face was seen it needs less proof
+_THRESHOLD = 0.4  # lower than a sweep's: a face is likely where one was a frame ago
 _CERTAIN = 0.75
 """An upright face in its window scores 0.78 to 0.92, one that is upside down up to 0.72, with invented landmarks."""
 
@@ -46,8 +46,8 @@ class Detector(Protocol):
     def detect_close(self, window: Image, *, threshold: float = ...) -> list[Face]: ...
 
 
-def look(detector: Detector, image: Image, landmarks: Points, *, upside_down: bool = False) -> Face | None:
-    """The face near `landmarks` (5, 2), searched in a window that shows it upright and always equally large.
+def detect_in_window(detector: Detector, image: Image, landmarks: Points, *, upside_down: bool = False) -> Face | None:
+    """Detect the face near `landmarks` (5, 2) in a window that shows it upright and always equally large.
 
     The detector knows upright faces best, and its landmarks depend on how large and how tilted a face is: a window
     that turns and zooms with the face gives right landmarks at any tilt and calmer ones from frame to frame. None when
@@ -75,22 +75,22 @@ def look(detector: Detector, image: Image, landmarks: Points, *, upside_down: bo
     return found if inside and is_plausible(found) else None
 
 
-def examine(detector: Detector, image: Image, face: Face) -> Face | None:
-    """A closer look at a face that was just found in the whole picture: where it really is, and which way up.
+def inspect_detection(detector: Detector, image: Image, face: Face) -> Face | None:
+    """Detect again, in a window, a face that a sweep found: its exact landmarks, and which way up it is.
 
-    None when it is no face. Found upside down, a face comes with landmarks that turn it upright.
+    Returns None when it is no face. Found upside down, a face comes with landmarks that turn it upright.
     """
-    first = look(detector, image, face.landmarks)
+    first = detect_in_window(detector, image, face.landmarks)
     if first is not None and first.score >= _CERTAIN:
         best = first
     else:
-        turned = look(detector, image, face.landmarks, upside_down=True)
+        turned = detect_in_window(detector, image, face.landmarks, upside_down=True)
         candidates = [candidate for candidate in (first, turned) if candidate is not None]
         if not candidates:
             return None
         best = max(candidates, key=lambda candidate: candidate.score)
     if abs(_turn_between(face.landmarks, best.landmarks)) > _DIFFERENT_TURN:
-        return look(detector, image, best.landmarks) or best
+        return detect_in_window(detector, image, best.landmarks) or best
     return best
 
 

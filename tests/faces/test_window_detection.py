@@ -7,7 +7,7 @@ import pytest
 
 from app.core.types import Face
 from app.faces.alignment import FFHQ_TEMPLATE, estimate_similarity, scale_of
-from app.faces.sighting import examine, is_plausible, look
+from app.faces.window_detection import detect_in_window, inspect_detection, is_plausible
 from tests.vision import detector, show
 
 
@@ -27,7 +27,7 @@ def turned_about_centre(points: np.ndarray, degrees: float) -> np.ndarray:
 def test_landmarks_are_right_at_any_tilt_and_size(degrees: float, scale: float) -> None:
     frame, landmarks = show(size=(800, 800), centre=(400, 400), scale=scale, degrees=degrees)
     guess = turned_about_centre(landmarks, 20) + np.float32(6 * scale)
-    face = look(detector(), frame, guess)
+    face = detect_in_window(detector(), frame, guess)
     assert face is not None
     assert crop_error(face.landmarks, landmarks) < 5
 
@@ -36,7 +36,7 @@ def test_a_face_taken_for_upright_is_turned_over() -> None:
     frame, landmarks = show(degrees=180)
     upside_down = turned_about_centre(landmarks, 180)  # the upright face that a sweep believes to see
     box = np.concatenate((landmarks.min(axis=0) - 30, landmarks.max(axis=0) + 30)).astype(np.float32)
-    face = examine(detector(), frame, Face(track_id=-1, box=box, landmarks=upside_down, score=0.6))
+    face = inspect_detection(detector(), frame, Face(track_id=-1, box=box, landmarks=upside_down, score=0.6))
     assert face is not None
     assert crop_error(face.landmarks, landmarks) < 5
 
@@ -45,9 +45,9 @@ def test_where_no_face_is_none_is_seen() -> None:
     frame, _ = show(centre=(100, 100), scale=0.5)
     box = np.array((380, 280, 460, 360), np.float32)
     landmarks = FFHQ_TEMPLATE / 2 + np.float32((350, 240))
-    assert look(detector(), frame, landmarks) is None
-    assert examine(detector(), frame, Face(track_id=-1, box=box, landmarks=landmarks, score=0.6)) is None
-    assert look(detector(), frame, landmarks + np.float32(5000)) is None
+    assert detect_in_window(detector(), frame, landmarks) is None
+    assert inspect_detection(detector(), frame, Face(track_id=-1, box=box, landmarks=landmarks, score=0.6)) is None
+    assert detect_in_window(detector(), frame, landmarks + np.float32(5000)) is None
 
 
 @pytest.mark.parametrize(("eye_distance", "expected"), [(5.5, False), (7, True), (60, True), (3000, True)])

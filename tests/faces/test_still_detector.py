@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.core.types import Frame
 from app.faces.detector import FaceDetector
-from app.faces.thorough import ThoroughDetector
+from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
 from app.restorers.store import ModelStore
 
@@ -19,8 +19,8 @@ LANDMARKS = np.array([(206, 101), (248, 104), (225, 127), (204, 139), (245, 142)
 
 
 @pytest.fixture(scope="module")
-def detector() -> ThoroughDetector:
-    return ThoroughDetector(FaceDetector(*ModelStore().detectors()))
+def detector() -> StillDetector:
+    return StillDetector(FaceDetector(*ModelStore().detectors()))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def portrait() -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("quarters", [0, 1, 2, 3])
 def test_landmarks_are_right_whichever_way_up(
-    detector: ThoroughDetector, portrait: NDArray[np.uint8], quarters: int
+    detector: StillDetector, portrait: NDArray[np.uint8], quarters: int
 ) -> None:
     frame = Frame(image=np.ascontiguousarray(np.rot90(portrait, quarters)), index=0, t_capture=0.0, t_media=0.0)
     (face,) = FaceTracker(detector).update(frame, detect_size=640, max_faces=0)
@@ -42,7 +42,7 @@ def test_landmarks_are_right_whichever_way_up(
 
 
 def test_a_close_up_and_a_small_face_are_found_in_one_picture(
-    detector: ThoroughDetector, portrait: NDArray[np.uint8]
+    detector: StillDetector, portrait: NDArray[np.uint8]
 ) -> None:
     image = np.full((1200, 1800, 3), 100, np.uint8)
     image[:, :1200] = cv2.resize(portrait[:260, 90:350], (1200, 1200))

@@ -1,4 +1,4 @@
-"""Finding faces in a still picture, where a few hundred milliseconds more do no harm: several sizes, every way up."""
+"""Detecting faces in a still picture, where a few hundred milliseconds do no harm: at several sizes, any way up."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _LARGEST_ENLARGEMENT = 2.0
 """A picture that is enlarged further shows the detector nothing new."""
 
 
-class ThoroughDetector:
-    """A FaceDetector for pictures nobody waits for: faces of any size, and lying or upside-down ones.
+class StillDetector:
+    """A FaceDetector for stills: faces of any size, and ones that lie or are upside down.
 
     SCRFD finds faces of 16 to 512 pixels on what it sees, so one size finds either the crowd or the close-up; and it
     finds upright ones only.
@@ -83,7 +83,7 @@ def _turn_back(points: Points, quarters: int, width: int, height: int) -> Points
 
 
 def _without_repetition(faces: list[Face]) -> list[Face]:
-    """The best sighting of each face: two are the same when one's centre lies in the other's box."""
+    """Keep the best detection of each face: two are the same when one's centre lies in the other's box."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: -face.score):
         if not any(_holds_centre(face, other) or _holds_centre(other, face) for other in kept):
