@@ -18,6 +18,7 @@ COMMANDS = {
     "manifest": ("training.shipping.manifest", "write models/manifest.json"),
     "publish": ("training.shipping.publish", "export, quantize and describe a checkpoint in one go"),
     "window-detector": ("training.shipping.window_detector", "make the INT8 detector that follows faces"),
+    "steadiness": ("training.evaluation.steadiness", "measure how steady restored videos are"),
     "evaluate": ("training.evaluation.evaluate", "measure the shipped networks and write docs/results.md"),
 }
 

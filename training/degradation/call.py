@@ -104,7 +104,7 @@ def _resampled(image: Image, matrix: NDArray[np.float32], size: int) -> Image:
 
 
 def _h264(frames: Sequence[Image], quality: int) -> Image:
-    return _through("libx264", "h264", frames, {"preset": "veryfast", "tune": "zerolatency", "crf": str(quality)})
+    return _through("libx264", "h264", frames, x264_options(quality))
 
 
 def _vp8(frames: Sequence[Image], quality: int) -> Image:
@@ -120,6 +120,10 @@ def _mjpeg(frames: Sequence[Image], quality: int) -> Image:
     return jpeg(frames[-1], round(start - slope * quality))  # every frame is a JPEG of its own
 
 
+def x264_options(quality: int) -> dict[str, str]:
+    return {"preset": "veryfast", "tune": "zerolatency", "crf": str(quality)}
+
+
 def _vpx_options(quality: int) -> dict[str, str]:
     quantizer = str(min(round(_VPX_QUALITY * quality), 63))
     return {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "qmin": quantizer, "qmax": quantizer}
@@ -130,6 +134,11 @@ _CODECS = (_h264, _vp8, _vp9, _mjpeg)
 
 def _through(encoder: str, decoder: str, frames: Sequence[Image], options: dict[str, str]) -> Image:
     """The last of `frames` after encoding and decoding all of them, in YUV 4:2:0."""
+    return BgrConverter().convert(transmitted(encoder, decoder, frames, options)[-1])
+
+
+def transmitted(encoder: str, decoder: str, frames: Sequence[Image], options: dict[str, str]) -> list[av.VideoFrame]:
+    """`frames`, uint8 (H, W, 3) BGR of even sides, after encoding and decoding them in YUV 4:2:0."""
     height, width = frames[0].shape[:2]
     coder = cast(VideoCodecContext, av.CodecContext.create(encoder, "w"))
     coder.width, coder.height, coder.pix_fmt = width, height, "yuv420p"
@@ -149,4 +158,4 @@ def _through(encoder: str, decoder: str, frames: Sequence[Image], options: dict[
     for packet in coder.encode(None):
         received += player.decode(packet)
     received += player.decode(None)
-    return BgrConverter().convert(received[-1])
+    return received

@@ -80,12 +80,24 @@ def _anisotropic_blur(image: Image, along: float, across: float, angle: float) -
     return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT_101)  # type: ignore[return-value]
 
 
-def sensor_noise(image: NDArray[np.float32], sigma: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Add the noise of a small sensor, of about `sigma` on the 0..255 scale; half of the time denoised to blotches."""
+def draw_blotches(rng: np.random.Generator) -> float:
+    """The size in pixels of what a denoising camera leaves of its noise; 0, half of the time, for one that does not."""
+    return float(rng.uniform(0.6, 1.5)) if rng.random() < 0.5 else 0.0
+
+
+def sensor_noise(
+    image: NDArray[np.float32], sigma: float, rng: np.random.Generator, *, blotches: float | None = None
+) -> NDArray[np.float32]:
+    """Add the noise of a small sensor, of about `sigma` on the 0..255 scale; half of the time denoised to blotches.
+
+    `blotches` is their size in pixels, 0 for grains; None draws it.
+    """
     height, width = image.shape[:2]
     noise = rng.standard_normal((height, width, 3), dtype=np.float32)
-    if rng.random() < 0.5:  # a denoising camera leaves blotches, not grains
-        noise = cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.6, 1.5)) * 2.0
+    if blotches is None:
+        blotches = draw_blotches(rng)
+    if blotches:
+        noise = cv2.GaussianBlur(noise, (0, 0), blotches) * 2.0
     # Shot noise grows with the square root of the light.
     light = np.sqrt(np.clip(image, 0.0, 255.0) / 255.0) * 0.7 + 0.5
     return image + noise * np.float32(sigma) * light  # type: ignore[no-any-return]

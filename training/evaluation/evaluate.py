@@ -194,6 +194,9 @@ def evaluate(
         )
         means = compare_methods(generators["fp32"], training, chosen, scorer)
         results["calibration"] = {"faces": len(chosen), "means": means}
+    steadiness = _read_json(out / "steadiness.json")
+    if steadiness.get("model") == int8.sha256:  # figures belong to the file that they were measured on
+        results["steadiness"] = steadiness
     results["targets"] = [dataclasses.asdict(target) for target in judge_targets(results)]
     path = out / "results.json"
     content = (json.dumps(results, indent=1) + "\n").encode()

@@ -100,7 +100,7 @@ def judge_videos(
         raise FaceFolderError(f"{folder} holds no films")
     figures = {}
     for film in tqdm(films, desc="video", unit="film"):
-        crops = _held_crops(film, detector)
+        crops = held_crops(film, detector)
         if len(crops) < 2:
             continue
         given = to_tensor(np.stack(crops))
@@ -119,7 +119,8 @@ def _cycles_of(generator: ShippedGenerator, values: NDArray[np.float32], part: s
     return generator.cycles(values[part], FLICKER_CYCLES)
 
 
-def _held_crops(film: Path, detector: FaceDetector) -> list[Images]:
+def held_crops(film: Path, detector: FaceDetector) -> list[Images]:
+    """Aligned crops of the first frames of a video, all cut where its largest face is first found; [] without one."""
     frames = _frames(film)
     for frame in frames:
         faces = sorted(detector.detect(frame, DETECT_SIZE), key=_size, reverse=True)

@@ -213,11 +213,44 @@ def _video(section: dict[str, Any]) -> Iterator[str]:
     )
 
 
+_STEADINESS = (
+    ("PSNR", "psnr", 2), ("LPIPS-A", "lpips_alex", 3), ("sharpness %", "sharpness", 1), ("warping error", "warping", 2),
+    ("TLME %", "landmark_speed", 2), ("flicker", "flicker", 2), ("cycles", "cycles", 2),
+)  # fmt: skip
+
+
+def steadiness_lines(section: dict[str, Any]) -> Iterator[str]:
+    """The tables of `training.evaluation.steadiness`."""
+    yield "\n## Steadiness (INT8)\n"
+    yield (
+        f"Written by `python -m training steadiness` on {section['date']} for the file `{section['model'][:16]}…`. "
+        f"{section['clips']} sharp videos of talking people, degraded as by a call (seed = index: reduced, blurred, "
+        "new noise in every frame, H.264) and tracked as in the application; means over the videos. Blur is steady "
+        "too: read the right half beside the left one.\n"
+    )
+    yield from table(
+        ("", *(title for title, _, _ in _STEADINESS)),
+        [(name, *_cells(figures, _STEADINESS)) for name, figures in section["calls"].items()],
+    )
+    yield (
+        "\n**sharpness**: mean gradient in percent of the truth's. **warping error**: mean difference, of 255, from "
+        "the frame before moved along the truth's optical flow (DIS), occlusions left out. **TLME**: by how much 68 "
+        "landmarks move otherwise from frame to frame than the truth's, in percent of the outer-eye distance. "
+        "**flicker**: as above. **cycles**: a frame, on average.\n\nFlicker of the videos above, with and without:\n"
+    )
+    names = [name for name in next(iter(section["videos"].values()), {}) if name != "input"]
+    yield from table(
+        ("video", "input", *names),
+        [(video, *(_number(row[name], 2) for name in ("input", *names))) for video, row in section["videos"].items()],
+    )
+
+
 _SECTIONS: dict[str, Callable[[Any], Iterator[str]]] = {
     "celebahq200": _celebahq,
     "conditions": _conditions,
     "photos": _photos,
     "video": _video,
+    "steadiness": steadiness_lines,
     "calibration": _calibration,
 }
 

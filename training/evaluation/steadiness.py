@@ -1,0 +1,155 @@
+"""How steady restored videos are, always beside how sharp.
+
+`python -m training steadiness --data ../shared/data --weights ../shared/weights --out docs`
+
+Sharp videos of talking people, which serve as the truth, are degraded as by a call (seed = index) and followed by the
+application's own tracker; each face is restored as the application does. Writes `steadiness.json`, which the results
+page of `evaluate` takes in, and prints the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from app.core.errors import AppError
+from app.faces.detector import FaceDetector
+from app.pipeline.steady import SteadyFaces
+from app.restorers.base import Restorer
+from app.restorers.store import ModelStore
+from training.data import FaceFolderError, to_tensor
+from training.evaluation.clips import Clip, read_clips
+from training.evaluation.real_world import held_crops
+from training.evaluation.results_page import steadiness_lines
+from training.losses.perceptual import LPIPS
+from training.metrics.landmarks import LandmarkNetwork
+from training.metrics.pictures import flicker, psnr
+from training.metrics.steadiness import TruthMotion, landmark_speed_error, sharpness
+
+JUDGED_EVERY = 3  # frames; LPIPS and PSNR need no neighbours
+
+Images = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One way to restore a video."""
+
+    name: str
+    k: int
+    steady: int
+
+
+VARIANTS = (
+    Variant(name="k = 1", k=1, steady=0),
+    Variant(name="k = 3", k=3, steady=0),
+    Variant(name="k = 1, steady", k=1, steady=100),
+    Variant(name="k = 3, steady", k=3, steady=100),
+)
+
+
+def restored(given: Iterable[Images], restorer: Restorer, variant: Variant) -> tuple[Images, float]:
+    """The crops `given` of one face as the application shows them, and the cycles that a frame took."""
+    faces, shown = SteadyFaces(), []
+    for crop in given:
+        faces.begin([0], key=None)
+        shown.append(faces.restore(0, crop, restorer, k=variant.k, steady=variant.steady))
+    return np.stack([face.image for face in shown]), float(np.mean([face.cycles for face in shown]))
+
+
+class ClipJudge:
+    """Every figure of one clip. Its truth is looked at once."""
+
+    def __init__(self, clip: Clip, lpips: LPIPS, landmarks: LandmarkNetwork) -> None:
+        self._clip, self._lpips, self._landmarks = clip, lpips, landmarks
+        self._motion = TruthMotion(clip.truth)
+        self._points = landmarks(clip.truth)
+        self._wanted = to_tensor(clip.truth[::JUDGED_EVERY])
+
+    @torch.no_grad()
+    def __call__(self, shown: Images) -> dict[str, float]:
+        """Figures of `shown`, uint8 (T, 256, 256, 3) BGR, see `training.metrics.steadiness`."""
+        judged = to_tensor(shown[::JUDGED_EVERY])
+        return {
+            "psnr": float(psnr(judged, self._wanted).mean()),
+            "lpips_alex": float(self._lpips(judged, self._wanted).mean()),
+            "sharpness": sharpness(shown[::JUDGED_EVERY], self._clip.truth[::JUDGED_EVERY]),
+            "warping": self._motion.warping_error(shown),
+            "landmark_speed": landmark_speed_error(self._landmarks(shown), self._points),
+            "flicker": flicker(to_tensor(shown), to_tensor(self._clip.given))[0],
+        }
+
+
+def judge_calls(clips: list[Clip], restorer: Restorer, weights: Path) -> dict[str, dict[str, float]]:
+    """{"input", "truth" and each variant: {metric: mean over the clips}}."""
+    lpips, landmarks = LPIPS("alexnet", weights), LandmarkNetwork(weights)
+    found: dict[str, list[dict[str, float]]] = {}
+    for clip in tqdm(clips, desc="calls, restored", unit="video"):
+        judge = ClipJudge(clip, lpips, landmarks)
+        found.setdefault("input", []).append(judge(clip.given))
+        found.setdefault("truth", []).append(judge(clip.truth))
+        for variant in VARIANTS:
+            shown, cycles = restored(clip.given, restorer, variant)
+            found.setdefault(variant.name, []).append({**judge(shown), "cycles": cycles})
+    return {name: {m: float(np.nanmean([row[m] for row in rows])) for m in rows[0]} for name, rows in found.items()}
+
+
+def judge_stills(folder: Path, detector: FaceDetector, restorer: Restorer) -> dict[str, dict[str, float]]:
+    """{video: flicker of the input and of each variant}, the place of the crop held still; see `flicker`."""
+    figures = {}
+    for video in tqdm(sorted(folder.glob("*.mp4")), desc="videos", unit="video"):
+        crops = held_crops(video, detector)
+        if len(crops) < 2:
+            continue
+        given, row = to_tensor(np.stack(crops)), {}
+        for variant in VARIANTS:
+            shown, _ = restored(crops, restorer, variant)
+            row[variant.name], row["input"] = flicker(to_tensor(shown), given)
+        if not np.isnan(row["input"]):
+            figures[video.name] = row
+    return figures
+
+
+def measure(*, models: Path, data: Path, weights: Path, out: Path, limit: int | None = None) -> dict[str, Any]:
+    """Measure, write `out`/steadiness.json and return what it holds. Raises AppError, FaceFolderError."""
+    store = ModelStore(models)
+    detector = FaceDetector(*store.detector_paths())
+    restorer = store.create_restorer("cfrnet-rt", "int8")
+    clips = read_clips(data / "video_sharp", detector, limit)
+    document = {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "model": store.entry("cfrnet-rt", "int8").sha256,
+        "clips": len(clips),
+        "calls": judge_calls(clips, restorer, weights),
+        "videos": judge_stills(data / "video", detector, restorer),
+    }
+    (out / "steadiness.json").write_text(json.dumps(document, indent=1) + "\n")
+    return document
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure how steady restored videos are.")
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--data", type=Path, required=True, help="folder with video_sharp/ and video/")
+    parser.add_argument("--weights", type=Path, required=True, help="folder of the metrics' published weights")
+    parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--limit", type=int, help="look at the first N sharp videos only")
+    options = parser.parse_args()
+    try:
+        document = measure(**vars(options))
+    except (AppError, FaceFolderError, FileNotFoundError) as error:
+        print(f"steadiness: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(steadiness_lines(document)))
+    return 0
