@@ -47,7 +47,8 @@ class Preset:
     warmup_steps: int = 50
     evaluate_seconds: float = 400.0
     validation_cycles: int = 4
-    # L_cyc, L_id and the anchor cost a pass each; taken every n-th step with n times the weight they cost a quarter.
+    # L_cyc, L_id, the anchor and PFSRNet's gradient penalty cost a pass each or more; taken every n-th step with n
+    # times the weight they cost a quarter.
     rare_every: int = 4
 
 
@@ -74,8 +75,8 @@ _RENOVATION = Stage(
 # The first two doublings cost a fraction of the last.
 _DOUBLINGS = tuple(
     Stage(
-        name=f"step-{step}", share=share, losses=ProgressiveWeights(), crop=256, batch=16, rate_end=rate_end,
-        step=step, fade_in=0.3,
+        name=f"step-{step}", share=share, losses=ProgressiveWeights(), crop=256, batch=8, perceptual_faces=4,
+        rate_end=rate_end, step=step, fade_in=0.3,
     )
     for step, share, rate_end in ((1, 0.1, 1.0), (2, 0.2, 1.0), (3, 0.7, 0.05))
 )  # fmt: skip

@@ -48,11 +48,11 @@ class Progressive(Method):
         `restored` and `y` are faces of the step's size, `attention` (N, 1, S, S) their landmark heatmaps.
         """
         assert isinstance(stage.losses, progressive.ProgressiveWeights)
-        w = stage.losses
+        w, few = stage.losses, stage.perceptual_faces
         self.critics.requires_grad_(False)
         terms = {
             "pixel": w.pixel * F.mse_loss(restored.float(), y),
-            "perceptual": w.perceptual * self.phi(restored, y).mean(),
+            "perceptual": w.perceptual * self.phi(restored[:few], y[:few]).mean(),
             "attention": w.attention * progressive.attention_loss(restored, y, attention),
             "adversarial": -w.adversarial * self.critics(restored, stage.step, alpha).float().mean(),
         }
@@ -81,7 +81,8 @@ class Progressive(Method):
 
         fake = restored.detach().float()
         loss = progressive.wasserstein_critic_loss(critic(y), critic(fake))
-        loss = loss + w.penalty * progressive.gradient_penalty(critic, y, fake)
+        if steps % self.preset.rare_every == 0:  # it costs as much as all the rest of the critic's step
+            loss = loss + self.preset.rare_every * w.penalty * progressive.gradient_penalty(critic, y, fake)
         self.descend_critics(loss)
         terms["critics"] = loss
         return {name: float(term.detach()) for name, term in terms.items()}

@@ -150,8 +150,7 @@ class ProgressiveCritic(nn.Module):
         super().__init__()
         self.from_rgb = nn.ModuleList(EqualizedConv(3, width, 1) for width in WIDTHS[1:])
         self.steps = nn.ModuleList(
-            nn.Sequential(EqualizedConv(b, b, 3), nn.LeakyReLU(0.2), EqualizedConv(b, a, 3), nn.LeakyReLU(0.2))
-            for a, b in itertools.pairwise(WIDTHS)
+            nn.Sequential(EqualizedConv(b, a, 3), nn.LeakyReLU(0.2)) for a, b in itertools.pairwise(WIDTHS)
         )
         self.last = nn.Sequential(EqualizedConv(WIDTHS[0] + 1, WIDTHS[0], 3), nn.LeakyReLU(0.2))
         self.score = nn.Sequential(
