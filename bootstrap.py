@@ -245,6 +245,8 @@ def check_and_test(options):
     if failed:
         say("FAILED before the tests: " + ", ".join(failed))
     say("testing" + ("" if has_display() else " (without a display, the windows open on a virtual one)"))
+    # Coverage belongs to all the tests; a few of them say nothing about it.
+    options = options or ["--cov=app", "--cov-report=term:skip-covered"]
     return run([str(PYTHON), "-m", "pytest", *options], cwd=ROOT) or (1 if failed else 0)
 
 

@@ -1,6 +1,6 @@
 """Recording as an output: what is listed about it, and how a recorder is made for a session.
 
-PyAV is only loaded when one is made.
+Importing this module does not import PyAV; making a recorder does.
 """
 
 from __future__ import annotations
