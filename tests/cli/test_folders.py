@@ -137,6 +137,26 @@ def test_an_aligned_crop_is_what_the_network_gives(cli: Cli, tmp_path: Path, por
     assert (read(tmp_path / "new" / "a.png") == expected).all()
 
 
+def test_every_shipped_network_restores_aligned_faces_by_its_name_alone(
+    cli: Cli, tmp_path: Path, portrait: Pixels
+) -> None:
+    """Precision and number of passes are then what ships and what the network is made for."""
+    from app.restorers.store import ModelStore
+
+    crop = crop_of(portrait)
+    save(tmp_path / "crops" / "a.png", crop)
+    for shipped in ModelStore().restorers():
+        answer = cli(
+            "restore", tmp_path / "crops", tmp_path / shipped.name, "--aligned", "--restorer", shipped.name, "--json"
+        )
+        assert answer.code == 0
+        assert answer.document["settings"]["restorer"] == shipped.name
+        assert answer.document["settings"]["k"] == shipped.family.default_k
+        assert answer.document["settings"]["precision"] in shipped.precisions
+        expected = ModelStore().create_restorer(shipped.name).restore(crop, k=shipped.family.default_k).image
+        assert difference(read(tmp_path / shipped.name / "a.png"), expected).max() <= 2
+
+
 def test_a_crop_that_is_not_square_is_no_aligned_face(cli: Cli, tmp_path: Path, portrait: Pixels) -> None:
     save(tmp_path / "crops" / "a.png", portrait[:, :300])
     answer = cli("restore", tmp_path / "crops", tmp_path / "new", "--aligned")
