@@ -8,12 +8,14 @@
 The second time it starts at once: .venv is only touched again when a requirements file changed.
 """
 
+import contextlib
 import ctypes
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -21,9 +23,10 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 OLDEST = (3, 11)
 
+# Locks are installed by hash and made by `python -m tools.lock`. torch is not: its right build depends on the machine.
 REQUIREMENTS = {
-    "run": ("requirements.txt",),
-    "test": ("requirements.txt", "training/requirements.txt", "requirements-dev.txt"),
+    "run": ("requirements.lock",),
+    "test": ("requirements.lock", "requirements-dev.lock", "training/requirements.txt"),
 }
 
 # What each accelerator adds: the package, and whether it takes the place of plain onnxruntime.
@@ -98,10 +101,25 @@ def say(text):
 def start_again_with_a_newer_python(arguments):
     for minor in range(OLDEST[1] + 6, OLDEST[1] - 1, -1):
         found = shutil.which("python3.%d" % minor)  # noqa: UP031  (this line must also run on an old Python)
-        if found:
+        # A version manager's stand-in is found even where the version behind it is not installed.
+        if found and is_new_enough(found):
             return subprocess.call([found, __file__, *arguments])
     say("this is Python %d.%d, but 3.11 or newer is needed: https://www.python.org" % sys.version_info[:2])  # noqa: UP031
     return 1
+
+
+def is_new_enough(python):
+    """Whether `python` really starts, and is what its name says."""
+    check = "import sys; sys.exit(sys.version_info < %r)" % (OLDEST,)  # noqa: UP031
+    return quietly([python, "-c", check])
+
+
+def quietly(words):
+    """Whether a program can be started and does what it is asked; what it says is of no interest."""
+    try:
+        return subprocess.call(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+    except OSError:
+        return False
 
 
 def run(words, **how):
@@ -184,23 +202,85 @@ def install_system_packages():
 
 def set_up(command):
     """Brings .venv up to date for `run` or `test`; does nothing when no requirement changed."""
-    files = REQUIREMENTS[command]
-    wanted = fingerprint(files)
-    stamp = VENV / ("." + command + "-ready")
-    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+    if is_ready(command):
         return True
-    if not PYTHON.exists():
-        say("making .venv with Python " + sys.version.split()[0])
-        if subprocess.call([sys.executable, "-m", "venv", str(VENV)]):
-            say("could not make .venv; delete that folder if it is there and try again")
-            return False
-    say("installing " + ", ".join(files) + " (a few minutes the first time)")
-    words = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for name in files:
-        words += ["-r", str(ROOT / name)]
-    if subprocess.call(words):
-        say("pip could not install everything: its message is above; check the network and run this again")
+    with only_one_at_a_time():
+        return is_ready(command) or (make_environment() and install(command))
+
+
+def is_ready(command):
+    stamp = VENV / ("." + command + "-ready")
+    return PYTHON.exists() and stamp.exists() and stamp.read_text() == fingerprint(REQUIREMENTS[command])
+
+
+@contextlib.contextmanager
+def only_one_at_a_time():
+    """Waits until no other bootstrap works on .venv. The lock goes with the process, however that ends."""
+    with VENV.with_name(VENV.name + ".lock").open("a+b") as file:
+        told = False
+        while not locked(file):
+            if not told:
+                say("another set-up is at work; waiting for it")
+            told = True
+            time.sleep(0.5)
+        yield
+
+
+def locked(file):
+    """Locks an open file; False when another process has."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
         return False
+    return True
+
+
+def make_environment():
+    """A .venv whose Python starts and has pip. What an interrupted set-up left is mended, or made anew."""
+    if PYTHON.exists() and quietly([str(PYTHON), "-c", ""]):
+        if quietly([str(PYTHON), "-m", "pip", "--version"]):
+            return True
+        say("finishing .venv, which was interrupted")
+        return not subprocess.call([str(PYTHON), "-m", "ensurepip", "--upgrade", "--default-pip"])
+    say("making .venv with Python " + sys.version.split()[0])
+    fresh = VENV.with_name(VENV.name + "-new")
+    for leftover in (fresh, VENV):
+        remove(leftover)
+    if subprocess.call([sys.executable, "-m", "venv", "--without-pip", str(fresh)]):
+        say("could not make .venv; the message is above")
+        return False
+    fresh.rename(VENV)
+    # Once more in its place, so that its scripts name that place; this adds pip.
+    return not subprocess.call([sys.executable, "-m", "venv", str(VENV)])
+
+
+def remove(path):
+    """Deletes a file, a link or a folder with all that is in it, if it is there."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(str(path))
+
+
+def install(command):
+    files = REQUIREMENTS[command]
+    say("installing " + ", ".join(files) + " (a few minutes the first time)")
+    locks = [name for name in files if name.endswith(".lock")]
+    others = [name for name in files if name not in locks]
+    for names, check in ((locks, ["--require-hashes"]), (others, [])):
+        words = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *check]
+        for name in names:
+            words += ["-r", str(ROOT / name)]
+        if names and subprocess.call(words):
+            say("pip could not install everything: its message is above; check the network and run this again")
+            return False
     for stamp in VENV.glob(".with-*"):
         stamp.unlink()  # pip has put plain onnxruntime back
     for ready, its_files in REQUIREMENTS.items():

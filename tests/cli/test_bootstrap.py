@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 import bootstrap
+from tools.lock import LOCKS, UNLOCKED
 
 
 def test_a_bare_debian_gets_one_line_to_paste(
@@ -34,9 +36,14 @@ def test_the_second_time_nothing_is_installed(tmp_path: Path, monkeypatch: pytes
     called: list[list[str]] = []
 
     def call(words: list[str], **_: object) -> int:
+        if "-c" in words or "--version" in words:  # whether it starts
+            return 0
         called.append(words)
-        python.parent.mkdir(parents=True, exist_ok=True)
-        python.touch()
+        if words[1:3] == ["-m", "venv"]:
+            Path(words[-1]).mkdir(exist_ok=True)
+        if words[-1] == str(tmp_path / ".venv"):
+            python.parent.mkdir()
+            python.touch()
         return 0
 
     python = tmp_path / ".venv" / "bin" / "python"
@@ -44,7 +51,12 @@ def test_the_second_time_nothing_is_installed(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(bootstrap, "PYTHON", python)
     monkeypatch.setattr(subprocess, "call", call)
     assert bootstrap.set_up("test")
-    assert [words[2] for words in called] == ["venv", "pip"]
+    installed = [words for words in called if words[2] == "pip"]
+    assert "--require-hashes" in installed[0]
+    assert [Path(word).name for word in installed[0] if word.endswith(".lock")] == [
+        "requirements.lock",
+        "requirements-dev.lock",
+    ]
     called.clear()
     assert bootstrap.set_up("test")
     assert bootstrap.set_up("run")
@@ -86,3 +98,66 @@ def test_a_package_that_replaces_onnxruntime_takes_it_out_first(called: list[lis
 def test_an_unknown_accelerator_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert bootstrap.main(["run", "--with", "abacus"]) == 2
     assert "openvino, cuda, directml, coreml" in capsys.readouterr().out
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the set-up of a test makes its .venv."""
+    venv = tmp_path / ".venv"
+    monkeypatch.setattr(bootstrap, "VENV", venv)
+    monkeypatch.setattr(bootstrap, "PYTHON", venv / bootstrap.PYTHON.relative_to(bootstrap.ROOT / ".venv"))
+    return venv
+
+
+def has_pip() -> bool:
+    return bootstrap.quietly([str(bootstrap.PYTHON), "-m", "pip", "--version"])
+
+
+@pytest.mark.parametrize("left", ["no pip", "dangling link"])
+def test_what_an_interrupted_set_up_left_is_mended(environment: Path, left: str) -> None:
+    if left == "no pip":
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
+    else:
+        bootstrap.PYTHON.parent.mkdir(parents=True)
+        bootstrap.PYTHON.symlink_to(environment / "gone")
+    assert bootstrap.make_environment()
+    assert has_pip()
+    assert not environment.with_name(".venv-new").exists()
+    scripts = [path for path in bootstrap.PYTHON.parent.iterdir() if path.name.startswith(("activate", "pip"))]
+    assert scripts
+    assert not [path.name for path in scripts if ".venv-new" in path.read_text(errors="replace")]
+
+
+def test_a_second_set_up_waits_for_the_first(environment: Path) -> None:
+    with bootstrap.only_one_at_a_time(), environment.with_name(".venv.lock").open("a+b") as file:
+        assert not bootstrap.locked(file)
+    with environment.with_name(".venv.lock").open("a+b") as file:
+        assert bootstrap.locked(file)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="writes a shell script")
+def test_a_version_managers_stand_in_does_not_end_the_search(tmp_path: Path) -> None:
+    shim = tmp_path / "python3.17"
+    shim.write_text("#!/bin/sh\necho not installed >&2\nexit 127\n")
+    shim.chmod(0o755)
+    assert not bootstrap.is_new_enough(str(shim))
+    assert bootstrap.is_new_enough(sys.executable)
+    assert not bootstrap.is_new_enough(str(tmp_path / "absent"))
+
+
+def test_every_pinned_package_is_locked_with_its_hashes() -> None:
+    """A pin that was added or changed needs `python -m tools.lock`."""
+    locked: dict[str, int] = {}
+    for lock in LOCKS:
+        for entry in (bootstrap.ROOT / lock).read_text().split("\n\n")[-1].replace(" \\\n", " ").splitlines():
+            if not entry.startswith("#"):
+                locked[entry.split()[0].rstrip(";")] = entry.count("--hash=sha256:")
+    assert all(locked.values())
+    pinned = set()
+    for name in ("requirements.txt", "requirements-dev.txt", "training/requirements.txt"):
+        for line in (bootstrap.ROOT / name).read_text().splitlines():
+            requirement = line.partition("#")[0].partition(";")[0].strip()
+            if "==" in requirement:
+                package, version = requirement.split("==")
+                pinned.add(f"{canonicalize_name(package)}=={version}")
+    assert {pin for pin in pinned - set(locked) if pin.split("==")[0] not in UNLOCKED} == set()
