@@ -103,7 +103,7 @@ class RestoreWorker:
             write_image(task.target, image, overwrite=task.overwrite, permissions=picture.permissions)
         else:
             write_picture(task.target, picture, restored.image, overwrite=task.overwrite)
-        notes: tuple[str, ...] = ()
+        notes = picture.facts.losses
         if not restored.faces:
             notes = ("no face was found" + ("" if self._side_by_side else ", it was written unchanged"),)
         timings = _with_capture(restored.timings, frame.t_capture - started)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Image
 from app.media.files import permissions_of, write_atomically
+from app.media.picture_facts import PictureFacts, encode_avif, encode_tiff, facts_of
 from app.media.picture_size import expect_affordable
 
 PICTURE_SUFFIXES = frozenset(
@@ -43,8 +44,8 @@ class Picture:
 
     `bgr` is uint8 (H, W, 3), upright. `original` holds the same pixels in the file's own depth: (H, W) for grey,
     (H, W, 3) BGR or (H, W, 4) BGRA; uint8, uint16 or float32. `encoded` is the file itself, `metadata` its EXIF (with
-    the orientation set to upright), XMP and colour profile by OpenCV's number of the kind. `permissions` are the
-    file's, None when they cannot be asked.
+    the orientation set to upright), XMP and colour profile by OpenCV's number of the kind; `facts` is the rest.
+    `permissions` are the file's, None when they cannot be asked.
     """
 
     bgr: Image
@@ -52,6 +53,7 @@ class Picture:
     suffix: str
     encoded: bytes
     metadata: dict[int, bytes]
+    facts: PictureFacts = field(default_factory=PictureFacts)
     permissions: int | None = None
 
 
@@ -66,6 +68,7 @@ def read_picture(path: Path) -> Picture:
     if not encoded:
         raise UnreadableMediaError(f"{path} is empty.")
     expect_affordable(encoded, str(path))
+    facts = facts_of(encoded, str(path))
     try:
         pixels, kinds, blobs = cv2.imdecodeWithMetadata(np.frombuffer(encoded, np.uint8), flags=cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
@@ -74,9 +77,10 @@ def read_picture(path: Path) -> Picture:
         raise UnreadableMediaError(f"{path} is damaged or not a picture that can be read.", "Check that it is whole.")
     metadata = {int(kind): np.asarray(blob).tobytes() for kind, blob in zip(kinds, blobs, strict=False)}
     exif = metadata.get(cv2.IMAGE_METADATA_EXIF)
+    orientation = 1
     if exif is not None:
         orientation, metadata[cv2.IMAGE_METADATA_EXIF] = _take_orientation(exif)
-        pixels = _upright(pixels, orientation)
+    pixels = _upright(pixels, facts.turn if path.suffix.lower() == ".avif" else orientation)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     return Picture(
@@ -85,6 +89,7 @@ def read_picture(path: Path) -> Picture:
         suffix=path.suffix.lower(),
         encoded=encoded,
         metadata=metadata,
+        facts=facts,
         permissions=permissions_of(path),
     )
 
@@ -103,13 +108,23 @@ def write_picture(path: Path, picture: Picture, restored_bgr: Image, *, overwrit
     if suffix == picture.suffix and np.array_equal(restored_bgr, picture.bgr):
         encoded = picture.encoded
     else:
-        encoded = _encode(path, _for_format(_merged(picture, restored_bgr), suffix), picture.metadata)
+        encoded = _encode_with_facts(path, _for_format(_merged(picture, restored_bgr), suffix), picture)
     write_atomically(path, encoded, overwrite=overwrite, permissions=picture.permissions)
 
 
 def write_image(path: Path, image: Image, *, overwrite: bool = False, permissions: int | None = None) -> None:
     """Write a plain uint8 (H, W, 3) BGR picture in the format that `path` names. Atomic; raises OutputError."""
     write_atomically(path, _encode(path, image, {}), overwrite=overwrite, permissions=permissions)
+
+
+def _encode_with_facts(path: Path, pixels: NDArray[Any], picture: Picture) -> bytes:
+    """TIFF and AVIF by the libraries that write their profiles, which OpenCV does not."""
+    suffix = path.suffix.lower()
+    if suffix in (".tif", ".tiff"):
+        return encode_tiff(pixels, picture.facts)
+    if suffix == ".avif":
+        return encode_avif(pixels, picture.facts, picture.metadata.get(cv2.IMAGE_METADATA_EXIF, b""))
+    return _encode(path, pixels, picture.metadata)
 
 
 def _encode(path: Path, pixels: NDArray[Any], metadata: dict[int, bytes]) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
-from PIL import ImageOps
+from PIL import ImageCms, ImageOps
 
 from app.core.errors import OutputError, UnreadableMediaError
 from app.media.picture import read_picture, write_image, write_picture
@@ -243,3 +243,58 @@ def test_a_full_disk_is_said_and_what_was_there_stays(small_disk: Path) -> None:
         write_image(small_disk / "out.png", noise, overwrite=True)
     assert (small_disk / "out.png").read_bytes() == before
     assert [path.name for path in small_disk.iterdir()] == ["out.png"]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_avif_that_its_container_turns_stands_upright(tmp_path: Path, orientation: int) -> None:
+    exif = PillowImage.Exif()
+    exif[0x0112] = orientation
+    PillowImage.fromarray(scene()).save(tmp_path / "in.avif", exif=exif, quality=95)
+    with PillowImage.open(tmp_path / "in.avif") as original:
+        upright = np.asarray(ImageOps.exif_transpose(original))[:, :, ::-1].astype(int)
+    picture = read_picture(tmp_path / "in.avif")
+    assert picture.bgr.shape == upright.shape
+    assert np.abs(picture.bgr - upright).mean() < 3
+    write_picture(tmp_path / "out.avif", picture, changed(picture.bgr))
+    with PillowImage.open(tmp_path / "out.avif") as after:
+        assert after.size == (upright.shape[1], upright.shape[0])
+        assert np.abs(np.asarray(ImageOps.exif_transpose(after))[:15, :, ::-1] - upright[:15]).mean() < 4
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".avif"])
+def test_profile_and_resolution_are_kept(tmp_path: Path, suffix: str) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    options = {"compression": "tiff_lzw", "dpi": (300, 200)} if suffix == ".tif" else {}
+    PillowImage.fromarray(scene()).save(tmp_path / f"in{suffix}", icc_profile=profile, **options)
+    picture = read_picture(tmp_path / f"in{suffix}")
+    write_picture(tmp_path / f"out{suffix}", picture, changed(picture.bgr))
+    with PillowImage.open(tmp_path / f"out{suffix}") as after:
+        assert after.info["icc_profile"] == profile
+        if suffix == ".tif":
+            assert tuple(map(float, after.info["dpi"])) == (300, 200)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".avif", ".tif"])
+def test_a_file_of_several_pictures_is_refused_by_name(tmp_path: Path, suffix: str) -> None:
+    frames = [PillowImage.fromarray(scene() // (i + 1)) for i in range(3)]
+    frames[0].save(tmp_path / f"in{suffix}", save_all=True, append_images=frames[1:])
+    with pytest.raises(UnreadableMediaError, match="holds 3 pictures"):
+        read_picture(tmp_path / f"in{suffix}")
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+def test_a_damaged_tiff_is_refused(tmp_path: Path, compression: str) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (200, 300, 3), np.uint8)
+    PillowImage.fromarray(noise).save(tmp_path / "in.tif", compression=compression)
+    read_picture(tmp_path / "in.tif")
+    data = bytearray((tmp_path / "in.tif").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 4000] = bytes(255 - each for each in data[middle : middle + 4000])
+    (tmp_path / "in.tif").write_bytes(data)
+    with pytest.raises(UnreadableMediaError, match="damaged"):
+        read_picture(tmp_path / "in.tif")
+
+
+def test_cmyk_is_named(tmp_path: Path) -> None:
+    PillowImage.fromarray(scene()).convert("CMYK").save(tmp_path / "in.jpg")
+    assert read_picture(tmp_path / "in.jpg").facts.losses == ("its CMYK colours became RGB",)
