@@ -2,8 +2,8 @@
 
 python -m benchmarks.faults [--minutes 2] [--seed 0]
 
-Prints how many cases were refused by name, kept as far as they go, noted or done, and lists every surprise: an exception
-that is no AppError, a file left behind, and memory beyond 1.5 GB plus 12 bytes a pixel. Exits with 1 when there is one.
+Prints how many cases were refused by name, kept as far as they go, noted or done, and lists every surprise: an
+exception that is no AppError, a file left behind, memory beyond 1.5 GB plus 12 bytes a pixel. Exits with 1 for one.
 """
 
 from __future__ import annotations

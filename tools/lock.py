@@ -37,6 +37,7 @@ UNLOCKED = frozenset({"torch"})
 
 _PLATFORMS = (("linux", "Linux", "posix"), ("win32", "Windows", "nt"), ("darwin", "Darwin", "posix"))
 _OLD_PYTHONS = ("cp36", "cp37", "cp38", "cp39", "cp310", "pp")
+_HERE: dict[str, str] = {name: str(value) for name, value in default_environment().items()}
 _HEADER = "# Made by `python -m tools.lock` from {source}; not to be edited.\n"
 
 
@@ -134,7 +135,7 @@ def _missing_elsewhere(locked: Iterable[str]) -> Iterator[str]:
                 continue
             for system, platform_system, os_name in _PLATFORMS:
                 there = {"sys_platform": system, "platform_system": platform_system, "os_name": os_name, "extra": ""}
-                if needed.marker.evaluate({**default_environment(), **there}):
+                if needed.marker.evaluate({**_HERE, **there}):
                     yield f"{distribution.name} needs {needed.name} on {platform_system}: pin it as well"
 
 

@@ -83,7 +83,7 @@ class OtherTracks:
             copy.metadata.update(stream.metadata)
             copy.disposition = Disposition(stream.disposition)
             self._tracks[stream.index] = _Copied(copy, from_zero=self._kind == "matroska" and stream.type == "audio")
-        elif isinstance(stream, AudioStream):
+        elif isinstance(stream, AudioStream) and stream.codec_context is not None:
             self._tracks[stream.index] = _Transcoded(stream, self._container)
             hint = "; a name that ends in .mkv keeps it" if _fits(stream, "matroska") else ""
             self._changed.append(
@@ -94,7 +94,7 @@ class OtherTracks:
 
     def _attach_cover(self, stream: Stream) -> None:
         """Matroska holds its cover as an attached file of a certain name."""
-        kind = _COVERS.get(stream.codec_context.name)
+        kind = _COVERS.get(stream.codec_context.name) if stream.codec_context is not None else None
         data = _first_packet(stream)
         if kind and data:
             self._container.add_attachment(f"cover.{kind[0]}", kind[1], data)
@@ -158,8 +158,12 @@ class _Transcoded:
 
 
 def main_video(container: InputContainer) -> VideoStream | None:
-    """The first video that is no cover picture."""
-    films = (each for each in container.streams.video if not each.disposition & Disposition.attached_pic)
+    """The first video that is no cover picture and that a decoder is there for."""
+    films = (
+        each
+        for each in container.streams.video
+        if each.codec_context is not None and not each.disposition & Disposition.attached_pic
+    )
     return next(films, None)
 
 

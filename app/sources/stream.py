@@ -17,6 +17,7 @@ from app.core.types import Image
 from app.media.colour import BgrConverter
 from app.media.files import reason
 from app.media.picture_size import jpeg_size
+from app.media.tracks import main_video
 from app.sources.base import SourceInfo, SourceKind, SourceSpec
 from app.sources.guarded import LiveSource
 from app.sources.mjpeg import MjpegReader, NotMjpegError
@@ -158,10 +159,10 @@ class _FfmpegPictures:
                 f"{address} cannot be opened ({reason(error)}).",
                 "Check the address, and that the camera is on and in the same network.",
             ) from error
-        if not self._container.streams.video:
+        stream = main_video(self._container)
+        if stream is None:
             self._container.close()
             raise StreamOpenError(f"{self._address} has no pictures in it.", "Choose another stream.")
-        stream = self._container.streams.video[0]
         if stream.width * stream.height > MAX_FRAME_PIXELS:
             self._container.close()
             raise StreamOpenError(
