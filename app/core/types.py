@@ -51,11 +51,15 @@ class Face:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RestoredFace:
-    """A face after its cycles: `steps[i]` is mean |x_{i+1} - x_i| of cycle i on the [-1, 1] scale."""
+    """A face after its cycles: `steps[i]` is mean |x_{i+1} - x_i| of cycle i on the [-1, 1] scale.
+
+    `already_sharp` faces are hardly changed, because there is next to nothing to restore.
+    """
 
     face: Face
     cycles: int
     steps: tuple[float, ...]
+    already_sharp: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,9 @@ from app.pipeline.budget import AutoK, KChoice
 from app.pipeline.steady import SteadyFaces
 from app.restorers.base import Restorer
 
+ALREADY_SHARP = 0.015
+"""A face that the first cycle of a fixed-point network moves by less, mean |G(x) - x|, needs no restoring."""
+
 
 class Tracker(Protocol):
     def update(self, frame: Frame, *, detect_size: int, max_faces: int) -> tuple[Face, ...]: ...
@@ -117,4 +120,10 @@ class _Work:
             if index == len(self.cycles_ms):
                 self.cycles_ms.append(0.0)
             self.cycles_ms[index] += cycle_ms
-        return RestoredFace(face=face, cycles=restored.cycles, steps=restored.steps)
+        step = self._steady.first_step(face.track_id, restored)
+        return RestoredFace(
+            face=face,
+            cycles=restored.cycles,
+            steps=restored.steps,
+            already_sharp=restorer.family.fixed_point and step < ALREADY_SHARP,
+        )

@@ -45,10 +45,14 @@ _MOVES_UNDER = 0.3
 
 @dataclass(frozen=True, eq=False)
 class SteadyState:
-    """What is remembered of a face: its averaged given crop and its last shown one, float32 (S, S, 3) BGR, 0 to 255."""
+    """What is remembered of a face: its averaged given crop and its last shown one, float32 (S, S, 3) BGR, 0 to 255.
+
+    `step` is mean |G(x) - x| of the first cycle on the last crop that the network was given as it is.
+    """
 
     given: Plane
     shown: Plane
+    step: float
 
 
 def stillness(state: SteadyState, crop: Image) -> Plane:
@@ -75,7 +79,8 @@ def restore_steadily(
     """
     if state is None or state.given.shape != crop.shape:
         restored = restorer.restore(crop, k=k, stop_threshold=stop_threshold)
-        return SteadyState(given=crop.astype(np.float32), shown=restored.image.astype(np.float32)), restored
+        planes = crop.astype(np.float32), restored.image.astype(np.float32)
+        return SteadyState(given=planes[0], shown=planes[1], step=restored.steps[0]), restored
     still = stillness(state, crop)
     past = still * np.float32(weight)
     given = _mixed(state.given, crop.astype(np.float32), past)
@@ -85,7 +90,8 @@ def restore_steadily(
         image, k = _rounded(_mixed(state.shown, given, still * np.float32(1 - 1 / k))), 1
     restored = restorer.restore(image, k=k, stop_threshold=stop_threshold)
     shown = _mixed(state.shown, restored.image.astype(np.float32), past)
-    return SteadyState(given=given, shown=shown), replace(restored, image=_rounded(shown))
+    step = restored.steps[0] if image is crop else state.step
+    return SteadyState(given=given, shown=shown, step=step), replace(restored, image=_rounded(shown))
 
 
 def _mixed(before: Plane, now: Plane, past: Plane) -> Plane:
@@ -116,6 +122,7 @@ class SteadyFaces:
     ) -> RestoredCrop:
         """The steady face of a track, see `restore_steadily`. `steady` in percent; 0 restores `crop` by itself."""
         if not steady:
+            self._states.pop(track, None)
             return restorer.restore(crop, k=k, stop_threshold=stop_threshold)
         self._states[track], restored = restore_steadily(
             self._states.get(track),
@@ -126,3 +133,8 @@ class SteadyFaces:
             stop_threshold=stop_threshold,
         )
         return restored
+
+    def first_step(self, track: int, restored: RestoredCrop) -> float:
+        """How far the first cycle moved the crop of a track as it was given; `restored` is what came of it just now."""
+        state = self._states.get(track)
+        return state.step if state is not None else restored.steps[0]

@@ -229,3 +229,11 @@ def test_auto_k_counts_only_the_faces_that_move() -> None:
     results = run([frame] * 4, pipeline=pipeline, k=3, auto_k=True, target_fps=60)
     assert results[0].k < 3
     assert [face.cycles for face in results[-1].faces] == [1] * 6
+
+
+@pytest.mark.parametrize("steady", [0, 100])
+def test_a_sharp_face_is_called_sharp_and_a_soft_one_is_not(steady: int) -> None:
+    sharp, _ = show(scale=1.2)
+    for image, expected in ((sharp, True), (blurred(sharp, 3), False)):
+        found = [restored.faces[0].already_sharp for restored in run([image] * 4, k=3, steady=steady)]
+        assert found == [expected] * 4

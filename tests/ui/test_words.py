@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.core.errors import CameraOpenError
@@ -24,8 +25,9 @@ from app.ui.flows.source_text import (
     source_name,
 )
 from app.ui.preview.overlay_model import Usage, overlay_model, reading_of
+from app.ui.preview.preview import face_words
 from app.ui.style.formatting import count, duration, file_size, milliseconds
-from tests.ui.scripted import statistics
+from tests.ui.scripted import restored_frame, statistics
 
 USAGE = Usage(cpu_percent=131.4, memory_bytes=412_345_678)
 
@@ -151,3 +153,10 @@ def test_no_key_has_two_meanings() -> None:
     assert len(keys) == len(set(keys))
     assert keys_of("record") == ("R",)
     assert sum(len(actions) for _, actions in sheet_groups()) == sum(bool(action.keys) for action in ACTIONS)
+
+
+def test_a_face_mark_says_that_a_face_is_sharp_already() -> None:
+    picture = np.zeros((90, 120, 3), np.uint8)
+    (entry,) = restored_frame(picture, picture, boxes=[(10, 10, 60, 70)]).faces
+    assert face_words(dataclasses.replace(entry, cycles=1)) == "1 cycle"
+    assert face_words(dataclasses.replace(entry, cycles=3, already_sharp=True)) == "3 cycles · already sharp"

@@ -223,7 +223,7 @@ class Preview(QWidget):
                 for entry in restored.faces:
                     box = _box_of(entry)
                     place = on_screen(box, width=width, height=height, target=tile.target, mirror=self._mirror)
-                    words = count(entry.cycles, "cycle", "cycles")
+                    words = face_words(entry)
                     top = max(place.y - 27, tile.target.y + 4)
                     pill = QPointF(max(place.x, tile.target.x + 4), top)
                     paint_face_mark(painter, place, words, pill, opacity=entry.face.opacity, base=self.font())
@@ -341,6 +341,12 @@ def mirrored(image: Image) -> Image:
     import cv2  # loaded long before by whoever gives pictures; the window's start does not wait for it
 
     return np.asarray(cv2.flip(image, 1), np.uint8)
+
+
+def face_words(entry: RestoredFace) -> str:
+    """What a face's mark says."""
+    words = count(entry.cycles, "cycle", "cycles")
+    return f"{words} · already sharp" if entry.already_sharp else words
 
 
 def _contiguous(image: Image) -> Image:
