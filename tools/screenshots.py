@@ -144,10 +144,10 @@ def over_the_window(window: MainWindow, target: Path, name: str) -> None:
 
     window.change(show_plot=False, auto_k=False)
     window.panel.record.click()
-    wait_until(lambda: "00:02" in window.panel.record.text(), "two seconds of film")
+    wait_until(lambda: "00:02" in window.panel.record.text(), "two seconds of recording")
     keep(window, target / f"{name}-recording.png")
     window.panel.record.click()
-    wait_until(lambda: bool(window.notifications.texts()), "the film's message")
+    wait_until(lambda: bool(window.notifications.texts()), "the recording's message")
     window.source.failed.emit(UnreadableMediaError("notes.mp4 is not a video.", "Choose another file."))
     window.banner.say("Integrated Camera is offline. Trying again in 4 s")
     wait_until(lambda: len(window.notifications.texts()) == 2, "both messages")

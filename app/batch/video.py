@@ -39,20 +39,20 @@ def restore_video(
     cancel: Callable[[], bool] | None = None,
     before_naming: Callable[[], None] | None = None,
 ) -> TranscodeResult:
-    """Send every frame of the film `source` through `process` and write `target`, H.264 in MP4, MOV or MKV.
+    """Send every frame of the video `source` through `process` and write `target`, H.264 in MP4, MOV or MKV.
 
-    A film that is turned by its metadata is written upright; its colour matrix, range and tags, ten bits, interlacing,
+    A video that is turned by its metadata is written upright; its colour matrix, range and tags, ten bits, interlacing,
     sound, subtitles, chapters, covers and attachments are kept, and what cannot be is named in `notes`. `progress`
     receives the frames done and how many there are (None when nobody knows), `cancel` is asked before every frame.
     `target` appears only when everything is in it and `before_naming`, called last, does not raise. It has the
     permissions of `source` and replaces a file only with `overwrite`.
 
     Raises UnreadableMediaError for what cannot be decoded, OutputError for what cannot be written, and whatever
-    `process` raises. A film that breaks off is restored up to there and kept as NAME.incomplete (or the first of
+    `process` raises. A video that breaks off is restored up to there and kept as NAME.incomplete (or the first of
     NAME.incomplete-2 and so on that is free), which the error names.
     """
     if target.suffix.lower() not in FORMATS:
-        raise OutputError(f"{target} has no suffix of a film.", "Use one of " + ", ".join(FORMATS) + ".")
+        raise OutputError(f"{target} has no suffix of a video.", "Use one of " + ", ".join(FORMATS) + ".")
     reader = VideoReader(source, with_depth=True)
     try:
         output = VideoOutput(target, reader, side_by_side=side_by_side, overwrite=overwrite)

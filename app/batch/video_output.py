@@ -104,7 +104,7 @@ class VideoOutput:
             self._container.close()
 
     def take_name(self, path: Path | None = None) -> None:
-        """The closed film gets its target's name, or the name `path`."""
+        """The closed video gets its target's name, or the name `path`."""
         try:
             self._file.commit(path)
         except BaseException:
@@ -180,7 +180,7 @@ def _losses(reader: VideoReader, encoder: VideoEncoder) -> list[str]:
 
 
 def _colour_of(reader: VideoReader) -> ColourTags:
-    """The colours of `reader`'s film for the film that is made of it. What is not YCbCr becomes BT.709."""
+    """The colours of `reader`'s video for the video that is made of it. What is not YCbCr becomes BT.709."""
     color_range = ColorRange.JPEG if reader.color_range == ColorRange.JPEG else ColorRange.MPEG
     if reader.colorspace not in (*_TAGGED_MATRICES, UNSPECIFIED):
         return ColourTags()

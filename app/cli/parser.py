@@ -16,7 +16,7 @@ COMMANDS = ("window", "live", "restore", "cameras", "models", "bench")
 _EXAMPLES = """\
 examples:
   {program}                                       open the window on the last used or first camera
-  {program} --source clip.mp4 --k 2               open the window on a film, two cycles
+  {program} --source clip.mp4 --k 2               open the window on a video, two cycles
   {program} --source http://192.0.2.7:8080/video  open the window on a network camera
   {program} live --virtual-camera --serve         no window: a camera for calls, and a stream for OBS or a browser
   {program} restore old.jpg better.png            one picture

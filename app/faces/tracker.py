@@ -64,7 +64,7 @@ class _Track:
 class FaceTracker:
     """Detects and follows faces. No thread and no clock: time is the frames' own `t_media`.
 
-    That is the capture time for a camera, and for a film the film's time, so a film that is worked through slower or
+    That is the capture time for a camera, and for a video the video's time, so a video that is worked through slower or
     faster than it plays is tracked as if it played. Not thread-safe.
     """
 

@@ -46,7 +46,7 @@ FILE_ENCODERS = (EncoderChoice(name="libx264", options={"preset": "fast", "crf":
 
 @dataclass(frozen=True, kw_only=True)
 class ColourTags:
-    """How a film's pictures are coded: the matrix and range used, and the tags that tell players (FFmpeg's numbers)."""
+    """How a video's pictures are coded: the matrix and range used, and the tags for players (FFmpeg's numbers)."""
 
     matrix: Colorspace = Colorspace.ITU709
     color_range: ColorRange = ColorRange.MPEG

@@ -159,12 +159,12 @@ class _Transcoded:
 
 def main_video(container: InputContainer) -> VideoStream | None:
     """The first video that is no cover picture and that a decoder is there for."""
-    films = (
+    videos = (
         each
         for each in container.streams.video
         if each.codec_context is not None and not each.disposition & Disposition.attached_pic
     )
-    return next(films, None)
+    return next(videos, None)
 
 
 def _first_packet(stream: Stream) -> bytes:

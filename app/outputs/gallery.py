@@ -12,7 +12,7 @@ from app.core.errors import AppError
 from app.core.types import Image
 from app.media.picture import PICTURE_SUFFIXES, read_picture
 from app.media.video_reader import VideoReader
-from app.outputs.recording_file import FILM_STEM
+from app.outputs.recording_file import RECORDING_STEM
 
 _MOST = 200
 _VIDEOS = frozenset({".mp4", ".gif"})
@@ -30,7 +30,7 @@ class Recorded:
 def recorded_files(folder: Path) -> tuple[Recorded, ...]:
     """What this program left in `folder`, the newest first, at most 200; none for a folder that is not there."""
     found = []
-    for path in folder.glob(f"{FILM_STEM}-*"):
+    for path in folder.glob(f"{RECORDING_STEM}-*"):
         if path.suffix.lower() in PICTURE_SUFFIXES | _VIDEOS:
             try:
                 status = path.stat()

@@ -1,4 +1,4 @@
-"""The live recorder: restored frames in, films out, on a thread of its own."""
+"""The live recorder: restored frames in, recordings out, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from app.media.files import make_private_folder, output_error
 from app.outputs.base import OutputState
 from app.outputs.microphone import AudioInput, SoundAligner
 from app.outputs.pacing import EvenRate
-from app.outputs.recording_file import TIME_BASE, Film
+from app.outputs.recording_file import TIME_BASE, RecordingFile
 from app.outputs.views import FrameViews
 
 MODES = ("side-by-side", "split", "restored", "two-files", "three")
 _PARTS = {"side-by-side": 2, "three": 3}
 RESERVE_BYTES = 100 * 1024 * 1024
-"""Room on the disk at which a film is ended in good order, so that neither it nor the system runs into the wall."""
+"""Free space at which a recording is ended in good order, so that neither it nor the system fills the disk."""
 
 _QUEUE_FRAMES = 16
 _SPACE_CHECK_S = 1.0
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class RecordingState(OutputState):
-    """How a film is getting on: its files (the final names), its length, its size on the disk.
+    """The progress of a recording: its files (the final names), its length, its size on the disk.
 
     `dropped` counts frames that came faster than they could be encoded. `error` stands when it had to end early.
     """
@@ -56,7 +56,7 @@ class VideoRecorder:
     is missing repeats the picture before, and a source that was away leaves a standing picture of that length.
     "two-files" writes NAME-before and NAME-after.
 
-    A film that has to end early (the disk) is closed so that it plays, then `on_error` is called once, from the
+    A recording that has to end early (the disk) is closed so that it plays, then `on_error` is called once, from the
     recording thread; without `on_error` it is `finish` that raises.
     """
 
@@ -91,7 +91,7 @@ class VideoRecorder:
         self._dropped = 0
         self._seconds = 0.0
         self._error: RecordingError | None = None
-        self._films: tuple[Film, ...] = ()
+        self._files: tuple[RecordingFile, ...] = ()
         self._paths: tuple[Path, ...] = ()
         self._t_zero: float | None = None
         self._fps = min(max(fps, 1.0), 240.0)
@@ -103,14 +103,14 @@ class VideoRecorder:
     def start(self) -> None:
         self._audio = _started(self._audio)
         try:
-            self._films = self._open_films()
+            self._files = self._open_files()
         except AppError:
             _stop(self._audio)
             raise
         self._thread.start()
 
     def put(self, views: FrameViews) -> None:
-        """Record a frame; never waits. Ignored once the film has ended."""
+        """Record a frame; never waits. Ignored once the recording has ended."""
         with self._changed:
             if self._ending or self._error is not None:
                 return
@@ -121,7 +121,7 @@ class VideoRecorder:
             self._changed.notify_all()
 
     def state(self) -> RecordingState:
-        size = sum(film.bytes() for film in self._films)
+        size = sum(recording.bytes() for recording in self._files)
         with self._changed:
             return RecordingState(
                 status="failed" if self._error is not None else "stopped" if self._ending else "live",
@@ -129,7 +129,7 @@ class VideoRecorder:
                 sent=self._sent,
                 dropped=self._dropped,
                 error=self._error,
-                paths=tuple(film.path for film in self._films),
+                paths=tuple(recording.path for recording in self._files),
                 seconds=self._seconds,
                 bytes=size,
             )
@@ -150,7 +150,7 @@ class VideoRecorder:
         """
         self.stop()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            names = ", ".join(film.path.name for film in self._films)
+            names = ", ".join(recording.path.name for recording in self._files)
             raise RecordingError(
                 f"Encoding the recording takes longer than {self._finish_s:g} s.",
                 f"It goes on; keep the application open until {names} is in {self._folder}.",
@@ -160,7 +160,7 @@ class VideoRecorder:
                 raise self._error
             return self._paths
 
-    def _open_films(self) -> tuple[Film, ...]:
+    def _open_files(self) -> tuple[RecordingFile, ...]:
         path = self.path
         names = [path]
         if self._mode == "two-files":
@@ -171,21 +171,21 @@ class VideoRecorder:
         except OSError as error:
             raise output_error(path, error) from error
         if free < self._reserve_bytes:
-            raise OutputError(f"There is no room for a film in {self._folder}.", "Free some space on that disk.")
-        films: list[Film] = []
+            raise OutputError(f"There is no room for a recording in {self._folder}.", "Free some space on that disk.")
+        recordings: list[RecordingFile] = []
         for name in names:
             try:
-                film = self._film(name)
+                recording = self._file(name)
             except AppError:
-                for opened in films:
+                for opened in recordings:
                     opened.close(broken=True)
                 raise
-            films.append(film)
-        return tuple(films)
+            recordings.append(recording)
+        return tuple(recordings)
 
-    def _film(self, path: Path) -> Film:
+    def _file(self, path: Path) -> RecordingFile:
         width, height = self._size
-        return Film(
+        return RecordingFile(
             path,
             size=(_PARTS.get(self._mode, 1) * width, height),
             fps=self._fps,
@@ -211,7 +211,7 @@ class VideoRecorder:
         self._close(failure)
 
     def _next(self) -> FrameViews | None:
-        """The next frame to encode, taking care of sound while none comes; None when the film is to end."""
+        """The next frame to encode, taking care of sound while none comes; None when the recording is to end."""
         while True:
             with self._changed:
                 if not self._queue and not self._ending:
@@ -231,15 +231,15 @@ class VideoRecorder:
         if placement is None:
             return
         for slot in placement.repeats:
-            for film in self._films:
-                film.repeat(self._pts(slot))
+            for recording in self._files:
+                recording.repeat(self._pts(slot))
         pts = self._pts(placement.slot)
         if self._mode == "two-files":
-            before, after = self._films
+            before, after = self._files
             before.write(restored.frame.image, pts)
             after.write(restored.image, pts)
         else:
-            self._films[0].write(views.image(self._mode), pts)
+            self._files[0].write(views.image(self._mode), pts)
         with self._changed:
             self._sent += 1
             self._seconds = float(pts * TIME_BASE)
@@ -257,34 +257,34 @@ class VideoRecorder:
             self._aligner = SoundAligner(rate=self._audio.rate, channels=self._audio.channels, t_zero=self._t_zero)
         for block in blocks:
             samples = self._aligner.align(block)
-            for film in self._films:
-                film.write_sound(samples)
+            for recording in self._files:
+                recording.write_sound(samples)
 
     def _end_sound(self) -> None:
         _stop(self._audio)
         self._record_sound()
-        for film in self._films:
-            film.end_sound()
+        for recording in self._files:
+            recording.end_sound()
 
     def _check_disk(self) -> None:
         if self._seconds < self._space_check_at_s:
             return
         self._space_check_at_s = self._seconds + _SPACE_CHECK_S
-        if not all(film.is_there() for film in self._films):
+        if not all(recording.is_there() for recording in self._files):
             raise RecordingError("The file being recorded was deleted or moved away.")
         if shutil.disk_usage(self._folder).free < self._reserve_bytes:
             raise RecordingError(f"The disk of {self._folder} is almost full.")
 
     def _close(self, failure: Exception | None) -> None:
-        """Make every film whole; on the way a second failure counts as the first."""
+        """Make every recording whole; on the way a second failure counts as the first."""
         paths: list[Path] = []
         disk_failed = isinstance(failure, (OSError, av.FFmpegError))
-        for film in self._films:
+        for recording in self._files:
             try:
-                path = film.close(broken=disk_failed)
+                path = recording.close(broken=disk_failed)
             except (OSError, OutputError, av.FFmpegError) as late_failure:
                 failure = failure or late_failure
-                path = film.close(broken=True)
+                path = recording.close(broken=True)
             if path is not None:
                 paths.append(path)
         told = self._in_words(failure, paths) if failure is not None else None
@@ -299,13 +299,13 @@ class VideoRecorder:
         if isinstance(failure, AppError):
             what = failure.what
         elif isinstance(failure, OSError):
-            what = output_error(self._films[0].path, failure).what
+            what = output_error(self._files[0].path, failure).what
         else:
             what = f"Recording failed: {failure}."
         if not paths:
             return RecordingError(f"{what} The recording ended.", "Nothing of it could be kept.")
         kept = ", ".join(str(path) for path in paths)
-        seconds = max(film.kept_seconds for film in self._films)
+        seconds = max(recording.kept_seconds for recording in self._files)
         return RecordingError(f"{what} The recording ended.", f"Its first {seconds:.1f} s are in {kept}.")
 
 
@@ -316,7 +316,7 @@ def _started(audio: AudioInput | None) -> AudioInput | None:
     try:
         audio.start()
     except Exception as error:
-        _log.warning("The microphone does not start, the film stays silent: %s", error)
+        _log.warning("The microphone does not start, the recording stays silent: %s", error)
         return None
     return audio
 

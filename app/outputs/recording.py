@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def create_recorder(settings: Settings, context: OutputContext) -> VideoRecorder:
     """A recorder for a new file in the context's folder, as the settings say. Raises RecordingError."""
     from app.outputs.recorder import VideoRecorder
-    from app.outputs.recording_file import FILM_STEM
+    from app.outputs.recording_file import RECORDING_STEM
 
     return VideoRecorder(
-        _free_path(context.folder, FILM_STEM, ".mp4"),
+        _free_path(context.folder, RECORDING_STEM, ".mp4"),
         context.size,
         context.fps,
         mode=settings.record_mode,
@@ -40,7 +40,7 @@ def _free_path(folder: Path, name: str, suffix: str) -> Path:
         path = folder / (candidate + suffix)
         if not any(folder.glob(f"{candidate}*{suffix}*")):
             return path
-    raise RecordingError(f"There is no free name for a film in {folder}.", "Choose another folder.")
+    raise RecordingError(f"There is no free name for a recording in {folder}.", "Choose another folder.")
 
 
 DESCRIPTOR = OutputDescriptor(

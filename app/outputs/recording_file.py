@@ -26,18 +26,18 @@ from app.outputs.microphone import Samples
 TIME_BASE = Fraction(1, 60000)
 """Fine enough for capture times, and the finest that MPEG-4 part 2 takes as well."""
 
-FILM_STEM = "cfrnet-live"
-"""What the name of every film of a live session begins with."""
+RECORDING_STEM = "cfrnet-live"
+"""What the name of every recording of a live session begins with."""
 
 _FIRST_FRAGMENT_TICKS = 6000
 _FRAGMENT_TICKS = 60000
 _AAC_FRAME = 1024
 
 
-class Film:
+class RecordingFile:
     """An MP4 at `path`, `size` (width, height). Raises OutputError when it cannot be made there.
 
-    `write` and `write_sound` raise OSError when the disk does. `kept_seconds` is how long the film plays, once closed.
+    `write` and `write_sound` raise OSError when the disk does. `kept_seconds` is how long it plays, once closed.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ def cut_to_whole_fragments(path: Path) -> None:
 
 
 def playable_seconds(path: Path) -> float | None:
-    """How long the film at `path` plays, None when not one picture of it does."""
+    """How long the recording at `path` plays, None when not one picture of it does."""
     try:
         with open_video(path) as container:
             if next(container.decode(container.streams.video[0]), None) is None:

@@ -1,4 +1,4 @@
-"""Films whose recording died with the process: the next start finds them, and what was recorded is not lost."""
+"""Recordings whose recording died with the process: the next start finds them, and what was recorded is not lost."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 import psutil
 
 from app.media.files import free_name, is_locked, is_part, rename_to_new
-from app.outputs.recording_file import FILM_STEM, cut_to_whole_fragments, playable_seconds
+from app.outputs.recording_file import RECORDING_STEM, cut_to_whole_fragments, playable_seconds
 
 _log = logging.getLogger(__name__)
 
 
-def rescue_films(folder: Path) -> tuple[Path, ...]:
-    """Make every `.part` of a film in `folder` that nobody writes any more a whole film; gives those that play.
+def rescue_recordings(folder: Path) -> tuple[Path, ...]:
+    """Complete every `.part` of a recording in `folder` that nobody writes any more; returns those that play.
 
     One without a single picture is deleted, if its name is one that only this application gives. Takes the time that
     the system needs to list open files, and only when there is a `.part` at all.
     """
     rescued = []
-    for part in sorted(folder.glob(f"{FILM_STEM}-*.mp4*.part")):
+    for part in sorted(folder.glob(f"{RECORDING_STEM}-*.mp4*.part")):
         if is_locked(part) or _is_being_written(part):
             continue
         with contextlib.suppress(OSError):
@@ -33,7 +33,7 @@ def rescue_films(folder: Path) -> tuple[Path, ...]:
                 continue
             path = free_name(part.with_name(part.name.partition(".mp4")[0] + ".mp4"))
             rename_to_new(part, path)
-            _log.info("a film that was cut short is kept as %s", path)
+            _log.info("a recording that was cut short is kept as %s", path)
             rescued.append(path)
     return tuple(rescued)
 

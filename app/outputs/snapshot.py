@@ -10,7 +10,7 @@ from app.core.types import Image, Restored
 from app.media.files import PRIVATE, make_private_folder, output_error
 from app.media.picture import write_image
 from app.outputs.compose import BEFORE_AFTER, compose, write_captions
-from app.outputs.recording_file import FILM_STEM
+from app.outputs.recording_file import RECORDING_STEM
 
 
 def save_snapshot(restored: Restored, folder: Path, *, now: datetime | None = None) -> tuple[Path, Path]:
@@ -53,7 +53,7 @@ def save_before_after(restored: Restored, folder: Path, *, now: datetime | None 
     except OSError as error:
         raise output_error(folder, error) from error
     taken_at = now or datetime.now()
-    stem = f"{FILM_STEM}-{taken_at:%Y-%m-%d-%H%M%S}-{taken_at.microsecond // 1000:03d}-before-after"
+    stem = f"{RECORDING_STEM}-{taken_at:%Y-%m-%d-%H%M%S}-{taken_at.microsecond // 1000:03d}-before-after"
     number = 1
     while any((folder / f"{stem}{_behind(number)}{suffix}").exists() for suffix in (".png", ".jpg")):
         number += 1

@@ -74,7 +74,7 @@ def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
 
 
 def _quit_on_signals(application: QApplication) -> Callable[[], None]:
-    """Close the window in good order when the system or a closed terminal ends it: a film is to be finished.
+    """Close the window in good order when the system or a closed terminal ends it: a recording is to be finished.
 
     Returns what puts the old handlers back.
     """

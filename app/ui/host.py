@@ -66,9 +66,9 @@ def usable_engines() -> tuple[str, ...]:
 class SessionHost(QObject):
     """Owns the live session. Its public methods return at once and belong to the window's thread.
 
-    One background thread carries out what may block, in order: loading, opening, starting and ending a film,
-    snapshots, looking for cameras and for films cut short. It implements the session's listener; those calls come from
-    any thread.
+    One background thread carries out what may block, in order: loading, opening, starting and ending a recording,
+    snapshots, looking for cameras and for recordings cut short. It implements the session's listener, whose calls come
+    from any thread.
     """
 
     ready = Signal(object)
@@ -82,7 +82,7 @@ class SessionHost(QObject):
     recording_finished = Signal(object)
     snapshot_saved = Signal(object)
     output_switched = Signal(str)
-    films_rescued = Signal(object)
+    recordings_rescued = Signal(object)
     microphones_listed = Signal(object)
     picture_saved = Signal(object)
     clip_made = Signal(object)
@@ -232,14 +232,14 @@ class SessionHost(QObject):
         if self._job is not None:
             self._job.cancel()
 
-    def rescue_films(self, folder: Path) -> None:
-        """Look for films that a crash cut short; `films_rescued` follows when there are any."""
+    def rescue_recordings(self, folder: Path) -> None:
+        """Look for recordings that a crash cut short; `recordings_rescued` follows when there are any."""
 
         def job() -> None:
-            from app.outputs.rescue import rescue_films
+            from app.outputs.rescue import rescue_recordings
 
-            if paths := rescue_films(folder):
-                self.films_rescued.emit(paths)
+            if paths := rescue_recordings(folder):
+                self.recordings_rescued.emit(paths)
 
         self._submit(job)
 
@@ -274,7 +274,7 @@ class SessionHost(QObject):
             self._session.seek(seconds)
 
     def close(self) -> tuple[Path, ...]:
-        """Finish a film that is being recorded and let go of everything; returns the film's files. Waits."""
+        """Finish a running recording and let go of everything; returns the recording's files. Waits."""
         if self._closed:
             return ()
         self._closed = True

@@ -21,7 +21,7 @@ DEFAULTS = Settings(auto_k=True)
 
 _GROUP = "settings"
 _GEOMETRY = "window/geometry"
-_UNSEEN_FILMS = "window/unseen films"
+_UNSEEN_RECORDINGS = "window/unseen recordings"
 _LAST_FOLDER = "window/last folder"
 _HINTS = "window/hints"
 _RECENT = "window/recent sources"
@@ -83,14 +83,14 @@ class SettingsStore:
     def save_geometry(self, geometry: QByteArray) -> None:
         self._backend.setValue(_GEOMETRY, geometry)
 
-    def save_unseen_films(self, paths: Sequence[Path]) -> None:
-        """Remember the films that were finished by closing the window, when nobody could be told any more."""
-        self._backend.setValue(_UNSEEN_FILMS, "\n".join(str(path) for path in paths))
+    def save_unseen_recordings(self, paths: Sequence[Path]) -> None:
+        """Remember the recordings that were finished by closing the window, when nobody could be told any more."""
+        self._backend.setValue(_UNSEEN_RECORDINGS, "\n".join(str(path) for path in paths))
 
-    def take_unseen_films(self) -> tuple[Path, ...]:
-        """Those films, once; what was moved or deleted since is left out."""
-        stored = str(self._backend.value(_UNSEEN_FILMS) or "")
-        self._backend.remove(_UNSEEN_FILMS)
+    def take_unseen_recordings(self) -> tuple[Path, ...]:
+        """Those recordings, once; what was moved or deleted since is left out."""
+        stored = str(self._backend.value(_UNSEEN_RECORDINGS) or "")
+        self._backend.remove(_UNSEEN_RECORDINGS)
         return tuple(path for path in map(Path, stored.splitlines()) if path.is_file())
 
     def hints_were_seen(self) -> bool:

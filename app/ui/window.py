@@ -311,7 +311,7 @@ class MainWindow(QMainWindow):
         self._host.load(self._settings)
         self.source.open(self._settings.source if open_at_start is None else open_at_start, self._settings)
         self.source.look_for_cameras()
-        self.capture.tell_of_earlier_films(self._store.take_unseen_films())
+        self.capture.tell_of_earlier_recordings(self._store.take_unseen_recordings())
 
     def _on_opened(self, text: str) -> None:
         self.choosing.note(text)
@@ -333,7 +333,7 @@ class MainWindow(QMainWindow):
 
     def ask_for_output_folder(self) -> None:
         """Let the person choose the folder for recordings and snapshots."""
-        path = QFileDialog.getExistingDirectory(self, "Folder for films and snapshots", str(self._output_folder()))
+        path = QFileDialog.getExistingDirectory(self, "Folder for recordings and snapshots", str(self._output_folder()))
         if path:
             self.change(output_folder=path)
 
@@ -471,7 +471,7 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Finish a film that is being made, remember the settings, let go of the source."""
+        """Finish a recording that is being made, remember the settings, let go of the source."""
         if not self._closed:
             self._closed = True
             self._tick_timer.stop()
@@ -481,8 +481,8 @@ class MainWindow(QMainWindow):
             self._store.save_geometry(self.saveGeometry())
             self._store.flush()
             self.hide()
-            if films := self._host.close():
-                self._store.save_unseen_films(films)
+            if recordings := self._host.close():
+                self._store.save_unseen_recordings(recordings)
                 self._store.flush()
         event.accept()
 

@@ -30,17 +30,17 @@ FACE_MARGIN = 0.75
 
 
 @dataclass(frozen=True)
-class Film:
+class RecordingFile:
     """A decoded film: seconds of every frame and the frames, uint8 BGR."""
 
     seconds: NDArray[np.float64]
     images: list[Image]
 
 
-def decode(path: Path) -> Film:
+def decode(path: Path) -> RecordingFile:
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
-    return Film(
+    return RecordingFile(
         np.array([float(frame.pts * frame.time_base) for frame in frames]),
         [frame.to_ndarray(format="bgr24") for frame in frames],
     )

@@ -24,8 +24,8 @@ from app.core.types import Frame, Image, Restored
 from app.media.encoder import LIVE_ENCODERS, EncoderChoice, choose_encoder
 from app.outputs.microphone import AudioBlock
 from app.outputs.recorder import VideoRecorder
-from app.outputs.recording_file import FILM_STEM, TIME_BASE
-from app.outputs.rescue import rescue_films
+from app.outputs.recording_file import RECORDING_STEM, TIME_BASE
+from app.outputs.rescue import rescue_recordings
 from app.outputs.views import FrameViews
 from tests.media_files import number_of, numbered_picture
 
@@ -306,7 +306,7 @@ def test_an_output_that_fails_in_any_other_way_is_reported_in_words(
     def fail(*arguments: object, **options: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr("app.outputs.recording_file.Film.write", fail)
+    monkeypatch.setattr("app.outputs.recording_file.RecordingFile.write", fail)
     write_all(recorder, [restored(6, 1.0)])
     with pytest.raises(RecordingError, match="cannot be written"):
         recorder.finish()
@@ -337,13 +337,13 @@ threading.Event().wait()
 
 
 def test_the_film_of_a_killed_process_is_rescued(tmp_path: Path) -> None:
-    film = tmp_path / f"{FILM_STEM}-2026-01-01.mp4"
+    film = tmp_path / f"{RECORDING_STEM}-2026-01-01.mp4"
     process = subprocess.Popen(
         [sys.executable, "-c", _CRASHING, str(film)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "written\n"
-    assert rescue_films(tmp_path) == ()  # it is being made
+    assert rescue_recordings(tmp_path) == ()  # it is being made
     process.send_signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
     process.wait()
     process.stdout.close()
@@ -351,7 +351,7 @@ def test_the_film_of_a_killed_process_is_rescued(tmp_path: Path) -> None:
     shown, _ = _playable_part(next(tmp_path.glob("*.part")))
     assert len(shown) >= 50
 
-    assert rescue_films(tmp_path) == (film,)
+    assert rescue_recordings(tmp_path) == (film,)
 
     images, _ = decoded(film)  # to its end without an error
     assert len(images) >= 50
@@ -363,7 +363,7 @@ def test_a_recording_of_under_a_second_survives_a_kill(tmp_path: Path) -> None:
     encoded = "while recorder.state().seconds < 0.7:\n    threading.Event().wait(0.01)\nprint("
     program = _CRASHING.replace("range(100)", "range(20)").replace("print(", encoded)
     process = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path / f"{FILM_STEM}-short.mp4")],
+        [sys.executable, "-c", program, str(tmp_path / f"{RECORDING_STEM}-short.mp4")],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,
@@ -373,7 +373,7 @@ def test_a_recording_of_under_a_second_survives_a_kill(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     process.stdout.close()
-    (film,) = rescue_films(tmp_path)
+    (film,) = rescue_recordings(tmp_path)
     assert [number_of(image) for image in decoded(film)[0]][:5] == [1, 2, 3, 4, 5]
 
 
@@ -401,13 +401,13 @@ def test_recordings_are_private(tmp_path: Path) -> None:
 
 
 def test_what_is_no_film_is_not_rescued(tmp_path: Path) -> None:
-    empty, foreign = tmp_path / f"{FILM_STEM}-1.mp4.0123abcd.part", tmp_path / "holiday.mp4.part"
-    own, whole = tmp_path / f"{FILM_STEM}-2.mp4.part", tmp_path / f"{FILM_STEM}-2.mp4"
+    empty, foreign = tmp_path / f"{RECORDING_STEM}-1.mp4.0123abcd.part", tmp_path / "holiday.mp4.part"
+    own, whole = tmp_path / f"{RECORDING_STEM}-2.mp4.part", tmp_path / f"{RECORDING_STEM}-2.mp4"
     for path in (empty, foreign, own, whole):
         path.write_bytes(b"")
-    assert rescue_films(tmp_path) == ()
+    assert rescue_recordings(tmp_path) == ()
     assert sorted(tmp_path.iterdir()) == sorted((foreign, own, whole))
-    assert rescue_films(tmp_path / "missing") == ()
+    assert rescue_recordings(tmp_path / "missing") == ()
 
 
 class Tone:

@@ -1,4 +1,4 @@
-"""Films and snapshots: from the button to the message with "Open folder"."""
+"""Recordings and snapshots: from the button to the message with "Open folder"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.ui.style.formatting import duration, file_size
 
 
 def default_folder() -> Path:
-    """Where films and snapshots go when no folder was chosen."""
+    """Where recordings and snapshots go when no folder was chosen."""
     movies = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
     return Path(movies or Path.home()) / "CFRNet Live"
 
@@ -26,7 +26,7 @@ def open_folder(folder: Path) -> None:
 
 
 class CaptureFlow(QObject):
-    """Starts and ends films, saves snapshots and tells where they are."""
+    """Starts and ends recordings, saves snapshots and tells where they are."""
 
     def __init__(
         self, *, host: SessionHost, panel: Panel, notifications: Notifications, folder: Callable[[], Path]
@@ -38,14 +38,14 @@ class CaptureFlow(QObject):
         host.recording_started.connect(self._on_started)
         host.recording_finished.connect(self._on_finished)
         host.snapshot_saved.connect(self._on_snapshot)
-        host.films_rescued.connect(self._on_rescued)
+        host.recordings_rescued.connect(self._on_rescued)
         host.failed.connect(self._on_failed)
         panel.record_clicked.connect(self.toggle)
         panel.snapshot_clicked.connect(self.snapshot)
 
     @property
     def recording(self) -> bool:
-        """Whether a film is being made, or about to be."""
+        """Whether a recording is being made, or about to be."""
         return self._state in ("starting", "recording")
 
     @property
@@ -54,7 +54,7 @@ class CaptureFlow(QObject):
         return self._seconds if self._state == "recording" else None
 
     def toggle(self) -> None:
-        """Start a film, or end the one that is being made."""
+        """Start a recording, or end the one that is being made."""
         if self._state == "idle":
             self._state, self._seconds = "starting", 0.0
             self._panel.show_recording(active=True)
@@ -70,7 +70,7 @@ class CaptureFlow(QObject):
         self._host.snapshot(self._folder())
 
     def tick(self) -> None:
-        """Show the film's length and size; notice a film that ended by itself."""
+        """Show the recording's length and size; notice a recording that ended by itself."""
         if self._state != "recording":
             return
         state = self._host.recording()
@@ -83,10 +83,10 @@ class CaptureFlow(QObject):
     def _on_started(self, _path: Path) -> None:
         self._state = "recording"
 
-    def tell_of_earlier_films(self, unseen: Sequence[Path]) -> None:
-        """The messages about films that the last closing of the window ended, `unseen`, or that a crash cut short."""
+    def tell_of_earlier_recordings(self, unseen: Sequence[Path]) -> None:
+        """Report the recordings that closing the window ended, `unseen`, or that a crash cut short."""
         self._tell_saved(unseen, "When the window was closed")
-        self._host.rescue_films(self._folder())
+        self._host.rescue_recordings(self._folder())
 
     def _on_finished(self, paths: Sequence[Path]) -> None:
         self._idle()

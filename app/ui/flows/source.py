@@ -141,7 +141,7 @@ class SourceFlow(QObject):
             self._set_paused(not self._paused)
 
     def follow(self, seconds: float) -> None:
-        """The frame on screen is at this place of the film."""
+        """The frame on screen is at this place of the video."""
         self._transport.show_place(seconds)
 
     def tick(self) -> None:

@@ -213,7 +213,7 @@ class Panel(QFrame):
         line = QHBoxLayout()
         line.setSpacing(8)
         self.record: LabelledButton = LabelledButton("Record", "record", kind="record")
-        self.record.setToolTip(_tip("Record a film", "record"))
+        self.record.setToolTip(_tip("Record a video", "record"))
         self.record.clicked.connect(self.record_clicked)
         self.record.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves Space to the picture
         self.snapshot: IconButton = IconButton(
@@ -278,7 +278,7 @@ class Panel(QFrame):
         self._engine_truth.setText(text)
 
     def show_recording(self, *, active: bool, seconds: float = 0.0, size: int = 0) -> None:
-        """The record button while a film is made: its length and the file's size."""
+        """The record button while a recording is made: its length and the file's size."""
         self._recording = active
         if active:
             self.record.set_look(icon="stop", kind="recording")
@@ -287,11 +287,11 @@ class Panel(QFrame):
         else:
             self.record.set_look(icon="record", kind="record")
             self.record.setText(self._record_words)
-            self.record.setToolTip(_tip("Record a film", "record"))
+            self.record.setToolTip(_tip("Record a video", "record"))
         for name in ("record_mode", "mirror_recording"):
             self.bindings.set_enabled(name, not active)
         self.sound.setEnabled(not active)
-        self.record.setAccessibleName("Stop recording" if active else "Record a film")
+        self.record.setAccessibleName("Stop recording" if active else "Record a video")
 
     def show_record_words(self, words: str) -> None:
         """The words on the record button while nothing is recorded."""

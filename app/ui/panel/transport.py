@@ -26,7 +26,7 @@ class Transport(QFrame):
         self._duration = 0.0
         self.play = IconButton("pause", "Pause", size=30)
         self.play.clicked.connect(self.pause_toggled)
-        self.bar = Slider("Place in the film", low=0, high=_STEPS)
+        self.bar = Slider("Place in the video", low=0, high=_STEPS)
         self.bar.valueChanged.connect(self._seek)
         self.play.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.sound = IconButton("sound", "Mute the video", size=30)
@@ -51,7 +51,7 @@ class Transport(QFrame):
         self._end.setText(duration(seconds))
 
     def show_place(self, seconds: float) -> None:
-        """Follow the film, whose time goes on when it is looped, but not while a person drags the bar."""
+        """Follow the video, whose time goes on when it is looped, but not while a person drags the bar."""
         if self.bar.isSliderDown() or self._duration <= 0:
             return
         seconds %= self._duration
