@@ -62,12 +62,13 @@ class LiveSession:
         self._capture = CaptureWorker(self._frames, on_status=self._on_status, make_source=make_source, clock=clock)
         self._sound = SourceSound(self._capture.timeline, clock=clock)
         self._spec: SourceSpec | None = None
+        self._slide_show = True
         self._memory = ClipMemory()
         self._inference = InferenceWorker(
             self._frames,
             settings,
             clock=clock,
-            is_paused=lambda: self._capture.paused,
+            is_paused=self._stands,
             on_restored=self._finish,
             on_error=listener.on_error,
             on_cycles=listener.on_notice,
@@ -75,13 +76,17 @@ class LiveSession:
         self._loader = PipelineLoader(store, on_ready=self._inference.use, on_error=listener.on_error)
         self._loader.request(settings)
 
-    def open(self, spec: SourceSpec, *, loop: bool = True) -> None:
-        """Change to another source. Returns at once; the listener's `on_status` reports what becomes of it."""
+    def open(self, spec: SourceSpec, *, loop: bool = True, slide_show: bool = True) -> None:
+        """Change to another source. Returns at once; the listener's `on_status` reports what becomes of it.
+
+        Without a `slide_show` a picture of a folder stands until `seek`, and is restored once.
+        """
         self._statistics.reset()
         self._sound.follow(None, play=False)
         self._spec = spec
         self._memory.clear()
-        self._capture.open(spec, loop=loop)
+        self._slide_show = slide_show
+        self._capture.open(spec, loop=loop, slide_show=slide_show)
 
     def update(self, settings: Settings) -> None:
         """Use `settings` from the next frame on. Another restorer takes over when it is loaded."""
@@ -199,6 +204,11 @@ class LiveSession:
         self._outputs.close()
         self._loader.close()
         self._results.close()
+
+    def _stands(self) -> bool:
+        """Whether the picture on screen stands still, by a pause or as a picture, and no other comes by itself."""
+        info = self._capture.status.info
+        return self._capture.paused or (info is not None and info.picture_s > 0 and not self._slide_show)
 
     def _on_status(self, status: SourceStatus) -> None:
         self._follow_sound(status, self._inference.settings)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.ui.preview.zoom import Zoom
+
 if TYPE_CHECKING:
     from app.ui.window import MainWindow
 
@@ -63,6 +65,9 @@ ACTIONS: tuple[Action, ...] = (
     Action(name="move_divider", text="Move the divider (picture focused)", keys=("Left", "Right"), group="View"),
     _view("show_overlay", "Latency card", "L", lambda window: window.toggle("show_overlay")),
     _view("show_faces", "Face marks", "F", lambda window: window.toggle("show_faces")),
+    _view("loupe", "Loupe at the pointer, before and after", "Z", lambda window: window.preview.toggle_loupe()),
+    _view("inset", "Largest face at twice its size", "I", lambda window: window.preview.toggle_inset()),
+    _view("zoom_reset", "Whole picture again", "0", lambda window: window.preview.set_zoom(Zoom())),
     _view("show_plot", "Live plot", "P", lambda window: window.toggle("show_plot")),
     _view("toggle_panel", "Hide or show the panel", "H", lambda window: window.toggle_panel()),
     _view("full_screen", "Full screen", "F11", lambda window: window.toggle_full_screen()),
@@ -110,6 +115,8 @@ ACTIONS: tuple[Action, ...] = (
     _source(
         "open_stream", "Open a stream…", "Ctrl+L", lambda window: window.choosing.ask_for_stream(), "Open a stream"
     ),
+    _source("next_picture", "Next picture of the folder", "PgDown", lambda window: window.pictures.step(1)),
+    _source("previous_picture", "Picture before", "PgUp", lambda window: window.pictures.step(-1)),
     _source("refresh_cameras", "Look for cameras again", "F5", lambda window: window.source.look_for_cameras()),
     _source("mirror", "Mirror the camera", "M", lambda window: window.toggle("mirror")),
     _source("degrade", "Make my camera bad", "B", lambda window: window.toggle("degrade")),

@@ -137,7 +137,7 @@ class SessionHost(QObject):
             if self._session is None:
                 return
             try:
-                self._session.open(parse_source(text, settings))
+                self._session.open(parse_source(text, settings), slide_show=False)
             except AppError as error:
                 self.open_failed.emit(error)
 

@@ -24,6 +24,7 @@ from app.ui.flows.capture import CaptureFlow, default_folder, open_folder
 from app.ui.flows.choosing import ChoosingFlow
 from app.ui.flows.engine_text import engine_line, engine_sentence
 from app.ui.flows.first_hints import first_hints
+from app.ui.flows.pictures import PictureFlow
 from app.ui.flows.quality_text import changes_for
 from app.ui.flows.restorer import fitting
 from app.ui.flows.sharing import SharingFlow
@@ -34,6 +35,7 @@ from app.ui.host import SessionHost
 from app.ui.menus import MoreMenu, ShareMenu, make_actions
 from app.ui.panel.job_bar import JobBar
 from app.ui.panel.panel import Panel
+from app.ui.panel.picture_bar import PictureBar
 from app.ui.panel.source_menu import SourceMenu
 from app.ui.panel.status_line import StatusLine
 from app.ui.panel.transport import Transport
@@ -83,7 +85,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("CFRNet Live")
         self.setMinimumSize(860, 540)
 
-        self.preview = Preview()
+        self.preview: Preview = Preview()
         self.transport = Transport()
         self.status_line = StatusLine()
         self.notifications = Notifications(self.preview)
@@ -100,6 +102,7 @@ class MainWindow(QMainWindow):
         self.share_menu = ShareMenu(self, named, lambda shape, suffix: self.sharing.share_clip(shape, suffix))
         self.panel: Panel = Panel(source_menu=self.source_menu, more_menu=self.more_menu, share_menu=self.share_menu)
         self.job_bar = JobBar()
+        self.picture_bar = PictureBar()
         self._lay_out()
         self.source: SourceFlow = SourceFlow(
             host=host,
@@ -122,6 +125,7 @@ class MainWindow(QMainWindow):
             open_source=self.open_source,
             last_tried=lambda: self.source.wanted,
         )
+        self.pictures: PictureFlow = PictureFlow(host=host, source=self.source, bar=self.picture_bar)
         self.sharing: SharingFlow = SharingFlow(
             window=self,
             host=host,
@@ -156,6 +160,7 @@ class MainWindow(QMainWindow):
         left.setSpacing(0)
         left.addWidget(self.preview, 1)
         left.addWidget(self.transport)
+        left.addWidget(self.picture_bar)
         left.addWidget(self.job_bar)
         self._left = left
         upper = QHBoxLayout()
@@ -181,6 +186,7 @@ class MainWindow(QMainWindow):
         self.preview.sources_dropped.connect(self.choosing.dropped)
         self.preview.action_pressed.connect(lambda name: self.actions_by_name[name].trigger())
         self.preview.painted.connect(self._host.painted)
+        self.preview.full_screen_toggled.connect(self.toggle_full_screen)
         self.source_menu.camera_chosen.connect(lambda name: self.open_source(f"camera:{name}"))
         self.source.failed.connect(self._reporter.report)
         self.source.opened.connect(self._on_opened)
@@ -353,6 +359,7 @@ class MainWindow(QMainWindow):
         self.panel.cycles.show_steps(restored.faces[0].steps if restored.faces else ())
         self._show_hints()
         self.source.follow(restored.frame.t_media)
+        self.pictures.follow(restored.frame.t_media)
 
     def _on_report(self, report: Report) -> None:
         actions = (("Open log's folder", lambda: open_folder(log_path().parent)),) if report.unexpected else ()
@@ -363,7 +370,7 @@ class MainWindow(QMainWindow):
         shown = self.preview.restored
         if shown is None:
             return
-        live = self.source.state == "online"
+        live = self.source.state == "online" and not self._is_still()
         self.preview.set_badges(
             badges(
                 faces=len(shown.faces) if shown.k else None,
@@ -373,6 +380,10 @@ class MainWindow(QMainWindow):
                 degraded=shown.frame.true_image is not None,
             )
         )
+
+    def _is_still(self) -> bool:
+        """Whether a picture stands there, of which no rate can be told."""
+        return self.source.info is not None and self.source.info.picture_s > 0
 
     def _on_control(self, name: str, value: object) -> None:
         # Whoever moves the slider of k wants that number of cycles.
@@ -393,7 +404,7 @@ class MainWindow(QMainWindow):
         if engine is None or statistics is None or not statistics.stages:
             return
         self.panel.show_quality(self._settings, running_k=statistics.k, reason=statistics.auto_reason)
-        online = self.source.state == "online"
+        online = self.source.state == "online" and not self._is_still()
         self.status_line.show_speed(f"k {statistics.k} · {rate(statistics.fps_out)}" if online else "")
         usage = Usage(self._process.cpu_percent(), self._process.memory_info().rss)
         self._overlay = overlay_model(reading_of(statistics), usage, cores=os.cpu_count() or 1)
@@ -465,7 +476,17 @@ class MainWindow(QMainWindow):
         else:
             super().keyReleaseEvent(event)
 
+    def _show_bars(self) -> None:
+        """Full screen is the picture alone."""
+        full = self.isFullScreen()
+        self.panel.setVisible(not full)
+        self.status_line.setVisible(not full)
+        info = self.source.info
+        self.transport.setVisible(not full and info is not None and info.kind.seekable)
+
     def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.WindowStateChange:
+            self._show_bars()
         if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
             self.preview.set_hold_original(False)
         super().changeEvent(event)

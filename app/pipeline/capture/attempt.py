@@ -51,13 +51,14 @@ class Attempt:
         *,
         state: CaptureState,
         loop: bool,
+        slide_show: bool,
         start_s: float | None,
         frozen_picture_s: float,
     ) -> None:
         """`make_source` is called on the attempt's thread. A file begins at `start_s` and with `loop` never ends."""
         self._make_source = make_source
         self._state = state
-        self._loop = loop
+        self._loop, self._slide_show = loop, slide_show
         self._seek_to = start_s
         self._frozen_picture_s = frozen_picture_s
         self._source: Source | None = None
@@ -151,7 +152,12 @@ class Attempt:
             self._read_live(source)
         else:
             FilePlayer(
-                source, stage=self, loop=self._loop, clock=self._state.clock, timeline=self._state.timeline
+                source,
+                stage=self,
+                loop=self._loop,
+                slide_show=self._slide_show,
+                clock=self._state.clock,
+                timeline=self._state.timeline,
             ).play()
         return SourceStatus(state="ended")
 

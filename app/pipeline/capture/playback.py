@@ -88,6 +88,7 @@ class FilePlayer:
     The file keeps its own speed: a frame that is not taken before the next one is due is replaced by it. Of a slide
     show each picture stands for its time, and a single picture in a loop for ever; it is shown again every
     `STILL_INTERVAL_S` until then. `t_capture` is when a frame was due, so recordings are as even as the file.
+    Without a `slide_show` each picture is shown once and stands until another one is sought.
     `t_media` goes on growing over loops and while a picture stands, and is the place in the file again after a seek.
     """
 
@@ -97,6 +98,7 @@ class FilePlayer:
         *,
         stage: Stage,
         loop: bool,
+        slide_show: bool = True,
         clock: Callable[[], float],
         timeline: Timeline | None = None,
     ) -> None:
@@ -111,6 +113,7 @@ class FilePlayer:
         self._period_s = 1.0 / (info.fps or 25.0)
         self._stands_s = info.picture_s
         self._is_still = info.picture_s > 0 and info.frame_count == 1 and loop
+        self._waits = info.picture_s > 0 and not slide_show
 
     def play(self) -> None:
         frame = self._source.read()
@@ -131,6 +134,8 @@ class FilePlayer:
         signal = self._stage.wait(self._zero + place_s)
         if signal is Signal.GO:
             signal = self._stage.show(replace(frame, t_media=place_s, t_capture=self._zero + place_s))
+        while signal is Signal.GO and self._waits:
+            signal = self._stage.wait(self._clock() + STILL_INTERVAL_S)
         if signal is Signal.GO and self._stage.paused:
             signal = self._stand_still()
         while signal is Signal.GO and self._stands_on(place_s):

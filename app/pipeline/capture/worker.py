@@ -60,7 +60,7 @@ class CaptureWorker:
         self._changed = self._state.changed
         self._status = SourceStatus(state="ended")
         self._spec: SourceSpec | None = None
-        self._loop = False
+        self._loop, self._slide_show = False, True
         self._start_s: float | None = None
         self._attempt: Attempt | None = None
         self._left_behind: list[threading.Thread] = []
@@ -84,10 +84,13 @@ class CaptureWorker:
         with self._changed:
             return self._state.paused
 
-    def open(self, spec: SourceSpec, *, loop: bool = False) -> None:
-        """Let go of the source before and open the one that `spec` names. `loop` starts a file again at its end."""
+    def open(self, spec: SourceSpec, *, loop: bool = False, slide_show: bool = True) -> None:
+        """Let go of the source before and open the one that `spec` names. `loop` starts a file again at its end.
+
+        Without a `slide_show` a picture stands until `seek`.
+        """
         with self._changed:
-            self._spec, self._loop, self._start_s = spec, loop, None
+            self._spec, self._loop, self._slide_show, self._start_s = spec, loop, slide_show, None
             self._state.paused = False
             self._generation += 1
             self._changed.notify_all()
@@ -156,6 +159,7 @@ class CaptureWorker:
                 partial(self._make_source, spec),
                 state=self._state,
                 loop=self._loop,
+                slide_show=self._slide_show,
                 start_s=start_s,
                 frozen_picture_s=self._frozen_picture_s,
             )

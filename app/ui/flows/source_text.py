@@ -23,7 +23,7 @@ def source_name(info: SourceInfo, opened: str = "") -> str:
 def source_facts(info: SourceInfo) -> str:
     """Size and rate as the source really gives them: `1280 × 720 · 30.0 fps`."""
     size = f"{info.width} × {info.height}"
-    return f"{size} · {info.fps:.1f} fps" if info.fps > 0 else size
+    return f"{size} · {info.fps:.1f} fps" if info.fps > 0 and info.picture_s == 0 else size
 
 
 def file_filters() -> str:

@@ -39,11 +39,20 @@ class Box:
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture on the canvas: it is scaled to `target` and seen only inside `clip`."""
+    """One picture on the canvas: it is scaled to `target` and seen only inside `clip`.
+
+    `zoom_frame` is where the whole picture would be, None where it is not zoomed.
+    """
 
     content: Content
     target: Box
     clip: Box
+    zoom_frame: Box | None = None
+
+    @property
+    def frame(self) -> Box:
+        """Where the picture is on the canvas, however much of it is seen."""
+        return self.zoom_frame or self.target
 
 
 @dataclass(frozen=True)
@@ -57,12 +66,12 @@ class Layout:
         """Whether a press at (x, y) takes hold of the divider."""
         if self.divider is None or not self.tiles:
             return False
-        target = self.tiles[0].target
+        target = self.tiles[0].frame
         return abs(x - self.divider) <= reach and target.y <= y <= target.bottom
 
     def split_at(self, x: float) -> float:
         """The split in [0, 1] that puts the divider at x."""
-        target = self.tiles[0].target
+        target = self.tiles[0].frame
         return min(max((x - target.x) / max(target.width, 1.0), 0.0), 1.0)
 
 

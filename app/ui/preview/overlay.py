@@ -165,6 +165,14 @@ def paint_drop_frame(painter: QPainter, area: QRectF, words: str, base: QFont) -
     painter.drawText(area, Qt.AlignmentFlag.AlignCenter, words)
 
 
+def paint_pair_frame(painter: QPainter, before: Box, after: Box) -> None:
+    """A frame round two pictures that adjoin, and a thin line between them."""
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(_BRIGHT, 2))
+    painter.drawRect(QRectF(before.x, before.y, before.width + after.width, before.height))
+    painter.drawLine(QPointF(after.x, after.y), QPointF(after.x, after.bottom))
+
+
 def paint_divider(painter: QPainter, x: float, picture: Box, *, focused: bool) -> None:
     """The split's line with a grip in its middle."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
@@ -14,9 +14,11 @@ from PySide6.QtGui import (
     QImage,
     QKeyEvent,
     QMouseEvent,
+    QNativeGestureEvent,
     QPainter,
     QPaintEvent,
     QResizeEvent,
+    QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -29,10 +31,12 @@ from app.ui.preview.overlay import (
     paint_divider,
     paint_drop_frame,
     paint_face_mark,
+    paint_pair_frame,
     paint_pill,
 )
 from app.ui.preview.overlay_model import OverlayModel
 from app.ui.preview.state_text import Badge, tile_words
+from app.ui.preview.zoom import Zoom, inset, loupe, tile_at, zoomed
 from app.ui.style.formatting import count
 from app.ui.style.theme import colour
 
@@ -59,6 +63,7 @@ class Preview(QWidget):
     painted = Signal(object, float)
     sources_dropped = Signal(object)
     action_pressed = Signal(str)
+    full_screen_toggled = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,6 +75,10 @@ class Preview(QWidget):
         self._hold_original = False
         self._show_faces = True
         self._card = LatencyCard()
+        self._zoom = Zoom()
+        self._panning: QPointF | None = None
+        self._pointer: QPointF | None = None
+        self._loupe = self._inset = False
         self._badges: tuple[Badge, ...] = ()
         self._message = ("camera", "Starting…", "")
         self._mirror = False
@@ -175,9 +184,10 @@ class Preview(QWidget):
         if self._restored is None:
             return None
         height, width = self._restored.image.shape[:2]
-        area = Box(_MARGIN, _MARGIN, self.width() - 2 * _MARGIN, self.height() - 2 * _MARGIN)
+        margin = 0.0 if self.window().isFullScreen() else _MARGIN
+        area = Box(margin, margin, self.width() - 2 * margin, self.height() - 2 * margin)
         view = "original" if self._hold_original else self._view
-        return arrange(view, width=width, height=height, area=area, split=self._split)
+        return zoomed(arrange(view, width=width, height=height, area=area, split=self._split), self._zoom)
 
     # Painting
 
@@ -197,8 +207,9 @@ class Preview(QWidget):
             if self._dimmed:
                 painter.fillRect(self.rect(), colour("canvas", 0.6))
             self._paint_marks(painter, layout, self._restored)
-            paint_badges(painter, self._badges, layout.tiles[0].target, self.font())
+            paint_badges(painter, self._badges, layout.tiles[0].frame, self.font())
             area = Box(0, 0, self.width(), self.height())
+            self._paint_closer(painter, layout, self._restored, area)
             self._card.paint(painter, area, self._face_boxes(layout), self.font(), self.devicePixelRatioF())
         if self._dropping:
             paint_drop_frame(painter, QRectF(self.rect()).adjusted(8, 8, -8, -8), "Drop to open", self.font())
@@ -219,7 +230,7 @@ class Preview(QWidget):
         height, width = restored.image.shape[:2]
         for tile in layout.tiles:
             if self._show_faces and tile.content == "restored":
-                painter.setClipRect(_rect(tile.target))
+                painter.setClipRect(_rect(tile.frame))
                 for entry in restored.faces:
                     box = _box_of(entry)
                     place = on_screen(box, width=width, height=height, target=tile.target, mirror=self._mirror)
@@ -229,8 +240,54 @@ class Preview(QWidget):
                     paint_face_mark(painter, place, words, pill, opacity=entry.face.opacity, base=self.font())
                 painter.setClipping(False)
         if layout.divider is not None:
-            paint_divider(painter, layout.divider, layout.tiles[0].target, focused=self.hasFocus())
+            paint_divider(painter, layout.divider, layout.tiles[0].frame, focused=self.hasFocus())
         self._paint_labels(painter, layout, restored)
+
+    def _paint_closer(self, painter: QPainter, layout: Layout, restored: Restored, area: Box) -> None:
+        """The loupe at the pointer and the largest face, each before and after."""
+        height, width = restored.image.shape[:2]
+        shown = []
+        if self._loupe and self._pointer is not None:
+            shown.append(loupe(layout, self._pointer.x(), self._pointer.y(), width=width, height=height, area=area))
+        if self._inset and restored.faces:
+            boxes = (_box_of(entry) for entry in restored.faces)
+            left, top, right, bottom = max(boxes, key=lambda box: box[2] - box[0])
+            if self._mirror:
+                left, right = width - right, width - left
+            face = Box(left, top, right - left, bottom - top)
+            shown.append(inset(face, width=width, height=height, area=layout.tiles[-1].frame))
+        for place in shown:
+            if place is not None:
+                for box, (_, picture) in zip(place[:2], self._pictures, strict=True):
+                    painter.drawImage(_rect(box), picture, _rect(place[2]))
+                paint_pair_frame(painter, place[0], place[1])
+
+    def toggle_loupe(self) -> None:
+        """Show before and after of the place under the pointer, or not."""
+        self._loupe = not self._loupe
+        self.update()
+
+    def toggle_inset(self) -> None:
+        """Show the largest face at twice its size, before and after, or not."""
+        self._inset = not self._inset
+        self.update()
+
+    @property
+    def zoom(self) -> Zoom:
+        """Which part of the picture is seen."""
+        return self._zoom
+
+    def set_zoom(self, zoom: Zoom) -> None:
+        self._zoom = zoom
+        self.update()
+
+    def _zoom_by(self, factor: float, place: QPointF) -> None:
+        layout = self.picture_layout()
+        tile = tile_at(layout, place.x(), place.y()) if layout is not None else None
+        if tile is not None:
+            frame = tile.frame
+            x, y = (place.x() - frame.x) / frame.width, (place.y() - frame.y) / frame.height
+            self.set_zoom(self._zoom.by(factor, x, y))
 
     def _face_boxes(self, layout: Layout) -> list[Box]:
         """Where the faces are on the canvas, in every tile."""
@@ -252,7 +309,7 @@ class Preview(QWidget):
         for tile in layout.tiles:
             if tile.clip.width < 120:
                 continue
-            y = tile.target.bottom - 34
+            y = tile.frame.bottom - 34
             if layout.divider is not None and tile.content == "restored":
                 origin = QPointF(tile.clip.right - 12, y)
                 paint_pill(painter, words[tile.content], origin, self.font(), from_right=True)
@@ -269,12 +326,21 @@ class Preview(QWidget):
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         elif layout.is_on_divider(place.x(), place.y()):
             self._dragging = True
+        elif self._zoom.scale > 1.0:
+            self._panning = place
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         layout, place = self.picture_layout(), event.position()
+        self._pointer = place
         if layout is None:
             return
-        if self._card.drag(place.x(), place.y()):
+        if self._loupe:
+            self.update()
+        if self._panning is not None:
+            frame, moved = layout.tiles[0].frame, place - self._panning
+            self._panning = place
+            self.set_zoom(self._zoom.moved(moved.x() / frame.width, moved.y() / frame.height))
+        elif self._card.drag(place.x(), place.y()):
             self.update()
         elif self._dragging:
             self._move_split(layout.split_at(place.x()))
@@ -285,8 +351,26 @@ class Preview(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self._dragging = False
+        self._panning = None
         self._card.release()
         self.unsetCursor()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.full_screen_toggled.emit()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._pointer = None
+        self.update()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self._zoom_by(1.0015 ** event.angleDelta().y(), event.position())
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QNativeGestureEvent) and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
+            self._zoom_by(1.0 + event.value(), event.position())
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {

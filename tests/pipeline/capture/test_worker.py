@@ -305,6 +305,23 @@ def test_a_single_picture_in_a_loop_is_shown_again_and_again(harness: Callable[.
     assert all(a.t_capture < b.t_capture for a, b in itertools.pairwise(frames))
 
 
+def test_a_folder_without_a_slide_show_stands_until_the_next_is_sought(
+    harness: Callable[..., Harness], tmp_path: Path
+) -> None:
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), numbered_picture(number))
+    h = harness()
+    h.worker.open(SourceSpec(kind=IMAGES, address=str(tmp_path)), loop=True, slide_show=False)
+    assert number_of(h.frames(1)[0].image) == 0
+    assert h.mailbox.take(0.5) is None, "it is shown once"
+    info = h.worker.status.info
+    assert info is not None
+    h.worker.seek(2.5 * info.picture_s)
+    frame = h.frames(1)[0]
+    assert number_of(frame.image) == 2
+    assert int(frame.t_media / info.picture_s) == 2
+
+
 def test_a_damaged_film_plays_to_the_damage_and_says_so(harness: Callable[..., Harness], tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     write_video(path, [numbered_picture(i) for i in range(60)], container_options={"movflags": "faststart"})

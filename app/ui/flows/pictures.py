@@ -1,0 +1,56 @@
+"""Going through a folder of pictures, one by one; nothing moves by itself."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+
+from app.ui.flows.source import SourceFlow
+from app.ui.host import SessionHost
+from app.ui.panel.picture_bar import PictureBar
+
+
+def stepped(place: int, step: int, count: int) -> int:
+    """The place (from 0) after `step`, round the ends."""
+    return (place + step) % max(count, 1)
+
+
+class PictureFlow(QObject):
+    """Shows the bar for a folder, keeps it true, and steps."""
+
+    def __init__(self, *, host: SessionHost, source: SourceFlow, bar: PictureBar) -> None:
+        super().__init__()
+        self._host, self._source, self._bar = host, source, bar
+        self._names: tuple[str, ...] = ()
+        self._place = 0
+        source.changed.connect(self._refresh)
+        bar.stepped.connect(self.step)
+
+    def step(self, step: int) -> None:
+        """Show the next picture (1) or the one before (-1)."""
+        info = self._source.info
+        if info is not None and len(self._names) > 1:
+            self._place = stepped(self._place, step, len(self._names))
+            self._host.seek((self._place + 0.5) * info.picture_s)
+            self._show()
+
+    def follow(self, seconds: float) -> None:
+        """The frame on screen stands at this place of the source's timeline."""
+        info = self._source.info
+        if info is not None and info.picture_s > 0 and self._names:
+            self._place = min(int(seconds / info.picture_s + 1e-6), len(self._names) - 1)
+            self._show()
+
+    def _refresh(self) -> None:
+        info, folder = self._source.info, self._source.file
+        if info is None or info.picture_s <= 0 or folder is None or not folder.is_dir():
+            self._names = ()
+        elif self._source.state == "online":
+            from app.sources.images import pictures_in
+
+            self._names = tuple(path.name for path in pictures_in(folder))
+        self._bar.setVisible(len(self._names) > 1)
+        self._show()
+
+    def _show(self) -> None:
+        if self._names:
+            self._bar.show_picture(self._names[self._place], self._place + 1, len(self._names))
