@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,9 @@ from app.media.picture import PICTURE_SUFFIXES
 VIDEO_SUFFIXES = frozenset(FORMATS)
 """File names that are taken for videos, and that can be written."""
 
-READ_ONLY_SUFFIXES = frozenset({".avi", ".webm", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv"})
+READ_ONLY_SUFFIXES = frozenset(
+    {".avi", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv"}
+)
 """Videos that are read but not written: into a folder they go as Matroska, which takes every kind of sound."""
 
 ItemKind = Literal["picture", "video", "crop"]
@@ -44,6 +46,8 @@ def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
             f"restore works on files, and {shown_source(input_text)} is an address.",
             "Open it in the window and record it: python main.py --source ADDRESS",
         )
+    if not input_text.strip() or not output_text.strip():
+        raise UnreadableMediaError("An empty name is no file or folder.", "Name both; a dot is the current folder.")
     source, output = Path(input_text), Path(output_text)
     if source.is_dir():
         return _plan_folder(source, output, aligned=aligned)
@@ -99,12 +103,22 @@ def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Item]:
     if not items:
         wanted = "pictures" if aligned else "pictures or videos"
         raise EmptyFolderError(f"There are no {wanted} in {folder}.", "Choose another folder.")
-    targets: dict[Path, Item] = {}
+    return _each_its_own(items)
+
+
+def _each_its_own(items: list[Item]) -> list[Item]:
+    """`items` with targets of their own: where a.mkv and a.avi would both become a.mkv, the second is a.avi.mkv."""
+    kept = {item.target for item in items if item.target.name == item.source.name}
+    taken: set[Path] = set()
+    parted = []
     for item in items:
-        other = targets.setdefault(item.target, item)
-        if other is not item:
-            raise OutputError(f"{other.name} and {item.name} would both become {item.target}.", "Rename one of them.")
-    return items
+        target = item.target
+        while target in taken or (target in kept and target.name != item.source.name):
+            first = target == item.target
+            target = target.with_name(f"{item.source.name if first else target.name}{target.suffix}")
+        taken.add(target)
+        parted.append(replace(item, target=target))
+    return parted
 
 
 def _media_in(folder: Path, *, without: Path, aligned: bool) -> Iterator[Path]:

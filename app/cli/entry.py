@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import logging
 import multiprocessing
@@ -10,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from app.cli.messages import print_error, print_unexpected, program_name
+from app.cli.messages import print_error, print_unexpected, program_name, say
 from app.cli.parser import given_settings, parse
 from app.core.errors import AppError, DisplayError
 from app.core.log import set_up_log
@@ -31,15 +32,24 @@ def main(arguments: Sequence[str]) -> int:
         return ending.code if isinstance(ending.code, int) else EXIT_FAILED
     set_up_log()
     try:
-        return _run(options)
+        code = _run(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
     except AppError as error:
         print_error(error)
     except KeyboardInterrupt:
-        print("interrupted: what was finished is kept, nothing half-written was left.", file=sys.stderr)
+        say("interrupted: what was finished is kept, nothing half-written was left.")
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever read along, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()
         return EXIT_FAILED
+    except OSError as error:
+        if error.filename is not None:
+            print_unexpected(error, about=options.command)
+        else:
+            _discard_stdout()
+            print_error(AppError(f"The results cannot be printed: {error.strerror or error}."))
     except ImportError as error:
         print_error(_missing_library(error))
     except Exception as error:
@@ -51,6 +61,12 @@ def console() -> int:
     """Carry out the command line of this process, under whatever name it was started."""
     multiprocessing.freeze_support()  # in a package without Python the workers of a batch are this program again
     return main(sys.argv[1:])
+
+
+def _discard_stdout() -> None:
+    """What is still to be printed goes nowhere, instead of failing once more at the end of the process."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _missing_library(error: ImportError) -> AppError:

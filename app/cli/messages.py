@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from app.core.errors import AppError
@@ -17,11 +17,13 @@ def program_name() -> str:
 
 
 def say(text: str) -> None:
-    """One line on stderr, above a progress bar if one is shown."""
+    """One line on stderr, above a progress bar if one is shown. A stderr that is closed or full changes nothing."""
     # Whoever shows a bar has loaded tqdm; without it there is none, and a missing library can be reported.
     loaded = sys.modules.get("tqdm")
-    with loaded.tqdm.external_write_mode(file=sys.stderr) if loaded else nullcontext():
-        print(text, file=sys.stderr, flush=True)
+    if sys.stderr is None:
+        return
+    with suppress(OSError, ValueError), loaded.tqdm.external_write_mode(file=sys.stderr) if loaded else nullcontext():
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 def print_error(error: AppError, *, about: str = "") -> None:
@@ -36,6 +38,11 @@ def print_unexpected(error: Exception, *, about: str) -> None:
     logging.getLogger(__name__).exception("unexpected error: %s", about)
     say(f"error: {about}: something unexpected went wrong ({type(error).__name__}: {one_line(str(error))}).")
     say(f"hint: The details are in {log_path()}")
+
+
+def printable(text: str) -> str:
+    """`text` without the control codes by which the name of a file could write on the terminal as it likes."""
+    return "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def one_line(text: str) -> str:

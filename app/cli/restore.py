@@ -29,6 +29,8 @@ from app.core.errors import ClusterError, OutputError
 from app.core.settings import Settings
 from app.restorers.store import ModelStore
 
+_MOST_NAMED = 5
+
 
 def restore(options: argparse.Namespace) -> bool:
     """Carry out `restore INPUT OUTPUT`; True when every file was restored.
@@ -166,7 +168,9 @@ def _sum_up(report: JobReport) -> None:
             + (f", {report.failed} failed (named above)" if report.failed else "")
         )
     if report.left_alone:
-        say(f"note: left alone: {len(report.left_alone)} other files, first {report.left_alone[0].name}")
+        names = ", ".join(path.name for path in report.left_alone[:_MOST_NAMED])
+        more = ", …" if len(report.left_alone) > _MOST_NAMED else ""
+        say(f"note: left alone: {len(report.left_alone)} other files: {names}{more}")
 
 
 def _postfix(event: JobProgress) -> str:
