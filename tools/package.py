@@ -30,9 +30,9 @@ NAME = "cfrnet-live"
 GOAL_MB = 300
 """Missed on Linux, where the wheels of OpenCV and PyAV take 150 and 75 MB; see docs/packaging.md."""
 
-_EXCLUDED = (
+EXCLUDED = (
     *("torch", "training", "tests", "tools", "pytest", "tkinter", "matplotlib", "IPython", "pyvirtualcam"),
-    *("scipy", "skimage", "PIL", "imageio", "tifffile", "networkx"),  # see tools/package_hooks/unused.py
+    *("scipy", "skimage", "imageio", "tifffile", "networkx"),  # see tools/package_hooks/unused.py
     *("PySide6.QtNetwork", "PySide6.QtOpenGL", "PySide6.QtOpenGLWidgets", "pyqtgraph.opengl"),
 )
 _LEFT_TO_THE_SYSTEM = (
@@ -127,7 +127,7 @@ def build_folder() -> Path:
     words += ["--paths", str(ROOT), "--icon", str(_icon()), "--collect-submodules", "app"]
     words += ["--runtime-hook", str(ROOT / "tools" / "package_hooks" / "unused.py")]
     words += [word for each in data for word in ("--add-data", each)]
-    words += [word for name in _EXCLUDED for word in ("--exclude-module", name)]
+    words += [word for name in EXCLUDED for word in ("--exclude-module", name)]
     if sys.platform == "darwin":
         words += ["--windowed", "--osx-bundle-identifier", "live.cfrnet.app"]
     if sys.platform == "win32":

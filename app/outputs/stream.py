@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 _PAGE = b"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>CFRNet Live</title>
-<style>html,body{margin:0;height:100%;background:#000}img{width:100%;height:100%;object-fit:contain}</style></head>
+<style>html,body{margin:0;height:100%;background:#000}img{display:block;width:100%;height:100%;object-fit:contain}</style></head>
 <body><img src="/stream.mjpg" alt="The restored picture"></body></html>
 """
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 
 from tests.cli.helpers import Cli
@@ -52,13 +51,13 @@ def test_a_stream_and_a_camera_without_a_window(cli_process: StartProcess) -> No
     lines = lines_until(process, "network-stream: live")
     address = lines[-1].split(", ")[1]
     with av.open(f"{address}stream.mjpg", format="mpjpeg", timeout=30) as container:
-        pictures = []
-        for frame in container.decode(video=0):
-            pictures.append(frame.to_ndarray(format="bgr24"))
-            if len(pictures) == 10:
+        different: set[bytes] = set()
+        for frame in container.decode(video=0):  # a picture is repeated while a busy machine has no newer one
+            picture = frame.to_ndarray(format="bgr24")
+            assert picture.shape == (480, 640, 3)
+            different.add(picture[::16, ::16].tobytes())
+            if len(different) == 4:  # it moves
                 break
-    assert pictures[0].shape == pictures[9].shape
-    assert len({int(picture.sum(dtype=np.int64)) for picture in pictures}) > 3, "it moves"
     if not any("virtual-camera: live" in line for line in lines):
         lines += lines_until(process, "virtual-camera: live")
     assert any("Stored Camera, 1280 x 720 at 30 fps" in line for line in lines)
