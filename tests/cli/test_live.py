@@ -22,8 +22,11 @@ STORED_CAMERA = """
 import pyvirtualcam
 from pyvirtualcam import camera
 from tests.outputs.virtual_device import StoringBackend
+class Device(StoringBackend):
+    def send(self, frame):
+        "Keep nothing: this runs as long as the test."
 camera.BACKENDS.clear()
-pyvirtualcam.register_backend("stored", StoringBackend)
+pyvirtualcam.register_backend("stored", Device)
 """
 
 
@@ -48,24 +51,27 @@ def test_a_stream_and_a_camera_without_a_window(cli_process: StartProcess) -> No
     pytest.importorskip("pyvirtualcam", reason="pyvirtualcam is not installed")
     words = ("live", "--source", DEMO, "--k", 1, "--virtual-camera", "--serve", "127.0.0.1:0")
     process = cli_process(*words, before=STORED_CAMERA)
-    lines = lines_until(process, "network-stream: live")
-    address = lines[-1].split(", ")[1]
-    with av.open(f"{address}stream.mjpg", format="mpjpeg", timeout=30) as container:
-        different: set[bytes] = set()
-        for frame in container.decode(video=0):  # a picture is repeated while a busy machine has no newer one
-            picture = frame.to_ndarray(format="bgr24")
-            assert picture.shape == (480, 640, 3)
-            different.add(picture[::16, ::16].tobytes())
-            if len(different) == 4:  # it moves
-                break
-    if not any("virtual-camera: live" in line for line in lines):
-        lines += lines_until(process, "virtual-camera: live")
-    assert any("Stored Camera, 1280 x 720 at 30 fps" in line for line in lines)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 0
-    assert out.strip().endswith("stopped.")
-    assert "Traceback" not in err
+    try:
+        lines = lines_until(process, "network-stream: live")
+        address = lines[-1].split(", ")[1]
+        with av.open(f"{address}stream.mjpg", format="mpjpeg", timeout=30) as container:
+            different: set[bytes] = set()
+            for frame in container.decode(video=0):  # a picture is repeated while a busy machine has no newer one
+                picture = frame.to_ndarray(format="bgr24")
+                assert picture.shape == (480, 640, 3)
+                different.add(picture[::16, ::16].tobytes())
+                if len(different) == 4:  # it moves
+                    break
+        if not any("virtual-camera: live" in line for line in lines):
+            lines += lines_until(process, "virtual-camera: live")
+        assert any("Stored Camera, 1280 x 720 at 30 fps" in line for line in lines)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert out.strip().endswith("stopped.")
+        assert "Traceback" not in err
+    finally:
+        process.kill()
 
 
 def test_without_an_output_it_is_refused(cli: Cli) -> None:
