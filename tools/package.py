@@ -32,7 +32,7 @@ GOAL_MB = 300
 
 EXCLUDED = (
     *("torch", "training", "tests", "tools", "pytest", "tkinter", "matplotlib", "IPython", "pyvirtualcam"),
-    *("scipy", "skimage", "imageio", "tifffile", "networkx"),  # see tools/package_hooks/unused.py
+    *("scipy", "skimage", "imageio", "networkx"),  # see tools/package_hooks/unused.py
     *("PySide6.QtNetwork", "PySide6.QtOpenGL", "PySide6.QtOpenGLWidgets", "pyqtgraph.opengl"),
 )
 _LEFT_TO_THE_SYSTEM = (
