@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +43,9 @@ KERNEL_CHANNELS = 16
 CALIBRATION_FACES = 40
 CALIBRATION_CYCLES = 3
 # ONNX Runtime's own 128 and 128 leave the search for the least KL divergence one candidate, the whole range: MinMax.
-ENTROPY_BINS = {"num_bins": 1024, "num_quantized_bins": 128}
+HISTOGRAM_BINS: dict[str, dict[str, int]] = {"entropy": {"num_bins": 1024, "num_quantized_bins": 128}, "percentile": {}}
+PART = 6
+"""Inputs whose values are held in memory at a time."""
 
 
 class _CycleReader(CalibrationDataReader):  # type: ignore[misc]
@@ -51,6 +54,7 @@ class _CycleReader(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, model: Path, faces: NDArray[np.float32], cycles: int) -> None:
         session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
         self._inputs = self._run(session, faces, cycles)
+        self._part = self._inputs
 
     @staticmethod
     def _run(
@@ -62,8 +66,16 @@ class _CycleReader(CalibrationDataReader):  # type: ignore[misc]
                 yield {INPUT_NAME: x}
                 (x,) = session.run(None, {INPUT_NAME: x})
 
+    def next_part(self) -> bool:
+        """Let `get_next` end after the next PART inputs; return whether there are any."""
+        self._part = iter(list(itertools.islice(self._inputs, PART)))
+        first = next(self._part, None)
+        if first is not None:
+            self._part = itertools.chain([first], self._part)
+        return first is not None
+
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        return next(self._inputs, None)
+        return next(self._part, None)
 
 
 def quantize(
@@ -83,14 +95,15 @@ def quantize(
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(model), str(prepared))
         reader = _CycleReader(model, faces, cycles)
-        ranges = _entropy_ranges(prepared, reader) if method == "entropy" else None
+        operators = ["Conv"] if _normalises(prepared) else None
+        ranges = _histogram_ranges(prepared, reader, method, operators) if method in HISTOGRAM_BINS else None
         quantize_convolutions(
             prepared,
             out,
             reader,
             method=CALIBRATION_METHODS[method],
             exclude=[node.name for node in _output_nodes(onnx.load(prepared))],
-            operators=["Conv"] if _normalises(prepared) else None,
+            operators=operators,
             ranges=ranges,
         )
     _add_to_the_input(out)
@@ -136,15 +149,22 @@ def _normalises(model: Path) -> bool:
     return any(node.op_type == "InstanceNormalization" for node in onnx.load(model).graph.node)
 
 
-def _entropy_ranges(model: Path, reader: CalibrationDataReader) -> Path:
-    """Write the ranges of least KL divergence beside `model`, in a form that `quantize_static` takes over."""
+def _histogram_ranges(model: Path, reader: _CycleReader, method: str, operators: list[str] | None) -> Path:
+    """Write the ranges that `method` finds beside `model`, in a form that `quantize_static` takes over.
+
+    ONNX Runtime keeps every value of every tensor until a histogram is made of them, more than ten gigabytes for
+    HiFaceGAN-Lite; given a few inputs at a time, it merges the histograms.
+    """
     calibrator = create_calibrator(
         model,
+        operators,
         augmented_model_path=str(model.with_name("augmented.onnx")),
-        calibrate_method=CalibrationMethod.Entropy,
-        extra_options=ENTROPY_BINS,
+        calibrate_method=CALIBRATION_METHODS[method],
+        extra_options=HISTOGRAM_BINS[method],
     )
-    calibrator.collect_data(reader)
+    while reader.next_part():
+        calibrator.collect_data(reader)
+        calibrator.clear_collected_data()
     ranges = model.with_name("ranges.json")
     save_tensors_data(calibrator.compute_data(), ranges)
     return ranges
