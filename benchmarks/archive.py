@@ -141,7 +141,7 @@ def _executor(name: str, **options: Any) -> Executor:
 
 
 def simulation(folder: Path, options: argparse.Namespace) -> Table:
-    """The real queue and journal, with workers that only take time: durations recorded here, on a clock of its own."""
+    """The real queue and journal, in memory, with workers that only take time: durations recorded here, on a clock."""
     source = make_pictures(folder / "recorded", 12)
     ends = [time.perf_counter()]
     run_job(
@@ -155,7 +155,7 @@ def simulation(folder: Path, options: argparse.Namespace) -> Table:
     durations = rng.choice(recorded, count) * rng.lognormal(0, 0.5, count)
     works = [_simulated(number, folder) for number in range(count)]
     written: Counter[str] = Counter()
-    with Journal(folder / "journal") as journal:
+    with Journal(None) as journal:
         run = JobRun(
             job(source, folder / "simulated", 3),
             works,
