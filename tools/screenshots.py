@@ -1,6 +1,7 @@
 """Pictures of every view of the real window, restoring the demo clip.
 
-python tools/screenshots.py FOLDER        every view, light and dark, at 1024 x 640 and 1440 x 900
+python tools/screenshots.py FOLDER        every view, light and dark, at 1024 x 640, 1280 x 800 and 1920 x 1080
+python tools/screenshots.py FOLDER --scale 2        the same for a screen of twice the pixels
 python tools/screenshots.py --readme      docs/images/window.png alone
 """
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from app.ui.window import MainWindow
 
-SIZES = ((1024, 640), (1440, 900))
+SIZES = ((1024, 640), (1280, 800), (1920, 1080))
 README_PICTURE = ROOT / "docs" / "images" / "window.png"
 README_SIZE = (1280, 800)
 TIMEOUT_S = 60.0
@@ -63,6 +64,7 @@ def open_window(folder: Path, size: tuple[int, int], **settings: Any) -> MainWin
         version=__version__,
         open_at_start=str(DEMO_CLIP),
     )
+    window._store.save_hints_seen()
     window.resize(*size)
     window.show()
     wait_for_face(window)
@@ -170,7 +172,21 @@ def over_the_window(window: MainWindow, target: Path, name: str) -> None:
         settle(0.2)
         keep(dialog, target / f"{name}-{label}.png")
         dialog.close()
-    window.preview.show_message("offline", "holiday.mp4 is not a video.", "Choose another file, or drop one here.")
+    window.change(degrade=True, show_overlay=True)
+    settle(0.6)
+    keep(window, target / f"{name}-bad-card.png")
+    window.preview.toggle_inset()
+    settle(0.3)
+    keep(window, target / f"{name}-inset.png")
+    window.preview.toggle_inset()
+    window.change(degrade=False, show_overlay=False)
+    share = window.share_menu
+    share.popup(window.mapToGlobal(window.rect().center()))
+    settle(0.2)
+    keep(share, target / f"{name}-share-menu.png")
+    share.close()
+    buttons = (("Open a file…", "open_file"), ("Demo clip", "open_demo"))
+    window.preview.show_message("offline", "holiday.mp4 is not a video.", "Choose another file.", buttons)
     window.preview.repaint()
     keep(window.preview, target / f"{name}-no-picture.png")
 
@@ -179,11 +195,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, help="where the pictures go")
     parser.add_argument("--readme", action="store_true", help=f"write {README_PICTURE.relative_to(ROOT)}")
+    parser.add_argument("--scale", type=float, default=1.0, help="device pixels for one of the window's")
     options = parser.parse_args()
     if options.folder is None and not options.readme:
         parser.error("name a folder, or give --readme")
     with tempfile.TemporaryDirectory() as scratch, virtual_display():
         os.environ["CFRNET_LIVE_LOG_FOLDER"] = scratch
+        os.environ["QT_SCALE_FACTOR"] = f"{options.scale:g}"
         from app.ui.application import make_application
 
         application = make_application()

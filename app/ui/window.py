@@ -375,6 +375,7 @@ class MainWindow(QMainWindow):
             badges(
                 faces=len(shown.faces) if shown.k else None,
                 live=live,
+                sharp=sum(entry.already_sharp for entry in shown.faces),
                 slow=slowed_down(self._host.statistics()),
                 recording_s=self.capture.seconds,
                 degraded=shown.frame.true_image is not None,

@@ -59,6 +59,8 @@ def test_the_sentence_agrees_with_what_runs() -> None:
 def test_the_picture_tells_its_state_in_words() -> None:
     assert badges(faces=1, live=True) == ()
     assert badges(faces=0, live=True) == (Badge("No face found", "warning"),)
+    assert badges(faces=1, live=True, sharp=1) == (Badge("Face already sharp"),)
+    assert badges(faces=2, live=True, sharp=1) == ()
     assert badges(faces=None, live=True) == (Badge("Loading the network…"),)
     words = [badge.words for badge in badges(faces=1, live=True, slow="12 of 25 frames a second", recording_s=65.0)]
     assert words == ["Recording 01:05", "Slowed down: 12 of 25 frames a second"]

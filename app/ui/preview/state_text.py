@@ -30,11 +30,18 @@ def slowed_down(statistics: LiveStatistics | None) -> str:
 
 
 def badges(
-    *, faces: int | None, live: bool, slow: str = "", recording_s: float | None = None, degraded: bool = False
+    *,
+    faces: int | None,
+    live: bool,
+    sharp: int = 0,
+    slow: str = "",
+    recording_s: float | None = None,
+    degraded: bool = False,
 ) -> tuple[Badge, ...]:
     """The words on the picture, the most pressing first.
 
-    `faces` is how many were restored, None while no network is loaded; `live` is false for a source that is offline,
+    `faces` is how many were restored, None while no network is loaded, `sharp` how many of them needed next to
+    nothing; `live` is false for a source that is offline,
     of which nothing about speed is said.
     """
     found = []
@@ -44,6 +51,8 @@ def badges(
         found.append(Badge("Loading the network…"))
     elif faces == 0:
         found.append(Badge("No face found", "warning"))
+    elif sharp == faces:
+        found.append(Badge("Face already sharp" if faces == 1 else "Faces already sharp"))
     if live and slow:
         found.append(Badge(f"Slowed down: {slow}", "warning"))
     if degraded:
