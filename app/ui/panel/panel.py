@@ -291,6 +291,7 @@ class Panel(QFrame):
         for name in ("record_mode", "mirror_recording"):
             self.bindings.set_enabled(name, not active)
         self.sound.setEnabled(not active)
+        self.share.setVisible(not active)  # the length and the size of the recording need its room
         self.record.setAccessibleName("Stop recording" if active else "Record a video")
 
     def show_record_words(self, words: str) -> None:

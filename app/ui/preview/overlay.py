@@ -12,7 +12,7 @@ from app.ui.preview.overlay_model import OverlayModel
 from app.ui.preview.state_text import Badge
 from app.ui.style.theme import STAGE_COLOURS
 
-_WIDTH = 216.0
+_WIDTH = 240.0
 _PADDING = 11.0
 _ROW = 16.0
 _GLASS = QColor(12, 13, 16, 214)
