@@ -33,19 +33,19 @@ import psutil
 from app.batch.engine import run_job
 from app.batch.executors import EXECUTORS
 from app.batch.executors.base import Executor, ExecutorOptions
-from app.batch.job import Job, RestoreOptions
-from app.batch.journal import Journal
-from app.batch.plan import Item
+from app.batch.jobs.job import Job, RestoreOptions
+from app.batch.jobs.journal import Journal
+from app.batch.jobs.plan import Item
+from app.batch.jobs.task import Task, TaskDone, TaskResult
+from app.batch.jobs.work import Work
 from app.batch.run import JobRun
-from app.batch.task import Task, TaskDone, TaskResult
-from app.batch.video import restore_video
-from app.batch.work import Work
+from app.batch.videos.restore import restore_video
 from app.core.settings import Settings
 from app.faces.detector import FaceDetector
 from app.faces.tracker import FaceTracker
 from app.media.picture import read_picture
+from app.pipeline.measuring.scene import MovingFaceScene
 from app.pipeline.process import FramePipeline
-from app.pipeline.scene import MovingFaceScene
 from app.restorers.store import ModelStore
 
 ROOT = Path(__file__).resolve().parents[1]

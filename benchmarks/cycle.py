@@ -14,7 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that the script runs from any folder
 
 from app.core.machine import describe_machine
-from app.pipeline.bench import cycles_table, measure_cycles
+from app.pipeline.measuring.bench import cycles_table, measure_cycles
 from app.restorers.store import ModelStore
 
 

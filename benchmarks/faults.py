@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 import psutil
 
-from app.batch.video import restore_video
+from app.batch.videos.restore import restore_video
 from app.core.errors import AppError
 from app.core.types import Frame, Restored
 from app.media.picture import read_picture, write_picture

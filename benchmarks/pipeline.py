@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that the script runs from any folder
 
 from app.core.machine import describe_machine
-from app.pipeline.bench import measure_pipeline, pipeline_table
+from app.pipeline.measuring.bench import measure_pipeline, pipeline_table
 from app.restorers.store import ModelStore
 
 

@@ -26,8 +26,8 @@ from app.core.errors import SourceOfflineError
 from app.core.machine import describe_machine
 from app.core.settings import Settings
 from app.core.types import Frame
-from app.pipeline.bench import Finished, running_session
-from app.pipeline.scene import MovingFaceScene, MovingFaceSource
+from app.pipeline.measuring.bench import Finished, running_session
+from app.pipeline.measuring.scene import MovingFaceScene, MovingFaceSource
 from app.restorers.store import ModelStore
 from app.sources.base import Source, SourceSpec
 

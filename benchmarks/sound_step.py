@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402  (the line above makes our own modules importable)
 
 from app.core.types import Frame, Restored  # noqa: E402
-from app.outputs.recorder import VideoRecorder  # noqa: E402
+from app.outputs.recordings.recorder import VideoRecorder  # noqa: E402
 from app.outputs.views import FrameViews  # noqa: E402
 from app.pipeline.capture.playback import FilePlayer, Signal, Timeline  # noqa: E402
 from app.pipeline.file_sound import FileSound  # noqa: E402

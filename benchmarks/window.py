@@ -32,7 +32,7 @@ def first_restored_frame_s() -> float:
     from app.core.settings import Settings
     from app.pipeline.capture.status import SourceStatus
     from app.pipeline.events import Notice
-    from app.pipeline.scene import MOVING_FACE
+    from app.pipeline.measuring.scene import MOVING_FACE
     from app.pipeline.session import LiveSession
     from app.restorers.store import ModelStore
 
@@ -68,7 +68,7 @@ def painting_ms(frames: int) -> dict[str, float]:
 
     from app.core.settings import Settings, specification
     from app.core.types import Frame, Restored
-    from app.pipeline.scene import MovingFaceScene
+    from app.pipeline.measuring.scene import MovingFaceScene
     from app.ui.preview.preview import Preview
     from app.ui.style.theme import apply_theme
 

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 from app.core.settings import Settings  # noqa: E402  (the line above makes our own modules importable)
 from app.faces.detector import FaceDetector  # noqa: E402
 from app.faces.tracker import FaceTracker  # noqa: E402
-from app.outputs.clip import Moment, kept, make_clip  # noqa: E402
+from app.outputs.sharing.clip import Moment, kept, make_clip  # noqa: E402
 from app.pipeline.process import FramePipeline  # noqa: E402
 from app.restorers.store import ModelStore  # noqa: E402
 from app.sources.video import VideoSource  # noqa: E402

@@ -50,10 +50,10 @@ def open_window(folder: Path, size: tuple[int, int], **settings: Any) -> MainWin
 
     from app import __version__
     from app.core.settings import Settings
-    from app.ui.flows.source_text import DEMO_CLIP
     from app.ui.host import SessionHost
     from app.ui.reports import OnceFilter, Reporter
     from app.ui.settings_store import SettingsStore
+    from app.ui.texts.source import DEMO_CLIP
     from app.ui.window import MainWindow
 
     window = MainWindow(

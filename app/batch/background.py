@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 
 from app.batch.engine import run_job
-from app.batch.events import JobEvent, JobReport
-from app.batch.job import Job
+from app.batch.jobs.events import JobEvent, JobReport
+from app.batch.jobs.job import Job
 from app.core.errors import AppError, WorkerError
 from app.core.log import log_path
 

@@ -10,16 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.batch.events import JobEvent, JobReport
 from app.batch.executors import EXECUTORS
 from app.batch.executors.base import Executor, ExecutorOptions, WorkerSetup
-from app.batch.job import Job
-from app.batch.journal import Journal
-from app.batch.plan import Item, left_alone, plan
+from app.batch.jobs.events import JobEvent, JobReport
+from app.batch.jobs.job import Job
+from app.batch.jobs.journal import Journal
+from app.batch.jobs.plan import Item, left_alone, plan
+from app.batch.jobs.task import Task
+from app.batch.jobs.work import Work, work_for
 from app.batch.resources import default_workers
 from app.batch.run import JobRun
-from app.batch.task import Task
-from app.batch.work import Work, work_for
 from app.core.errors import JournalError
 from app.restorers.store import ModelStore
 

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from app.batch.events import ItemDone, ItemFailed, JobEvent, JobProgress, JobReport, JobStarted
-from app.batch.job import Job
-from app.batch.joining import PieceFile
-from app.batch.journal import Journal
-from app.batch.plan import Item, is_done
-from app.batch.progress import ProgressMeter
-from app.batch.task import Task, TaskEvent, TaskFailed, TaskProgress, TaskResult
-from app.batch.work import Work
+from app.batch.jobs.events import ItemDone, ItemFailed, JobEvent, JobProgress, JobReport, JobStarted
+from app.batch.jobs.job import Job
+from app.batch.jobs.journal import Journal
+from app.batch.jobs.plan import Item, is_done
+from app.batch.jobs.progress import ProgressMeter
+from app.batch.jobs.task import Task, TaskEvent, TaskFailed, TaskProgress, TaskResult
+from app.batch.jobs.work import Work
+from app.batch.videos.joining import PieceFile
 from app.batch.worker import NO_FACE
 from app.core.errors import UnreadableMediaError, WorkerError
 from app.media.files import already_there, is_locked, is_part

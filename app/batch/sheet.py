@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from app.batch.job import RestoreOptions
-from app.batch.plan import make_room
+from app.batch.jobs.job import RestoreOptions
+from app.batch.jobs.plan import make_room
 from app.batch.worker import PICTURE_DETECT_SIZE, blend
 from app.core.errors import SettingError, UnreadableMediaError
 from app.core.settings import Settings

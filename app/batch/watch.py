@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.batch.job import Job
-from app.batch.plan import Item, is_done, plan
+from app.batch.jobs.job import Job
+from app.batch.jobs.plan import Item, is_done, plan
 from app.core.errors import EmptyFolderError
 
 POLL_S = 1.0

@@ -10,12 +10,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from app.batch.job import RestoreOptions
-from app.batch.joining import join_pieces
-from app.batch.pieces import restore_piece
-from app.batch.plan import make_room
-from app.batch.task import Task, TaskDone, TaskFailed, TaskResult
-from app.batch.video import restore_video
+from app.batch.jobs.job import RestoreOptions
+from app.batch.jobs.plan import make_room
+from app.batch.jobs.task import Task, TaskDone, TaskFailed, TaskResult
+from app.batch.videos.joining import join_pieces
+from app.batch.videos.pieces import restore_piece
+from app.batch.videos.restore import restore_video
 from app.core.errors import AppError, SettingError, UnreadableMediaError, WorkerError
 from app.core.log import log_path
 from app.core.settings import Settings

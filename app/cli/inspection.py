@@ -50,14 +50,14 @@ def print_models() -> bool:
 
 def print_providers() -> None:
     """What can run the networks on this machine, how fast, and whether it gives the CPU's picture. Raises AppError."""
-    from app.pipeline.bench import measure_providers, providers_table
+    from app.pipeline.measuring.bench import measure_providers, providers_table
 
     print(providers_table(measure_providers(ModelStore(), progress=say)))
 
 
 def print_benchmark(*, json_path: str | None, overwrite: bool) -> None:
     """Measure this machine, print the tables, and write the figures to `json_path`. Raises OutputError or others."""
-    from app.pipeline.bench import affordable_table, cycles_table, pipeline_table, run_benchmark
+    from app.pipeline.measuring.bench import affordable_table, cycles_table, pipeline_table, run_benchmark
 
     # Made first: a place that cannot be written is better told now than at the end.
     with nullcontext() if json_path is None else NewFile(Path(json_path), overwrite=overwrite) as file:

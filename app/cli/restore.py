@@ -15,13 +15,13 @@ from typing import Any
 from tqdm import tqdm
 
 from app.batch.engine import Shard, run_job
-from app.batch.events import ItemDone, ItemFailed, JobEvent, JobProgress, JobReport, JobStarted
 from app.batch.executors import EXECUTORS
 from app.batch.executors.base import Executor, ExecutorOptions
-from app.batch.job import Job, RestoreOptions
-from app.batch.plan import Item
+from app.batch.jobs.events import ItemDone, ItemFailed, JobEvent, JobProgress, JobReport, JobStarted
+from app.batch.jobs.job import Job, RestoreOptions
+from app.batch.jobs.plan import Item
+from app.batch.jobs.timings import StageTimings
 from app.batch.sheet import compare
-from app.batch.timings import StageTimings
 from app.batch.watch import watch
 from app.cli.messages import print_error, say
 from app.cli.parser import given_settings

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from app.core.errors import AppError, OutputError
 from app.core.log import log_path
 from app.core.settings import Settings
-from app.outputs.microphone import AudioInput
+from app.outputs.recordings.microphone import AudioInput
 from app.outputs.views import FrameViews
 
 OutputStatus = Literal["starting", "live", "waiting", "failed", "stopped"]

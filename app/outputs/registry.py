@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from app.core.errors import SettingError
-from app.outputs import recording, stream, virtual_camera
+from app.outputs import stream, virtual_camera
 from app.outputs.base import OutputDescriptor
+from app.outputs.recordings import output as recording
 
 OUTPUTS: tuple[OutputDescriptor, ...] = (
     recording.DESCRIPTOR,

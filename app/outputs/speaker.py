@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from app.outputs.microphone import AudioBlock, Samples
+from app.outputs.recordings.microphone import AudioBlock, Samples
 
 _log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from app.core.settings import Settings
 from app.core.types import Restored
 from app.outputs.base import OutputContext
 from app.outputs.fanout import FanOut
-from app.outputs.microphone import AudioInput
-from app.outputs.recorder import RecordingState, VideoRecorder
-from app.outputs.recording import DESCRIPTOR, create_recorder
+from app.outputs.recordings.microphone import AudioInput
+from app.outputs.recordings.output import DESCRIPTOR, create_recorder
+from app.outputs.recordings.recorder import RecordingState, VideoRecorder
 
 
 class SessionRecording:

@@ -12,19 +12,19 @@ from app.core.mailbox import Mailbox
 from app.core.settings import Settings
 from app.core.types import Frame, Restored
 from app.outputs.base import OutputContext, OutputState
-from app.outputs.clip import ClipMemory, make_clip
 from app.outputs.fanout import FanOut
-from app.outputs.pacing import nearest_rate
-from app.outputs.recorder import RecordingState
+from app.outputs.recordings.pacing import nearest_rate
+from app.outputs.recordings.recorder import RecordingState
 from app.outputs.registry import descriptor
-from app.outputs.snapshot import save_before_after, save_snapshot
+from app.outputs.sharing.clip import ClipMemory, make_clip
+from app.outputs.sharing.snapshot import save_before_after, save_snapshot
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.capture.worker import CaptureWorker
 from app.pipeline.events import RecordingSaved, SessionListener
 from app.pipeline.file_sound import SourceSound
 from app.pipeline.inference import InferenceWorker
-from app.pipeline.latency import LatencyStatistics, LiveStatistics
 from app.pipeline.loader import PipelineLoader
+from app.pipeline.measuring.latency import LatencyStatistics, LiveStatistics
 from app.pipeline.recording import SessionRecording
 from app.restorers.base import EngineInfo
 from app.restorers.store import ModelStore

@@ -13,17 +13,17 @@ from PySide6.QtCore import QObject, Signal
 from app.core.errors import AppError
 from app.core.settings import Settings
 from app.core.types import Restored
-from app.ui.flows.notice_text import notice_text
+from app.ui.texts.notices import notice_text
 
 if TYPE_CHECKING:
     from app.batch.background import BackgroundJob
-    from app.batch.job import Job
+    from app.batch.jobs.job import Job
     from app.outputs.base import OutputState
-    from app.outputs.microphone import LevelMeter
-    from app.outputs.recorder import RecordingState
+    from app.outputs.recordings.microphone import LevelMeter
+    from app.outputs.recordings.recorder import RecordingState
     from app.pipeline.capture.status import SourceStatus
     from app.pipeline.events import Notice
-    from app.pipeline.latency import LiveStatistics
+    from app.pipeline.measuring.latency import LiveStatistics
     from app.pipeline.session import LiveSession
     from app.restorers.base import EngineInfo
     from app.restorers.store import ShippedRestorer
@@ -51,7 +51,7 @@ def camera_names() -> list[str]:
 
 def microphone_names() -> tuple[str, ...]:
     """The microphones by name; asks the system."""
-    from app.outputs.microphone import list_microphones
+    from app.outputs.recordings.microphone import list_microphones
 
     return list_microphones()
 
@@ -155,7 +155,7 @@ class SessionHost(QObject):
         self._listened_to = microphone
 
         def job() -> None:
-            from app.outputs.microphone import LevelMeter, open_microphone
+            from app.outputs.recordings.microphone import LevelMeter, open_microphone
 
             meter, self._meter = self._meter, None
             if meter is not None:
@@ -236,7 +236,7 @@ class SessionHost(QObject):
         """Look for recordings that a crash cut short; `recordings_rescued` follows when there are any."""
 
         def job() -> None:
-            from app.outputs.rescue import rescue_recordings
+            from app.outputs.recordings.rescue import rescue_recordings
 
             if paths := rescue_recordings(folder):
                 self.recordings_rescued.emit(paths)

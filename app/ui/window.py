@@ -22,15 +22,12 @@ from app.ui.dialogs.hints import Hints
 from app.ui.dialogs.notifications import Banner, Notifications, Toast
 from app.ui.flows.capture import CaptureFlow, default_folder, open_folder
 from app.ui.flows.choosing import ChoosingFlow
-from app.ui.flows.engine_text import engine_line, engine_sentence
 from app.ui.flows.first_hints import first_hints
 from app.ui.flows.pictures import PictureFlow
-from app.ui.flows.quality_text import changes_for
 from app.ui.flows.restorer import fitting
 from app.ui.flows.sharing import SharingFlow
 from app.ui.flows.sound import SoundFlow
 from app.ui.flows.source import SourceFlow
-from app.ui.flows.source_text import DEMO_CLIP, source_facts
 from app.ui.host import SessionHost
 from app.ui.menus import MoreMenu, ShareMenu, make_actions
 from app.ui.panel.job_bar import JobBar
@@ -47,6 +44,9 @@ from app.ui.reports import Report, Reporter
 from app.ui.settings_store import DEFAULTS, SettingsStore
 from app.ui.style.formatting import rate
 from app.ui.style.theme import apply_theme
+from app.ui.texts.engine import engine_line, engine_sentence
+from app.ui.texts.quality import changes_for
+from app.ui.texts.source import DEMO_CLIP, source_facts
 
 if TYPE_CHECKING:
     from app.restorers.store import ShippedRestorer

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.batch.events import ItemDone, ItemFailed, JobEvent, JobProgress, JobStarted
-from app.batch.job import Job, RestoreOptions
+from app.batch.jobs.events import ItemDone, ItemFailed, JobEvent, JobProgress, JobStarted
+from app.batch.jobs.job import Job, RestoreOptions
 from app.core.settings import Settings
 from tests.vision import blurred, portrait
 

@@ -11,8 +11,8 @@ import pytest
 
 from app.batch.background import BackgroundJob
 from app.batch.engine import Shard, run_job
-from app.batch.events import ItemDone, ItemFailed, JobEvent, JobReport
 from app.batch.executors.inline import InlineExecutor
+from app.batch.jobs.events import ItemDone, ItemFailed, JobEvent, JobReport
 from app.core.errors import AppError, JournalError, UnreadableMediaError
 from tests.batch.helpers import Seen, album, files_in, job_of, picture, pixels, rows
 from tests.batch.test_journal import task

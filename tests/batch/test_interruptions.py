@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from app.batch.engine import run_job
-from app.batch.events import ItemFailed, JobEvent
+from app.batch.jobs.events import ItemFailed, JobEvent
 from tests.batch.helpers import Seen, album, files_in, job_of, pixels
 from tests.batch.test_engine import film
 from tests.batch.test_video import pictures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.batch.job import RestoreOptions
+from app.batch.jobs.job import RestoreOptions
 from app.core.settings import Settings
 from app.restorers.families import family
 from app.restorers.store import ModelStore

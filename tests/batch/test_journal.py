@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.batch.journal import Journal
-from app.batch.task import Task
+from app.batch.jobs.journal import Journal
+from app.batch.jobs.task import Task
 from app.core.errors import JournalError, OutputError
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +59,7 @@ def test_a_job_of_one_task_writes_no_file(tmp_path: Path, monkeypatch: pytest.Mo
 _HOLD = """
 import os, sys
 from pathlib import Path
-from app.batch.journal import Journal
+from app.batch.jobs.journal import Journal
 from tests.batch.test_journal import task
 journal = Journal(Path(sys.argv[1]))
 journal.finish(task("kept.png"), {})

@@ -11,10 +11,10 @@ import av
 import numpy as np
 import pytest
 
-from app.batch.extent import Extent
-from app.batch.joining import PieceFile, decode_times, join_pieces
-from app.batch.pieces import LEAD_S, WARM_S, Span, cut, restore_piece
-from app.batch.video import Process, restore_video
+from app.batch.videos.extent import Extent
+from app.batch.videos.joining import PieceFile, decode_times, join_pieces
+from app.batch.videos.pieces import LEAD_S, WARM_S, Span, cut, restore_piece
+from app.batch.videos.restore import Process, restore_video
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.settings import Settings
 from app.core.types import Frame, Image, Restored

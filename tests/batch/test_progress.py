@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.batch.progress import ProgressMeter
-from app.batch.task import Task
+from app.batch.jobs.progress import ProgressMeter
+from app.batch.jobs.task import Task
 
 
 def task(key: str, weight: float) -> Task:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.batch.job import RestoreOptions
+from app.batch.jobs.job import RestoreOptions
 from app.batch.sheet import Part, compare, sheet
 from app.core.errors import ModelMissingError, OutputError, SettingError, UnreadableMediaError
 from app.core.settings import Settings

@@ -15,7 +15,7 @@ import av
 import numpy as np
 import pytest
 
-from app.batch.video import restore_video
+from app.batch.videos.restore import restore_video
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Frame, Image, Restored
 from app.media.video_reader import VideoReader

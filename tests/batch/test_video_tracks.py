@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
-from app.batch.video import restore_video
+from app.batch.videos.restore import restore_video
 from app.core.types import Frame, Restored
 from tests.media_files import encode_jpeg, number_of, numbered_picture, write_video
 

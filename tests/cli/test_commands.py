@@ -126,7 +126,7 @@ def test_the_shipped_models_are_as_they_were_shipped(cli: Cli) -> None:
 
 @pytest.mark.slow
 def test_bench_writes_its_medians(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.pipeline import bench
+    from app.pipeline.measuring import bench
 
     monkeypatch.setattr(bench, "run_benchmark", partial(bench.run_benchmark, repeats=2, seconds=0.7))
     answer = cli("bench", "--json", tmp_path / "bench.json")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.batch.plan import plan
+from app.batch.jobs.plan import plan
 from app.cli.messages import printable, say
 from tests.cli.helpers import Cli
 

@@ -16,10 +16,10 @@ from pytestqt.qtbot import QtBot
 
 from app.core.settings import Settings
 from app.core.types import Image
-from app.ui.flows.source_text import DEMO_CLIP
 from app.ui.host import SessionHost
 from app.ui.reports import OnceFilter, Reporter
 from app.ui.settings_store import SettingsStore
+from app.ui.texts.source import DEMO_CLIP
 from app.ui.window import MainWindow
 from tests.mjpeg_server import MjpegServer
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.core.types import Face, Frame
 from app.faces.alignment import estimate_similarity, scale_of, transform
 from app.faces.tracker import FADE_S, HOLD_S, FaceTracker
-from app.pipeline.scene import MovingFaceScene
+from app.pipeline.measuring.scene import MovingFaceScene
 from tests.vision import detector, frame_of, noisy, portrait_landmarks, show
 
 FPS = 30.0

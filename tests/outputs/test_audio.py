@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from app.outputs.microphone import AudioBlock, Microphone, SoundAligner, open_microphone
+from app.outputs.recordings.microphone import AudioBlock, Microphone, SoundAligner, open_microphone
 
 RATE = 48000
 

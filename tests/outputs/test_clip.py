@@ -12,7 +12,7 @@ import pytest
 
 from app.core.errors import RecordingError
 from app.core.types import Face, Frame, Restored, RestoredFace
-from app.outputs.clip import LARGEST_BYTES, SHAPES, ClipMemory, Moment, clip_frames, kept, make_clip, sweep
+from app.outputs.sharing.clip import LARGEST_BYTES, SHAPES, ClipMemory, Moment, clip_frames, kept, make_clip, sweep
 
 
 def restored(t: float, *, size: tuple[int, int] = (640, 360)) -> Restored:

@@ -10,7 +10,7 @@ from app.core.errors import OutputError, SettingError
 from app.core.types import Frame, Image, Restored
 from app.media.picture import read_picture
 from app.outputs.compose import DIVIDER_PX, caption, card, compose, letterbox
-from app.outputs.snapshot import save_snapshot
+from app.outputs.sharing.snapshot import save_snapshot
 
 
 def pair(height: int = 48, width: int = 64) -> Restored:

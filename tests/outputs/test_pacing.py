@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.outputs.pacing import EvenRate, nearest_rate
+from app.outputs.recordings.pacing import EvenRate, nearest_rate
 
 
 def slots(fps: float, times: list[float]) -> list[tuple[int, list[int]] | None]:

@@ -22,10 +22,10 @@ import pytest
 from app.core.errors import OutputError, RecordingError, SettingError
 from app.core.types import Frame, Image, Restored
 from app.media.encoder import LIVE_ENCODERS, EncoderChoice, choose_encoder
-from app.outputs.microphone import AudioBlock
-from app.outputs.recorder import VideoRecorder
-from app.outputs.recording_file import RECORDING_STEM, TIME_BASE
-from app.outputs.rescue import rescue_recordings
+from app.outputs.recordings.file import RECORDING_STEM, TIME_BASE
+from app.outputs.recordings.microphone import AudioBlock
+from app.outputs.recordings.recorder import VideoRecorder
+from app.outputs.recordings.rescue import rescue_recordings
 from app.outputs.views import FrameViews
 from tests.media_files import number_of, numbered_picture
 
@@ -306,7 +306,7 @@ def test_an_output_that_fails_in_any_other_way_is_reported_in_words(
     def fail(*arguments: object, **options: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr("app.outputs.recording_file.RecordingFile.write", fail)
+    monkeypatch.setattr("app.outputs.recordings.file.RecordingFile.write", fail)
     write_all(recorder, [restored(6, 1.0)])
     with pytest.raises(RecordingError, match="cannot be written"):
         recorder.finish()

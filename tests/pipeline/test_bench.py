@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.pipeline.bench import affordable, affordable_table, cycles_table, pipeline_table, run_benchmark
-from app.pipeline.scene import MovingFaceScene
+from app.pipeline.measuring.bench import affordable, affordable_table, cycles_table, pipeline_table, run_benchmark
+from app.pipeline.measuring.scene import MovingFaceScene
 from app.restorers.families import family
 from app.restorers.store import ShippedRestorer
 from tests.vision import detector, portrait_landmarks, store

@@ -9,7 +9,7 @@ import pytest
 
 from app.core.errors import UnreadableMediaError
 from app.media.sound_reader import SOUND_RATE, SoundReader
-from app.outputs.microphone import AudioBlock, decibel_scale
+from app.outputs.recordings.microphone import AudioBlock, decibel_scale
 from app.outputs.speaker import SoundQueue
 from app.pipeline.capture.playback import Anchor, Timeline
 from app.pipeline.file_sound import FileSound

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.core.types import Frame, Restored, Timings
-from app.pipeline.latency import HISTORY_S, WINDOW_S, LatencyStatistics
-from app.pipeline.stages import stage_statistics
+from app.pipeline.measuring.latency import HISTORY_S, WINDOW_S, LatencyStatistics
+from app.pipeline.measuring.stages import stage_statistics
 
 PICTURE = np.zeros((2, 2, 3), np.uint8)
 

@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from app.pipeline.bench import measure_providers, providers_table
+from app.pipeline.measuring.bench import measure_providers, providers_table
 from app.restorers import providers
 from app.restorers.base import EngineInfo, EngineOptions, VerifiedModel
 from app.restorers.buffers import DeviceBuffers, HostBuffers
@@ -25,7 +25,7 @@ from app.restorers.families import family
 from app.restorers.family import Family
 from app.restorers.probe import Probe, measure, probe, probing_crop
 from app.restorers.providers import CPU, PROVIDERS, available_providers, node_counts, open_session, provider_called
-from app.ui.flows.engine_text import engine_sentence
+from app.ui.texts.engine import engine_sentence
 from tests.restorers.networks import entry, network, scale_and_shift, store_of
 
 OPENVINO = provider_called("openvino")

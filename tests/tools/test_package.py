@@ -23,7 +23,7 @@ import runpy, sys
 from pathlib import Path
 runpy.run_path(str(Path("tools") / "package_hooks" / "unused.py"))
 sys.prefix = sys.argv[1]
-from app.pipeline.scene import MovingFaceScene
+from app.pipeline.measuring.scene import MovingFaceScene
 from app.restorers.store import ModelStore
 from app.faces.detector import FaceDetector
 scene = MovingFaceScene(width=640, height=360)

@@ -12,7 +12,7 @@ from app.faces.detector import FaceDetector
 from app.restorers.store import ModelStore
 from training.degradation.models import PaperDegradation
 from training.evaluation.comparison import bicubic, classical, compare, shipped_methods, simple_methods
-from training.evaluation.comparison_page import COLUMNS, write_comparison
+from training.evaluation.pages.comparison import COLUMNS, write_comparison
 from training.evaluation.test_sets import read_test_set
 from training.metrics.scoring import Scorer
 

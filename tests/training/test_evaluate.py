@@ -18,9 +18,9 @@ from app.restorers.store import MODELS_FOLDER
 from training.data import seeded_pairs
 from training.degradation.models import PaperDegradation
 from training.evaluation.evaluate import by_strength, evaluate
-from training.evaluation.figures import LARGEST_FILE, draw_photos, draw_sheet
+from training.evaluation.pages.figures import LARGEST_FILE, draw_photos, draw_sheet
+from training.evaluation.pages.results import write_page
 from training.evaluation.parallel import each_part
-from training.evaluation.results_page import write_page
 from training.evaluation.shipped import BusyMachineError, ShippedGenerator
 from training.evaluation.targets import judge_targets
 from training.metrics.scoring import Collected

@@ -11,8 +11,8 @@ import torch
 
 from training.checkpoint import read_checkpoint
 from training.data import FaceFolderError, load_faces
-from training.packed import PackError, pack, unpack
-from training.piece import train_piece
+from training.pieces.packed import PackError, pack, unpack
+from training.pieces.piece import train_piece
 from training.presets import PRESETS
 
 

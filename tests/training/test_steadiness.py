@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from training.degradation.call_video import degrade_video, draw_call
-from training.evaluation.results_page import steadiness_lines
-from training.evaluation.steadiness import main
+from training.evaluation.pages.results import steadiness_lines
+from training.evaluation.videos.steadiness import main
 from training.metrics.steadiness import TruthMotion, landmark_speed_error, sharpness
 
 SIDE = 256

@@ -13,8 +13,8 @@ from app.core.settings import Settings
 from app.core.types import Face, Frame, Image, Restored, RestoredFace, Timings
 from app.outputs.base import OutputState
 from app.pipeline.capture.status import SourceStatus
-from app.pipeline.latency import HistoryPoint, LiveStatistics
-from app.pipeline.stages import StageStatistics
+from app.pipeline.measuring.latency import HistoryPoint, LiveStatistics
+from app.pipeline.measuring.stages import StageStatistics
 from app.restorers.base import EngineInfo
 from app.restorers.families import family
 from app.restorers.store import ShippedRestorer

@@ -24,10 +24,10 @@ from app.sources.base import SourceInfo
 from app.sources.video import VIDEO
 from app.ui.dialogs.about import AboutDialog
 from app.ui.dialogs.dialogs import StreamDialog
-from app.ui.flows.sound_text import NO_SOUND, chosen_sound, record_words, sound_choices
-from app.ui.flows.source_text import failed_actions, file_filters, recent_with
 from app.ui.preview.geometry import first_size
 from app.ui.settings_store import SettingsStore
+from app.ui.texts.sound import NO_SOUND, chosen_sound, record_words, sound_choices
+from app.ui.texts.source import failed_actions, file_filters, recent_with
 from app.ui.window import MainWindow
 from tests.ui.scripted import CAMERA, ScriptedSession, restored_frame
 

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.types import Image
-from app.outputs.gallery import recorded_files, thumbnail
-from app.outputs.snapshot import save_before_after
+from app.outputs.sharing.gallery import recorded_files, thumbnail
+from app.outputs.sharing.snapshot import save_before_after
 from app.pipeline.capture.status import SourceStatus
 from app.sources.base import SourceInfo
 from app.sources.video import VIDEO

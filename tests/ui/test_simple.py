@@ -17,9 +17,9 @@ from app.core.types import Frame, Image
 from app.media.degrade import degrade
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.inference import made_bad
-from app.ui.flows.quality_text import changes_for, quality_of, quality_sentence
 from app.ui.preview.state_text import Badge, badges, slowed_down, tile_words
 from app.ui.settings_store import DEFAULTS, SettingsStore
+from app.ui.texts.quality import changes_for, quality_of, quality_sentence
 from app.ui.window import MainWindow
 from tests.ui.scripted import CAMERA, ONLINE, ScriptedSession, restored_frame, statistics
 

@@ -21,10 +21,10 @@ from app.sources.base import SourceInfo
 from app.sources.video import VIDEO as VIDEO_KIND
 from app.ui.actions import ACTIONS
 from app.ui.dialogs.dialogs import ShortcutsSheet
-from app.ui.flows.source_text import DEMO_CLIP
 from app.ui.panel.transport import Transport
 from app.ui.settings_store import SettingsStore
 from app.ui.style.widgets import ElidedLabel
+from app.ui.texts.source import DEMO_CLIP
 from app.ui.window import MainWindow
 from tests.media_files import numbered_picture, write_video
 from tests.ui.scripted import CAMERA, ONLINE, ScriptedSession, restored_frame, statistics

@@ -14,9 +14,12 @@ from app.restorers.base import EngineInfo
 from app.sources.base import SourceInfo
 from app.sources.video import VIDEO
 from app.ui.actions import ACTIONS, keys_of, sheet_groups
-from app.ui.flows.engine_text import engine_line, engine_sentence
-from app.ui.flows.notice_text import notice_text
-from app.ui.flows.source_text import (
+from app.ui.preview.overlay_model import Usage, overlay_model, reading_of
+from app.ui.preview.preview import face_words
+from app.ui.style.formatting import count, duration, file_size, milliseconds
+from app.ui.texts.engine import engine_line, engine_sentence
+from app.ui.texts.notices import notice_text
+from app.ui.texts.source import (
     DEMO_CLIP,
     falls_back_to_demo,
     no_camera_words,
@@ -24,9 +27,6 @@ from app.ui.flows.source_text import (
     source_facts,
     source_name,
 )
-from app.ui.preview.overlay_model import Usage, overlay_model, reading_of
-from app.ui.preview.preview import face_words
-from app.ui.style.formatting import count, duration, file_size, milliseconds
 from tests.ui.scripted import restored_frame, statistics
 
 USAGE = Usage(cpu_percent=131.4, memory_bytes=412_345_678)

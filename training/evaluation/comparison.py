@@ -27,8 +27,8 @@ from app.restorers.store import ModelStore
 from training.degradation.hifacegan import SUB_TASKS, renovation
 from training.degradation.models import PaperDegradation
 from training.degradation.operators import Degradation
-from training.evaluation.comparison_page import write_comparison
 from training.evaluation.cost import cost_of
+from training.evaluation.pages.comparison import write_comparison
 from training.evaluation.parallel import each_part
 from training.evaluation.shipped import PACKAGES
 from training.evaluation.test_sets import read_test_set

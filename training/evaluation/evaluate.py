@@ -33,13 +33,13 @@ from training.degradation.models import PaperDegradation
 from training.evaluation.calibration import compare_methods
 from training.evaluation.comparison import compare_networks
 from training.evaluation.conditions import CONDITIONS, judge_condition
-from training.evaluation.figures import draw_photos, draw_sheet, draw_trade_off
+from training.evaluation.pages.figures import draw_photos, draw_sheet, draw_trade_off
+from training.evaluation.pages.results import write_page
 from training.evaluation.parallel import each_part, keep_freed_memory
-from training.evaluation.real_world import judge_photos, judge_videos
-from training.evaluation.results_page import write_page
 from training.evaluation.shipped import PACKAGES, BusyMachineError, ShippedGenerator
 from training.evaluation.targets import judge_targets
 from training.evaluation.test_sets import TestSet, read_test_set
+from training.evaluation.videos.real_world import judge_photos, judge_videos
 from training.metrics.pictures import psnr, step_size
 from training.metrics.scoring import Collected, Scorer, Scores
 

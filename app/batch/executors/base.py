@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from app.batch.job import RestoreOptions
-from app.batch.task import Task, TaskEvent
+from app.batch.jobs.job import RestoreOptions
+from app.batch.jobs.task import Task, TaskEvent
 from app.restorers.store import MODELS_FOLDER
 
 

@@ -16,7 +16,7 @@ import cv2
 
 from app import __version__
 from app.batch.executors.base import ExecutorDescriptor, ExecutorOptions, WorkerSetup
-from app.batch.task import Task, TaskDone, TaskEvent, TaskFailed, TaskProgress
+from app.batch.jobs.task import Task, TaskDone, TaskEvent, TaskFailed, TaskProgress
 from app.batch.worker import RestoreWorker, Stopped, carry_out
 from app.core.errors import AppError, ClusterError, WorkerError
 from app.restorers.store import MODELS_FOLDER, ModelStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.batch.executors.base import ExecutorDescriptor, WorkerSetup
-from app.batch.task import Task, TaskEvent, TaskProgress
+from app.batch.jobs.task import Task, TaskEvent, TaskProgress
 from app.batch.worker import RestoreWorker, Stopped, carry_out
 from app.restorers.store import ModelStore
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import cv2
 
 from app.batch.executors.base import ExecutorDescriptor, ExecutorOptions, WorkerSetup
-from app.batch.task import Task, TaskDone, TaskEvent, TaskFailed, TaskProgress
+from app.batch.jobs.task import Task, TaskDone, TaskEvent, TaskFailed, TaskProgress
 from app.batch.worker import RestoreWorker, Stopped, carry_out
 from app.core.errors import AppError, WorkerError
 from app.restorers.store import ModelStore

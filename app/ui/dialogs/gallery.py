@@ -73,7 +73,7 @@ class GalleryDialog(QDialog):
 
     def refresh(self) -> None:
         """Read the folder anew."""
-        from app.outputs.gallery import recorded_files
+        from app.outputs.sharing.gallery import recorded_files
 
         self.list.clear()
         self._waiting = []
@@ -116,7 +116,7 @@ class GalleryDialog(QDialog):
             button.setEnabled(self._chosen() is not None)
 
     def _next_thumbnail(self) -> None:
-        from app.outputs.gallery import thumbnail
+        from app.outputs.sharing.gallery import thumbnail
 
         if not self._waiting:
             self._timer.stop()

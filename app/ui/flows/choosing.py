@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.ui.dialogs.dialogs import StreamDialog
 from app.ui.dialogs.notifications import Notifications
-from app.ui.flows.source_text import file_filters, recent_name, recent_with, remembered
 from app.ui.panel.source_menu import SourceMenu
 from app.ui.settings_store import SettingsStore
+from app.ui.texts.source import file_filters, recent_name, recent_with, remembered
 
 
 class ChoosingFlow(QObject):

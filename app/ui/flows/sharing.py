@@ -21,7 +21,7 @@ from app.ui.panel.job_bar import JobBar
 from app.ui.preview.preview import Preview, as_qimage
 
 if TYPE_CHECKING:
-    from app.batch.events import JobEvent, JobReport
+    from app.batch.jobs.events import JobEvent, JobReport
 
 
 def restored_name(source: Path) -> Path:
@@ -72,7 +72,7 @@ class SharingFlow(QObject):
 
     def copy_before_after(self) -> None:
         """Put the same picture on the clipboard."""
-        from app.outputs.snapshot import before_after
+        from app.outputs.sharing.snapshot import before_after
 
         restored = self._preview.restored
         if restored is None:
@@ -102,7 +102,7 @@ class SharingFlow(QObject):
 
     def start_saving(self, source: Path, target: Path) -> None:
         """Restore `source` to `target` in the background, with k and strength as they are set."""
-        from app.batch.job import Job, RestoreOptions
+        from app.batch.jobs.job import Job, RestoreOptions
 
         settings = replace(self._settings(), degrade=False, auto_k=False)
         options = RestoreOptions(settings=settings)
@@ -123,13 +123,13 @@ class SharingFlow(QObject):
         self._told("Before and after saved", paths)
 
     def _on_event(self, event: JobEvent) -> None:
-        from app.batch.events import JobProgress
+        from app.batch.jobs.events import JobProgress
 
         if isinstance(event, JobProgress):
             self._bar.show_progress(event.fraction, event.time_left_s)
 
     def _on_end(self, ending: JobReport | AppError) -> None:
-        from app.batch.events import ItemFailed
+        from app.batch.jobs.events import ItemFailed
 
         target, self._target = self._target, None
         self._bar.hide()

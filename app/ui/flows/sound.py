@@ -8,7 +8,11 @@ from typing import Any
 from PySide6.QtCore import QObject
 
 from app.core.settings import Settings
-from app.ui.flows.sound_text import (
+from app.ui.flows.source import SourceFlow
+from app.ui.host import SessionHost
+from app.ui.panel.panel import Panel
+from app.ui.panel.transport import Transport
+from app.ui.texts.sound import (
     NO_SOUND,
     chosen_sound,
     has_own_sound,
@@ -16,10 +20,6 @@ from app.ui.flows.sound_text import (
     sound_choices,
     takes_microphone,
 )
-from app.ui.flows.source import SourceFlow
-from app.ui.host import SessionHost
-from app.ui.panel.panel import Panel
-from app.ui.panel.transport import Transport
 
 
 class SoundFlow(QObject):

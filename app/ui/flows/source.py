@@ -16,7 +16,13 @@ from app.core.errors import AppError
 from app.core.settings import Settings
 from app.sources.base import SourceInfo
 from app.ui.dialogs.notifications import Banner, Notifications
-from app.ui.flows.source_text import (
+from app.ui.host import SessionHost
+from app.ui.panel.panel import Panel
+from app.ui.panel.source_menu import SourceMenu
+from app.ui.panel.status_line import StatusLine
+from app.ui.panel.transport import Transport
+from app.ui.preview.preview import Preview
+from app.ui.texts.source import (
     DEMO_CLIP,
     failed_actions,
     falls_back_to_demo,
@@ -25,12 +31,6 @@ from app.ui.flows.source_text import (
     source_facts,
     source_name,
 )
-from app.ui.host import SessionHost
-from app.ui.panel.panel import Panel
-from app.ui.panel.source_menu import SourceMenu
-from app.ui.panel.status_line import StatusLine
-from app.ui.panel.transport import Transport
-from app.ui.preview.preview import Preview
 
 if TYPE_CHECKING:
     from app.pipeline.capture.status import SourceStatus

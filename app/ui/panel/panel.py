@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QScrollArea, Q
 
 from app.core.settings import Settings, specification
 from app.ui.actions import keys_of
-from app.ui.flows.quality_text import QUALITIES, quality_of, quality_sentence
 from app.ui.panel.bindings import Bindings, titled
 from app.ui.panel.cycles import CyclesControl
 from app.ui.panel.outputs import OutputsSection
@@ -19,6 +18,7 @@ from app.ui.style.buttons import IconButton, LabelledButton, SectionButton, Sour
 from app.ui.style.formatting import duration, file_size
 from app.ui.style.icons import application_icon
 from app.ui.style.widgets import Choice, Segmented, label
+from app.ui.texts.quality import QUALITIES, quality_of, quality_sentence
 
 if TYPE_CHECKING:
     from app.restorers.store import ShippedRestorer

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.ui.style.formatting import milliseconds, rate
 
 if TYPE_CHECKING:
-    from app.pipeline.latency import LiveStatistics
+    from app.pipeline.measuring.latency import LiveStatistics
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from app.ui.style.theme import colour
 from app.ui.style.widgets import label
 
 if TYPE_CHECKING:
-    from app.pipeline.latency import HistoryPoint
+    from app.pipeline.measuring.latency import HistoryPoint
 
 HEIGHT = 156
 

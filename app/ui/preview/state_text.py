@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.ui.style.formatting import duration
 
 if TYPE_CHECKING:
-    from app.pipeline.latency import LiveStatistics
+    from app.pipeline.measuring.latency import LiveStatistics
 
 _SLOW = 0.85
 """Under this share of the source's rate the picture is called slowed down."""

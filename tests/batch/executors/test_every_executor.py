@@ -13,8 +13,8 @@ import pytest
 
 from app.batch.executors import EXECUTORS
 from app.batch.executors.base import Executor, ExecutorOptions, WorkerSetup
-from app.batch.job import RestoreOptions
-from app.batch.task import InputIdentity, Task, TaskDone, TaskEvent, TaskFailed, TaskProgress
+from app.batch.jobs.job import RestoreOptions
+from app.batch.jobs.task import InputIdentity, Task, TaskDone, TaskEvent, TaskFailed, TaskProgress
 from app.core.errors import ModelMissingError, UnreadableMediaError, WorkerError
 from app.core.settings import Settings
 from tests.batch.helpers import files_in, picture

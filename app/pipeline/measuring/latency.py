@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from app.core.types import Restored, Timings
-from app.pipeline.stages import StageStatistics, percentiles, stage_statistics
+from app.pipeline.measuring.stages import StageStatistics, percentiles, stage_statistics
 
 WINDOW_S = 5.0
 """Percentiles and rates are taken over this long."""

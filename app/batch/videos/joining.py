@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import av
 
-from app.batch.video_output import VideoOutput
+from app.batch.videos.output import VideoOutput
 from app.core.errors import OutputError, UnreadableMediaError
 from app.media.files import ffmpeg_name, free_name, reason
 from app.media.video_reader import VideoReader

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from app.media.files import free_name, is_locked, is_part, rename_to_new
-from app.outputs.recording_file import RECORDING_STEM, cut_to_whole_fragments, playable_seconds
+from app.outputs.recordings.file import RECORDING_STEM, cut_to_whole_fragments, playable_seconds
 
 _log = logging.getLogger(__name__)
 

@@ -29,9 +29,9 @@ from app.pipeline.steady import SteadyFaces
 from app.restorers.base import Restorer
 from app.restorers.store import ModelStore
 from training.data import FaceFolderError, to_tensor
-from training.evaluation.clips import Clip, read_clips
-from training.evaluation.real_world import held_crops
-from training.evaluation.results_page import steadiness_lines
+from training.evaluation.pages.results import steadiness_lines
+from training.evaluation.videos.clips import Clip, read_clips
+from training.evaluation.videos.real_world import held_crops
 from training.losses.perceptual import LPIPS
 from training.metrics.landmarks import LandmarkNetwork
 from training.metrics.pictures import flicker, psnr

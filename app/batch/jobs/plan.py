@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from app.batch.video_output import FORMATS
+from app.batch.videos.output import FORMATS
 from app.core.address import shown_source
 from app.core.errors import EmptyFolderError, OutputError, UnreadableMediaError
 from app.media.files import output_error

@@ -10,7 +10,7 @@ from app.core.types import Image, Restored
 from app.media.files import PRIVATE, make_private_folder, output_error
 from app.media.picture import write_image
 from app.outputs.compose import BEFORE_AFTER, compose, write_captions
-from app.outputs.recording_file import RECORDING_STEM
+from app.outputs.recordings.file import RECORDING_STEM
 
 
 def save_snapshot(restored: Restored, folder: Path, *, now: datetime | None = None) -> tuple[Path, Path]:

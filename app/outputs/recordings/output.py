@@ -14,13 +14,13 @@ from app.core.settings import Settings
 from app.outputs.base import OutputContext, OutputDescriptor
 
 if TYPE_CHECKING:
-    from app.outputs.recorder import VideoRecorder
+    from app.outputs.recordings.recorder import VideoRecorder
 
 
 def create_recorder(settings: Settings, context: OutputContext) -> VideoRecorder:
     """A recorder for a new file in the context's folder, as the settings say. Raises RecordingError."""
-    from app.outputs.recorder import VideoRecorder
-    from app.outputs.recording_file import RECORDING_STEM
+    from app.outputs.recordings.file import RECORDING_STEM
+    from app.outputs.recordings.recorder import VideoRecorder
 
     return VideoRecorder(
         _free_path(context.folder, RECORDING_STEM, ".mp4"),

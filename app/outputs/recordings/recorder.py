@@ -16,9 +16,9 @@ from app.core.errors import AppError, OutputError, RecordingError, SettingError
 from app.media.encoder import LIVE_ENCODERS, EncoderChoice
 from app.media.files import make_private_folder, output_error
 from app.outputs.base import OutputState
-from app.outputs.microphone import AudioInput, SoundAligner
-from app.outputs.pacing import EvenRate
-from app.outputs.recording_file import TIME_BASE, RecordingFile
+from app.outputs.recordings.file import TIME_BASE, RecordingFile
+from app.outputs.recordings.microphone import AudioInput, SoundAligner
+from app.outputs.recordings.pacing import EvenRate
 from app.outputs.views import FrameViews
 
 MODES = ("side-by-side", "split", "restored", "two-files", "three")

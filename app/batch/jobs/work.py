@@ -7,10 +7,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.batch.extent import Extent
-from app.batch.pieces import Span, cut
-from app.batch.plan import Item
-from app.batch.task import InputIdentity, Task
+from app.batch.jobs.plan import Item
+from app.batch.jobs.task import InputIdentity, Task
+from app.batch.videos.extent import Extent
+from app.batch.videos.pieces import Span, cut
 from app.core.errors import UnreadableMediaError
 
 _PICTURE_WEIGHT = 8.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from app.batch.task import Task
+from app.batch.jobs.task import Task
 
 _ENOUGH_S = 2.0
 """Before this, what was done mostly shows how long a worker takes to begin."""

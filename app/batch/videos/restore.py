@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.batch.video_output import FORMATS, VideoOutput
+from app.batch.videos.output import FORMATS, VideoOutput
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Frame, Restored
 from app.media.files import free_name

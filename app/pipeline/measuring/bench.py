@@ -20,9 +20,9 @@ from app.core.settings import Settings
 from app.core.types import Timings
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.events import Notice
-from app.pipeline.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
+from app.pipeline.measuring.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
+from app.pipeline.measuring.stages import percentiles, stage_statistics
 from app.pipeline.session import LiveSession
-from app.pipeline.stages import percentiles, stage_statistics
 from app.restorers.base import EngineOptions, Restorer
 from app.restorers.providers import PROVIDERS, available_providers
 from app.restorers.store import SHIPPED, ModelStore, ShippedRestorer

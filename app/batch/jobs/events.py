@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from app.batch.plan import Item
-from app.batch.task import TaskResult
+from app.batch.jobs.plan import Item
+from app.batch.jobs.task import TaskResult
 from app.core.errors import AppError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.media.files import permissions_of, write_atomically
-from training.evaluation.results_page import table
+from training.evaluation.pages.results import table
 
 # Title, metric, digits, and whether more is better.
 COLUMNS = (

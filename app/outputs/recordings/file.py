@@ -21,7 +21,7 @@ from app.core.types import Image
 from app.media.containers import open_video
 from app.media.encoder import EncoderChoice, VideoEncoder
 from app.media.files import PRIVATE, NewFile, ffmpeg_name, output_error
-from app.outputs.microphone import Samples
+from app.outputs.recordings.microphone import Samples
 
 TIME_BASE = Fraction(1, 60000)
 """Fine enough for capture times, and the finest that MPEG-4 part 2 takes as well."""

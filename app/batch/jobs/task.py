@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
-from app.batch.joining import PieceFile
-from app.batch.pieces import Span
+from app.batch.videos.joining import PieceFile
+from app.batch.videos.pieces import Span
 from app.core.errors import AppError, UnreadableMediaError
 from app.core.types import Timings
 from app.restorers.base import EngineInfo

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.types import Timings
-from app.pipeline.stages import percentiles, stage_values
+from app.pipeline.measuring.stages import percentiles, stage_values
 
 
 class StageTimings:

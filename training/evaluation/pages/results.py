@@ -220,7 +220,7 @@ _STEADINESS = (
 
 
 def steadiness_lines(section: dict[str, Any]) -> Iterator[str]:
-    """The tables of `training.evaluation.steadiness`."""
+    """The tables of `training.evaluation.videos.steadiness`."""
     yield "\n## Steadiness (INT8)\n"
     yield (
         f"Written by `python -m training steadiness` on {section['date']} for the file `{section['model'][:16]}…`. "

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from app.batch.task import Task
+from app.batch.jobs.task import Task
 from app.core.errors import JournalError, OutputError
 from app.media.files import output_error
 

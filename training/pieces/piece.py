@@ -20,7 +20,7 @@ import torch
 from training.checkpoint import CheckpointError, read_checkpoint
 from training.data import FaceFolderError, load_faces
 from training.device import DEVICES, DeviceError, choose_device
-from training.packed import PackError, unpack
+from training.pieces.packed import PackError, unpack
 from training.presets import PRESETS, Preset
 from training.train import Trainer
 

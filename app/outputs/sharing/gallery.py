@@ -12,7 +12,7 @@ from app.core.errors import AppError
 from app.core.types import Image
 from app.media.picture import PICTURE_SUFFIXES, read_picture
 from app.media.video_reader import VideoReader
-from app.outputs.recording_file import RECORDING_STEM
+from app.outputs.recordings.file import RECORDING_STEM
 
 _MOST = 200
 _VIDEOS = frozenset({".mp4", ".gif"})

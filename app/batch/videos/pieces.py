@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from app.batch.extent import Extent
-from app.batch.video import Process, Progress, frame_of
-from app.batch.video_output import VideoOutput
+from app.batch.videos.extent import Extent
+from app.batch.videos.output import VideoOutput
+from app.batch.videos.restore import Process, Progress, frame_of
 from app.core.errors import UnreadableMediaError
 from app.core.types import Frame
 from app.media.video_reader import VideoReader

@@ -1,0 +1,1 @@
+"""Video files: restored whole or in pieces that are joined, with everything beside the pictures kept."""

@@ -1,0 +1,1 @@
+"""Recordings: the recorder, its file that survives a crash, an even rate, the microphone, and rescue."""

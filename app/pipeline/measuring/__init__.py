@@ -1,0 +1,1 @@
+"""Where the time goes: stages, latency, and the benchmark of this machine."""

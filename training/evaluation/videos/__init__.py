@@ -1,0 +1,1 @@
+"""Evaluation on moving pictures, and on pictures without a truth."""
