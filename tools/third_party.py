@@ -15,6 +15,8 @@ import sys
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "THIRD_PARTY.md"
 
@@ -38,16 +40,19 @@ What these packages bring along:
 - **Qt** (in PySide6-Essentials) is used under the LGPL v3, as shared libraries that you may replace.
 - **FFmpeg** (in av) is built with **x264 and x265, which are under the GPL**: an installer that contains them may only
   be passed on under the GPL's terms. The FFmpeg in opencv-python is under the LGPL.
+- **pyobjc-core** and the **pyobjc-framework** packages, under the MIT licence, are installed on macOS only.
 - **pyvirtualcam** is under the GPL v2 and an option of whoever installs it; no installer contains it.
 - **The models** have licences of their own, in `models/manifest.json`: non-commercial research for the detector,
   research use for the restoring networks.
 """
 
 
-def pinned(requirements: Path) -> list[str]:
-    """The names of the packages that a requirements file pins."""
+def pinned(requirements: Path, *, everywhere: bool = False) -> list[str]:
+    """The names of the packages that a requirements file pins for this system, or only those for every system."""
     lines = requirements.read_text(encoding="utf-8").splitlines()
-    return sorted((match[1] for line in lines if (match := re.match(r"([\w.-]+)==", line))), key=str.lower)
+    found = [Requirement(line.partition("  #")[0]) for line in lines if re.match(r"[\w.-]+==", line)]
+    wanted = (r for r in found if r.marker is None or (not everywhere and r.marker.evaluate()))
+    return sorted((r.name for r in wanted), key=str.lower)
 
 
 def licence_of(package: Distribution) -> str:
@@ -70,9 +75,9 @@ def licence_texts(package: Distribution) -> list[Path]:
 
 
 def page(requirements: Path = ROOT / "requirements.txt") -> str:
-    """THIRD_PARTY.md for the packages that are installed."""
+    """THIRD_PARTY.md for the packages that every system installs; the notes name the others."""
     rows = []
-    for name in pinned(requirements):
+    for name in pinned(requirements, everywhere=True):
         package = distribution(name)
         rows.append(f"| {package.metadata['Name']} | {package.version} | {licence_of(package)} |\n")
     return _HEAD + "".join(rows) + _NOTES
