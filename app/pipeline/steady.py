@@ -6,7 +6,8 @@ What decides is the given crop alone, never the restored one. Nothing here knows
 
 With a fixed-point network a face that holds still needs no k cycles in every frame: one cycle a frame, on a mix of what
 is given and what was shown before, takes it as far over a few frames. A face that moves anywhere, were it an eyelid,
-takes all k.
+takes all k. Where much of it moves, the rest moves too, even if smooth skin hardly shows it: then the past counts less
+everywhere, or moles and pores would fade.
 """
 
 from __future__ import annotations
@@ -37,10 +38,14 @@ _NOISE_WINDOW, _MOTION_WINDOW = 5, 7
 _STEPS = 8  # of a level of motion, so that eight bits hold motion finely enough
 _FALL = np.exp(-((np.maximum(np.arange(256, dtype=np.float32) / _STEPS - _STILL, 0) / _WIDTH) ** 2))
 
-# A face moves when in one of these blocks of the crop, those that show it, the mean stillness falls under this.
+# One of these blocks of the crop, those that show the face, moves when its mean stillness falls under this.
 _BLOCKS = 16
 _FACE_BLOCKS = np.s_[3:15, 2:14]
 _MOVES_UNDER = 0.3
+
+# Shares of moving blocks between which the past's weight falls to nothing. A mouth that speaks is mostly within the
+# first, a head that turns reaches the second.
+_MOUTH, _HEAD = 0.1, 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +68,10 @@ def stillness(state: SteadyState, crop: Image) -> Plane:
     return np.asarray(cv2.LUT(cv2.blur(motion, (_MOTION_WINDOW, _MOTION_WINDOW)), _FALL), np.float32)
 
 
-def holds_still(still: Plane) -> bool:
-    """Whether nothing of the face moves; `still` as `stillness` returns it."""
+def moving_share(still: Plane) -> float:
+    """How much of the face moves, from 0 to 1; `still` as `stillness` returns it."""
     blocks = cv2.resize(still, (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA)
-    return float(blocks[_FACE_BLOCKS].min()) >= _MOVES_UNDER
+    return float((blocks[_FACE_BLOCKS] < _MOVES_UNDER).mean())
 
 
 def restore_steadily(
@@ -82,10 +87,11 @@ def restore_steadily(
         planes = crop.astype(np.float32), restored.image.astype(np.float32)
         return SteadyState(given=planes[0], shown=planes[1], step=restored.steps[0]), restored
     still = stillness(state, crop)
-    past = still * np.float32(weight)
+    moving = moving_share(still)
+    past = still * np.float32(weight * min(max((_HEAD - moving) / (_HEAD - _MOUTH), 0.0), 1.0))
     given = _mixed(state.given, crop.astype(np.float32), past)
     image = crop
-    if k > 1 and restorer.family.fixed_point and holds_still(still):
+    if k > 1 and restorer.family.fixed_point and not moving:
         # Of what the network is given now, a part 1 - 1/k went through it before: through k cycles on average.
         image, k = _rounded(_mixed(state.shown, given, still * np.float32(1 - 1 / k))), 1
     restored = restorer.restore(image, k=k, stop_threshold=stop_threshold)

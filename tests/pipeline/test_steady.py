@@ -112,6 +112,25 @@ def test_a_walking_face_is_not_smeared() -> None:
     assert errors[1] < 1.08 * errors[0]
 
 
+def test_a_moving_face_keeps_the_moles_of_its_smooth_skin() -> None:
+    """Specks on the cheeks, too faint to register as motion, of a head that sways."""
+    rng = np.random.default_rng(0)
+    specks = cv2.GaussianBlur(rng.normal(0, 1, (256, 256)).astype(np.float32), (0, 0), 1.5)
+    smooth = blurred(face_crop(), 2).astype(np.float32)
+    faces, kept = SteadyFaces(), []
+    for number in range(16):
+        faces.begin([0], key=0)
+        place = round(8 * np.sin(0.6 * number)), round(8 * np.cos(0.6 * number))
+        texture = np.roll(3 * specks / specks.std(), place, axis=(0, 1))
+        crop = np.clip(np.roll(smooth, place, axis=(0, 1)) + texture[:, :, None], 0, 255).astype(np.uint8)
+        shown = faces.restore(0, crop, Brighter(0), k=1, steady=100).image
+        cheek = np.s_[130 + place[0] : 160 + place[0], 75 + place[1] : 100 + place[1]]
+        fine = [image.astype(np.float32) - cv2.GaussianBlur(image, (0, 0), 4) for image in (shown, crop)]
+        ours, theirs = (float((detail[cheek] * texture[cheek][:, :, None]).sum()) for detail in fine)
+        kept.append(ours / theirs)
+    assert min(kept) > 0.97
+
+
 def test_percent_zero_restores_every_frame_by_itself() -> None:
     images = noisy_frames(blurred(show()[0]), 3)
     pipeline = FramePipeline(FaceTracker(detector()), restorer())
