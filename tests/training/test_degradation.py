@@ -13,7 +13,7 @@ from training.degradation.operators import blur, varied_blur
 
 from .conftest import made_up_faces
 
-FIXED = {"downsampling", "mosaic"}
+FIXED = {"downsampling", "mosaic", "none"}
 """The degradations that draw nothing."""
 
 

@@ -114,7 +114,11 @@ class _Session:
             if key in self._tasks:
                 report(TaskProgress(task=self._tasks[key][0], frames=frames))
             return
-        task, future = self._tasks.pop(message.key)
+        task, future = self._tasks[message.key]
+        if future.status == "pending":  # whoever held its result died, and it is computed again
+            future.add_done_callback(self._messages.put)
+            return
+        del self._tasks[message.key]
         if future.status == "finished":
             outcome = future.result()
             if isinstance(outcome, AppError):
