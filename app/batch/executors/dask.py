@@ -108,6 +108,11 @@ class _Session:
         self._tasks[key] = (task, future)
         future.add_done_callback(self._messages.put)
 
+    def _begun(self, key: str) -> Any:
+        from distributed import Event
+
+        return Event(key, client=self._client)
+
     def _take(self, message: Any, report: Callable[[TaskEvent], None]) -> None:
         if isinstance(message, tuple):  # a topic's message: when, and what
             key, frames = message[1]
@@ -119,6 +124,8 @@ class _Session:
             future.add_done_callback(self._messages.put)
             return
         del self._tasks[message.key]
+        with contextlib.suppress(OSError):  # the scheduler may be gone, which the status says below
+            self._begun(message.key).clear()
         if future.status == "finished":
             outcome = future.result()
             if isinstance(outcome, AppError):
@@ -168,6 +175,10 @@ def _carry_out(setup: WorkerSetup, task: Task, topic: str, key: str) -> TaskDone
     with _lock:  # a worker of several threads does one task at a time
         if stop.is_set():
             return None
+        begun = Event(key, client=get_client())
+        if begun.is_set():  # by a worker that died, maybe after its result was in place
+            task = replace(task, overwrite=True)
+        begun.set()
         try:
             if _worker is None or _worker[0] != setup:
                 cv2.setNumThreads(1)

@@ -48,5 +48,5 @@ def test_a_worker_that_dies_loses_its_task_and_not_the_job(cluster: str, tmp_pat
     executor = dask.DESCRIPTOR.make(ExecutorOptions(address=cluster))
     report = run_job(job_of(album(tmp_path / "in", 6), tmp_path / "out"), executor=executor, on_event=kill_one)
     assert killed
-    assert not report.failed
+    assert not report.failed, [str(getattr(r, "error", "")) for r in report.results]
     assert files_in(tmp_path / "out") == [f"{number:02}.png" for number in range(6)]
