@@ -23,7 +23,8 @@ from app.core.types import Frame, Image, Restored, Timings
 from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
-from app.media.picture import read_picture, write_image, write_picture
+from app.media.enlarge import expect_affordable_result
+from app.media.picture import enlarged, read_picture, write_image, write_picture
 from app.outputs.compose import compose
 from app.pipeline.process import FramePipeline
 from app.restorers.store import ModelStore
@@ -75,6 +76,7 @@ class RestoreWorker:
         self._store = store
         self._detect_size = options.detect_size
         self._side_by_side = options.side_by_side
+        self._scale = options.scale
         self._detector: FaceDetector | None = None
 
     def restore(self, task: Task, *, progress: Progress | None = None) -> TaskResult:
@@ -94,18 +96,23 @@ class RestoreWorker:
     def _restore_picture(self, task: Task) -> TaskResult:
         started = time.perf_counter()
         picture = read_picture(task.source)
+        height, width = picture.bgr.shape[:2]
+        sides = 2 if self._side_by_side else 1
+        if self._scale > 1:
+            expect_affordable_result((width * self._scale * sides, height * self._scale), str(task.target))
         frame = Frame(image=picture.bgr, index=0, t_capture=time.perf_counter(), t_media=0.0)
-        pipeline = FramePipeline(FaceTracker(StillDetector(self._load_detector())), self._restorer)
+        pipeline = FramePipeline(FaceTracker(StillDetector(self._load_detector())), self._restorer, scale=self._scale)
         restored = pipeline.process(frame, self._settings_for(PICTURE_DETECT_SIZE))
         task.expect_unchanged()
         if self._side_by_side:
             image = compose(restored, "side-by-side", 0.5)
             write_image(task.target, image, overwrite=task.overwrite, permissions=picture.permissions)
         else:
-            write_picture(task.target, picture, restored.image, overwrite=task.overwrite)
+            write_picture(task.target, enlarged(picture, self._scale), restored.image, overwrite=task.overwrite)
         notes = picture.facts.losses
         if not restored.faces:
-            notes = ("no face was found" + ("" if self._side_by_side else ", it was written unchanged"),)
+            written = ", it was written unchanged" if self._scale == 1 else ", it was only enlarged"
+            notes = ("no face was found" + ("" if self._side_by_side else written),)
         timings = _with_capture(restored.timings, frame.t_capture - started)
         return self._result((timings,), faces=len(restored.faces), notes=notes)
 
@@ -135,7 +142,7 @@ class RestoreWorker:
 
     def _restore_video(self, task: Task, progress: Progress | None) -> TaskResult:
         tracker = FaceTracker(self._load_detector())
-        pipeline = FramePipeline(tracker, self._restorer)
+        pipeline = FramePipeline(tracker, self._restorer, scale=self._scale)
         settings = self._settings_for(VIDEO_DETECT_SIZE)
         timings: list[Timings] = []
         faces = 0
@@ -160,6 +167,7 @@ class RestoreWorker:
                 track=track,
                 warm_up=lambda frame: pipeline.process(frame, settings),
                 side_by_side=self._side_by_side,
+                scale=self._scale,
                 progress=progress,
                 before_naming=task.expect_unchanged,
             )
@@ -170,6 +178,7 @@ class RestoreWorker:
             task.target,
             process,
             side_by_side=self._side_by_side,
+            scale=self._scale,
             overwrite=task.overwrite,
             progress=progress,
             before_naming=task.expect_unchanged,

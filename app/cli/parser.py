@@ -22,6 +22,7 @@ examples:
   {program} restore old.jpg better.png            one picture
   {program} restore call.mp4 call-restored.mp4 --k 3 --side-by-side
   {program} restore album/ album-restored/ --strength 70 --faces 2
+  {program} restore old.jpg large.png --scale 2
   {program} restore archive/ archive-restored/ --workers 8
   {program} restore crops/ restored/ --aligned    256x256 face crops, no detection
   {program} restore old.jpg better.png --json     with the milliseconds of every stage
@@ -79,6 +80,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(words)
     if options.command == "live" and not (options.virtual_camera or hasattr(options, "stream_address")):
         parser.error("live needs an output: --virtual-camera, --serve or both")
+    if options.command == "restore" and options.scale > 1 and (options.aligned or options.compare):
+        parser.error("--scale enlarges pictures and videos, neither aligned crops nor sheets")
     return options
 
 
@@ -157,6 +160,14 @@ def _add_restore(commands: Any) -> None:
         "--aligned",
         action="store_true",
         help="the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem",
+    )
+    restore.add_argument(
+        "--scale",
+        type=int,
+        choices=(1, 2, 4),
+        default=1,
+        help="make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is "
+        "enlarged; the window does not enlarge (default 1)",
     )
     restore.add_argument(
         "--workers",

@@ -45,6 +45,7 @@ def restore(options: argparse.Namespace) -> bool:
         detect_size=settings.detect_size if hasattr(options, "detect_size") else None,
         side_by_side=options.side_by_side,
         aligned=options.aligned,
+        scale=options.scale,
     )
     if options.compare:
         names = [name.strip() for name in options.compare.split(",")]
@@ -217,8 +218,9 @@ def _document(options: argparse.Namespace, settings: Settings, report: JobReport
     shown = {spec.name: getattr(settings, spec.name) for spec in fields(Settings) if spec.name in used}
     if engine is not None:
         shown |= {"restorer": engine.restorer, "precision": engine.precision}
+    shown |= {name: getattr(options, name) for name in ("aligned", "side_by_side", "scale")}
     return {
-        "settings": shown | {"k": k, "aligned": options.aligned, "side_by_side": options.side_by_side},
+        "settings": shown | {"k": k},
         "engine": None if engine is None else asdict(engine),
         "frames": sum(each.result.frames for each in report.results if isinstance(each, ItemDone)),
         "elapsed_s": round(elapsed_s, 3),

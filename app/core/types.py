@@ -88,6 +88,8 @@ class Timings:
 class Restored:
     """A frame and what became of it. `image` has the frame's shape; outside the faces it is bit-identical to it.
 
+    Where results are larger than what was given, `frame.image` and the faces are enlarged too.
+
     `k` is the number of cycles that was allowed (after auto-k), `faces` tells how many each face took.
     """
 

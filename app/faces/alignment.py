@@ -127,6 +127,13 @@ def antialias(image: Pixels, reduction: float) -> Pixels:
     return cv2.GaussianBlur(image, (0, 0), sigma) if sigma > 0.3 else image
 
 
+def enlarged_matrix(matrix: Matrix, scale: int) -> Matrix:
+    """The frame -> crop matrix for a frame that was made `scale` times as large, pixel centres half a pixel in."""
+    larger = shift_origin(matrix, 0.5 / scale - 0.5, 0.5 / scale - 0.5)
+    larger[:, :2] /= scale
+    return larger
+
+
 def warp_crop(image: Image, matrix: Matrix, *, side: int = TEMPLATE_SIDE) -> Image:
     """The aligned crop, uint8 (side, side, 3) BGR, of `image`, uint8 (H, W, 3) BGR.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Image
+from app.media.enlarge import enlarge
 from app.media.files import permissions_of, write_atomically
 from app.media.picture_facts import PictureFacts, encode_avif, encode_tiff, facts_of
 from app.media.picture_size import expect_affordable
@@ -43,9 +44,9 @@ class Picture:
     """A decoded picture file.
 
     `bgr` is uint8 (H, W, 3), upright. `original` holds the same pixels in the file's own depth: (H, W) for grey,
-    (H, W, 3) BGR or (H, W, 4) BGRA; uint8, uint16 or float32. `encoded` is the file itself, `metadata` its EXIF (with
-    the orientation set to upright), XMP and colour profile by OpenCV's number of the kind; `facts` is the rest.
-    `permissions` are the file's, None when they cannot be asked.
+    (H, W, 3) BGR or (H, W, 4) BGRA; uint8, uint16 or float32. `encoded` is the file itself, empty where the
+    pixels are no longer its own, `metadata` its EXIF (with the orientation set to upright), XMP and colour profile by
+    OpenCV's number of the kind; `facts` is the rest. `permissions` are the file's, None when they cannot be asked.
     """
 
     bgr: Image
@@ -94,6 +95,13 @@ def read_picture(path: Path) -> Picture:
     )
 
 
+def enlarged(picture: Picture, scale: int) -> Picture:
+    """`picture` made `scale` times as large, see `enlarge`; it is no longer the one that its file holds."""
+    if scale == 1:
+        return picture
+    return replace(picture, bgr=enlarge(picture.bgr, scale), original=enlarge(picture.original, scale), encoded=b"")
+
+
 def write_picture(path: Path, picture: Picture, restored_bgr: Image, *, overwrite: bool = False) -> None:
     """Write `restored_bgr`, uint8 (H, W, 3) BGR, in the depth, greyness and alpha of `picture`, as far as `path` can.
 
@@ -105,7 +113,7 @@ def write_picture(path: Path, picture: Picture, restored_bgr: Image, *, overwrit
         raise OutputError(
             f"{path} has no suffix of a picture format.", "Use one of " + ", ".join(sorted(PICTURE_SUFFIXES)) + "."
         )
-    if suffix == picture.suffix and np.array_equal(restored_bgr, picture.bgr):
+    if picture.encoded and suffix == picture.suffix and np.array_equal(restored_bgr, picture.bgr):
         encoded = picture.encoded
     else:
         encoded = _encode_with_facts(path, _for_format(_merged(picture, restored_bgr), suffix), picture)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from app.core.settings import Settings
 from app.core.types import Face, Frame, Image, Restored, RestoredFace, Timings
-from app.faces.alignment import crop_matrix, warp_crop
+from app.faces.alignment import crop_matrix, enlarged_matrix, warp_crop
 from app.faces.pasting import paste
+from app.media.enlarge import enlarge
 from app.pipeline.budget import AutoK, KChoice
 from app.pipeline.steady import SteadyFaces
 from app.restorers.base import Restorer
@@ -35,13 +37,18 @@ class FramePipeline:
         restorer: Restorer,
         *,
         auto_k: AutoK | None = None,
+        scale: int = 1,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`auto_k` decides k whenever the settings ask for it; `now` in seconds takes the timings."""
+        """`auto_k` decides k whenever the settings ask for it; `now` in seconds takes the timings.
+
+        Results are `scale` times as large as the frames, and so are the frames and faces in them.
+        """
         self.tracker = tracker
         self.restorer = restorer
         self.auto_k = auto_k or AutoK()
         self.choice = KChoice(k=0)
+        self._scale = scale
         self._steady = SteadyFaces()
         self._resting = 0
         self._now = now
@@ -49,14 +56,14 @@ class FramePipeline:
     def process(self, frame: Frame, settings: Settings) -> Restored:
         """Restore the faces of one frame. Settings hold for this frame, so a new k or strength is seen at once.
 
-        A frame without a face comes back as the very same image. Raises InferenceError.
+        A frame without a face comes back as the very same image, or enlarged and nothing else. Raises InferenceError.
         """
         started = self._now()
         faces = self.tracker.update(frame, detect_size=settings.detect_size, max_faces=settings.max_faces)
         detected = self._now()
         self.choice = self._choose_k(settings, max(len(faces) - self._resting, 0), detected)
         self._steady.begin((face.track_id for face in faces), key=_pixels_key(settings))
-        work = _Work(frame.image, self._steady, self._now)
+        work = _Work(frame.image, self._scale, self._steady, self._now)
         # From the back to the front: a nearer, larger face is pasted over a farther one.
         done = [work.restore(face, self.restorer, self.choice.k, settings) for face in reversed(faces)]
         timings = Timings(
@@ -73,7 +80,9 @@ class FramePipeline:
         self._resting = sum(face.cycles == 1 < self.choice.k for face in done)
         overhead_ms = timings.overhead_ms + self._resting * (cycle_ms or 0.0)
         self.auto_k.measured(cycle_ms=cycle_ms, overhead_ms=overhead_ms)
-        return Restored(frame=frame, image=work.image, k=self.choice.k, faces=tuple(reversed(done)), timings=timings)
+        if self._scale > 1:
+            frame = replace(frame, image=work.enlarged)
+        return Restored(frame=frame, image=work.result, k=self.choice.k, faces=tuple(reversed(done)), timings=timings)
 
     def _choose_k(self, settings: Settings, moving: int, now: float) -> KChoice:
         low, high = self.restorer.k_range
@@ -89,15 +98,26 @@ def _pixels_key(settings: Settings) -> tuple[object, ...]:
 
 
 class _Work:
-    """The image that is being restored and the time it took so far."""
+    """The image that is being restored and the time it took so far.
 
-    def __init__(self, image: Image, steady: SteadyFaces, now: Callable[[], float]) -> None:
+    `image` has the frame's size: crops are cut from it, so that a face is restored alike at every scale. `enlarged` is
+    the given image and `result` the restored one at the size that was asked for; at scale 1 both are the others.
+    """
+
+    def __init__(self, image: Image, scale: int, steady: SteadyFaces, now: Callable[[], float]) -> None:
         self.image = image
         self._original = image
+        self._scale = scale
+        self.enlarged = enlarge(image, scale)
+        self._large = np.copy(self.enlarged) if scale > 1 else image
         self._steady = steady
         self._now = now
         self.align_ms = self.paste_ms = 0.0
         self.cycles_ms: list[float] = []
+
+    @property
+    def result(self) -> Image:
+        return self._large if self._scale > 1 else self.image
 
     def restore(self, face: Face, restorer: Restorer, k: int, settings: Settings) -> RestoredFace:
         """Restore one face. The crop is cut from what is already restored: where two faces overlap, the second
@@ -112,7 +132,11 @@ class _Work:
         aligned = self._now()
         if self.image is self._original:
             self.image = np.copy(self._original)
-        paste(self.image, restored.image, crop, matrix, strength=settings.strength / 100, opacity=face.opacity)
+        strength, opacity = settings.strength / 100, face.opacity
+        paste(self.image, restored.image, crop, matrix, strength=strength, opacity=opacity)
+        if self._scale > 1:
+            large = enlarged_matrix(matrix, self._scale)
+            paste(self._large, restored.image, crop, large, strength=strength, opacity=opacity)
         # Turning the crop into the network's tensor and back, and steadying it, are part of aligning it.
         self.align_ms += (aligned - started) * 1000 - sum(restored.cycles_ms)
         self.paste_ms += (self._now() - aligned) * 1000
@@ -122,8 +146,15 @@ class _Work:
             self.cycles_ms[index] += cycle_ms
         step = self._steady.first_step(face.track_id, restored)
         return RestoredFace(
-            face=face,
+            face=_enlarged(face, self._scale),
             cycles=restored.cycles,
             steps=restored.steps,
             already_sharp=restorer.family.fixed_point and step < ALREADY_SHARP,
         )
+
+
+def _enlarged(face: Face, scale: int) -> Face:
+    """`face` in a frame that was made `scale` times as large; a pixel's centre lies half a pixel in."""
+    if scale == 1:
+        return face
+    return replace(face, box=face.box * scale, landmarks=(face.landmarks + np.float32(0.5)) * scale - np.float32(0.5))

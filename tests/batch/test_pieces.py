@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from app.core.errors import OutputError, UnreadableMediaError
 from app.core.settings import Settings
 from app.core.types import Frame, Image, Restored
 from app.faces.tracker import FaceTracker
+from app.media.enlarge import enlarge
 from app.pipeline.process import FramePipeline
 from tests.batch.test_video import brighter, pictures, same, sound_packets, stamps
 from tests.media_files import number_of, numbered_picture, write_video
@@ -40,6 +43,27 @@ def in_pieces(source: Path, target: Path, spans: list[Span], process: Process = 
         if piece.damage:
             break
     return join_pieces(source, target, files, damage=damage)
+
+
+def twice_as_large(frame: Frame) -> Restored:
+    large = enlarge(frame.image, 2)
+    return Restored(frame=replace(frame, image=large), image=large, k=1)
+
+
+def test_pieces_of_an_enlarged_video_are_joined(tmp_path: Path) -> None:
+    source, target = tmp_path / "film.mp4", tmp_path / "large.mp4"
+    write_video(source, _numbered(60), sound=True)
+    files = []
+    for number, span in enumerate(spans_of(source, 0.4)):
+        path = tmp_path / f"{number}.mp4"
+        piece = restore_piece(source, path, span, twice_as_large, track=same, warm_up=same, scale=2)
+        assert piece.first_pts is not None
+        files.append(PieceFile(path=path, first_pts=piece.first_pts))
+    assert join_pieces(source, target, files) == ()
+    images = pictures(target)
+    assert {image.shape for image in images} == {(240, 320, 3)}
+    assert [number_of(cv2.resize(image, (160, 120))) for image in images] == list(range(60))
+    assert stamps(target) == stamps(source)
 
 
 def spans_of(source: Path, *fractions: float) -> list[Span]:

@@ -20,6 +20,7 @@ class RestoreOptions:
     Without `k_is_given` the network's own k is used; with it, one that the
     network cannot do is an error. `detect_size` None chooses by
     the kind of file. `aligned` takes pictures for face crops, `side_by_side` puts the original at the left.
+    Results are `scale` times as large as their inputs.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -27,6 +28,7 @@ class RestoreOptions:
     detect_size: int | None = None
     side_by_side: bool = False
     aligned: bool = False
+    scale: int = 1
 
     def digest(self, store: ModelStore) -> str:
         """SHA-256 of everything that decides a result besides its input: options, settings and the networks' hashes.
@@ -47,6 +49,7 @@ class RestoreOptions:
             "detect_size": self.detect_size,
             "side_by_side": self.side_by_side,
             "aligned": self.aligned,
+            "scale": self.scale,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -18,6 +18,7 @@ from app.core.errors import OutputError, RecordingError
 from app.core.types import Restored
 from app.media.colour import UNSPECIFIED, matrix_of
 from app.media.encoder import FILE_ENCODERS, ColourTags, VideoEncoder
+from app.media.enlarge import enlarge, expect_affordable_result
 from app.media.files import NewFile, ffmpeg_name, output_error, permissions_of, reason
 from app.media.tracks import OtherTracks
 from app.media.video_reader import MediaPacket, VideoPicture, VideoReader
@@ -43,6 +44,7 @@ class VideoOutput:
         reader: VideoReader,
         *,
         side_by_side: bool = False,
+        scale: int = 1,
         overwrite: bool = False,
         with_tracks: bool = True,
         like: VideoStream | None = None,
@@ -50,6 +52,7 @@ class VideoOutput:
         self._target = target
         self._reader = reader
         self._view = "side-by-side" if side_by_side else "restored"
+        self._scale = scale
         self.frames = 0
         self.duration_s = 0.0
         self._file = NewFile(target, overwrite=overwrite, permissions=permissions_of(reader.path))
@@ -122,6 +125,7 @@ class VideoOutput:
         if deep is None or self._encoder is None or not self._encoder.deep:
             return image
         before = compose(replace(restored, image=restored.frame.image), self._view, 0.5)
+        deep = enlarge(deep, self._scale)
         base = deep if deep.shape == image.shape else np.concatenate((deep, deep), axis=1)
         change = image.astype(np.int32) - before
         return np.clip(base + 257 * change, 0, 65535).astype(np.uint16)
@@ -137,22 +141,31 @@ class VideoOutput:
         return copy
 
     def _encoder_for(self, reader: VideoReader, *, deep: bool) -> VideoEncoder:
+        sides = 2 if self._view == "side-by-side" else 1
+        width, height = size = reader.width * self._scale * sides, reader.height * self._scale
+        if self._scale > 1:
+            expect_affordable_result(size, str(self._target))
         try:
             return VideoEncoder(
                 self._container,
-                size=(reader.width * (2 if self._view == "side-by-side" else 1), reader.height),
+                size=size,
                 rate=Fraction(reader.fps or 25.0).limit_denominator(1001),
                 time_base=reader.time_base,
                 candidates=FILE_ENCODERS,
                 colour=_colour_of(reader),
                 pixel_shape=reader.pixel_shape,
                 deep=deep,
-                fields=reader.fields,
+                fields=reader.fields if self._scale == 1 else "",  # enlarged lines belong to no field
             )
-        except RecordingError:
-            if not deep:
+        except RecordingError as error:
+            if deep:
+                return self._encoder_for(reader, deep=False)
+            if self._scale == 1:
                 raise
-            return self._encoder_for(reader, deep=False)
+            raise OutputError(
+                f"{self._target} would have {width}x{height} pixels, more than any encoder here takes.",
+                "Choose a smaller --scale.",
+            ) from error
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

@@ -79,6 +79,7 @@ def restore_piece(
     track: Track,
     warm_up: Process,
     side_by_side: bool = False,
+    scale: int = 1,
     progress: Progress | None = None,
     before_naming: Callable[[], None] | None = None,
 ) -> PieceResult:
@@ -89,7 +90,7 @@ def restore_piece(
     """
     reader = VideoReader(source, with_depth=True)
     try:
-        output = VideoOutput(target, reader, side_by_side=side_by_side, overwrite=True, with_tracks=False)
+        output = VideoOutput(target, reader, side_by_side=side_by_side, scale=scale, overwrite=True, with_tracks=False)
         try:
             first_pts, damage = None, ""
             try:

@@ -34,12 +34,15 @@ def restore_video(
     process: Process,
     *,
     side_by_side: bool = False,
+    scale: int = 1,
     overwrite: bool = False,
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
     before_naming: Callable[[], None] | None = None,
 ) -> TranscodeResult:
     """Send every frame of the video `source` through `process` and write `target`, H.264 in MP4, MOV or MKV.
+
+    What `process` returns is `scale` times as large as the frame.
 
     A video that is turned by its metadata is written upright; its colour matrix, range and tags, ten bits, interlacing,
     sound, subtitles, chapters, covers and attachments are kept, and what cannot be is named in `notes`. `progress`
@@ -55,7 +58,7 @@ def restore_video(
         raise OutputError(f"{target} has no suffix of a video.", "Use one of " + ", ".join(FORMATS) + ".")
     reader = VideoReader(source, with_depth=True)
     try:
-        output = VideoOutput(target, reader, side_by_side=side_by_side, overwrite=overwrite)
+        output = VideoOutput(target, reader, side_by_side=side_by_side, scale=scale, overwrite=overwrite)
         try:
             damage = None
             try:
