@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
+import tomllib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,20 +29,8 @@ from training.degradation.operators import Degradation
 FACE_SIZE = 256
 VALIDATION_FACES = 96
 
-# How often a face of a source is drawn, relative to its number. Generated portraits are plentiful and smooth: at their
-# natural share the network learns wax; the ball players are all men in caps. Photographs carry the texture, the light
-# and the ages.
-SOURCE_WEIGHTS = {
-    "hmd_generated": 0.3,
-    "mlb": 0.7,
-    "celebahq_train1000": 2.0,
-    "ffhq256_real": 4.0,
-    "nigeria": 1.5,
-    "congress": 2.0,
-    "ropensci_team": 2.0,
-}
-# Only photographs judge.
-VALIDATION_SOURCES = ("celebahq_train1000", "ffhq256_real")
+SOURCES = Path(__file__).with_name("sources.toml")
+"""What is known of the sources of training faces: how often to draw them, and which of them judge."""
 
 
 class FaceFolderError(ValueError):
@@ -69,11 +58,11 @@ class Batch:
     landmarks: Tensor
 
 
-def load_faces(folder: Path) -> tuple[FaceSet, FaceSet]:
+def load_faces(folder: Path, sources: Path = SOURCES) -> tuple[FaceSet, FaceSet]:
     """Read every face that `landmarks.csv` lists and return (training, validation).
 
-    The validation split is fixed by the file order, holds photographs only where the folder names its sources, and is
-    where every choice is made.
+    `sources` is a file like `sources.toml`. The validation split is fixed by the file order, holds photographs only
+    where the folder names its sources, and is where every choice is made.
     """
     table = folder / "landmarks.csv"
     if not table.is_file():
@@ -88,9 +77,11 @@ def load_faces(folder: Path) -> tuple[FaceSet, FaceSet]:
         images = np.stack(list(pool.map(lambda row: _read_face(folder / row["file"]), rows)))
     points = ("leye", "reye", "nose", "lmouth", "rmouth")
     landmarks = np.array([[[row[f"{p}_{a}"] for a in "xy"] for p in points] for row in rows], np.float32)
-    weights = np.array([SOURCE_WEIGHTS.get(row.get("source", ""), 1.0) for row in rows])
+    known = tomllib.loads(sources.read_text(encoding="utf-8"))
+    weights = np.array([known["weights"].get(row.get("source", ""), 1.0) for row in rows])
 
-    judges = [i for i, row in enumerate(rows) if row.get("source") in VALIDATION_SOURCES] or list(range(len(rows)))
+    judging = known["validation"]["sources"]
+    judges = [i for i, row in enumerate(rows) if row.get("source") in judging] or list(range(len(rows)))
     held_out = judges[:: max(1, len(judges) // VALIDATION_FACES)][:VALIDATION_FACES]
     kept = np.setdiff1d(np.arange(len(rows)), held_out)
     if not len(kept):

@@ -103,3 +103,10 @@ def test_generated_faces_are_drawn_less_often_than_photographs(tmp_path: Path, f
         (tmp_path / row["file"]).symlink_to(face_folder / row["file"])
     training, validation = load_faces(tmp_path)
     assert sorted(set(training.weights) | set(validation.weights)) == [0.3, 1.0, 2.0, 4.0]
+
+
+def test_a_file_says_which_sources_weigh_more_and_which_judge(face_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "sources.toml").write_text('[weights]\nother = 7.0\n[validation]\nsources = ["ffhq256_real"]\n')
+    training, validation = load_faces(face_folder, tmp_path / "sources.toml")
+    assert set(training.weights) == {7.0}
+    assert set(validation.weights) == {1.0}
