@@ -124,10 +124,9 @@ class _Session:
             future.add_done_callback(self._messages.put)
             return
         del self._tasks[message.key]
-        with contextlib.suppress(OSError):  # the scheduler may be gone, which the status says below
-            self._begun(message.key).clear()
         if future.status == "finished":
-            outcome = future.result()
+            outcome = future.result()  # computed again when its worker died before it was fetched
+            self._begun(message.key).clear()
             if isinstance(outcome, AppError):
                 raise outcome
             report(outcome)
