@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -19,24 +20,8 @@ def save_snapshot(restored: Restored, folder: Path, *, now: datetime | None = No
     The names carry the time to the millisecond and never replace a file. Both files are written or none. Raises
     OutputError.
     """
-    try:
-        make_private_folder(folder)
-    except OSError as error:
-        raise output_error(folder, error) from error
-    taken_at = now or datetime.now()
-    stem = f"cfrnet-live-{taken_at:%Y-%m-%d-%H%M%S}-{taken_at.microsecond // 1000:03d}"
-    number = 1
-    while any((folder / f"{stem}{_behind(number)}-{side}.png").exists() for side in ("before", "after")):
-        number += 1
-    before = folder / f"{stem}{_behind(number)}-before.png"
-    after = folder / f"{stem}{_behind(number)}-after.png"
-    write_image(before, restored.frame.image, permissions=PRIVATE)
-    try:
-        write_image(after, restored.image, permissions=PRIVATE)
-    except OutputError:
-        before.unlink(missing_ok=True)
-        raise
-    return before, after
+    pictures = {"-before.png": restored.frame.image, "-after.png": restored.image}
+    return _save_pair(folder, "", pictures, now or datetime.now())
 
 
 def before_after(restored: Restored) -> Image:
@@ -48,24 +33,29 @@ def before_after(restored: Restored) -> Image:
 
 def save_before_after(restored: Restored, folder: Path, *, now: datetime | None = None) -> tuple[Path, Path]:
     """Write `before_after` as a PNG and a JPEG of one name and return both paths. Raises OutputError."""
+    picture = before_after(restored)
+    return _save_pair(folder, "-before-after", {".png": picture, ".jpg": picture}, now or datetime.now())
+
+
+def _save_pair(folder: Path, kind: str, pictures: Mapping[str, Image], taken_at: datetime) -> tuple[Path, Path]:
+    """Write two pictures under one name that nothing has yet, each with its own ending: both or none."""
     try:
         make_private_folder(folder)
     except OSError as error:
         raise output_error(folder, error) from error
-    taken_at = now or datetime.now()
-    stem = f"{RECORDING_STEM}-{taken_at:%Y-%m-%d-%H%M%S}-{taken_at.microsecond // 1000:03d}-before-after"
+    stem = f"{RECORDING_STEM}-{taken_at:%Y-%m-%d-%H%M%S}-{taken_at.microsecond // 1000:03d}{kind}"
     number = 1
-    while any((folder / f"{stem}{_behind(number)}{suffix}").exists() for suffix in (".png", ".jpg")):
+    while any((folder / f"{stem}{_behind(number)}{ending}").exists() for ending in pictures):
         number += 1
-    png, jpeg = (folder / f"{stem}{_behind(number)}{suffix}" for suffix in (".png", ".jpg"))
-    picture = before_after(restored)
-    write_image(png, picture, permissions=PRIVATE)
+    first, second = (folder / f"{stem}{_behind(number)}{ending}" for ending in pictures)
+    before, after = pictures.values()
+    write_image(first, before, permissions=PRIVATE)
     try:
-        write_image(jpeg, picture, permissions=PRIVATE)
+        write_image(second, after, permissions=PRIVATE)
     except OutputError:
-        png.unlink(missing_ok=True)
+        first.unlink(missing_ok=True)
         raise
-    return png, jpeg
+    return first, second
 
 
 def _behind(number: int) -> str:
