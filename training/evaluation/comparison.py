@@ -34,6 +34,7 @@ from training.evaluation.shipped import PACKAGES
 from training.evaluation.test_sets import read_test_set
 from training.log import training_time
 from training.metrics.scoring import Collected, Scorer, Scores
+from training.networks.pfsrnet import INPUT_SIDE
 
 Images = NDArray[np.uint8]
 
@@ -41,9 +42,6 @@ TEST_SETS = ("ffhq300", "celebahq200", "nigeria63")
 """Folders below `test/` of the data; the first one is the protocol's."""
 
 SUB_TASK_FACES = 100
-
-SUPER_RESOLUTION_SIDE = 16
-"""What the super-resolution network is given; the bicubic row enlarges the same."""
 
 _TIMED = 9
 
@@ -94,9 +92,8 @@ def compare_networks(
 
 
 def bicubic(crop: Image) -> Image:
-    """The crop averaged down to 16x16 pixels and enlarged again: what super-resolution has to beat."""
-    side = SUPER_RESOLUTION_SIDE
-    small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+    """The crop averaged down to the 16x16 pixels that PFSRNet sees and enlarged again: what it has to beat."""
+    small = cv2.resize(crop, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, crop.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
