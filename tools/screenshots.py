@@ -81,7 +81,7 @@ def wait_for_face(window: MainWindow, *, at_least_s: float = 0.0) -> None:
             and shown.k == window.settings.k
             and bool(shown.faces)
             and shown.frame.t_media >= at_least_s
-            and "Frame:" in window.diagnostics()
+            and "Frame:" in window.help.diagnostics()
         )
 
     wait_until(is_there, "a restored face")
@@ -165,7 +165,7 @@ def over_the_window(window: MainWindow, target: Path, name: str) -> None:
     dialogs = (
         (ShortcutsSheet(window), "shortcuts"),
         (StreamDialog(window), "stream"),
-        (DiagnosticsDialog(window, window.diagnostics()), "diagnostics"),
+        (DiagnosticsDialog(window, window.help.diagnostics()), "diagnostics"),
     )
     for dialog, label in dialogs:
         dialog.show()

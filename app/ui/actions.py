@@ -127,7 +127,7 @@ ACTIONS: tuple[Action, ...] = (
         text="Keyboard shortcuts",
         keys=("?", "F1"),
         group="Application",
-        handler=lambda window: window.show_shortcuts(),
+        handler=lambda window: window.help.show_shortcuts(),
         sheet="This sheet",
     ),
     Action(
@@ -135,14 +135,14 @@ ACTIONS: tuple[Action, ...] = (
         text="Copy diagnostics",
         keys=("Ctrl+Shift+D",),
         group="Application",
-        handler=lambda window: window.copy_diagnostics(),
+        handler=lambda window: window.help.copy_diagnostics(),
     ),
     Action(
         name="undo_reset",
         text="Undo the reset",
         keys=("Ctrl+Z",),
         group="Application",
-        handler=lambda window: window.undo_reset(),
+        handler=lambda window: window.reset.undo(),
         sheet="Undo a settings reset",
     ),
     Action(
@@ -155,10 +155,10 @@ ACTIONS: tuple[Action, ...] = (
     ),
     _more("choose_output", "Choose the folder for recordings…", lambda window: window.ask_for_output_folder()),
     _more("open_output", "Open the folder for recordings", lambda window: window.open_output_folder()),
-    _more("show_diagnostics", "Diagnostics…", lambda window: window.show_diagnostics()),
-    _more("open_log", "Open the log's folder", lambda window: window.open_log_folder()),
-    _more("reset", "Reset all settings", lambda window: window.reset_settings()),
-    _more("about", "About and licences…", lambda window: window.show_about()),
+    _more("show_diagnostics", "Diagnostics…", lambda window: window.help.show_diagnostics()),
+    _more("open_log", "Open the log's folder", lambda window: window.help.open_log_folder()),
+    _more("reset", "Reset all settings", lambda window: window.reset.reset()),
+    _more("about", "About and licences…", lambda window: window.help.show_about()),
 )
 
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
-from app.core.errors import AppError
-from app.core.log import log_path
 from app.core.settings import Settings, specification
 from app.ui.actions import HOLD_ORIGINAL_KEY
-from app.ui.dialogs.about import AboutDialog
-from app.ui.dialogs.diagnostics import diagnostics_text
-from app.ui.dialogs.dialogs import DiagnosticsDialog, ShortcutsSheet
 from app.ui.dialogs.hints import Hints
-from app.ui.dialogs.notifications import Banner, Notifications, Toast
+from app.ui.dialogs.notifications import Banner, Notifications
 from app.ui.flows.capture import CaptureFlow, default_folder, open_folder
 from app.ui.flows.choosing import ChoosingFlow
 from app.ui.flows.first_hints import first_hints
+from app.ui.flows.help import HelpFlow
+from app.ui.flows.live_state import LiveStateFlow
 from app.ui.flows.pictures import PictureFlow
+from app.ui.flows.reset import ResetFlow
 from app.ui.flows.restorer import fitting
 from app.ui.flows.sharing import SharingFlow
 from app.ui.flows.sound import SoundFlow
@@ -37,22 +33,16 @@ from app.ui.panel.source_menu import SourceMenu
 from app.ui.panel.status_line import StatusLine
 from app.ui.panel.transport import Transport
 from app.ui.preview.geometry import first_size
-from app.ui.preview.overlay_model import OverlayModel, Usage, overlay_model, reading_of
 from app.ui.preview.preview import Preview
-from app.ui.preview.state_text import badges, slowed_down
-from app.ui.reports import Report, Reporter
-from app.ui.settings_store import DEFAULTS, SettingsStore
-from app.ui.style.formatting import rate
+from app.ui.reports import Reporter
+from app.ui.settings_store import SettingsStore
 from app.ui.style.theme import apply_theme
-from app.ui.texts.engine import engine_line, engine_sentence
 from app.ui.texts.quality import changes_for
-from app.ui.texts.source import DEMO_CLIP, source_facts
+from app.ui.texts.source import DEMO_CLIP
 
 if TYPE_CHECKING:
     from app.restorers.store import ShippedRestorer
-    from app.ui.preview.plot import LivePlot
 
-_TICK_MS = 250
 _SAVE_MS = 600
 _REOPEN_MS = 500
 
@@ -71,15 +61,9 @@ class MainWindow(QMainWindow):
         open_at_start: str | None = None,
     ) -> None:
         super().__init__()
-        self._host, self._store, self._reporter, self._version = host, store, reporter, version
+        self._host, self._store, self._reporter = host, store, reporter
         self._settings = settings
-        self._before_reset: Settings | None = None
-        self._reset_notice: Toast | None = None
-        self._plot: LivePlot | None = None
         self._restorers: tuple[ShippedRestorer, ...] = ()
-        self._overlay: OverlayModel | None = None
-        self._process = psutil.Process()
-        self._process.cpu_percent()
         self._closed = False
         self.hints: Hints | None = None
         self.setWindowTitle("CFRNet Live")
@@ -144,6 +128,32 @@ class MainWindow(QMainWindow):
             settings=lambda: self._settings,
             change=self.change,
         )
+        self.live_state: LiveStateFlow = LiveStateFlow(
+            host=host,
+            source=self.source,
+            capture=self.capture,
+            preview=self.preview,
+            panel=self.panel,
+            status_line=self.status_line,
+            settings=lambda: self._settings,
+            add_plot=self._left.addWidget,
+        )
+        self.reset: ResetFlow = ResetFlow(
+            notifications=self.notifications,
+            undo_action=named["undo_reset"],
+            settings=lambda: self._settings,
+            change=self.change,
+        )
+        self.help: HelpFlow = HelpFlow(
+            window=self,
+            host=host,
+            source=self.source,
+            notifications=self.notifications,
+            reporter=reporter,
+            version=version,
+            settings=lambda: self._settings,
+            overlay=lambda: self.live_state.overlay,
+        )
         self._connect()
         self._show_settings(settings, set())
         geometry = store.geometry()
@@ -181,7 +191,7 @@ class MainWindow(QMainWindow):
         self.panel.quality_chosen.connect(lambda key: self.change(**changes_for(key, self._settings)))
         self.panel.restorer_chosen.connect(self.choose_restorer)
         self.panel.outputs.attach(self._host)
-        self.panel.shortcuts_button.clicked.connect(self.show_shortcuts)
+        self.panel.shortcuts_button.clicked.connect(self.help.show_shortcuts)
         self.preview.split_changed.connect(lambda split: self.change(split=split))
         self.preview.sources_dropped.connect(self.choosing.dropped)
         self.preview.action_pressed.connect(lambda name: self.actions_by_name[name].trigger())
@@ -196,13 +206,9 @@ class MainWindow(QMainWindow):
         self._host.engines_listed.connect(self.panel.show_engines)
         self._host.failed.connect(self._reporter.report)
         self._host.noticed.connect(self.status_line.show_notice)
-        self._reporter.reported.connect(self._on_report)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_theme)
         self._save_timer = _single_shot(self, _SAVE_MS, lambda: self._store.save(self._settings))
         self._reopen_timer = _single_shot(self, _REOPEN_MS, self._reopen_camera)
-        self._tick_timer = QTimer(self)
-        self._tick_timer.timeout.connect(self._tick)
-        self._tick_timer.start(_TICK_MS)
 
     # Settings
 
@@ -223,28 +229,6 @@ class MainWindow(QMainWindow):
         """Change to another network, with the number of cycles that it is made for."""
         self.change(**fitting(self._settings.replace(restorer=name), self._restorers, before=self._settings))
 
-    def reset_settings(self) -> None:
-        """Back to the defaults, but for the source; can be undone."""
-        self._before_reset = self._settings
-        self._replace_all(DEFAULTS.replace(source=self._settings.source))
-        self._reset_notice = self.notifications.notice(
-            "Settings are back to their defaults", "", (("Undo", self.undo_reset),)
-        )
-
-    def undo_reset(self) -> None:
-        """Bring back what the last reset took."""
-        if self._before_reset is not None:
-            before, self._before_reset = self._before_reset, None
-            if self._reset_notice is not None:
-                self.notifications.dismiss(self._reset_notice)
-            self._replace_all(before)
-            self.notifications.notice("Settings are as they were")
-
-    def _replace_all(self, settings: Settings) -> None:
-        names = set(vars(settings))
-        self.change(**{name: getattr(settings, name) for name in names})
-        self.actions_by_name["undo_reset"].setEnabled(self._before_reset is not None)
-
     def _show_settings(self, settings: Settings, changed: set[str]) -> None:
         if not changed or "theme" in changed:
             application = QApplication.instance()
@@ -255,9 +239,7 @@ class MainWindow(QMainWindow):
         self.preview.set_view(settings.view)
         self.preview.set_split(settings.split)
         self.preview.set_show_faces(settings.show_faces)
-        self.preview.set_overlay(self._overlay if settings.show_overlay else None)
-        self._show_plot(settings.show_plot)
-        self.actions_by_name["undo_reset"].setEnabled(self._before_reset is not None)
+        self.live_state.refresh(settings)
         self._show_mirror()
         self.sound.refresh()
         reopens = any(specification(name).effect == "source" for name in changed)
@@ -285,15 +267,6 @@ class MainWindow(QMainWindow):
     def step_strength(self, step: int) -> None:
         """Change the strength by `step` per cent, within its limits."""
         self.change(strength=min(max(self._settings.strength + step, 0), 100))
-
-    def _show_plot(self, shown: bool) -> None:
-        if shown and self._plot is None:
-            from app.ui.preview.plot import LivePlot
-
-            self._plot = LivePlot()
-            self._left.addWidget(self._plot)
-        if self._plot is not None:
-            self._plot.setVisible(shown)
 
     def _on_system_theme(self) -> None:
         if self._settings.theme == "system":
@@ -361,103 +334,15 @@ class MainWindow(QMainWindow):
         self.source.follow(restored.frame.t_media)
         self.pictures.follow(restored.frame.t_media)
 
-    def _on_report(self, report: Report) -> None:
-        actions = (("Open log's folder", lambda: open_folder(log_path().parent)),) if report.unexpected else ()
-        self.notifications.error(report.what, report.hint, actions)
-
-    def _show_badges(self) -> None:
-        """The words on the picture: what is not seen, what is too slow, what is recorded."""
-        shown = self.preview.restored
-        if shown is None:
-            return
-        live = self.source.state == "online" and not self._is_still()
-        self.preview.set_badges(
-            badges(
-                faces=len(shown.faces) if shown.k else None,
-                live=live,
-                sharp=sum(entry.already_sharp for entry in shown.faces),
-                slow=slowed_down(self._host.statistics()),
-                recording_s=self.capture.seconds,
-                degraded=shown.frame.true_image is not None,
-            )
-        )
-
-    def _is_still(self) -> bool:
-        """Whether a picture stands there, of which no rate can be told."""
-        return self.source.info is not None and self.source.info.picture_s > 0
-
     def _on_control(self, name: str, value: object) -> None:
         # Whoever moves the slider of k wants that number of cycles.
         self.change(**{name: value}, **({"auto_k": False} if name == "k" else {}))
 
-    def _tick(self) -> None:
-        self.source.tick()
-        self.capture.tick()
-        self._show_badges()
-        engine = self._host.engine_info()
-        if engine is None:
-            self.status_line.show_engine("Loading the network…", "", as_asked=True)
-        else:
-            words = engine_sentence(engine)
-            self.status_line.show_engine(engine_line(engine), words, as_asked=engine.as_asked)
-            self.panel.show_engine_truth(words)
-        statistics = self._host.statistics()
-        if engine is None or statistics is None or not statistics.stages:
-            return
-        self.panel.show_quality(self._settings, running_k=statistics.k, reason=statistics.auto_reason)
-        online = self.source.state == "online" and not self._is_still()
-        self.status_line.show_speed(f"k {statistics.k} · {rate(statistics.fps_out)}" if online else "")
-        usage = Usage(self._process.cpu_percent(), self._process.memory_info().rss)
-        self._overlay = overlay_model(reading_of(statistics), usage, cores=os.cpu_count() or 1)
-        if self._settings.show_overlay:
-            self.preview.set_overlay(self._overlay if online else None)
-        if self._plot is not None and self._settings.show_plot:
-            self._plot.show_history(statistics.history, budget_ms=statistics.budget_ms)
-
     # Application
-
-    def diagnostics(self) -> str:
-        """The facts that a bug report needs."""
-        info, engine, screen = self.source.info, self._host.engine_info(), self.screen()
-        facts = {
-            "Source": f"{info.kind.label}, {source_facts(info)}, {self.source.state}" if info else self.source.state,
-            "Engine": engine_line(engine) if engine else "not loaded",
-            "Screen": f"{screen.size().width()} x {screen.size().height()} at {screen.devicePixelRatio():g}, "
-            f"{QGuiApplication.platformName()}",
-        }
-        return diagnostics_text(
-            version=self._version, settings=self._settings, facts=facts, overlay=self._overlay, log=log_path()
-        )
-
-    def show_shortcuts(self) -> None:
-        ShortcutsSheet(self).exec()
-
-    def show_about(self) -> None:
-        from app.restorers.store import ModelStore
-
-        try:
-            models = {entry.name: entry.licence for entry in ModelStore().entries()}
-        except AppError as error:
-            self._reporter.report(error)
-            models = {}
-        AboutDialog(self, version=self._version, models=tuple(models.items())).exec()
-
-    def show_diagnostics(self) -> None:
-        """Show the facts that a bug report needs."""
-        DiagnosticsDialog(self, self.diagnostics()).exec()
-
-    def open_log_folder(self) -> None:
-        """Show the log's folder in the file manager."""
-        open_folder(log_path().parent)
 
     def _show_hints(self) -> None:
         if self.hints is None and not self._store.hints_were_seen():
             self.hints = first_hints(self, on_done=self._store.save_hints_seen)
-
-    def copy_diagnostics(self) -> None:
-        """Copy the facts that a bug report needs."""
-        QApplication.clipboard().setText(self.diagnostics())
-        self.notifications.notice("Diagnostics copied", "Paste them where you report the problem.")
 
     def toggle_full_screen(self) -> None:
         """Fill the screen, or leave it."""
@@ -496,7 +381,7 @@ class MainWindow(QMainWindow):
         """Finish a recording that is being made, remember the settings, let go of the source."""
         if not self._closed:
             self._closed = True
-            self._tick_timer.stop()
+            self.live_state.stop()
             self._reopen_timer.stop()
             self._save_timer.stop()
             self._store.save(self._settings)

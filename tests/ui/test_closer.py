@@ -120,6 +120,6 @@ def test_a_folder_of_pictures_is_gone_through_by_hand(
     for _ in range(2):
         window.actions_by_name["previous_picture"].trigger()
     assert window.picture_bar.name.text() == "c.png", "round the ends"
-    window._tick()
+    window.live_state.tick()
     assert window.status_line.speed.text() == "", "a picture has no rate"
     assert "fps" not in window.status_line.facts.text()

@@ -46,6 +46,13 @@ def deliver(qtbot: QtBot, window: MainWindow, session: ScriptedSession, pictures
         window._host.on_frame()
 
 
+def shown_picture(window: MainWindow) -> Image:
+    """Before, as it is painted."""
+    scene = window.preview.scene()
+    assert scene is not None
+    return scene.pictures.images[0]
+
+
 def test_space_after_a_click_on_record_does_not_record_again(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
 ) -> None:
@@ -86,13 +93,13 @@ def test_only_the_view_of_a_camera_is_mirrored(
     deliver(qtbot, window, session, pictures)
     spec = next(value for name, value in session.calls if name == "open")
     assert not spec.mirror, "recordings and snapshots get the picture as it is"
-    seen = window.preview._pictures[0][0]
+    seen = shown_picture(window)
     assert np.array_equal(seen, pictures[0][:, ::-1])
     window.change(mirror=False)
-    assert np.array_equal(window.preview._pictures[0][0], pictures[0])
+    assert np.array_equal(shown_picture(window), pictures[0])
     window.change(mirror=True)
     online(qtbot, window, FILM)
-    assert np.array_equal(window.preview._pictures[0][0], pictures[0]), "a video is nobody's mirror"
+    assert np.array_equal(shown_picture(window), pictures[0]), "a video is nobody's mirror"
 
 
 def test_tab_enters_a_row_at_the_chosen_button_and_arrows_go_on(qtbot: QtBot, make_window: MakeWindow) -> None:
@@ -112,7 +119,7 @@ def _takes_tab(button: object) -> bool:
 
 def test_undo_is_gone_once_it_was_done(make_window: MakeWindow) -> None:
     window = make_window(strength=30)
-    window.reset_settings()
+    window.reset.reset()
     assert any("defaults" in title for title, _ in window.notifications.texts())
     window.actions_by_name["undo_reset"].trigger()
     assert not any("defaults" in title for title, _ in window.notifications.texts())

@@ -11,7 +11,8 @@ from pytestqt.qtbot import QtBot
 
 from app.core.types import Image
 from app.ui.preview.overlay_model import Usage, overlay_model, reading_of
-from app.ui.preview.preview import Preview, as_qimage
+from app.ui.preview.pictures import as_qimage
+from app.ui.preview.preview import Preview
 from tests.ui.scripted import restored_frame, statistics
 
 SIZE = (1304, 744)

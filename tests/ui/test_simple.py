@@ -138,10 +138,10 @@ def test_the_card_is_off_and_l_brings_it_clear_of_the_face(
     window.actions_by_name["show_overlay"].trigger()
     qtbot.waitUntil(lambda: window.preview._card.box is not None, timeout=3000)
     card = window.preview._card.box
-    layout = window.preview.picture_layout()
+    scene = window.preview.scene()
     assert card is not None
-    assert layout is not None
-    assert not any(card.overlaps(face) for face in window.preview._face_boxes(layout))
+    assert scene is not None
+    assert not any(card.overlaps(face) for face in scene.face_boxes())
     grip = QPoint(round(card.x) + 5, round(card.y) + 5)
     qtbot.mousePress(window.preview, Qt.MouseButton.LeftButton, pos=grip)
     qtbot.mouseMove(window.preview, grip + QPoint(0, 90))

@@ -142,7 +142,7 @@ def test_the_overlay_and_the_engine_are_shown(
     window = make_window(show_plot=True)
     deliver(qtbot, window, session, pictures)
     qtbot.waitUntil(lambda: window.status_line.engine.text() == "cfrnet-rt · INT8 · CPU · 2 threads", timeout=3000)
-    assert "Frame: 35.7 ms of 40.0 ms" in window.diagnostics()
+    assert "Frame: 35.7 ms of 40.0 ms" in window.help.diagnostics()
 
 
 # Sources
@@ -364,9 +364,9 @@ def test_a_restorer_that_is_gone_is_replaced(make_window: MakeWindow, session: S
 
 def test_a_reset_can_be_undone(qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession) -> None:
     window = make_window(k=1, strength=30)
-    window.reset_settings()
+    window.reset.reset()
     assert window.settings.k == Settings().k
-    window.undo_reset()
+    window.reset.undo()
     assert (window.settings.k, window.settings.strength) == (1, 30)
     assert session.settings == window.settings
 

@@ -15,7 +15,7 @@ from app.sources.base import SourceInfo
 from app.sources.video import VIDEO
 from app.ui.actions import ACTIONS, keys_of, sheet_groups
 from app.ui.preview.overlay_model import Usage, overlay_model, reading_of
-from app.ui.preview.preview import face_words
+from app.ui.preview.scene import face_words
 from app.ui.style.formatting import count, duration, file_size, milliseconds
 from app.ui.texts.engine import engine_line, engine_sentence
 from app.ui.texts.notices import notice_text

@@ -10,7 +10,7 @@ from PySide6.QtCore import QFile, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QIcon, QPixmap
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from app.ui.preview.preview import as_qimage
+from app.ui.preview.pictures import as_qimage
 from app.ui.style.buttons import LabelledButton
 from app.ui.style.formatting import file_size
 from app.ui.style.widgets import label

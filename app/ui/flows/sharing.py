@@ -18,7 +18,8 @@ from app.ui.dialogs.notifications import Notifications
 from app.ui.flows.capture import open_folder
 from app.ui.host import SessionHost
 from app.ui.panel.job_bar import JobBar
-from app.ui.preview.preview import Preview, as_qimage
+from app.ui.preview.pictures import as_qimage
+from app.ui.preview.preview import Preview
 
 if TYPE_CHECKING:
     from app.batch.jobs.events import JobEvent, JobReport

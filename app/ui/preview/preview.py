@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QNativeGestureEvent,
@@ -22,37 +20,20 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.core.types import Image, Restored, RestoredFace
+from app.core.types import Restored
 from app.ui.preview.card import LatencyCard
-from app.ui.preview.geometry import Box, Layout, arrange, on_screen
+from app.ui.preview.geometry import Box, Layout, arrange
 from app.ui.preview.message import Message
-from app.ui.preview.overlay import (
-    paint_badges,
-    paint_divider,
-    paint_drop_frame,
-    paint_face_mark,
-    paint_pair_frame,
-    paint_pill,
-)
+from app.ui.preview.overlay import paint_badges, paint_divider, paint_drop_frame
 from app.ui.preview.overlay_model import OverlayModel
-from app.ui.preview.state_text import Badge, tile_words
-from app.ui.preview.zoom import Zoom, inset, loupe, tile_at, zoomed
-from app.ui.style.formatting import count
+from app.ui.preview.pictures import Pictures
+from app.ui.preview.scene import Scene
+from app.ui.preview.state_text import Badge
+from app.ui.preview.zoom import Zoom, tile_at, zoomed
 from app.ui.style.theme import colour
 
 _MARGIN = 12.0
 _STEP = 0.02
-
-
-def as_qimage(image: Image) -> QImage:
-    """A QImage over the array's own memory: no copy. The caller keeps `image` alive as long as the QImage.
-
-    image: uint8 (H, W, 3) BGR with the three channels adjoining; rows may be padded.
-    """
-    height, width = image.shape[:2]
-    if image.strides[1:] != (3, 1):
-        raise ValueError("The channels of a picture must adjoin.")
-    return QImage(image.data, width, height, image.strides[0], QImage.Format.Format_BGR888)
 
 
 class Preview(QWidget):
@@ -68,7 +49,7 @@ class Preview(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._restored: Restored | None = None
-        self._pictures: tuple[tuple[Image, QImage], ...] = ()
+        self._pictures: Pictures | None = None
         self._reported = False
         self._view = "split"
         self._split = 0.5
@@ -112,16 +93,13 @@ class Preview(QWidget):
         """Show words in place of a picture; `action_pressed` follows when one of the buttons (text, name) is."""
         self._message = (icon, title, detail)
         self.words.say(icon, title, detail, buttons)
-        self._restored, self._pictures = None, ()
+        self._restored = self._pictures = None
         self.update()
 
     def _prepare(self) -> None:
         """Make the pictures of the frame ready to be painted."""
-        if self._restored is None:
-            return
-        images = (self._restored.frame.image, self._restored.image)
-        shown = map(mirrored if self._mirror else _contiguous, images)
-        self._pictures = tuple((image, as_qimage(image)) for image in shown)
+        if self._restored is not None:
+            self._pictures = Pictures(self._restored, mirror=self._mirror)
 
     def set_mirror(self, mirror: bool) -> None:
         """Show the picture as a mirror does."""
@@ -189,6 +167,13 @@ class Preview(QWidget):
         view = "original" if self._hold_original else self._view
         return zoomed(arrange(view, width=width, height=height, area=area, split=self._split), self._zoom)
 
+    def scene(self) -> Scene | None:
+        """The frame on screen in its place; None while there is none."""
+        layout = self.picture_layout()
+        if layout is None or self._restored is None or self._pictures is None:
+            return None
+        return Scene(restored=self._restored, pictures=self._pictures, layout=layout, mirror=self._mirror)
+
     # Painting
 
     def sizeHint(self) -> QSize:
@@ -201,16 +186,9 @@ class Preview(QWidget):
         started = time.perf_counter()
         painter = QPainter(self)
         painter.fillRect(self.rect(), colour("canvas"))
-        layout = self.picture_layout()
-        if layout is not None and self._restored is not None:
-            self._paint_pictures(painter, layout)
-            if self._dimmed:
-                painter.fillRect(self.rect(), colour("canvas", 0.6))
-            self._paint_marks(painter, layout, self._restored)
-            paint_badges(painter, self._badges, layout.tiles[0].frame, self.font())
-            area = Box(0, 0, self.width(), self.height())
-            self._paint_closer(painter, layout, self._restored, area)
-            self._card.paint(painter, area, self._face_boxes(layout), self.font(), self.devicePixelRatioF())
+        scene = self.scene()
+        if scene is not None:
+            self._paint_scene(painter, scene)
         if self._dropping:
             paint_drop_frame(painter, QRectF(self.rect()).adjusted(8, 8, -8, -8), "Drop to open", self.font())
         painter.end()
@@ -218,49 +196,24 @@ class Preview(QWidget):
             self._reported = True
             self.painted.emit(self._restored, (time.perf_counter() - started) * 1000.0)
 
-    def _paint_pictures(self, painter: QPainter, layout: Layout) -> None:
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        for tile in layout.tiles:
-            picture = self._pictures[0 if tile.content == "original" else 1][1]
-            painter.setClipRect(_rect(tile.clip))
-            painter.drawImage(_rect(tile.target), picture)
-        painter.setClipping(False)
-
-    def _paint_marks(self, painter: QPainter, layout: Layout, restored: Restored) -> None:
-        height, width = restored.image.shape[:2]
-        for tile in layout.tiles:
-            if self._show_faces and tile.content == "restored":
-                painter.setClipRect(_rect(tile.frame))
-                for entry in restored.faces:
-                    box = _box_of(entry)
-                    place = on_screen(box, width=width, height=height, target=tile.target, mirror=self._mirror)
-                    words = face_words(entry)
-                    top = max(place.y - 27, tile.target.y + 4)
-                    pill = QPointF(max(place.x, tile.target.x + 4), top)
-                    paint_face_mark(painter, place, words, pill, opacity=entry.face.opacity, base=self.font())
-                painter.setClipping(False)
+    def _paint_scene(self, painter: QPainter, scene: Scene) -> None:
+        layout, frame, area = scene.layout, scene.layout.tiles[0].frame, Box(0, 0, self.width(), self.height())
+        scene.paint_pictures(painter)
+        if self._dimmed:
+            painter.fillRect(self.rect(), colour("canvas", 0.6))
+        if self._show_faces:
+            scene.paint_faces(painter, self.font())
         if layout.divider is not None:
-            paint_divider(painter, layout.divider, layout.tiles[0].frame, focused=self.hasFocus())
-        self._paint_labels(painter, layout, restored)
-
-    def _paint_closer(self, painter: QPainter, layout: Layout, restored: Restored, area: Box) -> None:
-        """The loupe at the pointer and the largest face, each before and after."""
-        height, width = restored.image.shape[:2]
-        shown = []
+            paint_divider(painter, layout.divider, frame, focused=self.hasFocus())
+        scene.paint_labels(painter, self.font())
+        paint_badges(painter, self._badges, frame, self.font())
         if self._loupe and self._pointer is not None:
-            shown.append(loupe(layout, self._pointer.x(), self._pointer.y(), width=width, height=height, area=area))
-        if self._inset and restored.faces:
-            boxes = (_box_of(entry) for entry in restored.faces)
-            left, top, right, bottom = max(boxes, key=lambda box: box[2] - box[0])
-            if self._mirror:
-                left, right = width - right, width - left
-            face = Box(left, top, right - left, bottom - top)
-            shown.append(inset(face, width=width, height=height, area=layout.tiles[-1].frame))
-        for place in shown:
-            if place is not None:
-                for box, (_, picture) in zip(place[:2], self._pictures, strict=True):
-                    painter.drawImage(_rect(box), picture, _rect(place[2]))
-                paint_pair_frame(painter, place[0], place[1])
+            scene.paint_loupe(painter, self._pointer, area)
+        if self._inset:
+            scene.paint_inset(painter)
+        self._card.paint(painter, area, scene.face_boxes(), self.font(), self.devicePixelRatioF())
+
+    # Looking closer
 
     def toggle_loupe(self) -> None:
         """Show before and after of the place under the pointer, or not."""
@@ -288,33 +241,6 @@ class Preview(QWidget):
             frame = tile.frame
             x, y = (place.x() - frame.x) / frame.width, (place.y() - frame.y) / frame.height
             self.set_zoom(self._zoom.by(factor, x, y))
-
-    def _face_boxes(self, layout: Layout) -> list[Box]:
-        """Where the faces are on the canvas, in every tile."""
-        if self._restored is None:
-            return []
-        height, width = self._restored.image.shape[:2]
-        return [
-            on_screen(_box_of(entry), width=width, height=height, target=tile.target, mirror=self._mirror)
-            for tile in layout.tiles
-            for entry in self._restored.faces
-        ]
-
-    def _paint_labels(self, painter: QPainter, layout: Layout, restored: Restored) -> None:
-        degraded = restored.frame.true_image is not None
-        words = {
-            content: tile_words(content, faces=len(restored.faces), degraded=degraded)
-            for content in ("original", "restored")
-        }
-        for tile in layout.tiles:
-            if tile.clip.width < 120:
-                continue
-            y = tile.frame.bottom - 34
-            if layout.divider is not None and tile.content == "restored":
-                origin = QPointF(tile.clip.right - 12, y)
-                paint_pill(painter, words[tile.content], origin, self.font(), from_right=True)
-            else:
-                paint_pill(painter, words[tile.content], QPointF(tile.clip.x + 12, y), self.font())
 
     # Mouse and keys
 
@@ -418,29 +344,3 @@ class Preview(QWidget):
     def _set_dropping(self, dropping: bool) -> None:
         self._dropping = dropping
         self.update()
-
-
-def mirrored(image: Image) -> Image:
-    """`image`, uint8 (H, W, 3), with left and right swapped."""
-    import cv2  # loaded long before by whoever gives pictures; the window's start does not wait for it
-
-    return np.asarray(cv2.flip(image, 1), np.uint8)
-
-
-def face_words(entry: RestoredFace) -> str:
-    """What a face's mark says."""
-    words = count(entry.cycles, "cycle", "cycles")
-    return f"{words} · already sharp" if entry.already_sharp else words
-
-
-def _contiguous(image: Image) -> Image:
-    return image if image.strides[1:] == (3, 1) else np.ascontiguousarray(image)
-
-
-def _rect(box: Box) -> QRectF:
-    return QRectF(box.x, box.y, box.width, box.height)
-
-
-def _box_of(entry: RestoredFace) -> tuple[float, float, float, float]:
-    left, top, right, bottom = (float(value) for value in entry.face.box)
-    return left, top, right, bottom
