@@ -13,7 +13,7 @@ from app.restorers.store import ModelStore
 from training.degradation.models import PaperDegradation
 from training.evaluation.comparison import bicubic, classical, compare, shipped_methods, simple_methods
 from training.evaluation.pages.comparison import COLUMNS, write_comparison
-from training.evaluation.test_sets import read_test_set
+from training.evaluation.test_sets import find_evaluation_data, read_test_set
 from training.metrics.scoring import Scorer
 
 from .conftest import made_up_faces
@@ -33,7 +33,7 @@ def results() -> dict[str, Any]:
     return {
         "date": "2026-01-01", "limit": None, "sub_task_faces": 100, "networks": {"cfrnet-rt": network},
         "machine": {"processor": "P", "instructions": "avx2", "cores": "2", "packages": "x 1"},
-        "sets": {"ffhq300": {"faces": 300, "means": means}}, "sub_tasks": {"blur": means},
+        "protocol": "faces300", "sets": {"faces300": {"faces": 300, "means": means}}, "sub_tasks": {"blur": means},
     }  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def test_a_shipped_network_gives_a_picture_for_each_of_its_cycles() -> None:
 
 def test_a_row_has_every_metric_of_the_page(shared: Path) -> None:
     detector = FaceDetector(*ModelStore().detector_paths())
-    test = read_test_set(shared / "data" / "test" / "celebahq200", detector, 1)
+    test = read_test_set(find_evaluation_data(shared / "data").faces["second"].folder, detector, 1)
     methods = [simple_methods()[0], *shipped_methods(ModelStore(), timing=False)[:1]]
     scorer = Scorer(shared / "weights", shift_tolerant=True)
     means = compare(methods, test.images, test.landmarks, PaperDegradation(), scorer, title="").means()

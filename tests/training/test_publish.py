@@ -171,13 +171,16 @@ def test_figures_in_the_manifest_belong_to_the_file_that_was_measured(published:
     results = {
         "date": "today", "timing": {},
         "models": {"int8": describe(models / "cfrnet-rt.int8.onnx"), "fp32": {"sha256": "of an older file"}},
-        "ffhq300": {"faces": 300, "means": {"input": row, "int8 k1": row, "int8 step0": {"step": 0.1}, "fp32 k1": row}},
+        "protocol": {
+            "set": "faces300", "faces": 300,
+            "means": {"input": row, "int8 k1": row, "int8 step0": {"step": 0.1}, "fp32 k1": row},
+        },
     }  # fmt: skip
     write_manifest(models, results)
     write_manifest(models)  # says nothing new
     entries = {entry["file"]: entry for entry in json.loads((models / "manifest.json").read_text())["models"]}
     assert entries["cfrnet-rt.int8.onnx"]["metrics"]["k1"]["psnr"] == 22.12
-    assert entries["cfrnet-rt.int8.onnx"]["metrics"]["set"] == "ffhq300, 300 faces"
+    assert entries["cfrnet-rt.int8.onnx"]["metrics"]["set"] == "faces300, 300 faces"
     assert entries["cfrnet-rt.fp32.onnx"]["metrics"] == {}
 
 

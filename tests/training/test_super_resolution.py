@@ -12,6 +12,7 @@ import torch
 from training.checkpoint import save_checkpoint
 from training.data import to_images
 from training.evaluation import super_resolution
+from training.evaluation.test_sets import find_evaluation_data
 from training.networks import build_generator
 
 from .conftest import made_up_faces
@@ -19,8 +20,9 @@ from .conftest import made_up_faces
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    for name in super_resolution.TEST_SETS:
-        folder = tmp_path / "data" / "test" / name
+    places = find_evaluation_data(tmp_path / "data").faces
+    for role in super_resolution.ROLES:
+        folder = places[role].folder
         folder.mkdir(parents=True)
         for i, image in enumerate(made_up_faces(2)):
             cv2.imwrite(str(folder / f"{i}.png"), image)
@@ -42,7 +44,8 @@ def test_the_table_holds_every_precision_of_both_sets(data: Path, face_folder: P
     options = ["--faces", face_folder, "--data", data, "--out", tmp_path / "page.md"]
     assert super_resolution.main([str(option) for option in (tmp_path / "checkpoint.pt", *options)]) == 0
     lines = (tmp_path / "page.md").read_text().splitlines()
-    rows = {tuple(cell.strip() for cell in line.split("|")[1:6]) for line in lines if line.startswith("| ffhq300")}
+    first = find_evaluation_data(data).faces["protocol"].name
+    rows = {tuple(cell.strip() for cell in line.split("|")[1:6]) for line in lines if line.startswith(f"| {first}")}
     figures = {row[2]: float(row[3]) for row in rows}
     assert set(figures) == {"bicubic", "FP32", "FP16", "INT8"}
     assert figures["bicubic"] > figures["FP32"]  # it is untrained

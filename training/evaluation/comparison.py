@@ -31,15 +31,12 @@ from training.evaluation.cost import cost_of
 from training.evaluation.pages.comparison import write_comparison
 from training.evaluation.parallel import each_part
 from training.evaluation.shipped import PACKAGES
-from training.evaluation.test_sets import read_test_set
+from training.evaluation.test_sets import DEFAULT_SETS, find_evaluation_data, read_test_set
 from training.log import training_time
 from training.metrics.scoring import Collected, Scorer, Scores
 from training.networks.pfsrnet import INPUT_SIDE
 
 Images = NDArray[np.uint8]
-
-TEST_SETS = ("ffhq300", "celebahq200", "nigeria63")
-"""Folders below `test/` of the data; the first one is the protocol's."""
 
 SUB_TASK_FACES = 100
 
@@ -48,7 +45,7 @@ _TIMED = 9
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """One row of the table or several: `restore` takes a crop, uint8 (256, 256, 3) BGR, and gives one for each row."""
+    """One row of the table or several: `restore` maps a crop, uint8 (256, 256, 3) BGR, to one for each row."""
 
     name: str
     rows: tuple[str, ...]
@@ -57,12 +54,16 @@ class Method:
 
 
 def compare_networks(
-    *, models: Path, data: Path, weights: Path, out: Path, limit: int | None = None, timing: bool = False
-) -> dict[str, Any]:
+    *, models: Path, data: Path, weights: Path, out: Path, sets: Path = DEFAULT_SETS, limit: int | None = None,
+    timing: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """Measure every shipped network; write `out`/comparison.md and comparison.json, and return what the latter holds.
+
+    `sets` lists the test sets below `data`, see `training.evaluation.test_sets`.
 
     Raises as `training.evaluation.evaluate.evaluate` does.
     """
+    places = find_evaluation_data(data, sets).faces
     store = ModelStore(models)
     detector = FaceDetector(*store.detector_paths())
     networks = shipped_methods(store, timing=timing)  # before anything else: what follows keeps the cores busy
@@ -73,14 +74,15 @@ def compare_networks(
         "machine": describe_machine(PACKAGES),
         "limit": limit,
         "networks": {method.name: method.details for method in networks},
+        "protocol": places["protocol"].name,
         "sets": {},
         "sub_tasks": {},
     }
-    for name in TEST_SETS:
-        test = read_test_set(data / "test" / name, detector, limit)
-        scores = compare(methods, test.images, test.landmarks, PaperDegradation(), scorer, title=name)
-        results["sets"][name] = {"faces": len(test.images), "means": scores.means()}
-    test = read_test_set(data / "test" / TEST_SETS[0], detector, min(limit or SUB_TASK_FACES, SUB_TASK_FACES))
+    for place in places.values():
+        test = read_test_set(place.folder, detector, limit)
+        scores = compare(methods, test.images, test.landmarks, PaperDegradation(), scorer, title=place.name)
+        results["sets"][place.name] = {"faces": len(test.images), "means": scores.means()}
+    test = read_test_set(places["protocol"].folder, detector, min(limit or SUB_TASK_FACES, SUB_TASK_FACES))
     results["sub_task_faces"] = len(test.images)
     for task, degrade in {**SUB_TASKS, "FR": renovation}.items():
         scores = compare(methods, test.images, test.landmarks, degrade, scorer, title=task)

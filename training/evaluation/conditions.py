@@ -23,23 +23,26 @@ CYCLES = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A degradation, seeded by the picture's index, of every face of one test set (a folder below `test/`)."""
+    """A degradation, seeded by the picture's index, of every face of a test set.
+
+    `role` is that of the set in `training.evaluation.test_sets.EvaluationData`.
+    """
 
     title: str
-    test_set: str
+    role: str
     make: Callable[[], Degradation]
 
 
 CONDITIONS = (
-    Condition(title="call D", test_set="ffhq300", make=CallDegradation),
-    Condition(title="webcam D", test_set="ffhq300", make=WebcamDegradation),
+    Condition(title="call D", role="protocol", make=CallDegradation),
+    Condition(title="webcam D", role="protocol", make=WebcamDegradation),
     Condition(
         title="paper's D, kernel cut off at 41 pixels",
-        test_set="ffhq300",
+        role="protocol",
         make=lambda: PaperDegradation(largest_kernel=41),
     ),
-    Condition(title="paper's D", test_set="nigeria63", make=PaperDegradation),
-    Condition(title="call D", test_set="nigeria63", make=CallDegradation),
+    Condition(title="paper's D", role="third", make=PaperDegradation),
+    Condition(title="call D", role="third", make=CallDegradation),
 )
 
 
@@ -65,7 +68,7 @@ def judge_condition(
         return found
 
     collected = Collected()
-    for found in each_part(judge, len(images), title=f"{condition.title}, {condition.test_set}"):
+    for found in each_part(judge, len(images), title=f"{condition.title}, {condition.role} set"):
         for name, scores in found.items():
             collected.add(name, scores)
     return collected

@@ -3,7 +3,7 @@
 `python -m training evaluate --models models --data ../shared/data --weights ../shared/weights --out docs`
 
 What runs are the ONNX files that the application runs, INT8 and FP32. Nothing is chosen here: choices are made on the
-validation split. `--limit N` looks at the first N faces of a set only; `--timing` measures the milliseconds of a cycle
+validation split. `--limit N` measures the first N faces of a set only; `--timing` measures the milliseconds of a cycle
 and needs an idle machine.
 """
 
@@ -38,7 +38,7 @@ from training.evaluation.pages.results import write_page
 from training.evaluation.parallel import each_part, keep_freed_memory
 from training.evaluation.shipped import PACKAGES, BusyMachineError, ShippedGenerator
 from training.evaluation.targets import judge_targets
-from training.evaluation.test_sets import TestSet, read_test_set
+from training.evaluation.test_sets import DEFAULT_SETS, FaceFolder, TestSet, find_evaluation_data, read_test_set
 from training.evaluation.videos.real_world import judge_photos, judge_videos
 from training.metrics.pictures import psnr, step_size
 from training.metrics.scoring import Collected, Scorer, Scores
@@ -48,7 +48,7 @@ CLEAN_CYCLES = 3
 SPECIMENS = 8
 SHEET_FACES = 8
 PRECISIONS = ("int8", "fp32")
-SECTIONS = ("celebahq", "conditions", "calibration", "photos", "video")
+SECTIONS = ("second", "conditions", "calibration", "photos", "video")
 
 Images = NDArray[np.uint8]
 
@@ -97,7 +97,7 @@ def judge_clean(test: TestSet, generator: ShippedGenerator) -> dict[str, float]:
 
 
 def _specimens(test: TestSet, generator: ShippedGenerator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Degraded and thrice restored faces beside their truth: what LPIPS is asked about."""
+    """Degraded and thrice restored faces beside their truth: on which LPIPS in bfloat16 is checked."""
     degraded, clean = seeded_pairs(test.images[:SPECIMENS])
     restored = torch.from_numpy(generator.cycles(degraded.numpy(), 3)[-1])
     return torch.cat((degraded, restored)), torch.cat((clean, clean))
@@ -132,9 +132,11 @@ def rows_of(test: TestSet, chosen: NDArray[np.int64], generator: ShippedGenerato
 
 def evaluate(
     *, models: Path, data: Path, weights: Path, out: Path, name: str = "cfrnet-rt", limit: int | None = None,
-    timing: bool = False, skip: tuple[str, ...] = (), faces: Path | None = None,
+    timing: bool = False, skip: tuple[str, ...] = (), faces: Path | None = None, sets: Path = DEFAULT_SETS,
 ) -> dict[str, Any]:  # fmt: skip
     """Measure, write `out`/results.md, results.json and figures/, and return what results.json holds.
+
+    `sets` lists the test sets below `data`, see `training.evaluation.test_sets`; `faces` replaces its training faces.
 
     Raises AppError for models that are missing or not the manifest's, FaceFolderError and FileNotFoundError for data or
     weights that are missing, BusyMachineError for a time that cannot be taken.
@@ -146,7 +148,9 @@ def evaluate(
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     scorer = Scorer(weights)
-    test = read_test_set(data / "test" / "ffhq300", detector, limit)
+    places = find_evaluation_data(data, sets)
+    protocol = places.faces["protocol"]
+    test = read_test_set(protocol.folder, detector, limit)
     results: dict[str, Any] = {
         "network": name,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -159,36 +163,38 @@ def evaluate(
     scorer.check_bfloat16(*_specimens(test, generators["int8"]))
     results["bfloat16"] = {"used": scorer.bfloat16, "mean_difference": scorer.bfloat16_difference}
 
-    collected = judge_set(test, generators, CYCLES, scorer, "ffhq300")
-    results["ffhq300"] = {"faces": len(test.images), "found": test.found, "means": collected.means()}
+    collected = judge_set(test, generators, CYCLES, scorer, protocol.name)
+    results["protocol"] = _section(protocol, test, collected)
     results["strength"] = by_strength(len(test.images), collected)
     results["clean"] = {p: judge_clean(test, g) for p, g in generators.items()}
     int8 = generators["int8"]
     evenly = np.linspace(0, len(test.images) - 1, min(SHEET_FACES, len(test.images))).astype(int)
     worst = np.argsort(-collected.values("int8 k3")["lpips_alex"].numpy(), kind="stable")[: SHEET_FACES // 2]
-    draw_sheet(figures / "ffhq300.jpg", rows_of(test, evenly, int8))
+    draw_sheet(figures / "faces.jpg", rows_of(test, evenly, int8))
     draw_sheet(figures / "worst.jpg", rows_of(test, worst, int8))
-    draw_trade_off(figures / "perception-distortion.png", results["ffhq300"]["means"], CYCLES)
+    draw_trade_off(figures / "perception-distortion.png", results["protocol"]["means"], CYCLES)
 
-    if "celebahq" not in skip:
-        second = read_test_set(data / "test" / "celebahq200", detector, limit)
-        scores = judge_set(second, {"int8": int8}, CYCLES - 1, scorer, "celebahq200")
-        results["celebahq200"] = {"faces": len(second.images), "found": second.found, "means": scores.means()}
+    if "second" not in skip:
+        second = places.faces["second"]
+        faces_of_it = read_test_set(second.folder, detector, limit)
+        scores = judge_set(faces_of_it, {"int8": int8}, CYCLES - 1, scorer, second.name)
+        results["second"] = _section(second, faces_of_it, scores)
     if "conditions" not in skip:
-        sets = {"ffhq300": test, "nigeria63": read_test_set(data / "test" / "nigeria63", detector, limit)}
+        roles = {c.role for c in CONDITIONS} - {"protocol"}
+        others = {role: read_test_set(places.faces[role].folder, detector, limit) for role in sorted(roles)}
+        by_role = {"protocol": test, **others}
         results["conditions"] = [
-            {"title": c.title, "set": c.test_set, "faces": len(faces.images), "means": scores.means()}
+            {"title": c.title, **_section(places.faces[c.role], by_role[c.role], scores)}
             for c in CONDITIONS
-            for faces in (sets[c.test_set],)
-            for scores in (judge_condition(c, faces.images, faces.landmarks, int8, scorer),)
+            for scores in (judge_condition(c, by_role[c.role].images, by_role[c.role].landmarks, int8, scorer),)
         ]
     if "photos" not in skip:
-        results["photos"], rows = judge_photos(data / "photos", detector, int8, scorer, limit)
+        results["photos"], rows = judge_photos(places.photos, detector, int8, scorer, limit)
         draw_photos(figures / "photos.jpg", rows)
     if "video" not in skip:
-        results["video"] = judge_videos(data / "video", detector, int8, limit)
+        results["video"] = judge_videos(places.videos, detector, int8, limit)
     if "calibration" not in skip:
-        training, validation = load_faces(faces or data / "train")
+        training, validation = load_faces(faces or places.validation)
         chosen = dataclasses.replace(
             validation, images=validation.images[:limit], landmarks=validation.landmarks[:limit]
         )
@@ -219,6 +225,12 @@ def _timing(
     return earlier.get("timing", {}) if same else {}
 
 
+def _section(place: FaceFolder, test: TestSet, scores: Collected) -> dict[str, Any]:
+    return {
+        "set": place.name, "note": place.note, "faces": len(test.images), "found": test.found, "means": scores.means(),
+    }  # fmt: skip
+
+
 def _describe(generator: ShippedGenerator) -> dict[str, Any]:
     return {"file": generator.path.name, "sha256": generator.sha256, "bytes": generator.path.stat().st_size}
 
@@ -234,21 +246,22 @@ def _read_json(path: Path) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the shipped networks and write docs/results.md.")
     parser.add_argument("--models", type=Path, default=Path("models"))
-    parser.add_argument("--data", type=Path, required=True, help="folder with test/, photos/, video/ and train/")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the test sets")
+    parser.add_argument("--sets", type=Path, default=DEFAULT_SETS, help="list of the test sets in it, TOML")
     parser.add_argument("--weights", type=Path, required=True, help="folder of the metrics' published weights")
     parser.add_argument(
-        "--faces", type=Path, help="training faces whose validation split judges calibration; DATA/train"
+        "--faces", type=Path, help="training faces whose validation split judges calibration; those of the list"
     )
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--name", default="cfrnet-rt", help="the network to measure")
-    parser.add_argument("--limit", type=int, help="look at the first N faces of every set only")
+    parser.add_argument("--limit", type=int, help="measure the first N faces of every set only")
     parser.add_argument("--timing", action="store_true", help="measure the time of a cycle; the machine must be idle")
     parser.add_argument("--all", action="store_true", help="also compare every shipped network: docs/comparison.md")
     parser.add_argument("--skip", nargs="*", choices=SECTIONS, default=(), help="sections to leave out")
     options = vars(parser.parse_args())
     options["skip"] = tuple(options["skip"])
     everything = options.pop("all")
-    shared = {name: options[name] for name in ("models", "data", "weights", "out", "limit", "timing")}
+    shared = {name: options[name] for name in ("models", "data", "sets", "weights", "out", "limit", "timing")}
     keep_freed_memory()
     try:
         results = evaluate(**options)

@@ -1,6 +1,6 @@
 """PFSRNet's own table: PSNR and SSIM at 16 -> 128 in FP32, FP16 and INT8 calibrated by KL divergence.
 
-`python -m training super-resolution CHECKPOINT --faces DIR --data DIR --out docs/super-resolution.md`
+`python -m training super-resolution CHECKPOINT --faces DIR --data DIR [--sets FILE] --out docs/super-resolution.md`
 
 The precisions are made of the checkpoint anew, so only the file that is shipped has to be kept.
 """
@@ -26,13 +26,15 @@ from torch.nn import functional as F
 from app.core.onnx import session_options, usable_threads
 from training.checkpoint import CheckpointError, load_generator, read_checkpoint
 from training.data import FaceFolderError, FaceSet, load_faces, to_images, to_tensor
-from training.evaluation.test_sets import read_faces
+from training.evaluation.test_sets import DEFAULT_SETS, find_evaluation_data, read_faces
 from training.metrics.pictures import psnr, ssim
 from training.networks.pfsrnet import INPUT_SIDE, OUTPUT_SIDE
 from training.shipping.export import INPUT_NAME, export_onnx
 from training.shipping.quantize import quantize_on
 
-TEST_SETS = ("ffhq300", "celebahq200")
+ROLES = ("protocol", "second")
+"""The test sets that are measured, by their role in `training.evaluation.test_sets.EvaluationData`."""
+
 PRINTED_DROP = (0.140, 0.012)
 """What INT8 costs in the deployment note, in dB and in SSIM: 23.956 / 0.685 in FP16, 23.816 / 0.673 in INT8."""
 Row = tuple[float, float]
@@ -103,7 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Measure PFSRNet at 16 -> 128 in FP32, FP16 and INT8.")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--faces", type=Path, required=True, help="training faces, for calibration")
-    parser.add_argument("--data", type=Path, required=True, help="folder with test/ffhq300 and test/celebahq200")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the test sets")
+    parser.add_argument("--sets", type=Path, default=DEFAULT_SETS, help="list of the test sets in it, TOML")
     parser.add_argument("--out", type=Path, required=True, help="the page to write, .md")
     parser.add_argument("--limit", type=int, help="the first N faces of a set only")
     options = parser.parse_args(arguments)
@@ -111,7 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state = read_checkpoint(options.checkpoint)
         if state["network"] != "pfsrnet":
             raise CheckpointError(f"{options.checkpoint} holds {state['network']}, not pfsrnet")
-        sets = {name: read_faces(options.data / "test" / name, options.limit) for name in TEST_SETS}
+        places = find_evaluation_data(options.data, options.sets).faces
+        sets = {places[role].name: read_faces(places[role].folder, options.limit) for role in ROLES}
         with tempfile.TemporaryDirectory() as folder:
             files = make_precisions(options.checkpoint, load_faces(options.faces)[0], Path(folder))
             results = {name: measure(files, images) for name, images in sets.items()}

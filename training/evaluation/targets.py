@@ -22,12 +22,12 @@ class Target:
 
 
 def judge_targets(results: dict[str, Any]) -> list[Target]:
-    """Every target against the figures of `training.evaluation.evaluate`, on ffhq300 with INT8."""
+    """Every target against the figures of `training.evaluation.evaluate`, on the protocol's set with INT8."""
     return list(_targets(results))
 
 
 def _targets(results: dict[str, Any]) -> Iterator[Target]:
-    means = results["ffhq300"]["means"]
+    means = results["protocol"]["means"]
     given, at = means["input"], {k: means[f"int8 k{k}"] for k in KNOB}
     best = {metric: _best(at, metric) for metric in ("psnr", "lpips_alex")}
 

@@ -1,7 +1,9 @@
-"""Test sets: folders of aligned faces that are never trained or tuned on."""
+"""Test sets: folders of faces, pictures and videos that are never trained or tuned on, named by a data file."""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +16,64 @@ from app.faces.detector import FaceDetector
 from app.media.picture import PICTURE_SUFFIXES
 from training.data import FACE_SIZE, FaceFolderError
 
+DEFAULT_SETS = Path(__file__).parents[1] / "test_sets.toml"
+"""The sets that the published figures were measured on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceFolder:
+    """Where a set of test faces lies, and what a reader of its figures has to know of it."""
+
+    folder: Path
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """The folder's own name, which stands in tables."""
+        return self.folder.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationData:
+    """The places of all test data, as `training/test_sets.toml` lists them.
+
+    `faces` maps a role to its set: "protocol" is the set of the targets, "second" and "third" are others. `photos` maps
+    a kind of degraded picture to its folder. `videos` are real ones, `sharp_videos` serve as truth once degraded.
+    """
+
+    faces: Mapping[str, FaceFolder]
+    photos: Mapping[str, Path]
+    videos: Path
+    sharp_videos: Path
+    validation: Path
+
+
+def find_evaluation_data(data: Path, listing: Path = DEFAULT_SETS) -> EvaluationData:
+    """Return the sets that `listing` names below the folder `data`. Raises FaceFolderError for an unusable list."""
+    try:
+        names = tomllib.loads(listing.read_text(encoding="utf-8"))
+        return EvaluationData(
+            faces={
+                role: FaceFolder(folder=data / its["folder"], note=its.get("note", ""))
+                for role, its in {"protocol": names["faces"]["protocol"], **names["faces"]}.items()
+            },
+            photos={kind: data / names["photos"]["folder"] / kind for kind in names["photos"]["kinds"]},
+            videos=data / names["videos"]["real"],
+            sharp_videos=data / names["videos"]["sharp"],
+            validation=data / names["validation"]["folder"],
+        )
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FaceFolderError(f"{listing} cannot be read as a list of test sets: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise FaceFolderError(f"{listing} lacks an entry of a list of test sets: {error}") from error
+
 
 @dataclass(frozen=True, kw_only=True)
 class TestSet:
-    """Clean faces in the order of their names, uint8 (N, 256, 256, 3) BGR, and their landmarks, float32 (N, 5, 2)."""
+    """Clean faces in the order of their names, uint8 (N, 256, 256, 3) BGR, and their landmarks, float32 (N, 5, 2).
+
+    `found` is the number of faces that the detector found.
+    """
 
     images: NDArray[np.uint8]
     landmarks: NDArray[np.float32]

@@ -88,12 +88,12 @@ def detector_entry(path: Path) -> dict[str, Any]:
 def measured(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """SHA-256 of every file that `training.evaluation.evaluate` measured -> a few of its figures at every k."""
     figures: dict[str, dict[str, Any]] = {}
-    means = results["ffhq300"]["means"]
+    means = results["protocol"]["means"]
     for precision, model in results["models"].items():
         states = {"input": means["input"]}
         states |= {state.split()[1]: row for state, row in means.items() if state.startswith(f"{precision} k")}
         entry: dict[str, Any] = {
-            "set": f"ffhq300, {results['ffhq300']['faces']} faces",
+            "set": f"{results['protocol']['set']}, {results['protocol']['faces']} faces",
             "date": results["date"],
             **{state: {m: round(row[m], digits) for m, digits in METRICS.items()} for state, row in states.items()},
         }

@@ -43,7 +43,7 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
     yield "# Every network on the same faces\n"
     yield f"Written by `python -m training evaluate --all` on {results['date']}; do not edit by hand."
     if results["limit"]:
-        yield f"\n**A quick look at the first {results['limit']} faces of each set, not the protocol.**"
+        yield f"\n**A quick run over the first {results['limit']} faces of each set, not the protocol.**"
     machine = results["machine"]
     yield f"\n{machine['processor']} ({machine['instructions']}), {machine['cores']} cores; {machine['packages']}.\n"
     yield (
@@ -61,7 +61,7 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
     yield "\n## HiFaceGAN's sub-tasks\n"
     yield (
         "Five single degradations and FR, four of them in random order and strength (arXiv 2005.05005); the first "
-        f"{results['sub_task_faces']} faces of `ffhq300`. Every cell: PSNR / LPIPS-A.\n"
+        f"{results['sub_task_faces']} faces of `{results['protocol']}`. Every cell: PSNR / LPIPS-A.\n"
     )
     yield from _sub_tasks(results["sub_tasks"])
     yield "\n## Beside the paper's figures\n"
@@ -70,7 +70,7 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
         "its degradation that was tried gives its input row. So compare what a network adds to its input, not absolute "
         "values. PSNR in dB, LPIPS on AlexNet.\n"
     )
-    yield from _beside_paper(results["sets"]["ffhq300"]["means"])
+    yield from _beside_paper(results["sets"][results["protocol"]]["means"])
 
 
 def _costs(results: dict[str, Any]) -> Iterator[str]:

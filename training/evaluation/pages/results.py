@@ -41,12 +41,12 @@ def write_page(path: Path, results: dict[str, Any]) -> None:
 
 
 def _page(results: dict[str, Any]) -> Iterator[str]:
-    test, means = results["ffhq300"], results["ffhq300"]["means"]
+    test, means = results["protocol"], results["protocol"]["means"]
     yield f"# Results: {results['network']}\n"
     yield f"Written by `python -m training evaluate` on {results['date']}; do not edit by hand."
     yield "The method is arXiv 2606.06850's."
     if results["limit"]:
-        yield f"\n**A quick look at the first {results['limit']} faces of each set, not the protocol.**"
+        yield f"\n**A quick run over the first {results['limit']} faces of each set, not the protocol.**"
     yield "\n## What was measured, and on what\n"
     yield from table(
         ("file", "SHA-256", "MB"),
@@ -56,9 +56,9 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
     yield f"\n{machine['processor']} ({machine['instructions']}), {machine['cores']} cores; {machine['system']};"
     yield f"{machine['packages']}. {_bfloat16(results['bfloat16'])}\n"
     yield (
-        f"Test set: `ffhq300`, {test['faces']} photographs of 256x256 in the order of their names, degraded by the "
-        "paper's D (blur sigma 1 to 15, bicubic down by 1 to 12 and up again, noise sigma 0 to 20, JPEG 30 to 90) with "
-        "the picture's index as the seed. None of it was trained or tuned on. The ONNX files run in ONNX Runtime as "
+        f"Test set: `{test['set']}`, {test['faces']} photographs of 256x256 in the order of their names, degraded by "
+        "the paper's D (blur sigma 1 to 15, bicubic down by 1 to 12 and up again, noise sigma 0 to 20, JPEG 30 to 90), "
+        "seeded with the picture's index. None of it was trained or tuned on. The ONNX files run in ONNX Runtime as "
         f"they are shipped. FED is aligned by the detector's landmarks of the truth; it found {test['found']} of the "
         "faces, any other is taken to lie on the template."
     )
@@ -73,7 +73,7 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
     yield from _quality("fp32", means, results["timing"])
     yield "\n" + _timing(results["timing"])
     yield "\n![perception against distortion](figures/perception-distortion.png)\n"
-    yield "![input, k = 1..4, truth](figures/ffhq300.jpg)\n"
+    yield "![input, k = 1..4, truth](figures/faces.jpg)\n"
     yield "Faces are taken evenly from the set, not chosen. The four worst by LPIPS-A at k = 3:\n"
     yield "![the worst four](figures/worst.jpg)\n"
     yield "## More about the INT8 network\n"
@@ -151,10 +151,10 @@ def _calibration(section: dict[str, Any]) -> Iterator[str]:
     yield from table(("method", *(title for title, _, _ in columns)), rows)
 
 
-def _celebahq(section: dict[str, Any]) -> Iterator[str]:
+def _second(section: dict[str, Any]) -> Iterator[str]:
     means = section["means"]
-    yield "\n## Second test set: CelebA-HQ (INT8)\n"
-    yield f"{section['faces']} faces, same degradation and seeds. One of the training sources is of the same origin.\n"
+    yield "\n## Second test set (INT8)\n"
+    yield f"`{section['set']}`, {section['faces']} faces, same degradation and seeds. {section['note']}\n"
     columns = (*_QUALITY, *(m for m in _MORE if m[1] in ("identity", "landmarks", "niqe")))
     yield from table(
         ("k", *(title for title, _, _ in columns)),
@@ -198,17 +198,17 @@ def _photos(section: dict[str, Any]) -> Iterator[str]:
 
 
 def _video(section: dict[str, Any]) -> Iterator[str]:
-    yield "\n## Flicker on films (INT8)\n"
+    yield "\n## Flicker of videos (INT8)\n"
     yield (
-        "Mean absolute change of still pixels from frame to frame, of 255, on the largest face of each film, every "
+        "Mean absolute change of still pixels from frame to frame, of 255, on the largest face of each video, every "
         "frame restored by itself and the place of the crop held still. Still: the input's change, averaged over 5x5 "
         "pixels, is at most 2 of 255 in every channel. More than the input's means that restoring adds flicker.\n"
     )
     yield from table(
-        ("film", "frames", "input", "k = 1", "k = 2", "k = 3"),
+        ("video", "frames", "input", "k = 1", "k = 2", "k = 3"),
         [
-            (film, row["frames"], *(_number(row[name], 2) for name in ("input", "k1", "k2", "k3")))
-            for film, row in section.items()
+            (video, row["frames"], *(_number(row[name], 2) for name in ("input", "k1", "k2", "k3")))
+            for video, row in section.items()
         ],
     )
 
@@ -246,7 +246,7 @@ def steadiness_lines(section: dict[str, Any]) -> Iterator[str]:
 
 
 _SECTIONS: dict[str, Callable[[Any], Iterator[str]]] = {
-    "celebahq200": _celebahq,
+    "second": _second,
     "conditions": _conditions,
     "photos": _photos,
     "video": _video,

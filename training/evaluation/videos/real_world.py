@@ -1,9 +1,9 @@
-"""Pictures and films without a truth: how natural the result looks, and how much it flickers."""
+"""Pictures and videos without a truth: how natural the result looks, and how much it flickers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -29,28 +29,28 @@ CYCLES = 4
 DETECT_SIZE = 640
 FACES_A_PICTURE = 4
 SMALLEST_FACE = 24  # pixels of a crop's side: below this there is nothing left to judge
-PHOTO_FOLDERS = ("cropped", "grey", "whole")
-FRAMES_A_FILM = 60
+FRAMES_A_VIDEO = 60
 FLICKER_CYCLES = 3
 
 Images = NDArray[np.uint8]
 
 
 def judge_photos(
-    folder: Path, detector: FaceDetector, generator: ShippedGenerator, scorer: Scorer, limit: int | None
+    folders: Mapping[str, Path], detector: FaceDetector, generator: ShippedGenerator, scorer: Scorer,
+    limit: int | None,
 ) -> tuple[dict[str, Any], Images]:  # fmt: skip
     """NIQE at k = 0..4 by kind of photograph, and rows of input, k = 1..3 for a contact sheet.
 
-    The rows are uint8 (N, 4, 256, 256, 3) BGR.
+    `folders` maps a kind to its folder. The rows are uint8 (N, 4, 256, 256, 3) BGR.
     """
     figures: dict[str, Any] = {}
     rows = []
     thorough = StillDetector(detector)
-    for kind in PHOTO_FOLDERS:
-        files = sorted((folder / kind).glob("*"))[:limit]
+    for kind, folder in folders.items():
+        files = sorted(folder.glob("*"))[:limit]
         crops = [crop for path in files for crop in _faces_of(path, thorough)]
         if not crops:
-            raise FaceFolderError(f"no face was found in the pictures of {folder / kind}")
+            raise FaceFolderError(f"no face was found in the pictures of {folder}")
         given = to_tensor(np.stack(crops)).contiguous().numpy()
 
         def judge(part: slice, given: NDArray[np.float32] = given) -> tuple[list[Images], list[Scores]]:
@@ -90,17 +90,17 @@ def _size(face: Face) -> float:
 def judge_videos(
     folder: Path, detector: FaceDetector, generator: ShippedGenerator, limit: int | None
 ) -> dict[str, dict[str, float]]:
-    """Flicker of every film's largest face over its first frames, see `training.metrics.pictures.flicker`.
+    """Flicker of every video's largest face over its first frames, see `training.metrics.pictures.flicker`.
 
     The face is found once, in the first frame that shows one, and its place is held still: what flickers is the
     network, not the tracker. Each frame is restored by itself.
     """
-    films = sorted(folder.glob("*.mp4"))[:limit]
-    if not films:
-        raise FaceFolderError(f"{folder} holds no films")
+    videos = sorted(folder.glob("*.mp4"))[:limit]
+    if not videos:
+        raise FaceFolderError(f"{folder} holds no videos")
     figures = {}
-    for film in tqdm(films, desc="video", unit="film"):
-        crops = held_crops(film, detector)
+    for video in tqdm(videos, desc="flicker", unit="video"):
+        crops = held_crops(video, detector)
         if len(crops) < 2:
             continue
         given = to_tensor(np.stack(crops))
@@ -110,8 +110,8 @@ def judge_videos(
         for k in range(1, FLICKER_CYCLES + 1):
             restored = torch.from_numpy(np.concatenate([columns[k] for columns in parts]))
             found[f"k{k}"], found["input"] = flicker(restored, given)
-        if not math.isnan(found["input"]):  # a film without a still pixel says nothing about flicker
-            figures[film.name] = found
+        if not math.isnan(found["input"]):  # a video without a still pixel says nothing about flicker
+            figures[video.name] = found
     return figures
 
 
@@ -119,20 +119,20 @@ def _cycles_of(generator: ShippedGenerator, values: NDArray[np.float32], part: s
     return generator.cycles(values[part], FLICKER_CYCLES)
 
 
-def held_crops(film: Path, detector: FaceDetector) -> list[Images]:
+def held_crops(video: Path, detector: FaceDetector) -> list[Images]:
     """Aligned crops of the first frames of a video, all cut where its largest face is first found; [] without one."""
-    frames = _frames(film)
+    frames = _frames(video)
     for frame in frames:
         faces = sorted(detector.detect(frame, DETECT_SIZE), key=_size, reverse=True)
         if faces:
             matrix = estimate_similarity(faces[0].landmarks)
-            followers = islice(frames, FRAMES_A_FILM - 1)
+            followers = islice(frames, FRAMES_A_VIDEO - 1)
             return [warp_crop(image, matrix) for image in (frame, *followers)]
     return []
 
 
-def _frames(film: Path) -> Iterator[Images]:
-    capture = cv2.VideoCapture(str(film))
+def _frames(video: Path) -> Iterator[Images]:
+    capture = cv2.VideoCapture(str(video))
     try:
         while True:
             there, frame = capture.read()

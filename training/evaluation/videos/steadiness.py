@@ -30,6 +30,7 @@ from app.restorers.base import Restorer
 from app.restorers.store import ModelStore
 from training.data import FaceFolderError, to_tensor
 from training.evaluation.pages.results import steadiness_lines
+from training.evaluation.test_sets import DEFAULT_SETS, find_evaluation_data
 from training.evaluation.videos.clips import Clip, read_clips
 from training.evaluation.videos.real_world import held_crops
 from training.losses.perceptual import LPIPS
@@ -69,7 +70,7 @@ def restored(given: Iterable[Images], restorer: Restorer, variant: Variant) -> t
 
 
 class ClipJudge:
-    """Every figure of one clip. Its truth is looked at once."""
+    """Every figure of one clip. Its truth is analysed once."""
 
     def __init__(self, clip: Clip, lpips: LPIPS, landmarks: LandmarkNetwork) -> None:
         self._clip, self._lpips, self._landmarks = clip, lpips, landmarks
@@ -121,18 +122,21 @@ def judge_stills(folder: Path, detector: FaceDetector, restorer: Restorer) -> di
     return figures
 
 
-def measure(*, models: Path, data: Path, weights: Path, out: Path, limit: int | None = None) -> dict[str, Any]:
+def measure(
+    *, models: Path, data: Path, weights: Path, out: Path, sets: Path = DEFAULT_SETS, limit: int | None = None
+) -> dict[str, Any]:
     """Measure, write `out`/steadiness.json and return what it holds. Raises AppError, FaceFolderError."""
+    places = find_evaluation_data(data, sets)
     store = ModelStore(models)
     detector = FaceDetector(*store.detector_paths())
     restorer = store.create_restorer("cfrnet-rt", "int8")
-    clips = read_clips(data / "video_sharp", detector, limit)
+    clips = read_clips(places.sharp_videos, detector, limit)
     document = {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "model": store.entry("cfrnet-rt", "int8").sha256,
         "clips": len(clips),
         "calls": judge_calls(clips, restorer, weights),
-        "videos": judge_stills(data / "video", detector, restorer),
+        "videos": judge_stills(places.videos, detector, restorer),
     }
     (out / "steadiness.json").write_text(json.dumps(document, indent=1) + "\n")
     return document
@@ -141,10 +145,11 @@ def measure(*, models: Path, data: Path, weights: Path, out: Path, limit: int | 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure how steady restored videos are.")
     parser.add_argument("--models", type=Path, default=Path("models"))
-    parser.add_argument("--data", type=Path, required=True, help="folder with video_sharp/ and video/")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the test sets")
+    parser.add_argument("--sets", type=Path, default=DEFAULT_SETS, help="list of the test sets in it, TOML")
     parser.add_argument("--weights", type=Path, required=True, help="folder of the metrics' published weights")
     parser.add_argument("--out", type=Path, default=Path("docs"))
-    parser.add_argument("--limit", type=int, help="look at the first N sharp videos only")
+    parser.add_argument("--limit", type=int, help="measure the first N sharp videos only")
     options = parser.parse_args()
     try:
         document = measure(**vars(options))
