@@ -10,6 +10,7 @@ import json
 import statistics
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -18,11 +19,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that the script runs from any folder
 
 from app.core.machine import describe_machine
+from app.core.onnx import usable_threads
 from app.core.settings import Settings
 from app.core.types import Frame, Image
 from app.faces.alignment import TEMPLATE_SIDE
 from app.faces.detector import FaceDetector
 from app.faces.tracker import FaceTracker
+from app.pipeline.loader import make_lanes
 from app.pipeline.process import FramePipeline
 from app.pipeline.steady import SteadyFaces
 from app.restorers.base import EngineInfo, RestoredCrop
@@ -83,19 +86,21 @@ def six_faces(frames: int, *, speaking: int) -> list[Image]:
 
 def rate(images: list[Image], *, steady: int) -> dict[str, float]:
     """Frames a second that the whole pipeline restores, and cycles a frame, after the first ten frames."""
-    store = ModelStore()
-    restorer = store.create_restorer("cfrnet-rt", "int8")
-    restorer.warm_up()
-    pipeline = FramePipeline(FaceTracker(FaceDetector(*store.detectors())), restorer)
-    settings = Settings(k=3, steady=steady)
+    store, settings = ModelStore(), Settings(k=3, steady=steady)
+    restorer = store.create_restorer()
+    cycle_ms = restorer.warm_up()
     taken, cycles, overhead = [], [], []
-    for number, image in enumerate(images):
-        started = time.perf_counter()
-        frame = Frame(image=image, index=number, t_capture=started, t_media=number / FPS)
-        restored = pipeline.process(frame, settings)
-        taken.append(time.perf_counter() - started)
-        cycles.append(sum(face.cycles for face in restored.faces))
-        overhead.append(restored.timings.overhead_ms)
+    with ThreadPoolExecutor(usable_threads(0)) as pool:
+        tracker = FaceTracker(FaceDetector(*store.detectors()), concurrent_map=pool.map)
+        pipeline = FramePipeline(tracker, restorer)
+        pipeline.lanes = make_lanes(store, settings, restorer, pool, cycle_ms=cycle_ms)
+        for number, image in enumerate(images):
+            started = time.perf_counter()
+            frame = Frame(image=image, index=number, t_capture=started, t_media=number / FPS)
+            restored = pipeline.process(frame, settings)
+            taken.append(time.perf_counter() - started)
+            cycles.append(sum(face.cycles for face in restored.faces))
+            overhead.append(restored.timings.overhead_ms)
     return {
         "fps": 1 / statistics.median(taken[10:]),
         "cycles_a_frame": statistics.mean(cycles[10:]),

@@ -34,7 +34,7 @@ _MARGIN = 0.1  # candidates whose score is within this of the best one's are ave
 
 
 class FaceDetector:
-    """SCRFD behind two ONNX Runtime sessions. Not thread-safe: one worker owns it."""
+    """SCRFD behind two ONNX Runtime sessions. One worker owns it; only `detect_close` may run several times at once."""
 
     def __init__(self, whole: Path | bytes, window: Path | bytes, *, threads: int = 1) -> None:
         """Load the network for `whole` pictures and the one for a `window`: ONNX files, or the bytes of verified ones.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +25,9 @@ SWEEP_INTERVAL_S = 0.8
 
 _LOYALTY = 1.25  # a followed face counts as this much larger, so that two of one size do not take turns
 _CUT_DIFFERENCE = 36.0  # mean change of the thumbnail's pixels in levels: another scene, not another moment
+
+
+ConcurrentMap = Callable[[Callable[[Points], Face | None], Iterable[Points]], Iterable[Face | None]]
 
 
 class _Track:
@@ -68,8 +74,10 @@ class FaceTracker:
     faster than it plays is tracked as if it played. Not thread-safe.
     """
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, *, concurrent_map: ConcurrentMap | None = None) -> None:
+        """`concurrent_map`, such as that of an executor, looks for several known faces at one time."""
         self._detector = detector
+        self._map = concurrent_map
         self._next_id = 0
         self.reset()
 
@@ -111,9 +119,12 @@ class FaceTracker:
 
     def _follow(self, image: Image, time: float) -> list[_Track]:
         """Look for every known face in a small window round its place; gives the ones that were not found."""
+        each: ConcurrentMap = self._map if self._map is not None and len(self._tracks) > 1 else map
+        places = [track.predicted(time) for track in self._tracks]
         unseen = []
-        for track in self._tracks:
-            found = detect_in_window(self._detector, image, track.predicted(time))
+        for track, found in zip(
+            self._tracks, each(partial(detect_in_window, self._detector, image), places), strict=True
+        ):
             if found is None:
                 unseen.append(track)
             else:

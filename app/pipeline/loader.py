@@ -5,15 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from app.core.errors import AppError, InferenceError
 from app.core.log import log_path
+from app.core.onnx import usable_threads
 from app.core.settings import Settings
 from app.faces.detector import FaceDetector
 from app.faces.tracker import FaceTracker
 from app.pipeline.budget import AutoK
+from app.pipeline.lanes import Lanes
 from app.pipeline.process import FramePipeline
+from app.restorers.base import Restorer
+from app.restorers.providers import CPU
 from app.restorers.store import ModelStore
 
 _JOIN_S = 5.0
@@ -40,6 +45,7 @@ class PipelineLoader:
         self._wanted: Settings | None = None
         self._closing = False
         self._tracker: FaceTracker | None = None
+        self._pool = ThreadPoolExecutor(usable_threads(0), thread_name_prefix="faces")
         self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
         self._thread.start()
 
@@ -50,11 +56,15 @@ class PipelineLoader:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """End the thread. A model that is just being loaded is finished first, for a few seconds at most."""
+        """End the threads. A model that is just being loaded is finished first, for a few seconds at most.
+
+        Nothing may use a pipeline any more.
+        """
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         self._thread.join(_JOIN_S)
+        self._pool.shutdown()
 
     def _run(self) -> None:
         tried: Settings | None = None
@@ -67,15 +77,16 @@ class PipelineLoader:
             if tried is None:
                 continue
             try:
-                pipeline = self._make(tried)
+                pipeline, cycle_ms = self._make(tried)
+                self._on_ready(pipeline)
+                # After the first picture, which waits for nothing.
+                pipeline.lanes = make_lanes(self._store, tried, pipeline.restorer, self._pool, cycle_ms=cycle_ms)
             except AppError as error:
                 self._on_error(error)
             except Exception as error:  # a surprise must reach the person, not end the thread in silence
                 _log.exception("A model could not be loaded")
                 what = f"The restorer {tried.restorer} could not be loaded: {error!r}."
                 self._on_error(InferenceError(what, f"Details are in {log_path()}."))
-            else:
-                self._on_ready(pipeline)
 
     def _is_due(self, tried: Settings | None) -> bool:
         """Whether the newest settings need other models or another engine than the ones that were tried."""
@@ -83,14 +94,33 @@ class PipelineLoader:
             return self._closing or self._wanted is not None
         return self._wanted.affecting("engine") != tried.affecting("engine")
 
-    def _make(self, wanted: Settings) -> FramePipeline:
+    def _make(self, wanted: Settings) -> tuple[FramePipeline, float]:
+        """A pipeline that is warmed up, and the milliseconds that its cycles take."""
         restorer = self._store.create_restorer(
             wanted.restorer, wanted.precision, wanted.threads, provider=wanted.provider, spinning=wanted.spinning
         )
         cycle_ms = restorer.warm_up()
-        return FramePipeline(self._the_tracker(), restorer, auto_k=AutoK(cycle_ms=cycle_ms))
+        return FramePipeline(self._the_tracker(), restorer, auto_k=AutoK(cycle_ms=cycle_ms)), cycle_ms
 
     def _the_tracker(self) -> FaceTracker:
         if self._tracker is None:
-            self._tracker = FaceTracker(FaceDetector(*self._store.detectors()))
+            self._tracker = FaceTracker(FaceDetector(*self._store.detectors()), concurrent_map=self._pool.map)
         return self._tracker
+
+
+def make_lanes(
+    store: ModelStore, wanted: Settings, alone: Restorer, pool: ThreadPoolExecutor, *, cycle_ms: float
+) -> Lanes | None:
+    """A lane for each core, beside the restorer `alone`, which takes all of them; None where faces cannot share them.
+
+    `pool` has a thread for each core. `cycle_ms` is the time of a cycle of `alone`. Raises as `create_restorer` does.
+    """
+    count = min(usable_threads(wanted.threads), usable_threads(0))
+    if count == 1 or alone.engine.provider_got != CPU.execution:
+        return None
+    restorers = [
+        store.create_restorer(wanted.restorer, wanted.precision, threads=1, spinning=wanted.spinning)
+        for _ in range(count)
+    ]
+    lane_ms = max(restorer.warm_up() for restorer in restorers)
+    return Lanes(restorers, pool, cycle_ms=lane_ms, cycle_on_all_cores_ms=cycle_ms)
