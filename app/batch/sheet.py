@@ -21,6 +21,7 @@ from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
 from app.media.picture import PICTURE_SUFFIXES, read_picture, write_image
+from app.media.picture_facts import PROFILE
 from app.outputs.compose import letterbox
 from app.pipeline.process import FramePipeline
 from app.restorers.base import Restorer
@@ -58,7 +59,8 @@ def compare(
     if source.suffix.lower() not in PICTURE_SUFFIXES:
         raise UnreadableMediaError(f"{source} is no picture, and a sheet is made of one.", "Name a picture.")
     make_room(source, target)
-    original = read_picture(source).bgr
+    picture = read_picture(source)
+    original = picture.bgr
     if options.aligned and original.shape[0] != original.shape[1]:
         raise UnreadableMediaError(f"{source} is not square, as an aligned face crop is.", "Leave --aligned out.")
     detector = None if options.aligned else FaceDetector(*store.detectors(), threads=options.settings.threads)
@@ -81,7 +83,7 @@ def compare(
             if not restored.faces:
                 notes.add("no face was found, every part is the picture itself")
         parts.append(Part(label=f"{name}, k = {k}, {restorer.engine.precision.upper()}", image=image))
-    write_image(target, sheet(parts), overwrite=overwrite)
+    write_image(target, sheet(parts), overwrite=overwrite, profile=picture.metadata.get(PROFILE, b""))
     return tuple(notes)
 
 

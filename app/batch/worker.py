@@ -24,7 +24,7 @@ from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
 from app.media.enlarge import expect_affordable_result
-from app.media.picture import enlarged, read_picture, write_image, write_picture
+from app.media.picture import enlarged, read_picture, resized, side_by_side, write_picture
 from app.outputs.compose import compose
 from app.pipeline.process import FramePipeline
 from app.restorers.store import ModelStore
@@ -104,41 +104,35 @@ class RestoreWorker:
         pipeline = FramePipeline(FaceTracker(StillDetector(self._load_detector())), self._restorer, scale=self._scale)
         restored = pipeline.process(frame, self._settings_for(PICTURE_DETECT_SIZE))
         task.expect_unchanged()
+        picture, image = enlarged(picture, self._scale), restored.image
         if self._side_by_side:
-            image = compose(restored, "side-by-side", 0.5)
-            write_image(task.target, image, overwrite=task.overwrite, permissions=picture.permissions)
-        else:
-            write_picture(task.target, enlarged(picture, self._scale), restored.image, overwrite=task.overwrite)
-        notes = picture.facts.losses
+            picture, image = side_by_side(picture), compose(restored, "side-by-side", 0.5)
+        notes = write_picture(task.target, picture, image, overwrite=task.overwrite)
         if not restored.faces:
             written = ", it was written unchanged" if self._scale == 1 else ", it was only enlarged"
-            notes = ("no face was found" + ("" if self._side_by_side else written),)
+            notes = ("no face was found" + ("" if self._side_by_side else written), *notes)
         timings = _with_capture(restored.timings, frame.t_capture - started)
         return self._result((timings,), faces=len(restored.faces), notes=notes)
 
     def _restore_crop(self, task: Task) -> TaskResult:
         started = time.perf_counter()
         picture = read_picture(task.source)
-        image = picture.bgr
-        height, width = image.shape[:2]
+        height, width = picture.bgr.shape[:2]
         if height != width:
             raise UnreadableMediaError(
                 f"{task.source} has {width}x{height} pixels, but an aligned face crop is square.",
                 "Leave --aligned out to have the face found.",
             )
-        side = self._restorer.family.crop_side
-        if height != side:
-            interpolation = cv2.INTER_AREA if height > side else cv2.INTER_CUBIC
-            image = np.asarray(cv2.resize(image, (side, side), interpolation=interpolation), np.uint8)
+        picture = resized(picture, self._restorer.family.crop_side)
         read_s = time.perf_counter() - started
-        restored = self._restorer.restore(image, k=self.k, stop_threshold=self.settings.stop_threshold)
+        restored = self._restorer.restore(picture.bgr, k=self.k, stop_threshold=self.settings.stop_threshold)
         begun = time.perf_counter()
-        result = blend(image, restored.image, self.settings.strength / 100)
+        result = blend(picture.bgr, restored.image, self.settings.strength / 100)
         paste_ms = (time.perf_counter() - begun) * 1000
         task.expect_unchanged()
-        write_image(task.target, result, overwrite=task.overwrite, permissions=picture.permissions)
+        notes = write_picture(task.target, picture, result, overwrite=task.overwrite)
         timings = Timings(cycles_ms=restored.cycles_ms, paste_ms=paste_ms)
-        return self._result((_with_capture(timings, read_s),), faces=1)
+        return self._result((_with_capture(timings, read_s),), faces=1, notes=notes)
 
     def _restore_video(self, task: Task, progress: Progress | None) -> TaskResult:
         tracker = FaceTracker(self._load_detector())

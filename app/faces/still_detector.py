@@ -47,7 +47,8 @@ class StillDetector:
         scale = min(1.0, size / max(image.shape[:2]))
         small = image
         if scale < 1:
-            small = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+            shrunk = [max(1, round(side * scale)) for side in image.shape[1::-1]]
+            small = np.asarray(cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA), np.uint8)
         ratio = np.float32(image.shape[1] / small.shape[1])
         height, width = small.shape[:2]
         faces = []

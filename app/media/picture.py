@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Image
 from app.media.enlarge import enlarge
 from app.media.files import permissions_of, write_atomically
-from app.media.picture_facts import PictureFacts, encode_avif, encode_tiff, facts_of
+from app.media.picture_encoding import DEEP, JPEG, TIFF, WITH_ALPHA, WITH_METADATA, WITH_RESOLUTION, encode
+from app.media.picture_facts import EXIF, PROFILE, XMP, XMP_OF_JPEG, PictureFacts, facts_of
 from app.media.picture_size import expect_affordable
 
 PICTURE_SUFFIXES = frozenset(
@@ -23,10 +25,6 @@ PICTURE_SUFFIXES = frozenset(
 )
 """File names that are taken for pictures, and that can be written."""
 
-_DEEP = frozenset({".png", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".pnm"})
-_WITH_ALPHA = frozenset({".png", ".tif", ".tiff", ".webp", ".bmp"})
-_JPEG = frozenset({".jpg", ".jpeg", ".jpe"})
-_WITH_METADATA = frozenset({".png", ".webp"}) | _JPEG
 _TURNS: dict[int, tuple[int | None, int | None]] = {
     2: (None, 1),
     3: (cv2.ROTATE_180, None),
@@ -76,11 +74,16 @@ def read_picture(path: Path) -> Picture:
         raise UnreadableMediaError(f"{path} is not a picture that can be read.", error.err or "") from error
     if pixels is None or pixels.size == 0:
         raise UnreadableMediaError(f"{path} is damaged or not a picture that can be read.", "Check that it is whole.")
-    metadata = {int(kind): np.asarray(blob).tobytes() for kind, blob in zip(kinds, blobs, strict=False)}
-    exif = metadata.get(cv2.IMAGE_METADATA_EXIF)
+    pixels = _usual(pixels, facts, path)
+    metadata = facts.metadata | {
+        int(kind): np.asarray(blob).tobytes() for kind, blob in zip(kinds, blobs, strict=False)
+    }
+    if XMP in metadata:
+        metadata[XMP] = metadata[XMP].removeprefix(XMP_OF_JPEG).rstrip(b"\0")
+    exif = metadata.get(EXIF)
     orientation = 1
     if exif is not None:
-        orientation, metadata[cv2.IMAGE_METADATA_EXIF] = _take_orientation(exif)
+        orientation, metadata[EXIF] = _take_orientation(exif)
     pixels = _upright(pixels, facts.turn if path.suffix.lower() == ".avif" else orientation)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
@@ -102,61 +105,104 @@ def enlarged(picture: Picture, scale: int) -> Picture:
     return replace(picture, bgr=enlarge(picture.bgr, scale), original=enlarge(picture.original, scale), encoded=b"")
 
 
-def write_picture(path: Path, picture: Picture, restored_bgr: Image, *, overwrite: bool = False) -> None:
+def side_by_side(picture: Picture) -> Picture:
+    """`picture` twice beside itself, in everything else as it was, for a restored picture beside the original."""
+    return replace(
+        picture,
+        bgr=np.concatenate((picture.bgr, picture.bgr), axis=1),
+        original=np.concatenate((picture.original, picture.original), axis=1),
+        encoded=b"",
+    )
+
+
+def resized(picture: Picture, side: int) -> Picture:
+    """`picture`, which is square, with `side` pixels across and down; it is no longer the one that its file holds."""
+    if picture.bgr.shape[0] == side:
+        return picture
+    method = cv2.INTER_AREA if picture.bgr.shape[0] > side else cv2.INTER_CUBIC
+    bgr = np.asarray(cv2.resize(picture.bgr, (side, side), interpolation=method), np.uint8)
+    original = cv2.resize(picture.original, (side, side), interpolation=method)
+    return replace(picture, bgr=bgr, original=original, encoded=b"")
+
+
+def write_picture(path: Path, picture: Picture, restored_bgr: Image, *, overwrite: bool = False) -> tuple[str, ...]:
     """Write `restored_bgr`, uint8 (H, W, 3) BGR, in the depth, greyness and alpha of `picture`, as far as `path` can.
 
     Only what differs from `picture.bgr` changes; a picture in which nothing does is copied byte for byte when the
-    format stays. The file has the permissions of `picture`. Atomic; raises OutputError.
+    format stays. The file has the permissions of `picture`. Returns what was lost, in words. Atomic.
+    Raises OutputError.
     """
     suffix = path.suffix.lower()
     if suffix not in PICTURE_SUFFIXES:
         raise OutputError(
             f"{path} has no suffix of a picture format.", "Use one of " + ", ".join(sorted(PICTURE_SUFFIXES)) + "."
         )
+    losses: tuple[str, ...] = ()
     if picture.encoded and suffix == picture.suffix and np.array_equal(restored_bgr, picture.bgr):
         encoded = picture.encoded
     else:
-        encoded = _encode_with_facts(path, _for_format(_merged(picture, restored_bgr), suffix), picture)
+        encoded = encode(path, _for_format(_merged(picture, restored_bgr), suffix), picture.metadata, picture.facts)
+        losses = (*picture.facts.losses, *_losses(picture, suffix))
     write_atomically(path, encoded, overwrite=overwrite, permissions=picture.permissions)
+    return losses
 
 
-def write_image(path: Path, image: Image, *, overwrite: bool = False, permissions: int | None = None) -> None:
-    """Write a plain uint8 (H, W, 3) BGR picture in the format that `path` names. Atomic; raises OutputError."""
-    write_atomically(path, _encode(path, image, {}), overwrite=overwrite, permissions=permissions)
+def write_image(
+    path: Path, image: Image, *, overwrite: bool = False, permissions: int | None = None, profile: bytes = b""
+) -> None:
+    """Write a plain uint8 (H, W, 3) BGR picture in the format that `path` names, with the ICC `profile` if it can.
+
+    Atomic; raises OutputError.
+    """
+    metadata = {PROFILE: profile} if profile else {}
+    write_atomically(path, encode(path, image, metadata, PictureFacts()), overwrite=overwrite, permissions=permissions)
 
 
-def _encode_with_facts(path: Path, pixels: NDArray[Any], picture: Picture) -> bytes:
-    """TIFF and AVIF by the libraries that write their profiles, which OpenCV does not."""
-    suffix = path.suffix.lower()
-    if suffix in (".tif", ".tiff"):
-        return encode_tiff(pixels, picture.facts)
-    if suffix == ".avif":
-        return encode_avif(pixels, picture.facts, picture.metadata.get(cv2.IMAGE_METADATA_EXIF, b""))
-    return _encode(path, pixels, picture.metadata)
+def _losses(picture: Picture, suffix: str) -> Iterator[str]:
+    """What of `picture` a file of `suffix` does not hold."""
+    pixels, facts, metadata = picture.original, picture.facts, picture.metadata
+    kept_bits = 16 if suffix in DEEP else 8
+    if pixels.dtype.kind == "f" and suffix not in TIFF:
+        yield f"its colours, stored as floating-point numbers, became {kept_bits} bits"
+    elif pixels.dtype == np.uint16 and kept_bits == 8:
+        yield f"its {max(facts.white.bit_length(), 9) if facts.white else 16} bits a colour became 8"
+    left_out = []
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and suffix not in WITH_ALPHA and not _is_opaque(pixels):
+        left_out.append("its transparency")
+    if suffix not in WITH_METADATA:
+        names = {PROFILE: "its colour profile", EXIF: "its EXIF data", XMP: "its XMP data"}
+        left_out += [name for kind, name in names.items() if kind in metadata]
+    if facts.dpi is not None and suffix not in WITH_RESOLUTION:
+        left_out.append("its resolution")
+    if (facts.chunks or facts.blocks) and not _same_format(suffix, picture.suffix):
+        left_out.append("what else its format notes beside the pixels, such as texts")
+    if left_out:
+        yield f"left out, as a {suffix} does not hold it: {', '.join(left_out)}"
 
 
-def _encode(path: Path, pixels: NDArray[Any], metadata: dict[int, bytes]) -> bytes:
-    suffix = path.suffix.lower()
-    options: list[int] = []
-    if suffix in _JPEG:
-        sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
-        options = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
-    elif suffix == ".webp":
-        options = [cv2.IMWRITE_WEBP_QUALITY, 101]
-    elif suffix == ".png":
-        options = [cv2.IMWRITE_PNG_COMPRESSION, 3]
-    try:
-        if metadata and suffix in _WITH_METADATA:
-            kinds = list(metadata)
-            blobs = [np.frombuffer(metadata[kind], np.uint8).reshape(1, -1) for kind in kinds]
-            done, encoded = cv2.imencodeWithMetadata(suffix, pixels, kinds, blobs, options)
-        else:
-            done, encoded = cv2.imencode(suffix, pixels, options)
-    except cv2.error as error:
-        raise OutputError(f"{path} cannot be written in this format.", error.err or "") from error
-    if not done:
-        raise OutputError(f"{path} cannot be written in this format.", "Write a PNG instead.")
-    return encoded.tobytes()
+def _is_opaque(pixels: NDArray[Any]) -> bool:
+    return bool(np.all(pixels[:, :, 3] >= _depth(pixels)[1]))
+
+
+def _same_format(first: str, second: str) -> bool:
+    return first == second or any({first, second} <= kind for kind in (JPEG, TIFF))
+
+
+def _usual(pixels: NDArray[Any], facts: PictureFacts, path: Path) -> NDArray[Any]:
+    """`pixels` with white where their type has it; raises UnreadableMediaError for a type that pictures do not have."""
+    if pixels.dtype == np.float64:
+        pixels = pixels.astype(np.float32)
+    if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+        raise UnreadableMediaError(
+            f"{path} holds numbers of the type {pixels.dtype}, which no picture here has.", "Save it with 8 or 16 bits."
+        )
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and "its CMYK colours became RGB" in facts.losses:
+        pixels = np.ascontiguousarray(pixels[:, :, :3])  # what OpenCV makes of a CMYK TIFF has an empty fourth channel
+    top = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(pixels.dtype, 0)
+    if facts.white and top and facts.white < top:
+        scaled = (pixels.astype(np.uint32) * top + facts.white // 2) // facts.white
+        pixels = np.minimum(scaled, top).astype(pixels.dtype)
+    return pixels
 
 
 def _merged(picture: Picture, restored: Image) -> NDArray[Any]:
@@ -177,9 +223,9 @@ def _merged(picture: Picture, restored: Image) -> NDArray[Any]:
 
 
 def _for_format(pixels: NDArray[Any], suffix: str) -> NDArray[Any]:
-    if suffix not in _DEEP or (pixels.dtype.kind == "f" and suffix not in (".tif", ".tiff")):
+    if suffix not in DEEP or (pixels.dtype.kind == "f" and suffix not in TIFF):
         pixels = _to_8bit(pixels)
-    if pixels.ndim == 3 and pixels.shape[2] == 4 and suffix not in _WITH_ALPHA:
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and suffix not in WITH_ALPHA:
         pixels = np.ascontiguousarray(pixels[:, :, :3])
     return pixels
 

@@ -1,40 +1,64 @@
-"""What a picture file holds beside its pixels and OpenCV does not tell: turn, profile, resolution, further pictures."""
+"""What a picture file holds beside its pixels and OpenCV does not tell: turn, depth, metadata, further pictures."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from typing import Any
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import cv2
-import numpy as np
-import tifffile
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from app.core.errors import UnreadableMediaError
 
+EXIF, XMP, PROFILE = cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP
+"""OpenCV's numbers of the kinds of metadata: EXIF, XMP, ICC colour profile."""
+
+XMP_OF_PNG, XMP_OF_JPEG = b"XML:com.adobe.xmp\0", b"http://ns.adobe.com/xap/1.0/\0"
+"""What stands before the XMP data in these formats."""
+
 _MANY = frozenset({"PNG", "WEBP", "AVIF", "TIFF", "GIF"})
 _ORIENTATION = 0x0112
-_AVIF_QUALITY = 95
+_EXIF_DIRECTORIES = (0x8769, 0x8825)
+_TIFF_TEXTS = frozenset({0x010D, 0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298})
+_TIFF_XMP = 0x02BC
+_TIFF_BLOCKS = (0x83BB, 0x8649)
+"""Tags of TIFF: EXIF and GPS directories; texts about the picture; XMP; IPTC and Photoshop's block."""
+
+_PNG_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs", b"gAMA", b"cHRM", b"sRGB", b"mDCV", b"cLLI"})
+_JPEG_SEGMENTS = frozenset({0xED, 0xFE})
+"""What is carried over as it is: of PNG texts, time, resolution and colours, of JPEG IPTC (APP13) and comments."""
+
+_PNM = re.compile(rb"P[2356](?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+(\d+)\s")
+_HDR_TRANSFERS = (16, 18)  # PQ and HLG in ITU-T H.273
 
 
 @dataclass(frozen=True, kw_only=True)
 class PictureFacts:
-    """`turn` is the container's own orientation, 1 to 8 as in EXIF; `profile` an ICC profile; `dpi` across and down.
+    """What OpenCV does not tell of a picture file.
 
-    `losses` name what a restored picture will not have.
+    `turn` is the container's own orientation, 1 to 8 as in EXIF; `white` the value of white in the stored samples where
+    it is not that of their type, else 0; `metadata` what OpenCV does not read, by its numbers; `dpi` across and down.
+    `chunks` are carried over into a file of the same format: whole chunks of a PNG, whole segments of a JPEG;
+    `blocks` the same for the tags of a TIFF. `losses` name what a restored picture will not have.
     """
 
     turn: int = 1
-    profile: bytes = b""
+    white: int = 0
+    metadata: dict[int, bytes] = field(default_factory=dict)
     dpi: tuple[float, float] | None = None
+    chunks: tuple[bytes, ...] = ()
+    blocks: tuple[tuple[int, bytes], ...] = ()
     losses: tuple[str, ...] = ()
 
 
 def facts_of(encoded: bytes, name: str) -> PictureFacts:
-    """Raises UnreadableMediaError for a file of several pictures and for a TIFF whose compressed pixels are damaged."""
+    """Raises UnreadableMediaError for a file of several pictures, for a TIFF whose compressed pixels are damaged, and
+    for colours that OpenCV would take for others.
+    """
     try:
         with Pillow.open(io.BytesIO(encoded)) as picture:
             count = getattr(picture, "n_frames", 1)
@@ -43,17 +67,108 @@ def facts_of(encoded: bytes, name: str) -> PictureFacts:
                     f"{name} holds {count} pictures, an animation or pages; only the first would be restored.",
                     "Save the one that is meant as a file of its own.",
                 )
+            if picture.mode == "LAB":
+                raise UnreadableMediaError(f"{name} has Lab colours, which are not read here.", "Save it as RGB.")
             if picture.format == "TIFF":
                 _expect_whole(picture, name)
             dpi = picture.info.get("dpi")
             return PictureFacts(
                 turn=picture.getexif().get(_ORIENTATION, 1) if picture.format == "AVIF" else 1,
-                profile=picture.info.get("icc_profile") or b"",
-                dpi=(float(dpi[0]), float(dpi[1])) if dpi and dpi[0] > 0 and dpi[1] > 0 else None,
-                losses=("its CMYK colours became RGB",) if picture.mode == "CMYK" else (),
+                white=_white(encoded, picture.format or ""),
+                metadata=_metadata(picture, encoded),
+                dpi=(float(dpi[0]), float(dpi[1])) if dpi and dpi[0] > 1 and dpi[1] > 1 else None,
+                chunks=tuple(_chunks(encoded, picture.format or "")),
+                blocks=_blocks(picture),
+                losses=tuple(_losses(picture, encoded, count)),
             )
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError):
-        return PictureFacts()
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, struct.error):
+        return PictureFacts(white=_white(encoded, "PPM" if encoded[:1] == b"P" else ""))
+
+
+def is_profile(profile: bytes, *, grey: bool) -> bool:
+    """Whether `profile` is an ICC profile for such colours (ICC.1, 7.2: colour space at byte 16, signature at 36)."""
+    spaces = (b"RGB ", b"GRAY") if grey else (b"RGB ",)
+    return profile[36:40] == b"acsp" and profile[16:20] in spaces
+
+
+def _white(encoded: bytes, kind: str) -> int:
+    if kind == "PPM" and (match := _PNM.match(encoded[:4096])):
+        return int(match[1])
+    if kind == "AVIF" and (place := encoded.find(b"av1C")) > 0:
+        # AV1 Codec ISO Media File Format Binding, 2.3.3: the flags high_bitdepth and twelve_bit.
+        flags = encoded[place + 6]
+        return (4095 if flags & 0x20 else 1023) if flags & 0x40 else 0
+    if kind == "JPEG2000" and (place := encoded.find(b"\xff\x4f\xff\x51")) >= 0:
+        # ITU-T T.800, A.5.1: the depth of the first component, less one.
+        return int(2 ** ((encoded[place + 42] & 0x7F) + 1) - 1)
+    return 0
+
+
+def _metadata(picture: Pillow.Image, encoded: bytes) -> dict[int, bytes]:
+    found = {}
+    if picture.format in ("TIFF", "AVIF"):
+        found = {XMP: picture.info.get("xmp"), PROFILE: picture.info.get("icc_profile"), EXIF: _tiff_exif(picture)}
+    if picture.format == "JPEG2000":
+        found = {PROFILE: _jp2_profile(encoded)}
+    return {kind: bytes(data) for kind, data in found.items() if data}
+
+
+def _tiff_exif(picture: Pillow.Image) -> bytes:
+    """The texts and directories of a TIFF as an EXIF block, without what describes its pixels."""
+    if picture.format != "TIFF":
+        return b""
+    whole, kept = picture.getexif(), Pillow.Exif()
+    for tag in _TIFF_TEXTS & set(whole):
+        kept[tag] = whole[tag]
+    for tag in _EXIF_DIRECTORIES:
+        if directory := whole.get_ifd(tag):
+            kept.get_ifd(tag).update(directory)
+    return kept.tobytes().removeprefix(b"Exif\0\0") if len(kept) or any(map(kept.get_ifd, _EXIF_DIRECTORIES)) else b""
+
+
+def _jp2_profile(encoded: bytes) -> bytes:
+    """The restricted or full ICC profile of a JP2's colour box (ITU-T T.800, I.5.3.3)."""
+    place = encoded.find(b"colr")
+    if place < 4 or encoded[place + 4] not in (2, 3):
+        return b""
+    (length,) = struct.unpack_from(">I", encoded, place - 4)
+    return encoded[place + 7 : place - 4 + length]
+
+
+def _blocks(picture: Pillow.Image) -> tuple[tuple[int, bytes], ...]:
+    if picture.format != "TIFF":
+        return ()
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    return tuple((tag, bytes(tags[tag])) for tag in _TIFF_BLOCKS if isinstance(tags.get(tag), bytes))
+
+
+def _chunks(encoded: bytes, kind: str) -> Iterator[bytes]:
+    if kind == "PNG":
+        position = 8
+        while position + 12 <= len(encoded):
+            (length,) = struct.unpack_from(">I", encoded, position)
+            chunk = encoded[position : position + 12 + length]
+            if chunk[4:8] in _PNG_CHUNKS and not chunk[8:].startswith(XMP_OF_PNG):
+                yield chunk
+            position += 12 + length
+    if kind in ("JPEG", "MPO"):
+        position = 2
+        while position + 4 <= len(encoded) and encoded[position] == 0xFF and encoded[position + 1] != 0xDA:
+            (length,) = struct.unpack_from(">H", encoded, position + 2)
+            if encoded[position + 1] in _JPEG_SEGMENTS:
+                yield encoded[position : position + 2 + length]
+            position += 2 + length
+
+
+def _losses(picture: Pillow.Image, encoded: bytes, count: int) -> Iterator[str]:
+    if picture.mode == "CMYK":
+        yield "its CMYK colours became RGB"
+    if picture.format == "MPO" and count > 1:
+        yield f"left out: {count - 1} further pictures in the file, such as a preview or what makes it HDR"
+    if picture.format == "AVIF" and (place := encoded.find(b"colrnclx")) > 0:
+        (transfer,) = struct.unpack_from(">H", encoded, place + 10)
+        if transfer in _HDR_TRANSFERS:
+            yield "its high dynamic range is not marked any more"
 
 
 def _expect_whole(picture: Pillow.Image, name: str) -> None:
@@ -66,37 +181,3 @@ def _expect_whole(picture: Pillow.Image, name: str) -> None:
         picture.load()
     except Exception as error:  # as many as there are ways to be damaged
         raise UnreadableMediaError(f"{name} is damaged ({error}).", "Get a whole copy of it.") from error
-
-
-def encode_tiff(pixels: NDArray[Any], facts: PictureFacts) -> bytes:
-    """`pixels` (H, W), (H, W, 3) BGR or (H, W, 4) BGRA of any depth as a TIFF with profile and resolution."""
-    colour = pixels.ndim == 3
-    shown = (
-        cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB) if colour else pixels
-    )
-    buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        shown,
-        photometric="rgb" if colour else "minisblack",
-        compression="zlib",
-        extrasamples=["unassalpha"] if colour and shown.shape[2] == 4 else None,
-        resolution=facts.dpi,
-        resolutionunit="inch" if facts.dpi else None,
-        iccprofile=facts.profile or None,
-        metadata=None,
-    )
-    return buffer.getvalue()
-
-
-def encode_avif(pixels: NDArray[np.uint8], facts: PictureFacts, exif: bytes) -> bytes:
-    """uint8 `pixels`, grey, BGR or BGRA, as an AVIF with profile and EXIF; upright."""
-    if pixels.ndim == 2:
-        pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), np.uint8)
-    rgb = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
-    kept: dict[str, Any] = {"icc_profile": facts.profile} if facts.profile else {}
-    if exif:
-        kept["exif"] = exif if exif.startswith(b"Exif") else b"Exif\x00\x00" + exif
-    buffer = io.BytesIO()
-    Pillow.fromarray(rgb).save(buffer, "AVIF", quality=_AVIF_QUALITY, subsampling="4:4:4", **kept)
-    return buffer.getvalue()

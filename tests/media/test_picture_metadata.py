@@ -1,0 +1,171 @@
+"""What a picture file holds beside its colours: kept where the format can, named where it cannot."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+from PIL import ImageCms, PngImagePlugin
+
+from app.core.errors import UnreadableMediaError
+from app.media.picture import read_picture, write_picture
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"></x:xmpmeta>'
+TAKEN, EXPOSURE = 0x9003, 0x829A
+
+
+def scene() -> NDArray[np.uint8]:
+    """uint8 (60, 80, 3) RGB, smooth."""
+    seed = np.random.default_rng(7).integers(0, 256, (3, 4, 3), np.uint8)
+    return np.asarray(cv2.resize(seed, (80, 60), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def exif() -> PillowImage.Exif:
+    block = PillowImage.Exif()
+    block[0x010F], block[0x8298], block[0x0112] = "Maker", "Copyright me", 1
+    block.get_ifd(0x8769).update({TAKEN: "2020:01:02 03:04:05", EXPOSURE: 0.01})
+    return block
+
+
+def save(path: Path) -> None:
+    """A picture with everything that its format holds."""
+    options: dict[str, object] = {"icc_profile": PROFILE, "exif": exif().tobytes(), "dpi": (300, 200)}
+    if path.suffix == ".png":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_text("Author", "a person")  # type: ignore[attr-defined]
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", XMP.decode())  # type: ignore[attr-defined]
+    elif path.suffix == ".jpg":
+        options |= {"xmp": XMP, "comment": b"a comment"}
+    else:
+        options |= {"xmp": XMP, "quality": 95}
+    PillowImage.fromarray(scene()).save(path, **options)
+
+
+def as_bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value
+
+
+def through(source: Path, target: Path) -> tuple[str, ...]:
+    """`source` with a small change, written as `target`; what was lost."""
+    picture = read_picture(source)
+    changed = picture.bgr.copy()
+    changed[20:40, 20:60] = np.maximum(changed[20:40, 20:60], 40) - 40
+    return write_picture(target, picture, changed)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif"])
+def test_metadata_stay_where_they_are(tmp_path: Path, suffix: str) -> None:
+    save(tmp_path / f"in{suffix}")
+    assert through(tmp_path / f"in{suffix}", tmp_path / f"out{suffix}") == ()
+    with PillowImage.open(tmp_path / f"out{suffix}") as after:
+        info, read, taken = after.info, after.getexif(), after.getexif().get_ifd(0x8769)
+    assert info["icc_profile"] == PROFILE
+    assert read[0x010F] == "Maker"
+    assert taken[TAKEN] == "2020:01:02 03:04:05"
+    assert as_bytes(info["xmp"]) == XMP
+    if suffix == ".png":
+        assert info["Author"] == "a person"
+    if suffix == ".jpg":
+        assert info["comment"] == b"a comment"
+    if suffix in (".jpg", ".png"):
+        assert [round(dpi) for dpi in info["dpi"]] == [300, 200]
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".jpg", ".png", ".webp", ".avif"])
+def test_exif_of_a_tiff_is_kept_there_and_in_other_formats(tmp_path: Path, suffix: str) -> None:
+    save(tmp_path / "in.jpg")
+    assert through(tmp_path / "in.jpg", tmp_path / "in.tif") == (
+        "left out, as a .tif does not hold it: what else its format notes beside the pixels, such as texts",
+    )
+    losses = through(tmp_path / "in.tif", tmp_path / f"out{suffix}")
+    with PillowImage.open(tmp_path / f"out{suffix}") as after:
+        info, read, taken = after.info, after.getexif(), after.getexif().get_ifd(0x8769)
+    assert read[0x8298] == "Copyright me"
+    assert taken[TAKEN] == "2020:01:02 03:04:05"
+    assert float(taken[EXPOSURE]) == 0.01
+    assert info["icc_profile"] == PROFILE
+    assert as_bytes(info["xmp"]) == XMP
+    if suffix in (".webp", ".avif"):
+        assert losses == (f"left out, as a {suffix} does not hold it: its resolution",)
+    else:
+        assert losses == ()
+        assert [round(float(dpi)) for dpi in info["dpi"]] == [300, 200]
+
+
+def test_what_another_format_cannot_hold_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "in.png")
+    (loss,) = through(tmp_path / "in.png", tmp_path / "out.bmp")
+    for words in ("its colour profile", "its EXIF data", "its resolution", "such as texts"):
+        assert words in loss
+
+
+@pytest.mark.parametrize("suffix", [".avif", ".jp2"])
+def test_transparency_is_kept(tmp_path: Path, suffix: str) -> None:
+    alpha = np.tile(np.arange(80, dtype=np.uint8) * 3, (60, 1))
+    PillowImage.fromarray(np.dstack((scene(), alpha))).save(tmp_path / f"in{suffix}", quality=95)
+    assert through(tmp_path / f"in{suffix}", tmp_path / f"out{suffix}") == ()
+    with PillowImage.open(tmp_path / f"out{suffix}") as after:
+        assert np.abs(np.asarray(after)[:, :, 3].astype(int) - alpha).mean() < 2
+    assert through(tmp_path / f"in{suffix}", tmp_path / "out.jpg") == (
+        "left out, as a .jpg does not hold it: its transparency",
+    )
+
+
+def test_ten_bits_are_as_bright_as_eight_and_named_where_they_are_lost(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "in.avif"), scene().astype(np.uint16) * 4, [cv2.IMWRITE_AVIF_DEPTH, 10])
+    picture = read_picture(tmp_path / "in.avif")
+    assert np.abs(picture.bgr.astype(int) - scene()).mean() < 3
+    assert through(tmp_path / "in.avif", tmp_path / "out.avif") == ("its 10 bits a colour became 8",)
+    with PillowImage.open(tmp_path / "out.avif") as after:
+        assert np.abs(np.asarray(after)[:15, :, ::-1].astype(int) - scene()[:15]).mean() < 3
+    assert through(tmp_path / "in.avif", tmp_path / "out.png") == ()
+
+
+@pytest.mark.parametrize(("white", "kind"), [(1023, ">u2"), (100, "u1")])
+def test_white_of_a_portable_pixmap_is_white(tmp_path: Path, white: int, kind: str) -> None:
+    samples = np.rint(scene() / 255 * white)
+    head = f"P6\n# a comment\n80 60\n{white}\n".encode()
+    (tmp_path / "in.ppm").write_bytes(head + samples.astype(kind).tobytes())
+    assert np.abs(read_picture(tmp_path / "in.ppm").bgr[:, :, ::-1].astype(int) - scene()).max() <= 2
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.uint32])
+def test_numbers_that_are_no_picture_are_refused(tmp_path: Path, kind: type) -> None:
+    tifffile.imwrite(tmp_path / "in.tif", np.full((8, 8), 10, kind), photometric="minisblack")
+    with pytest.raises(UnreadableMediaError, match="numbers of the type"):
+        read_picture(tmp_path / "in.tif")
+
+
+def test_lab_colours_are_refused(tmp_path: Path) -> None:
+    PillowImage.fromarray(scene()).convert("LAB").save(tmp_path / "in.tif")
+    with pytest.raises(UnreadableMediaError, match="Lab colours"):
+        read_picture(tmp_path / "in.tif")
+
+
+def test_the_further_pictures_of_a_photograph_are_named(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    picture = PillowImage.fromarray(scene())
+    picture.save(buffer, "MPO", save_all=True, append_images=[picture])
+    (tmp_path / "in.jpg").write_bytes(buffer.getvalue())
+    (loss,) = through(tmp_path / "in.jpg", tmp_path / "out.jpg")
+    assert "1 further pictures" in loss
+    with PillowImage.open(tmp_path / "out.jpg") as after:
+        assert "icc_profile" not in after.info  # the index of the pictures is no profile
+
+
+def test_cmyk_becomes_rgb_without_a_profile_for_inks(tmp_path: Path) -> None:
+    inks = bytearray(PROFILE)
+    inks[16:20] = b"CMYK"
+    for suffix in (".jpg", ".tif"):
+        PillowImage.fromarray(scene()).convert("CMYK").save(tmp_path / f"in{suffix}", icc_profile=bytes(inks))
+        assert through(tmp_path / f"in{suffix}", tmp_path / f"out{suffix}") == ("its CMYK colours became RGB",)
+        with PillowImage.open(tmp_path / f"out{suffix}") as after:
+            assert after.mode == "RGB"
+            assert "icc_profile" not in after.info
