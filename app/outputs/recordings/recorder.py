@@ -248,14 +248,12 @@ class VideoRecorder:
         return round(slot / self._fps / TIME_BASE)
 
     def _record_sound(self) -> None:
-        if self._audio is None:
-            return
-        blocks = self._audio.read()
-        if self._t_zero is None:
+        # Sound that is read before the first picture has no place yet; until then it waits in the input.
+        if self._audio is None or self._t_zero is None:
             return
         if self._aligner is None:
             self._aligner = SoundAligner(rate=self._audio.rate, channels=self._audio.channels, t_zero=self._t_zero)
-        for block in blocks:
+        for block in self._audio.read():
             samples = self._aligner.align(block)
             for recording in self._files:
                 recording.write_sound(samples)
