@@ -275,11 +275,10 @@ def install(command):
     locks = [name for name in files if name.endswith(".lock")]
     others = [name for name in files if name not in locks]
     for names, check in ((locks, ["--require-hashes"]), (others, [])):
-        words = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *check]
+        words = list(check)
         for name in names:
             words += ["-r", str(ROOT / name)]
-        if names and subprocess.call(words):
-            say("pip could not install everything: its message is above; check the network and run this again")
+        if names and not pip("install", *words):
             return False
     for stamp in VENV.glob(".with-*"):
         stamp.unlink()  # pip has put plain onnxruntime back
@@ -289,18 +288,35 @@ def install(command):
     return True
 
 
+def pip(*words):
+    """Whether pip of .venv did what it was asked; if not, a sentence says what to do."""
+    command = [str(PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check", *words]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
+    unreachable = False
+    with process:
+        for line in process.stderr:
+            if "connection broken by" in line:
+                unreachable = True  # pip tries again, many lines long
+            else:
+                print(line, end="", file=sys.stderr, flush=True)
+    if process.returncode and unreachable:
+        say("the package index cannot be reached. Connect to the network (behind a proxy, set HTTPS_PROXY), then")
+        say("run the same command again: it goes on where it stopped")
+    elif process.returncode:
+        say("pip failed, and its message above says why. Mend that, then run the same command again")
+    return process.returncode == 0
+
+
 def set_up_accelerator(name):
     """Brings the package of an accelerator into .venv, unless it is there; "" needs none."""
     package, replaces = ACCELERATORS.get(name, ("", False))
     stamp = VENV / (".with-" + name)
     if not package or (stamp.exists() and stamp.read_text() == package):
         return True
-    pip = [str(PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     say("installing " + package)
-    if replaces and subprocess.call([*pip, "uninstall", "--yes", "onnxruntime"]):
+    if replaces and not pip("uninstall", "--yes", "onnxruntime"):
         return False
-    if subprocess.call([*pip, "install", package]):
-        say("pip could not install " + package + ": its message is above")
+    if not pip("install", package):
         if replaces:
             (VENV / ".run-ready").unlink(missing_ok=True)  # the next start brings onnxruntime back
         return False

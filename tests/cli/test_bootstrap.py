@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,18 +50,20 @@ def test_the_second_time_nothing_is_installed(tmp_path: Path, monkeypatch: pytes
     python = tmp_path / ".venv" / "bin" / "python"
     monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(bootstrap, "PYTHON", python)
+    installed: list[tuple[str, ...]] = []
     monkeypatch.setattr(subprocess, "call", call)
+    monkeypatch.setattr(bootstrap, "pip", lambda *words: installed.append(words) or True)
     assert bootstrap.set_up("test")
-    installed = [words for words in called if words[2] == "pip"]
     assert "--require-hashes" in installed[0]
     assert [Path(word).name for word in installed[0] if word.endswith(".lock")] == [
         "requirements.lock",
         "requirements-dev.lock",
     ]
     called.clear()
+    installed.clear()
     assert bootstrap.set_up("test")
     assert bootstrap.set_up("run")
-    assert called == []
+    assert called == installed == []
 
 
 def test_an_unknown_word_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,17 +71,40 @@ def test_an_unknown_word_shows_what_there_is(capsys: pytest.CaptureFixture[str])
     assert "bootstrap.py test" in capsys.readouterr().out
 
 
+def test_no_network_is_one_sentence_that_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nobody = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": "", "PIP_RETRIES": "1"}
+    for name, value in {**nobody, "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(bootstrap, "PYTHON", Path(sys.executable))
+    assert not bootstrap.pip("install", "--dry-run", "a-package-that-is-nowhere")
+    out, err = capfd.readouterr()
+    assert "the package index cannot be reached" in out
+    assert "connection broken" not in out + err
+
+
+def test_what_else_stops_pip_is_left_to_its_own_message(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "PYTHON", Path(sys.executable))
+    assert not bootstrap.pip("install", "-r", str(tmp_path / "absent.txt"))
+    out, err = capfd.readouterr()
+    assert "absent.txt" in err
+    assert "message above says why" in out
+
+
 @pytest.fixture
-def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What set-ups of a ready .venv call, without their first word."""
-    calls: list[list[str]] = []
+def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """What set-ups of a ready .venv ask pip for."""
+    calls: list[tuple[str, ...]] = []
     (tmp_path / ".venv").mkdir()
     monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(subprocess, "call", lambda words, **_: calls.append(words[1:]) or 0)
+    monkeypatch.setattr(bootstrap, "pip", lambda *words: calls.append(words) or True)
     return calls
 
 
-def test_an_accelerator_is_installed_once(called: list[list[str]]) -> None:
+def test_an_accelerator_is_installed_once(called: list[tuple[str, ...]]) -> None:
     assert bootstrap.set_up_accelerator("openvino")
     assert [words[-1] for words in called] == ["onnxruntime-ep-openvino==1.8.1"]
     called.clear()
@@ -87,9 +113,9 @@ def test_an_accelerator_is_installed_once(called: list[list[str]]) -> None:
     assert called == []
 
 
-def test_a_package_that_replaces_onnxruntime_takes_it_out_first(called: list[list[str]]) -> None:
+def test_a_package_that_replaces_onnxruntime_takes_it_out_first(called: list[tuple[str, ...]]) -> None:
     assert bootstrap.set_up_accelerator("cuda")
-    assert [(words[4], words[-1]) for words in called] == [
+    assert [(words[0], words[-1]) for words in called] == [
         ("uninstall", "onnxruntime"),
         ("install", "onnxruntime-gpu==1.31.1"),
     ]
@@ -102,8 +128,9 @@ def test_an_unknown_accelerator_is_answered_with_those_there_are(capsys: pytest.
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the set-up of a test makes its .venv."""
-    venv = tmp_path / ".venv"
+    """Where the set-up of a test makes its .venv: below a folder with spaces, accents and another script."""
+    venv = tmp_path / "Pfad mit Ümläuten 顔" / ".venv"
+    venv.parent.mkdir()
     monkeypatch.setattr(bootstrap, "VENV", venv)
     monkeypatch.setattr(bootstrap, "PYTHON", venv / bootstrap.PYTHON.relative_to(bootstrap.ROOT / ".venv"))
     return venv
@@ -125,6 +152,7 @@ def test_what_an_interrupted_set_up_left_is_mended(environment: Path, left: str)
     assert not environment.with_name(".venv-new").exists()
     scripts = [path for path in bootstrap.PYTHON.parent.iterdir() if path.name.startswith(("activate", "pip"))]
     assert scripts
+    assert bootstrap.quietly([str(bootstrap.PYTHON.with_name("pip" + bootstrap.PYTHON.suffix)), "--version"])
     assert not [path.name for path in scripts if ".venv-new" in path.read_text(errors="replace")]
 
 
