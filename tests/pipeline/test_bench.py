@@ -32,7 +32,7 @@ def test_the_benchmark_gives_everything_that_is_promised() -> None:
         figures = result["pipeline"][name]
         assert 0 < figures["overhead_ms_p50"] <= figures["overhead_ms_p95"]
         assert 0 < figures["age_ms_p50"] <= figures["age_ms_p95"]
-        assert 0 < figures["fps"] < 40
+        assert figures["fps"] > 0
         assert f"cycle {number}" in figures["stages"]
         assert f"cycle {number + 1}" not in figures["stages"]
     assert "onnxruntime" in result["machine"]["packages"]
@@ -70,7 +70,7 @@ def test_the_scripts_run_from_any_folder_and_write_json(tmp_path: Path, script: 
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
     )
     assert target.exists(), done.stderr
     assert "machine" in json.loads(target.read_text())

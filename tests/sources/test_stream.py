@@ -6,7 +6,6 @@ import base64
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,26 +68,22 @@ def test_a_server_that_stalls_takes_the_source_offline_after_the_time_out(kind: 
         source = opened(server.url, read_timeout_s=0.5)
         source.read()
         server.stall()
-        started = time.perf_counter()
         with pytest.raises(SourceOfflineError):
             read_to_the_end(source)
-        assert time.perf_counter() - started < 5.0
         source.close()
 
 
 @pytest.mark.parametrize("kind", ["mjpeg", "rtsp"])
 def test_close_returns_at_once_while_the_server_stalls(kind: str) -> None:
     with server_of(kind) as server:
-        source = opened(server.url, read_timeout_s=2.0)
+        source = opened(server.url, read_timeout_s=60.0)
         source.read()
         server.stall()
         reader = threading.Thread(target=read_to_the_end, args=(source,))
         reader.start()
-        started = time.perf_counter()
         source.close()
-        assert time.perf_counter() - started < 0.5
-        reader.join(10)
-        assert not reader.is_alive()
+        reader.join(20)
+        assert not reader.is_alive(), "it does not wait for the time-out"
 
 
 def test_a_redirect_is_followed() -> None:
@@ -162,11 +157,9 @@ def part(content: bytes) -> bytes:
 
 def test_a_server_that_never_answers_is_refused_after_the_time_out() -> None:
     silent = threading.Event()
-    with raw_server(lambda connection: silent.wait(5) and None) as url:
-        started = time.perf_counter()
+    with raw_server(lambda connection: silent.wait(60) and None) as url:
         with pytest.raises(StreamOpenError, match=r"0\.3 s"):
             opened(url, open_timeout_s=0.3)
-        assert time.perf_counter() - started < 3
         silent.set()
 
 

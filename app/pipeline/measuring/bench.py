@@ -38,6 +38,8 @@ Progress = Callable[[str], None]
 
 _START_TIMEOUT_S = 60.0
 _SETTLE_S = 1.0
+_FEWEST_FRAMES = 2
+"""A rate takes two frames; a machine that is too slow for them in the time given is measured for longer."""
 
 
 def quiet(text: str) -> None:
@@ -54,7 +56,7 @@ def run_benchmark(
 ) -> dict[str, Any]:
     """Everything about this machine, ready for JSON: machine, cycles, pipeline and what it affords.
 
-    `repeats` cycles of each network and `seconds` of live session for each k are measured. Raises AppError.
+    `repeats` cycles of each network and at least `seconds` of live session for each k are measured. Raises AppError.
     """
     machine = describe_machine()
     cycles = measure_cycles(store, threads=threads, repeats=repeats, progress=progress)
@@ -196,15 +198,16 @@ class FrameCollector:
         self.started = threading.Event()
         self.failed = threading.Event()
         self.error: AppError | None = None
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._finished: list[Finished] = []
 
     def on_frame(self) -> None:
         restored = self.session.take() if self.session is not None else None
         if restored is None or not restored.faces:
             return
-        with self._lock:
+        with self._changed:
             self._finished.append(Finished(at=time.perf_counter(), timings=restored.timings))
+            self._changed.notify_all()
         self.started.set()
 
     def on_status(self, status: SourceStatus) -> None:
@@ -214,15 +217,22 @@ class FrameCollector:
         self.error = error
         self.failed.set()
         self.started.set()
+        with self._changed:
+            self._changed.notify_all()
 
     def on_notice(self, notice: Notice) -> None:
         """Nothing that a measurement would need."""
+
+    def wait_for(self, count: int, *, timeout_s: float) -> None:
+        """Wait until `count` frames have come since the last `collect`, an error was reported, or the time is up."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._finished) >= count or self.error is not None, timeout_s)
 
     def collect(self) -> list[Finished]:
         """The frames since the last call. Raises the error that the session reported."""
         if self.error is not None:
             raise self.error
-        with self._lock:
+        with self._changed:
             finished, self._finished = self._finished, []
         return finished
 
@@ -253,10 +263,11 @@ def _measure_session(store: ModelStore, settings: Settings, scene: MovingFaceSce
         collector.collect()
         dropped_before = session.statistics().dropped
         collector.failed.wait(seconds)
+        collector.wait_for(_FEWEST_FRAMES, timeout_s=_START_TIMEOUT_S)
         finished = collector.collect()
         dropped = session.statistics().dropped - dropped_before
-    if len(finished) < 2:
-        raise InferenceError(f"Only {len(finished)} frames came through in {seconds:g} s.")
+    if len(finished) < _FEWEST_FRAMES:
+        raise InferenceError(f"Fewer than {_FEWEST_FRAMES} frames were restored within {_START_TIMEOUT_S:g} s.")
     timings = [frame.timings for frame in finished]
     overhead_p50, overhead_p95 = percentiles([each.overhead_ms for each in timings])
     age_p50, age_p95 = percentiles([each.age_ms for each in timings])

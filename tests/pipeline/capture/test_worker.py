@@ -15,7 +15,7 @@ import pytest
 
 from app.core.errors import CameraOpenError, SourceOfflineError, SourceOpenError, UnreadableMediaError
 from app.core.mailbox import Mailbox
-from app.core.types import Frame
+from app.core.types import Frame, Image
 from app.pipeline.capture.status import ReconnectPolicy, SourceState, SourceStatus
 from app.pipeline.capture.worker import CaptureWorker
 from app.sources.base import Source, SourceSpec
@@ -61,6 +61,17 @@ class Harness:
             assert frame is not None, f"no frame: {self.statuses}"
             frames.append(frame)
         return frames
+
+    def until_ended(self) -> list[Frame]:
+        """What a taker gets of a file that plays to its end; a slow one misses some."""
+        frames = []
+        while True:
+            over = "ended" in self.states() or "failed" in self.states()
+            frame = self.mailbox.take(0.02)
+            if frame is not None:
+                frames.append(frame)
+            elif over:
+                return frames
 
     def states(self) -> list[SourceState]:
         return [status.state for status in self.statuses]
@@ -163,21 +174,28 @@ def test_an_unplugged_camera_is_found_again_by_name_under_its_new_number(harness
 
 def test_the_error_of_a_lost_camera_does_not_hold_its_last_picture(harness: Callable[..., Harness]) -> None:
     """Without the garbage collector's help: it comes too seldom for pictures of megabytes."""
-    cameras = FakeCameras(["Desk camera"], picture=numbered_picture, fps=100)
+    several = threading.Event()
+
+    def picture(index: int) -> Image:
+        if index == 5:
+            several.set()
+        return numbered_picture(index)
+
+    cameras = FakeCameras(["Desk camera"], picture=picture, fps=100)
     h = harness(camera_maker(cameras))
     gc.collect()
     gc.disable()
     try:
         h.worker.open(CAMERA)
         h.wait_for("online")
-        time.sleep(0.1)  # nobody takes the pictures: the last one stays in the slot
+        assert several.wait(20)  # nobody takes the pictures: the last one stays in the slot
         cameras.unplug("Desk camera")
         assert h.wait_for("offline").error is not None
         last = h.mailbox.take(1.0)
         assert last is not None
-        picture = weakref.ref(last.image)
+        image = weakref.ref(last.image)
         del last
-        assert picture() is None
+        assert image() is None
     finally:
         gc.enable()
 
@@ -242,33 +260,31 @@ def test_a_surprise_in_a_driver_is_reported_in_words(harness: Callable[..., Harn
 def test_a_file_keeps_its_own_speed_however_slow_the_taker(harness: Callable[..., Harness], tmp_path: Path) -> None:
     h = harness()
     h.worker.open(video_spec(tmp_path / "film.mp4", count=100))
-    started = h.frames(1)[0].t_capture
+    h.frames(1)
     taken = 1
     busy = threading.Event()
     while "ended" not in h.states():
         busy.wait(0.1)  # restoring that takes five times as long as the file gives it
         taken += h.mailbox.take(0) is not None
-    assert 1.9 < time.perf_counter() - started < 3.0, "two seconds of the file are two seconds"
     assert taken + h.mailbox.dropped == 100, "every frame that was not taken is counted"
-    assert h.mailbox.dropped > 50
+    assert h.mailbox.dropped > 50, "it does not wait for the taker"
 
 
 def test_a_file_is_played_at_its_own_pace(harness: Callable[..., Harness], tmp_path: Path) -> None:
     h = harness()
     h.worker.open(video_spec(tmp_path / "film.mp4", count=20))
-    frames = h.frames(20)
-    for frame in frames[1:]:
-        assert frame.t_capture - frames[0].t_capture == pytest.approx(frame.t_media, abs=1e-6)
+    frames = h.until_ended()
+    for before, after in itertools.pairwise(frames):
+        assert after.t_capture - before.t_capture == pytest.approx(after.t_media - before.t_media, abs=1e-6)
     assert time.perf_counter() - frames[0].t_capture >= frames[-1].t_media
 
 
 def test_a_looped_film_starts_again_and_its_time_goes_on(harness: Callable[..., Harness], tmp_path: Path) -> None:
     h = harness()
     h.worker.open(video_spec(tmp_path / "film.mp4", count=5), loop=True)
-    frames = h.frames(13)
-    assert [number_of(frame.image) for frame in frames] == [i % 5 for i in range(13)]
-    assert [frame.index for frame in frames] == list(range(13))
-    assert [round(frame.t_media, 3) for frame in frames] == [round(i / 50, 3) for i in range(13)]
+    frames = h.frames(13)  # a slow taker misses some, the numbers of the others stay right
+    assert [number_of(frame.image) for frame in frames] == [frame.index % 5 for frame in frames]
+    assert [round(frame.t_media, 3) for frame in frames] == [round(frame.index / 50, 3) for frame in frames]
 
 
 def test_seeking_while_paused_shows_the_place(harness: Callable[..., Harness], tmp_path: Path) -> None:
@@ -281,18 +297,17 @@ def test_seeking_while_paused_shows_the_place(harness: Callable[..., Harness], t
     assert shown == 25
     assert h.mailbox.take(0.3) is None
     h.worker.set_paused(False)
-    assert number_of(h.frames(1)[0].image) == 26
+    assert number_of(h.frames(1)[0].image) > 25
 
 
 def test_seeking_after_the_end_plays_from_there(harness: Callable[..., Harness], tmp_path: Path) -> None:
     h = harness()
     h.worker.open(video_spec(tmp_path / "film.mp4"))
-    h.frames(10)
-    h.wait_for("ended")
+    h.until_ended()
     seen = len(h.statuses)
     h.worker.seek(0.1)
     h.wait_for("online", after=seen)
-    assert 5 in [number_of(frame.image) for frame in h.frames(2)]
+    assert number_of(h.frames(1)[0].image) >= 5
 
 
 def test_a_single_picture_in_a_loop_is_shown_again_and_again(harness: Callable[..., Harness], tmp_path: Path) -> None:
@@ -328,11 +343,9 @@ def test_a_damaged_film_plays_to_the_damage_and_says_so(harness: Callable[..., H
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 4 // 5])
     h = harness()
     h.worker.open(SourceSpec(kind=VIDEO, address=str(path)))
-    numbers = []
-    while (frame := h.mailbox.take(1)) is not None:
-        numbers.append(number_of(frame.image))
-    assert 3 < len(numbers) < 60
-    assert numbers == list(range(len(numbers)))
+    numbers = [number_of(frame.image) for frame in h.until_ended()]
+    assert 3 < numbers[-1] < 59
+    assert numbers == sorted(set(numbers))
     assert isinstance(h.wait_for("failed").error, UnreadableMediaError)
 
 
@@ -347,10 +360,10 @@ def test_another_source_takes_over_and_the_index_goes_on(harness: Callable[..., 
     first = h.frames(3)
     seen = len(h.statuses)
     h.worker.open(video_spec(tmp_path / "film.mp4"))
-    h.wait_for("online", after=seen)
-    second = h.frames(3)
+    h.wait_for("ended", after=seen)
+    second = h.frames(1)
     assert second[0].index > first[-1].index
-    assert number_of(second[-1].image) <= 3
+    assert number_of(second[0].image) < 10
     assert cameras.open_captures == 0
 
 
