@@ -38,7 +38,7 @@ def estimate_similarity(landmarks: Points) -> Matrix:
     best rotation and scale is a = sum(conj(p) q) / sum(|p|^2). It cannot mirror. Raises ValueError when the
     landmarks coincide.
     """
-    # Plain numbers: there are only ten, and NumPy takes four times as long to find its way to them.
+    # Plain numbers: for ten of them, NumPy's overhead exceeds the arithmetic.
     points = [complex(x, y) for x, y in landmarks.tolist()]
     centre = sum(points) / len(points)
     products, spread = 0j, 0.0
@@ -56,12 +56,12 @@ def estimate_similarity(landmarks: Points) -> Matrix:
 
 
 def transform(points: Points, matrix: Matrix) -> Points:
-    """Points float32 (N, 2) through a matrix (2, 3)."""
+    """Apply a matrix (2, 3) to points (N, 2); returns float32 (N, 2)."""
     return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32, copy=False)
 
 
 def invert(matrix: Matrix) -> Matrix:
-    """The matrix of the way back."""
+    """Return the inverse of a matrix (2, 3), float32 (2, 3)."""
     return np.asarray(cv2.invertAffineTransform(matrix), np.float32)
 
 
@@ -119,7 +119,7 @@ def shift_origin(matrix: Matrix, x: float, y: float) -> Matrix:
 
 
 def antialias(image: Pixels, reduction: float) -> Pixels:
-    """`image` (H, W, C) without what would alias when interpolation makes it `reduction` times smaller.
+    """`image` (H, W, C) low-pass filtered for being made `reduction` times smaller by interpolation.
 
     A blur of 0.5 sqrt(reduction^2 - 1) pixels stands for the smaller picture's wider pixels; under 0.3 it is left out.
     """
@@ -137,14 +137,12 @@ def enlarged_matrix(matrix: Matrix, scale: int) -> Matrix:
 def warp_crop(image: Image, matrix: Matrix, *, side: int = TEMPLATE_SIDE) -> Image:
     """The aligned crop, uint8 (side, side, 3) BGR, of `image`, uint8 (H, W, 3) BGR.
 
-    `matrix` (2, 3) leads from the image to the crop, as `crop_matrix` gives it for this side.
+    `matrix` (2, 3) maps the image to the crop, as `crop_matrix` returns it for this side.
 
-    Where the crop is coarser than the image nothing aliases: averages over whole pixels, then `antialias` for what is
-    left between one and two times. That is 2 to 3 dB nearer to a crop that is sampled sixteen times as densely than an
-    average over fractions of pixels, in two thirds of its time. What linear interpolation blurs on average is sharpened
-    beforehand: a quarter of cubic interpolation's time, 0.4 to 1 dB behind it on a very sharp picture, 0.01 to 0.04 dB
-    in a restored frame, and it flickers a little less. Mirrored beyond the border: the networks were trained on
-    photographs, and a black wedge or a streaked edge is none. Raises ValueError when nothing of the crop lies in the
+    Where the crop is coarser than the image it is averaged over whole pixels, then by `antialias` for the remaining
+    factor of one to two, so nothing aliases. What linear interpolation blurs on average is sharpened beforehand
+    (docs/decisions/crop-sampling.md). Beyond the border the image is mirrored: the networks were trained on
+    photographs, which have no black wedges or streaked edges. Raises ValueError when no part of the crop lies in the
     image.
     """
     source, local = _reduce(image, matrix, side)
@@ -156,11 +154,11 @@ def warp_crop(image: Image, matrix: Matrix, *, side: int = TEMPLATE_SIDE) -> Ima
 
 
 def warp_window(image: Image, matrix: Matrix, size: int) -> Image:
-    """A square, uint8 (size, size, 3) BGR, for the detector; `matrix` (2, 3) leads from the image to the square.
+    """A square, uint8 (size, size, 3) BGR, for the detector; `matrix` (2, 3) maps the image to the square.
 
-    Black beyond the border, as the detector pads its pictures: mirrored, half a face would be a whole one. The detector
-    does not mind a little aliasing, nor linear interpolation: its landmarks are as calm and as near as with cubic.
-    Raises ValueError when nothing of the square lies in the image.
+    Black beyond the border, as the detector pads its pictures: mirrored, half a face would be detected as a whole one.
+    Linear interpolation is enough for the detector (docs/decisions/crop-sampling.md). Raises ValueError when no part
+    of the square lies in the image.
     """
     source, local = _reduce(image, matrix, size)
     return warp_linear(source, local, (size, size))
@@ -171,8 +169,8 @@ def warp_linear(
 ) -> Pixels:
     """`image` (H, W, 3), linearly interpolated through `matrix` (2, 3) to `size` (width, height).
 
-    With `inverse` the matrix leads from the result to the image. OpenCV has vector instructions for four channels and
-    none for three: with a fourth that is thrown away it takes half the time.
+    With `inverse` the matrix maps the result to the image. A fourth channel is added and dropped again, because OpenCV
+    is vectorised for four channels and not for three.
     """
     flags = cv2.INTER_LINEAR | (cv2.WARP_INVERSE_MAP if inverse else 0)
     four = cv2.warpAffine(cv2.cvtColor(image, cv2.COLOR_BGR2BGRA), matrix, size, flags=flags, borderMode=border)
@@ -185,7 +183,7 @@ def _whole_pixels(matrix: Matrix) -> bool:
 
 
 def _reduce(image: Image, matrix: Matrix, size: int) -> tuple[Image, Matrix]:
-    """The part of `image` that a square of `size` is cut from, averaged over whole pixels; and its way to the square.
+    """The part of `image` that a square of `size` is cut from, averaged over whole pixels, and its matrix.
 
     Less than a factor of two is then left for the interpolation. Raises ValueError when there is no such part.
     """

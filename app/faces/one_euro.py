@@ -8,9 +8,7 @@ import numpy as np
 
 from app.core.types import Points
 
-# The three were chosen on a grid: of the landmarks' change from frame to frame they leave a tenth at 30 frames a second
-# (a still face, noise of up to 1.5 crop pixels); a steadily moving face lags by 1.1 % of its size, and by 2.7 % at
-# worst when it starts off at once with its own size a second.
+# The three were chosen on a grid of values, see docs/decisions/landmark-smoothing.md.
 
 MIN_CUTOFF_HZ = 0.4
 """Cut-off of a still face."""

@@ -35,7 +35,7 @@ _WINDOW_SCALE = 0.4  # window pixels for each crop pixel: the window spans 320 c
 _REACH = 0.25 * WINDOW  # further from the middle it is another face
 _THRESHOLD = 0.4  # lower than a sweep's: a face is likely where one was a frame ago
 _CERTAIN = 0.75
-"""An upright face in its window scores 0.78 to 0.92, one that is upside down up to 0.72, with invented landmarks."""
+"""A window detection below this score may be a face upside down (docs/decisions/upside-down-faces.md)."""
 
 _DIFFERENT_TURN = 0.5  # radians between two readings of a face's tilt that call for a third
 
@@ -50,7 +50,7 @@ def detect_in_window(detector: Detector, image: Image, landmarks: Points, *, ups
     """Detect the face near `landmarks` (5, 2) in a window that shows it upright and always equally large.
 
     The detector knows upright faces best, and its landmarks depend on how large and how tilted a face is: a window
-    that turns and zooms with the face gives right landmarks at any tilt and calmer ones from frame to frame. None when
+    that turns and zooms with the face gives right landmarks at any tilt that jitter less from frame to frame. None when
     nothing is found, or its middle lies outside the picture.
     """
     matrix = window_matrix(estimate_similarity(landmarks))

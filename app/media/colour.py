@@ -1,7 +1,7 @@
-"""Between the YCbCr frames of a codec and BGR pictures, without a shift of colour.
+"""Conversion between the YCbCr frames of a codec and BGR pictures, without a shift of colour.
 
-swscale's default path is fast and darkens every round trip by two levels of 255. Accurate rounding and full chroma
-cost about two milliseconds at 1280x720 and leave a mean error of 0.3 levels and no bias.
+swscale's default path darkens with every round trip, so accurate rounding and full chroma interpolation are used
+(docs/decisions/colour-conversion.md).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from app.core.types import Image
 
 UNSPECIFIED = 2
-"""Of FFmpeg's colour tags (matrix, primaries, transfer) the value that means nobody said."""
+"""The value of FFmpeg's colour tags (matrix, primaries, transfer) that means "unspecified"."""
 
 PIXELS = "yuv420p"
 DEEP_PIXELS = "yuv420p10le"
@@ -62,7 +62,7 @@ class BgrConverter:
         return np.asarray(self._upright(frame, "bgr24"), np.uint8)
 
     def convert_deep(self, frame: av.VideoFrame) -> NDArray[np.uint16]:
-        """The same as uint16, 0 to 65535, for a frame of more than eight bits."""
+        """Return the frame as uint16 (H, W, 3) BGR, 0 to 65535; for frames of more than eight bits."""
         return np.asarray(self._upright(frame, "bgr48le"), np.uint16)
 
     def _upright(self, frame: av.VideoFrame, pixels: str) -> NDArray[Any]:

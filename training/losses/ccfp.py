@@ -24,7 +24,7 @@ from training.networks.identity import MobileFaceNet
 Degrade = Callable[[Tensor], Tensor]
 
 COARSE = 3
-"""Pixels of a face that are averaged, along each side, for its look from afar."""
+"""Side of the blocks of pixels that are averaged for the coarse loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class LossWeights:
     """The weight of every term; zero switches a term off and saves its cost. Saved beside the weights.
 
     `progressive` weighs |x_i - y|_1 for each of the k cycles trained, `fidelity` the logarithm of their squared error,
-    `perceptual` their feature distance, `coarse` the same seen from afar, `texture` the part that Gram matrices have in
+    `perceptual` their feature distance, `coarse` the same on the averaged face, `texture` the part of Gram matrices in
     both, `anchor` |G(y) - y|_1; the others are the paper's lambdas.
     `style` belongs to Gram matrices divided by C H W, of the critics of the facial parts that `components` names.
     """
@@ -106,10 +106,10 @@ def perceptual_loss(
 def coarse_perceptual_loss(
     outputs: list[Tensor], y: Tensor, weights: tuple[float, ...], metric: LPIPS, texture: float = 0.0
 ) -> Tensor:
-    """sum_i w_i (phi + t psi)(x_i, y) of whole faces averaged over 3x3 pixels: right and wrong at arm's length.
+    """sum_i w_i (phi + t psi)(x_i, y) of whole faces averaged over 3x3 pixels: coarse structure and roughness.
 
-    VGG16 at full size hardly notices whether a cheek has the right roughness, only whether its edges do. At a third it
-    does, for a ninth of the cost.
+    At full size VGG16 responds to edges and hardly to the roughness of skin; at a third of the size it responds to
+    both, for a ninth of the cost.
     """
     return _feature_loss([F.avg_pool2d(x, COARSE) for x in outputs], F.avg_pool2d(y, COARSE), weights, metric, texture)
 
@@ -133,7 +133,7 @@ def texture_distance(found: list[Tensor], wanted: list[Tensor]) -> Tensor:
 
     Which features occur together and how often, wherever they are (Gatys et al., 2016): hair is hair though no strand
     lies where it was, so texture is worth drawing where its place cannot be known. The first layer, which knows
-    brightness only, and the last, which has hardly any places left, are not asked.
+    brightness only, and the last, which has hardly any positions left, are left out.
     """
     parts = [(gram(a), gram(b)) for a, b in zip(found[1:-1], wanted[1:-1], strict=True)]
     return torch.stack([(a - b).abs().mean() / b.abs().mean() for a, b in parts]).sum()
@@ -147,8 +147,8 @@ def _weighted(outputs: list[Tensor], weights: tuple[float, ...], error: Callable
 def fixed_point_loss(generator: nn.Module, x: Tensor) -> Tensor:
     """L_fp = |G(x_k) - x_k|_1, the gradient running through both: x_k moves to where G stands still, and G learns to.
 
-    Its weight has to rise slowly: from the start, the cheapest answer is to turn G into the identity. A frozen outer G,
-    as in Idempotent Generative Networks, rules that out but left x_4 perceptually better than x_3 by 0.015 LPIPS.
+    Its weight has to rise slowly: from the start, the cheapest solution is to turn G into the identity. A frozen outer
+    G, as in Idempotent Generative Networks, rules that out, but was not kept (docs/decisions/training-choices.md).
     """
     change: Tensor = generator(x) - x
     return change.abs().mean()
@@ -207,7 +207,7 @@ class Critics(nn.Module):
         self.components = nn.ModuleDict({name: ComponentDiscriminator() for name in COMPONENT_SIZES})
 
     def generator_terms(self, x: Tensor, y: Tensor, landmarks: Tensor, weights: LossWeights) -> dict[str, Tensor]:
-        """The weighted terms that x_k has to answer for; L_comp sums over the components."""
+        """Return the weighted adversarial terms of x_k; L_comp sums over the components."""
         terms = {}
         if weights.adversarial:
             terms["adversarial"] = weights.adversarial * hinge_generator_loss(self.patch(x))

@@ -115,9 +115,9 @@ class CFRNetRT(_FixedPointGenerator):
     So much is trained; the shipped weights are pruned to 1.37 M and 1.96 GMAC (`training.shipping.prune`).
 
     Pixel-unshuffle keeps every input value while moving the work to 1/4 resolution, where memory traffic, the
-    real cost on a CPU, is a sixteenth. No ReLU follows the stem: to take noise away the network has to write it out
-    once more with the opposite sign, and a rectified stem hardly carries all 48 values of a 4x4 block to the head.
-    With one, noise of sigma 15 on a sharp face was still there after three cycles (27.4 to 28.2 dB).
+    real cost on a CPU, is a sixteenth. No ReLU follows the stem: to remove noise the network has to predict it with
+    the opposite sign, and a rectified stem hardly carries all 48 values of a 4x4 block to the head
+    (docs/decisions/training-choices.md).
     """
 
     def __init__(self, bound: str = "clamp") -> None:

@@ -55,8 +55,7 @@ class Layout:
 
 FULL = Layout()
 LITE = Layout(width=32, widest=6, halvings=4, block=2, light=True, residual=True)
-"""What is shipped. The addition of the input is not in the paper: drawing a face whole, its colours included, takes far
-longer to learn than the hours it gets here."""
+"""What is shipped. The addition of the input is not in the paper (docs/decisions/training-choices.md)."""
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, *, bias: bool = True) -> nn.Conv2d:

@@ -181,8 +181,8 @@ def deviation(features: Tensor) -> Tensor:
 class LandmarkHeatmaps(nn.Module):
     """The distilled face alignment network: 68 landmark heatmaps of a face.
 
-    `weights` is a folder with `pfsrnet_distilled_fan.pt`. Neither strides nor sizes are stored there; on faces it finds
-    its landmarks best with stride 1, leaky ReLU of 0.01 and faces of 64 pixels in the framing used here.
+    `weights` is a folder with `pfsrnet_distilled_fan.pt`. Neither strides nor sizes are stored there; it works
+    best with stride 1, leaky ReLU of 0.01 and faces of 64 pixels in the framing used here (docs/training.md).
     """
 
     def __init__(self, weights: Path) -> None:

@@ -152,7 +152,7 @@ def _normalises(model: Path) -> bool:
 def _histogram_ranges(model: Path, reader: _CycleReader, method: str, operators: list[str] | None) -> Path:
     """Write the ranges that `method` finds beside `model`, in a form that `quantize_static` takes over.
 
-    ONNX Runtime keeps every value of every tensor until a histogram is made of them, more than ten gigabytes for
+    ONNX Runtime keeps every value of every tensor until a histogram is made of them, which exhausts the memory for
     HiFaceGAN-Lite; given a few inputs at a time, it merges the histograms.
     """
     calibrator = create_calibrator(
