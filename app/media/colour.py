@@ -37,23 +37,23 @@ _TURNS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90
 
 
 def matrix_of(tag: int, height: int) -> Colorspace:
-    """The YCbCr matrix behind FFmpeg's colour space tag; without one BT.709 from 720 lines on, as players assume."""
+    """Return the YCbCr matrix of FFmpeg's colour space tag; untagged, BT.709 from 720 lines on, as players assume."""
     untagged = Colorspace.ITU709 if height >= 720 else Colorspace.ITU601
     return _MATRIX_OF_TAG.get(tag, untagged)
 
 
 def quarter_turns(rotation: float) -> int:
-    """Counter-clockwise quarter turns (0 to 3) nearest to `rotation` degrees."""
+    """Return the counter-clockwise quarter turns (0 to 3) nearest to `rotation` degrees."""
     return round(rotation / 90) % 4
 
 
 def turn(image: NDArray[Any], quarters: int) -> NDArray[Any]:
-    """`image` turned counter-clockwise by `quarters` quarter turns."""
+    """Return `image` turned counter-clockwise by `quarters` quarter turns."""
     return image if quarters == 0 else cv2.rotate(image, _TURNS[quarters])
 
 
 class BgrConverter:
-    """Decoded frames to uint8 (H, W, 3) BGR, turned upright by the frame's own display matrix. For one thread."""
+    """Converts decoded frames to uint8 (H, W, 3) BGR, upright by the frame's display matrix. Not thread-safe."""
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
@@ -78,9 +78,9 @@ class BgrConverter:
 
 
 class YuvConverter:
-    """uint8 or uint16 (H, W, 3) BGR, contiguous, to YUV 4:2:0 of 8 or 10 bits, a given matrix and range.
+    """Converts contiguous uint8 or uint16 (H, W, 3) BGR to YUV 4:2:0 of 8 or 10 bits with a given matrix and range.
 
-    For one thread.
+    Not thread-safe.
     """
 
     def __init__(self, *, matrix: Colorspace, color_range: ColorRange) -> None:

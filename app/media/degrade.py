@@ -1,4 +1,4 @@
-"""A good picture made bad as by a cheap camera and a slow line: few pixels, blur, noise, blocks."""
+"""Degrading a picture as a cheap camera and a slow connection do: few pixels, blur, noise, blocks."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NOISE_SIDE = 512
 
 
 def degrade(image: Image, strength: float, *, index: int = 0) -> Image:
-    """A degraded copy of `image`, uint8 (H, W, 3) BGR, of the same size.
+    """Return a degraded copy of `image`, uint8 (H, W, 3) BGR, of the same size.
 
-    `strength` in [0, 1] goes from hardly visible to a sixth of the pixels across, blurred, noisy and coded as a JPEG of
-    quality 15. `index` moves the noise, the same for the same index.
+    `strength` in [0, 1] ranges from hardly visible to a sixth of the resolution, blurred, noisy and coded as a JPEG of
+    quality 15. `index` selects the noise; equal indices have equal noise.
     """
     height, width = image.shape[:2]
     reduction = 1.0 + (_LARGEST_REDUCTION - 1.0) * strength

@@ -1,4 +1,4 @@
-"""Pictures in, H.264 packets out: which encoder this machine has, odd sizes, changed sizes and honest colours."""
+"""Encoding pictures as H.264: the choice of the encoder, odd and changing sizes, and correct colour tags."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ LIVE_ENCODERS = (
     EncoderChoice(name="libopenh264", options={"b": "8M"}),
     EncoderChoice(name="mpeg4", options={"q": "3", "bf": "0"}),
 )
-"""In the order of preference while the restoring needs the processor. The last one is in every FFmpeg."""
+"""Encoders for live recordings, the preferred first: restoring needs the processor. Every FFmpeg has the last one."""
 
 FILE_ENCODERS = (EncoderChoice(name="libx264", options={"preset": "fast", "crf": "17"}), *LIVE_ENCODERS[1:])
-"""The same for restoring a file, where quality counts more than time."""
+"""Encoders for restored files, the preferred first: quality counts more than time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class ColourTags:
 def choose_encoder(
     candidates: Sequence[EncoderChoice], *, width: int, height: int, time_base: Fraction, pixels: str = PIXELS
 ) -> EncoderChoice:
-    """The first of `candidates` that FFmpeg has and that really opens like this; raises RecordingError."""
+    """Return the first of `candidates` that FFmpeg has and that opens with these parameters. Raises RecordingError."""
     for choice in candidates:
         try:
             context = cast(VideoCodecContext, av.CodecContext.create(choice.name, "w"))
@@ -140,7 +140,7 @@ class VideoEncoder:
         return self._encode(self._converter.convert(fit(image, self._size, self._even)), pts, duration, key_frame)
 
     def repeat(self, pts: int, *, duration: int = 0, key_frame: bool = False) -> list[av.Packet[VideoStream]]:
-        """The last picture once more, without converting it again; nothing before the first."""
+        """Encode the last picture again without converting it; returns no packets before the first picture."""
         return self._encode(self._last, pts, duration, key_frame) if self._last is not None else []
 
     def _encode(self, frame: av.VideoFrame, pts: int, duration: int, key_frame: bool) -> list[av.Packet[VideoStream]]:

@@ -1,4 +1,4 @@
-"""Enlarging a picture by a whole number, and the limit to it."""
+"""Enlarging a picture by a whole number, and the limit of the result's size."""
 
 from __future__ import annotations
 

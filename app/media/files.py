@@ -1,4 +1,4 @@
-"""Writing files so that nothing half-written ever looks whole, and nothing that was there is lost."""
+"""Atomic writing of files: nothing half-written looks whole, and no existing file is lost."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from typing import Self
 from app.core.errors import OutputError
 
 PRIVATE = 0o600
-"""Permissions of what only its owner is to read: recordings, snapshots, log and settings."""
+"""Permissions of files that only their owner may read: recordings, snapshots, log and settings."""
 
 _LONGEST_NAME = 200
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.EINVAL)
 
 
 def ffmpeg_name(path: Path) -> str:
-    """`path` as FFmpeg takes it: absolute, or it would read `12:30 call.mp4` as an address of the kind `12`."""
+    """Return `path` made absolute for FFmpeg, which reads the relative `12:30 call.mp4` as a URL of scheme `12`."""
     return str(path.absolute())
 
 
@@ -50,7 +50,7 @@ _FFMPEG_REASONS = {
 
 
 def reason(error: Exception) -> str:
-    """Why `error` happened, in words: no error number, no name of the file."""
+    """Return the cause of `error` as text, without the error number and the file's name."""
     if isinstance(error, TimeoutError):
         return _REASONS[errno.ETIMEDOUT]
     cause: object = error
@@ -64,12 +64,12 @@ def reason(error: Exception) -> str:
 
 
 def already_there(path: Path) -> OutputError:
-    """The error for an output that exists and is not to be replaced."""
+    """Return the error for an output that exists and must not be replaced."""
     return OutputError(f"{path} is there already.", "Choose another name, or add --overwrite to replace it.")
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
-    """The OutputError that says in words why `path` could not be written."""
+    """Return the OutputError that explains why `path` could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OutputError(f"There is no room left for {path}.", "Free some space or choose another folder.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -86,7 +86,7 @@ def output_error(path: Path, error: OSError) -> OutputError:
 
 
 def permissions_of(path: Path) -> int | None:
-    """The permission bits of `path`, or None when it cannot be asked."""
+    """Return the permission bits of `path`, None when they cannot be read."""
     try:
         return stat.S_IMODE(path.stat().st_mode) & 0o777
     except OSError:
@@ -94,7 +94,7 @@ def permissions_of(path: Path) -> int | None:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make `folder` for its owner alone; one that is there keeps its permissions. Raises OSError."""
+    """Create `folder` for its owner alone; an existing one keeps its permissions. Raises OSError."""
     missing = []
     while not folder.is_dir() and folder != folder.parent:
         missing.append(folder)
@@ -105,7 +105,7 @@ def make_private_folder(folder: Path) -> None:
 
 
 class NewFile:
-    """A file on its way to `path`. Raises OutputError when it cannot be made there.
+    """A file being written that gets the name `path` when complete. Raises OutputError when it cannot be created.
 
     It is written as `part`, a file with a random name beside `path` that is made exclusively and follows no link, so
     it is never a file that was there before. `commit` brings it to the disk and gives it its name; without it nothing
@@ -161,7 +161,7 @@ class NewFile:
         _sync_folder(target.parent)
 
     def is_there(self) -> bool:
-        """Whether the part still has its name: not when somebody deleted it while it was being written."""
+        """Whether the part still has its name; False when it was deleted while being written."""
         try:
             return self._descriptor >= 0 and os.path.samestat(self.part.lstat(), os.fstat(self._descriptor))
         except OSError:
@@ -175,7 +175,7 @@ class NewFile:
             self.part.unlink(missing_ok=True)
 
     def _expect_room(self) -> None:
-        """Raises OSError for a name that cannot be used or is taken by what is not to be replaced."""
+        """Raise OSError for a name that cannot be used or is taken by a file that must not be replaced."""
         try:
             self.path.lstat()
         except FileNotFoundError:
@@ -199,7 +199,7 @@ class NewFile:
 
 
 def part_of(path: Path) -> Path:
-    """A new random name for `path` while it is incomplete: NAME.<8 letters>.part."""
+    """Return a new random name for `path` while it is incomplete: NAME.<8 letters>.part."""
     name = path.name.encode(errors="surrogateescape")[:_LONGEST_NAME].decode(errors="ignore")
     return path.with_name(f"{name}.{secrets.token_hex(4)}.part")
 
@@ -210,7 +210,7 @@ def is_part(path: Path) -> bool:
 
 
 def free_name(path: Path) -> Path:
-    """`path`, or if something is there already the first of NAME-2, NAME-3, ... that is free."""
+    """Return `path`, or if it exists the first of NAME-2, NAME-3, ... that does not."""
     number, free = 1, path
     while os.path.lexists(free):
         number += 1
@@ -279,7 +279,7 @@ def rename_to_new(part: Path, path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring the new name to the disk as well, where the system can."""
+    """Sync the folder, so that the new name is on the disk too, where the system supports it."""
     if sys.platform != "win32":
         with contextlib.suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""Picture files: read upright as 8-bit BGR, written back with their own depth, alpha, colour profile and EXIF."""
+"""Picture files: read upright as 8-bit BGR, written with their own depth, alpha, colour profile and EXIF."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.media.picture_size import expect_affordable
 PICTURE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif"}
 )
-"""File names that are taken for pictures, and that can be written."""
+"""Suffixes of the picture files that are read and written."""
 
 _TURNS: dict[int, tuple[int | None, int | None]] = {
     2: (None, 1),
@@ -34,7 +34,7 @@ _TURNS: dict[int, tuple[int | None, int | None]] = {
     7: (cv2.ROTATE_90_COUNTERCLOCKWISE, 1),
     8: (cv2.ROTATE_90_COUNTERCLOCKWISE, None),
 }
-"""EXIF orientation: how to turn, then how to flip (cv2.flip's code), to stand upright."""
+"""EXIF orientation -> the rotation, then the flip (code of cv2.flip) that make the picture upright."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,7 +57,7 @@ class Picture:
 
 
 def read_picture(path: Path) -> Picture:
-    """Decode `path`; raises UnreadableMediaError when it is missing, no picture, empty or breaks off."""
+    """Decode `path`. Raises UnreadableMediaError when it is missing, empty, truncated or not a picture."""
     try:
         encoded = path.read_bytes()
     except FileNotFoundError as error:
@@ -99,14 +99,14 @@ def read_picture(path: Path) -> Picture:
 
 
 def enlarged(picture: Picture, scale: int) -> Picture:
-    """`picture` made `scale` times as large, see `enlarge`; it is no longer the one that its file holds."""
+    """Return `picture` made `scale` times as large, see `enlarge`; it no longer matches its file."""
     if scale == 1:
         return picture
     return replace(picture, bgr=enlarge(picture.bgr, scale), original=enlarge(picture.original, scale), encoded=b"")
 
 
 def side_by_side(picture: Picture) -> Picture:
-    """`picture` twice beside itself, in everything else as it was, for a restored picture beside the original."""
+    """Return `picture` twice beside itself, otherwise unchanged, to hold a restored picture beside it."""
     return replace(
         picture,
         bgr=np.concatenate((picture.bgr, picture.bgr), axis=1),
@@ -116,7 +116,7 @@ def side_by_side(picture: Picture) -> Picture:
 
 
 def resized(picture: Picture, side: int) -> Picture:
-    """`picture`, which is square, with `side` pixels across and down; it is no longer the one that its file holds."""
+    """Return the square `picture` resized to `side` pixels; it no longer matches its file."""
     if picture.bgr.shape[0] == side:
         return picture
     method = cv2.INTER_AREA if picture.bgr.shape[0] > side else cv2.INTER_CUBIC
@@ -126,7 +126,7 @@ def resized(picture: Picture, side: int) -> Picture:
 
 
 def write_picture(path: Path, picture: Picture, restored_bgr: Image, *, overwrite: bool = False) -> tuple[str, ...]:
-    """Write `restored_bgr`, uint8 (H, W, 3) BGR, in the depth, greyness and alpha of `picture`, as far as `path` can.
+    """Write `restored_bgr`, uint8 (H, W, 3) BGR, with the depth and channels of `picture` as far as `path` can.
 
     Only what differs from `picture.bgr` changes; a picture in which nothing does is copied byte for byte when the
     format stays. The file has the permissions of `picture`. Returns what was lost, in words. Atomic.
@@ -159,7 +159,7 @@ def write_image(
 
 
 def _losses(picture: Picture, suffix: str) -> Iterator[str]:
-    """What of `picture` a file of `suffix` does not hold."""
+    """Return what of `picture` a file of `suffix` cannot hold."""
     pixels, facts, metadata = picture.original, picture.facts, picture.metadata
     kept_bits = 16 if suffix in DEEP else 8
     if pixels.dtype.kind == "f" and suffix not in TIFF:
@@ -206,7 +206,7 @@ def _usual(pixels: NDArray[Any], facts: PictureFacts, path: Path) -> NDArray[Any
 
 
 def _merged(picture: Picture, restored: Image) -> NDArray[Any]:
-    """The original's pixels plus what the restoring changed, so that untouched ones keep their full depth."""
+    """Return the original's pixels plus the restoration's change, so that untouched pixels keep their full depth."""
     original = picture.original
     if original.dtype == np.uint8 and original.ndim == 3 and original.shape[2] >= 3:
         return np.concatenate((restored, original[:, :, 3:]), axis=2) if original.shape[2] > 3 else restored
@@ -231,7 +231,7 @@ def _for_format(pixels: NDArray[Any], suffix: str) -> NDArray[Any]:
 
 
 def _depth(pixels: NDArray[Any]) -> tuple[float, float]:
-    """How much one 8-bit level is in `pixels`' depth, and its white."""
+    """Return the size of one 8-bit level in the depth of `pixels`, and its white level."""
     if pixels.dtype == np.uint8:
         return 1.0, 255.0
     if pixels.dtype == np.uint16:
@@ -266,7 +266,7 @@ def _upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def _take_orientation(exif: bytes) -> tuple[int, bytes]:
-    """The orientation (1 to 8) of an EXIF block, and the block with the orientation set to 1, upright.
+    """Return the orientation (1 to 8) of an EXIF block, and the block with the orientation set to 1, upright.
 
     EXIF is a TIFF file of one directory: byte order, offset of the directory, then 12-byte entries; orientation is the
     short value of tag 0x0112 (Exif 2.3, section 4.6.4).

@@ -1,4 +1,4 @@
-"""What a picture file holds beside its pixels and OpenCV does not tell: turn, depth, metadata, further pictures."""
+"""Facts of a picture file that OpenCV does not report: orientation, depth, metadata, further pictures."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from PIL import UnidentifiedImageError
 from app.core.errors import UnreadableMediaError
 
 EXIF, XMP, PROFILE = cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP
-"""OpenCV's numbers of the kinds of metadata: EXIF, XMP, ICC colour profile."""
+"""OpenCV's numbers for the kinds of metadata: EXIF, XMP, ICC colour profile."""
 
 XMP_OF_PNG, XMP_OF_JPEG = b"XML:com.adobe.xmp\0", b"http://ns.adobe.com/xap/1.0/\0"
-"""What stands before the XMP data in these formats."""
+"""The bytes that precede the XMP data in these formats."""
 
 _MANY = frozenset({"PNG", "WEBP", "AVIF", "TIFF", "GIF"})
 _ORIENTATION = 0x0112
@@ -38,12 +38,12 @@ _HDR_TRANSFERS = (16, 18)  # PQ and HLG in ITU-T H.273
 
 @dataclass(frozen=True, kw_only=True)
 class PictureFacts:
-    """What OpenCV does not tell of a picture file.
+    """Facts of a picture file that OpenCV does not report.
 
     `turn` is the container's own orientation, 1 to 8 as in EXIF; `white` the value of white in the stored samples where
     it is not that of their type, else 0; `metadata` what OpenCV does not read, by its numbers; `dpi` across and down.
     `chunks` are carried over into a file of the same format: whole chunks of a PNG, whole segments of a JPEG;
-    `blocks` the same for the tags of a TIFF. `losses` name what a restored picture will not have.
+    `blocks` the same for the tags of a TIFF. `losses` name what a restored picture will lack.
     """
 
     turn: int = 1
@@ -56,8 +56,10 @@ class PictureFacts:
 
 
 def facts_of(encoded: bytes, name: str) -> PictureFacts:
-    """Raises UnreadableMediaError for a file of several pictures, for a TIFF whose compressed pixels are damaged, and
-    for colours that OpenCV would take for others.
+    """Read the facts of an encoded picture; `name` is for messages.
+
+    Raises UnreadableMediaError for a file of several pictures, for a TIFF whose compressed pixels are damaged, and for
+    colours that OpenCV would misinterpret.
     """
     try:
         with Pillow.open(io.BytesIO(encoded)) as picture:
@@ -172,7 +174,7 @@ def _losses(picture: Pillow.Image, encoded: bytes, count: int) -> Iterator[str]:
 
 
 def _expect_whole(picture: Pillow.Image, name: str) -> None:
-    """Have every pixel decoded: OpenCV passes over what is damaged."""
+    """Decode every pixel, because OpenCV ignores damage."""
     if not picture.info.get("compression", "raw").startswith(
         ("tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "lzma")
     ):

@@ -1,4 +1,4 @@
-"""How large a picture says that it is, read from its header, so that a small file cannot ask for all the memory."""
+"""The size that a picture's header states, so that a small file cannot exhaust the memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Pillow.MAX_IMAGE_PIXELS = None  # the limit here is the one above
 
 
 def expect_affordable(encoded: bytes, name: str) -> None:
-    """Raise UnreadableMediaError when the picture in `encoded` has too many pixels; one of unknown size passes."""
+    """Raise UnreadableMediaError when the picture in `encoded` has too many pixels; unknown sizes pass."""
     size = picture_size(encoded)
     if size is not None and size[0] * size[1] > MAX_PICTURE_PIXELS:
         raise UnreadableMediaError(
@@ -27,7 +27,7 @@ def expect_affordable(encoded: bytes, name: str) -> None:
 
 
 def picture_size(encoded: bytes) -> tuple[int, int] | None:
-    """Width and height, None for a file that is none or of a kind whose header is not known. Decodes nothing."""
+    """Return width and height from the header, None for an unknown or damaged one. Decodes nothing."""
     try:
         with Pillow.open(io.BytesIO(encoded)) as picture:
             return picture.size
@@ -36,7 +36,7 @@ def picture_size(encoded: bytes) -> tuple[int, int] | None:
 
 
 def jpeg_size(encoded: bytes) -> tuple[int, int] | None:
-    """Width and height of a JPEG from its frame header (ITU-T T.81, B.2.2), None when there is none."""
+    """Return width and height of a JPEG from its frame header (ITU-T T.81, B.2.2), None without one."""
     position = 2
     while encoded[:2] == b"\xff\xd8" and position + 9 <= len(encoded):
         if encoded[position] != 0xFF:

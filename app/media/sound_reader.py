@@ -1,4 +1,4 @@
-"""Reading the sound of a video file with PyAV: float samples by their place in the file."""
+"""Reading the sound of a video file with PyAV: float samples at a position in the file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PRE_ROLL_S = 0.2
 class SoundReader:
     """The first sound track of `path`, as 48 kHz stereo. Raises UnreadableMediaError when there is none.
 
-    Places are seconds from the file's first picture, as the time stamps of a video source are.
+    Positions are seconds from the file's first picture, like the time stamps of a video source.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +45,7 @@ class SoundReader:
         self._position = 0
 
     def seek(self, seconds: float) -> None:
-        """The next `read` begins with the sample at `seconds`."""
+        """Continue reading with the sample at `seconds`."""
         target_s = max(seconds + self._zero_s, 0.0)
         try:
             start = max(round((target_s - _PRE_ROLL_S) * av.time_base), 0)
@@ -57,7 +57,7 @@ class SoundReader:
         self._position = round(seconds * SOUND_RATE)
 
     def read(self, count: int) -> NDArray[np.float32]:
-        """The next `count` samples, float32 (count, 2) in -1 to 1: silence where the file has none, and at its end."""
+        """Return the next `count` samples, float32 (count, 2) in -1 to 1; silence where the file has no sound."""
         out = np.zeros((count, SOUND_CHANNELS), np.float32)
         filled = 0
         while filled < count:
@@ -88,7 +88,7 @@ class SoundReader:
         return False
 
     def _decode(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """(place of the first sample in samples, samples) of every decoded frame; ends quietly where it is damaged."""
+        """Yield (position in samples, samples) of every decoded frame; end silently where the file is damaged."""
         resampler = AudioResampler(format="fltp", layout="stereo", rate=SOUND_RATE)
         try:
             for frame in self._container.decode(self._stream):

@@ -1,6 +1,6 @@
-"""What a video file holds beside its pictures: sound, subtitles, chapters, attachments, covers, other videos.
+"""The tracks of a video file beside its pictures: sound, subtitles, chapters, attachments, covers, other videos.
 
-All of it is copied as it is where the new container takes it; what it does not take is named, never dropped in silence.
+They are copied unchanged where the new container supports them; the others are named, never dropped silently.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Track(Protocol):
 class OtherTracks:
     """Every track of `source` but `main`, added to `container`, of FFmpeg's format `kind`, before anything is written.
 
-    `notes` name what is not as it was. Raises av.FFmpegError.
+    `notes` name what was changed or left out. Raises av.FFmpegError.
     """
 
     def __init__(self, source: InputContainer, main: VideoStream, container: OutputContainer, kind: str) -> None:
@@ -60,12 +60,12 @@ class OtherTracks:
         return tuple(notes)
 
     def packets(self, packet: av.Packet[Any]) -> Iterable[av.Packet[Any]]:
-        """What to write for a packet of `source`; nothing for a track that is left out."""
+        """Return the packets to write for a packet of `source`; none for a track that is left out."""
         track = self._tracks.get(packet.stream.index)
         return track.packets(packet) if track is not None else ()
 
     def rest(self) -> Iterator[av.Packet[Any]]:
-        """What the tracks still hold back at the end."""
+        """Return the packets that are still buffered at the end."""
         for track in self._tracks.values():
             yield from track.rest()
 
@@ -93,7 +93,7 @@ class OtherTracks:
             self._lost.append(_described(stream))
 
     def _attach_cover(self, stream: Stream) -> None:
-        """Matroska holds its cover as an attached file of a certain name."""
+        """Attach a cover picture: Matroska stores it as an attached file with a fixed name."""
         kind = _COVERS.get(stream.codec_context.name) if stream.codec_context is not None else None
         data = _first_packet(stream)
         if kind and data:
@@ -103,7 +103,7 @@ class OtherTracks:
 
 
 class _Copied:
-    """A track whose packets go through untouched.
+    """A track whose packets are copied unchanged.
 
     `from_zero` leaves out what is played before time zero: the samples by which an MP4 primes its decoder, which in
     Matroska would delay everything.
@@ -128,7 +128,7 @@ class _Copied:
 
 
 class _Transcoded:
-    """Sound that is decoded and encoded as AAC."""
+    """A sound track that is decoded and encoded as AAC."""
 
     def __init__(self, source: AudioStream, container: OutputContainer) -> None:
         context = source.codec_context
@@ -158,7 +158,7 @@ class _Transcoded:
 
 
 def main_video(container: InputContainer) -> VideoStream | None:
-    """The first video that is no cover picture and that a decoder is there for."""
+    """Return the first video stream that is not a cover picture and has a decoder, None without one."""
     videos = (
         each
         for each in container.streams.video
@@ -168,13 +168,13 @@ def main_video(container: InputContainer) -> VideoStream | None:
 
 
 def _first_packet(stream: Stream) -> bytes:
-    """The first packet of `stream`, read from a file opened for it alone; nothing when there is none."""
+    """Return the first packet's data of `stream`, read from the file opened once more; empty when there is none."""
     with open_video(stream.container.name) as container:
         return next((bytes(packet) for packet in container.demux(container.streams[stream.index])), b"")
 
 
 def _fits(stream: Stream, kind: str) -> bool:
-    """Whether the container format takes `stream` as it is: found out by beginning such a file in memory."""
+    """Whether the container format takes `stream` unchanged; tried out by starting such a file in memory."""
     try:
         with av.open(io.BytesIO(), "w", format=kind) as trial:
             copy = trial.add_stream_from_template(stream, opaque=True)

@@ -1,4 +1,4 @@
-"""Reading video files with PyAV: upright BGR pictures with exact time stamps, and a plain word about damage.
+"""Reading video files with PyAV: upright BGR pictures with exact time stamps, and named errors for damage.
 
 Playing a file and restoring a file share this reader, so both see the same pixels.
 """
@@ -41,7 +41,7 @@ _BOTTOM_FIRST = (3, 4)
 class VideoPicture:
     """One decoded picture: `image` uint8 (H, W, 3) BGR upright, its time stamp `pts` in units of `time_base`.
 
-    `duration` is in the same units, 0 when the file does not tell. `deep` is the same picture as uint16, 0 to 65535, of
+    `duration` is in the same units, 0 when the file does not say. `deep` is the same picture as uint16, 0 to 65535, of
     a video that has more than eight bits, when it was asked for.
     """
 
@@ -53,12 +53,12 @@ class VideoPicture:
 
 
 class VideoReader:
-    """An open video file. Raises UnreadableMediaError when it is none, or when it breaks off while it is read.
+    """An open video file. Raises UnreadableMediaError when it is not a video, and on reading when it is truncated.
 
     `width` and `height` are those of the upright picture, `pixel_shape` is how wide its pixels are for their height.
-    Colour tags are FFmpeg's numbers. `frame_count` and `duration_s` are None when the file does not tell. `bits` is the
+    Colour tags are FFmpeg's numbers. `frame_count` and `duration_s` are None when the file does not say. `bits` is the
     depth of a sample, `subsampling` how coarse the colours are (such as "4:2:0"), `fields` "tff" or "bff" when the
-    pictures are interlaced. `with_depth` gives each picture in its full depth as well.
+    pictures are interlaced. `with_depth` yields each picture in its full depth as well.
     """
 
     def __init__(self, path: Path, *, with_depth: bool = False) -> None:
@@ -99,10 +99,10 @@ class VideoReader:
         self.first_pts = first.pts if first.pts is not None else 0
 
     def items(self, *, other_streams: bool = False, start: int | None = None) -> Iterator[VideoPicture | MediaPacket]:
-        """Every picture from where the reader stands; with `other_streams` also the packets of sound, in file order.
+        """Yield every picture from the current position; with `other_streams` also the other packets, in file order.
 
-        Pictures before the time stamp `start` are decoded, as the others build on them, but not given.
-        Raises UnreadableMediaError at the place where the file is damaged or breaks off, after every picture before it.
+        Pictures before the time stamp `start` are decoded, as later ones depend on them, but not yielded.
+        Raises UnreadableMediaError where the file is damaged or truncated, after yielding every picture before that.
         """
         while (item := self._ahead.popleft() if self._ahead else next(self._raw, None)) is not None:
             if isinstance(item, av.VideoFrame):
@@ -112,13 +112,13 @@ class VideoReader:
                 yield item
 
     def pictures(self, *, start: int | None = None) -> Iterator[VideoPicture]:
-        """`items` without the packets of other streams."""
+        """Yield `items` without the packets of other streams."""
         for item in self.items(start=start):
             if isinstance(item, VideoPicture):
                 yield item
 
     def seek(self, seconds: float) -> None:
-        """Go to a key frame at or before `seconds` of the file's own timeline; the nearest that the container finds."""
+        """Seek to the nearest key frame that the container finds at or before `seconds` of the file's own timeline."""
         target = max(round(seconds / self.time_base), self.first_pts)
         for step_back_s in _STEPS_BACK_S:
             start = target - round(step_back_s / self.time_base)
@@ -127,17 +127,17 @@ class VideoReader:
         self.rewind()  # some containers (MPEG-TS) find no way back to their very first frame
 
     def key_times(self) -> list[int]:
-        """Time stamps of the key frames in ticks, as far as the container has an index. They may be decoding times."""
+        """Return the key frames' time stamps in ticks from the container's index. They may be decoding times."""
         return [entry.timestamp for entry in self.stream.index_entries if entry.is_keyframe]
 
     def rewind(self) -> None:
-        """Go back to the very beginning, for whoever wants every packet."""
+        """Go back to the very first packet."""
         self.container.close()
         self.container, self.stream = self._open()
         self._restart(packets=0)
 
     def other_packets(self) -> Iterator[MediaPacket]:
-        """The packets of every stream but the pictures, which are not decoded. Raises UnreadableMediaError."""
+        """Yield the packets of every stream but the pictures', which are not decoded. Raises UnreadableMediaError."""
         others = [stream for stream in self.container.streams if stream is not self.stream]
         if not others:
             return
@@ -150,7 +150,7 @@ class VideoReader:
             raise self._broken(error) from error
 
     def shortfall(self) -> str:
-        """After the last picture, what speaks for missing ones in a file whose container cannot tell; else ""."""
+        """After the last picture, return the sign of missing ones in a container without a frame count, else ""."""
         seconds = self._end_s - self._pictures_end_s
         if seconds > _SHORTFALL_NOTED_S:
             return f"its pictures end {seconds:.1f} s before the rest of it"
@@ -162,7 +162,7 @@ class VideoReader:
         return ""
 
     def _jump(self, start: int, target: int) -> bool:
-        """Go to `start` (ticks). False when decoding only begins behind `target`, as without an index it may."""
+        """Seek to `start` (ticks). False when decoding begins after `target`, which happens without an index."""
         try:
             self.container.seek(start, stream=self.stream, backward=True)
             self._restart(packets=-1)
@@ -199,7 +199,7 @@ class VideoReader:
         return container, stream
 
     def _peek_frame(self) -> av.VideoFrame:
-        """The first frame; what was read on the way to it is still given by `items`."""
+        """Return the first frame; everything read on the way to it is still yielded by `items`."""
         for item in self._raw:
             self._ahead.append(item)
             if isinstance(item, av.VideoFrame):
@@ -249,7 +249,7 @@ class VideoReader:
         )
 
     def _drain(self) -> Iterator[av.VideoFrame]:
-        """What the decoder still holds back."""
+        """Yield the frames that the decoder still buffers."""
         try:
             yield from self.stream.decode(None)
         except av.FFmpegError:
@@ -293,7 +293,7 @@ class VideoReader:
 
 
 def _subsampling(pixels: VideoFormat) -> str:
-    """How coarse the colours of a format are, as it is commonly written."""
+    """Return the chroma subsampling of a format, such as "4:2:0"."""
     if not pixels.is_rgb and len(pixels.components) >= 3:
         across = pixels.width and round(pixels.width / pixels.chroma_width())
         down = pixels.height and round(pixels.height / pixels.chroma_height())
@@ -304,7 +304,7 @@ def _subsampling(pixels: VideoFormat) -> str:
 
 
 def _fields(frame: av.VideoFrame, stream: VideoStream) -> str:
-    """Which field of an interlaced picture comes first, "tff" or "bff"; "" when it is not interlaced."""
+    """Return the field order of an interlaced picture, "tff" or "bff"; "" when it is progressive."""
     if not frame.interlaced_frame:
         return ""
     return "bff" if stream.codec_context.field_order in _BOTTOM_FIRST else "tff"

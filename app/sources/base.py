@@ -49,15 +49,15 @@ class SourceKind:
     label: str
     icon: str
     match: Callable[[str, Settings], SourceSpec | None]
-    """Whether a text is certainly of this kind. May look at the disk, must neither open anything nor ask a device."""
+    """Return whether a text certainly names this kind. May query the file system, must not open files or devices."""
     make: Callable[[SourceSpec], Source]
-    """Make the source without opening it."""
+    """Create the source without opening it."""
     live: bool
     seekable: bool = False
     may_freeze: bool = False
     device: bool = False
     search: Callable[[str, Settings], SourceSpec] | None = None
-    """Ask the system for a text that no kind matched; raises SourceOpenError or a subclass when it is not there."""
+    """Search the system for a text that no kind matched. Raises SourceOpenError or a subclass when it is not found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class SourceSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceInfo:
-    """What a source turned out to be once it was open.
+    """What is known of a source once it is open.
 
     `width` and `height` are those of the first picture as it is delivered (turned upright). `fps` is what a camera
     really delivers, nominal for a video, pictures per second of a slide show, and 0 when the source does not say.

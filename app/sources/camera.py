@@ -1,4 +1,4 @@
-"""Cameras, found by name: the number of a camera changes when it is plugged in again, its name does not."""
+"""Cameras, found by name: a camera's index may change when it is plugged in again, its name does not."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CameraDevice:
 
 
 class Capture(Protocol):
-    """The part of cv2.VideoCapture that is used."""
+    """The part of cv2.VideoCapture that is used here."""
 
     def isOpened(self) -> bool: ...  # noqa: N802  (OpenCV's name)
 
@@ -53,9 +53,9 @@ CaptureFactory = Callable[[int, int], Capture]
 
 
 def list_cameras(*, enumerate_devices: Callable[[int], Iterable[Any]] | None = None) -> list[CameraDevice]:
-    """The cameras that are plugged in now, in the system's order, each under a name of its own.
+    """Return the connected cameras in the system's order, each with a unique name.
 
-    Two cameras of one model are told apart by a number behind the name. A system that cannot be asked has none.
+    Cameras of one model are distinguished by a number after the name. Empty where the system cannot list them.
     """
     backend = _PREFERRED_BACKEND.get(sys.platform, cv2.CAP_ANY)
     try:
@@ -98,9 +98,9 @@ def find_camera(name: str, devices: list[CameraDevice]) -> CameraDevice:
 
 
 class CameraSource(LiveSource):
-    """The camera called `name`, looked up anew at every `open`. `info.fps` and the size are what it really gives.
+    """The camera called `name`, looked up anew at every `open`. `info` has the rate and size that it really delivers.
 
-    A camera that does not tell its rate is reported with the one that was asked.
+    A camera that does not report its rate is given the requested one.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class CameraSource(LiveSource):
 
 
 def match_camera(text: str, settings: Settings) -> SourceSpec | None:
-    """Match nothing at all, which is the first camera, and `camera:NAME`."""
+    """Match an empty text, which means the first camera, and `camera:NAME`."""
     if text and not text.startswith("camera:"):
         return None
     return _spec(text.removeprefix("camera:").strip(), settings)

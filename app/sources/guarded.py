@@ -1,4 +1,4 @@
-"""Helpers for sources over a device or a demuxer, which must not be released under a call that is inside it."""
+"""Base classes of sources over a device or a demuxer, which must not be released while a call is using it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from app.sources.base import SourceInfo
 
 
 class ReleaseGuard:
-    """Releases a capture that is not thread-safe exactly once, and never under a call that is still inside it.
+    """Releases a capture that is not thread-safe exactly once, and never while a call is using it.
 
-    A device or demuxer that is freed while another thread waits in it takes the process down. So `close` frees it
-    only when it is idle; otherwise the thread inside frees it on its way out. A call that fails frees it as well.
+    Freeing a device or demuxer while another thread waits in it crashes the process. So `close` frees it only when it
+    is idle; otherwise the calling thread frees it when its call returns. A call that fails frees it as well.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class ReleaseGuard:
             self._release = release
 
     def close(self) -> None:
-        """Release the capture now, or when the call that is inside it returns."""
+        """Release the capture now, or when the current call returns."""
         with self._lock:
             self._closed = True
             release = None if self._busy else self._take()
@@ -62,7 +62,7 @@ class ReleaseGuard:
 
 
 class GuardedSource:
-    """What every source over a device or a demuxer has: its guard, its info once it is open, its count of frames."""
+    """Base of sources over a device or a demuxer: the guard, the info once open, and the number of frames."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -80,9 +80,9 @@ class GuardedSource:
 
 
 class LiveSource(GuardedSource, ABC):
-    """What a camera and a stream have in common: the times of the frames, and an end that waits for nobody.
+    """Base of cameras and streams: the frames' times, and a `close` that waits for nothing.
 
-    A kind of live source says how it is opened and how its next picture comes; both are called under the guard.
+    A subclass implements opening and reading; both are called under the guard.
     `mirrored` goes into its frames.
     """
 
@@ -125,8 +125,8 @@ class LiveSource(GuardedSource, ABC):
 
     @abstractmethod
     def _begin(self) -> tuple[tuple[Image, float], SourceInfo]:
-        """Open it, hand what frees it to the guard, and give the first picture, its capture time, and the info."""
+        """Open it, hand its release to the guard, and return the first picture, its capture time and the info."""
 
     @abstractmethod
     def _next(self) -> tuple[Image, float]:
-        """The next picture and when it came. Raises SourceOfflineError."""
+        """Return the next picture and its capture time. Raises SourceOfflineError."""

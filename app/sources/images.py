@@ -15,13 +15,13 @@ from app.media.picture import PICTURE_SUFFIXES, read_picture
 from app.sources.base import SourceInfo, SourceKind, SourceSpec
 
 PICTURE_SECONDS = 2.0
-"""How long each picture of a folder stands."""
+"""Seconds that each picture of a folder is shown."""
 
 _log = logging.getLogger(__name__)
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The picture files of `folder` in natural order (2 before 10), by their suffix; sub-folders are not entered."""
+    """Return the picture files of `folder` in natural order (2 before 10), by suffix; sub-folders are not searched."""
 
     def natural(path: Path) -> list[tuple[int, str]]:
         return [
@@ -33,7 +33,7 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 class ImagesSource:
-    """`path` is a picture or a folder. A damaged picture of a folder is passed over and kept in `skipped`."""
+    """A picture or a folder as a slide show. Damaged pictures of a folder are skipped and listed in `skipped`."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._path = path
@@ -91,7 +91,7 @@ class ImagesSource:
         return frame
 
     def seek(self, seconds: float) -> None:
-        """The next `read` gives the picture that stands at `seconds`."""
+        """Continue with the picture that is shown at `seconds`."""
         self._first = None
         self._position = min(max(int(seconds / PICTURE_SECONDS), 0), max(len(self._files) - 1, 0))
 

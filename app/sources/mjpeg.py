@@ -1,6 +1,6 @@
-"""MJPEG over HTTP, the way network cameras and phones send it: JPEG after JPEG in one multipart answer.
+"""MJPEG over HTTP as network cameras and phones send it: JPEG after JPEG in one multipart response.
 
-An own reader because every wait in it has an end, and because `close` from another thread wakes it.
+Read here and not by FFmpeg, so that every wait has a time-out and `close` from another thread ends it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _REACH_HINT = "Check the address, and that the camera is on and in the same netw
 
 
 class NotMjpegError(Exception):
-    """The server answers, with something else than MJPEG; `content_type` says what."""
+    """A server that responds with something other than MJPEG, named by `content_type`."""
 
     def __init__(self, content_type: str) -> None:
         super().__init__(content_type)
@@ -35,9 +35,9 @@ class NotMjpegError(Exception):
 
 
 class MjpegReader:
-    """One connection. `read_jpeg` gives the bytes of the next picture or raises SourceOfflineError.
+    """One connection. `read_jpeg` returns the bytes of the next picture or raises SourceOfflineError.
 
-    `place` is where the redirects led once it was opened.
+    `place` is the address after redirects, once it is open.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class MjpegReader:
         self._buffer = b""
 
     def open(self) -> None:
-        """Connect and read the head of the answer; raises StreamOpenError, or NotMjpegError for another content."""
+        """Connect and read the response's head. Raises StreamOpenError, or NotMjpegError for other content."""
         for _ in range(_MAX_REDIRECTS + 1):
             response = self._request(self.place)
             target = response.getheader("Location") if 300 <= response.status < 400 else None
@@ -100,14 +100,14 @@ class MjpegReader:
         return self._take_until(b"\r\n" + self._boundary, deadline, keep=True)
 
     def close(self) -> None:
-        """Ends the connection; a `read_jpeg` that waits in another thread returns with SourceOfflineError."""
+        """End the connection; a `read_jpeg` waiting in another thread raises SourceOfflineError."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
 
     def _redirected(self, target: str) -> StreamAddress:
-        """Where a redirect leads. Another host gets no login, and the kind of address stays; raises StreamOpenError."""
+        """Return a redirect's target. Other hosts get no login, the scheme must not change. Raises StreamOpenError."""
         before = self.place
         try:
             after = StreamAddress(urljoin(before.without_login().revealed(), target))

@@ -1,4 +1,4 @@
-"""The kinds of sources there are, and the way from what a person typed, dropped or chose to a source."""
+"""The registry of source kinds, and parsing of what a person typed, dropped or chose."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from app.sources.stream import STREAM
 from app.sources.video import VIDEO
 
 KINDS: tuple[SourceKind, ...] = (CAMERA, STREAM, IMAGES, VIDEO)
-"""In the order in which they are asked whether a text is theirs: the more particular ones first."""
+"""Every kind in matching order, the more specific ones first."""
 
 _MOST_SHOWN = 100
 
 
 def parse_source(text: str, settings: Settings, *, kinds: Sequence[SourceKind] = KINDS) -> SourceSpec:
-    """Return what `text` means: nothing (the first camera), `camera:NAME`, a camera's index or name, a path, or a URL.
+    """Return what `text` names: empty (the first camera), `camera:NAME`, a camera's index or name, a path, or a URL.
 
     Raises SourceOpenError or a subclass when it is none of these. Nothing is opened.
     """

@@ -1,6 +1,6 @@
-"""Asking an RTSP server, before FFmpeg does, whether it sends its viewers on.
+"""Checking whether an RTSP server redirects, before FFmpeg connects.
 
-FFmpeg follows such a redirect by itself, to any host, and takes the login along.
+FFmpeg follows a redirect by itself, to any host, and sends the login along.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _LONGEST_HEAD = 16384
 
 
 def expect_no_redirect(address: StreamAddress, *, timeout_s: float) -> None:
-    """Ask for the description without a login. Raises StreamOpenError when the answer is a redirect.
+    """Request the description without a login. Raises StreamOpenError when the response is a redirect.
 
-    A server that cannot be reached, or answers anything else, is left to FFmpeg.
+    A server that cannot be reached, or that responds otherwise, is left to FFmpeg.
     """
     try:
         place = (address.host, address.port or _PORTS[address.scheme])
@@ -42,7 +42,7 @@ def expect_no_redirect(address: StreamAddress, *, timeout_s: float) -> None:
 
 
 def _status(connection: socket.socket) -> int:
-    """The status of an answer, 0 when it has none."""
+    """Return the status code of a response, 0 when it has none."""
     head = b""
     while b"\r\n" not in head and len(head) < _LONGEST_HEAD and (more := connection.recv(4096)):
         head += more

@@ -1,4 +1,4 @@
-"""Network streams: MJPEG over HTTP by an own reader, RTSP and the rest through FFmpeg, every wait with a time-out."""
+"""Network streams: MJPEG over HTTP by `MjpegReader`, RTSP and others through FFmpeg, every wait with a time-out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from app.sources.tls import certificate_error, certificate_file
 
 _DAMAGED_IN_A_ROW = 30
 MAX_FRAME_PIXELS = 40_000_000
-"""More than 8K; what asks for more memory than that is no camera."""
+"""The most pixels of a picture: more than 8K has."""
 
 _PROTOCOLS = {
     "http": ("http", "tcp"),
@@ -37,11 +37,11 @@ _PROTOCOLS = {
     "udp": ("udp",),
     "tcp": ("tcp",),
 }
-"""The kinds of addresses, and the protocols that FFmpeg may speak for each. None of them reads files."""
+"""Scheme of an address -> the protocols that FFmpeg may use for it. None of them reads files."""
 
 _RTSP = ("rtsp",)
 _LIVE_FORMATS = ("mpegts", "mpjpeg", "mjpeg", "flv", "matroska", "mov", "h264", "hevc", "mpeg", "ogg", "nut", "avi")
-"""What is read from an address. No playlist: one would have other hosts asked."""
+"""FFmpeg's formats that a stream may have. No playlists, which would contact other hosts."""
 
 
 class _Pictures(Protocol):
@@ -71,7 +71,7 @@ class StreamSource(LiveSource):
 
     def close(self) -> None:
         if self._mjpeg is not None:
-            # A socket, unlike a demuxer, may be shut under a waiting read, and that is what wakes it.
+            # A socket, unlike a demuxer, may be shut down during a read, which ends that read.
             self._mjpeg.close()
         super().close()
 
@@ -171,7 +171,7 @@ class _FfmpegPictures:
                 "Set the camera to a smaller size.",
             )
         stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
-        # Frame threads would hold back one picture each.
+        # Each frame thread would delay the stream by one picture.
         stream.thread_type = "SLICE"
         self.fps = float(stream.average_rate or 0.0)
         self.has_audio = bool(self._container.streams.audio)
@@ -208,7 +208,7 @@ class _FfmpegPictures:
 
 
 def _options(address: StreamAddress) -> dict[str, str]:
-    """What FFmpeg may do for an address: its own protocol only, live formats only, no redirects, a checked server."""
+    """Return FFmpeg's options for an address: its protocol, live formats only, no redirects, a verified server."""
     secure = address.scheme in ("https", "rtsps")
     options = {
         "flags": "low_delay",

@@ -1,4 +1,4 @@
-"""Whom a connection trusts: the certificates that the system knows, or anyone when the person said so."""
+"""TLS trust: the system's certificates, or none when the person asked for that."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from app.core.errors import StreamOpenError
 
 
 def certificate_file() -> str:
-    """The file of certificates to trust: the one SSL_CERT_FILE names, the system's, or the one that is installed."""
+    """Return the file of trusted certificates: that of SSL_CERT_FILE, the system's, or the installed package's."""
     return ssl.get_default_verify_paths().cafile or certifi.where()
 
 
 def tls_context(*, check: bool) -> ssl.SSLContext:
-    """How Python's own connections are secured; without `check` nobody is asked for a certificate."""
+    """Return the TLS context of Python's own connections; without `check` certificates are not verified."""
     context = ssl.create_default_context(cafile=certificate_file())
     if not check:
         context.check_hostname = False
@@ -25,7 +25,7 @@ def tls_context(*, check: bool) -> ssl.SSLContext:
 
 
 def certificate_error(address: StreamAddress) -> StreamOpenError:
-    """The error for a server that cannot prove that it is the one."""
+    """Return the error for a server whose certificate cannot be verified."""
     return StreamOpenError(
         f"{address} has no certificate that is known here, so it may be somebody else.",
         "If it is your own camera, say that you trust it: add #insecure to its address, or --insecure.",

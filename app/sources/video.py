@@ -14,7 +14,7 @@ from app.sources.guarded import GuardedSource
 
 
 class VideoSource(GuardedSource):
-    """Plays `path` from its beginning as fast as it is read; who shows it keeps the pace by `Frame.t_media`.
+    """The video file `path`, read as fast as the caller reads; pacing by `Frame.t_media` is the caller's.
 
     `t_media` is in seconds from the file's first picture and exact to the file's time base.
     """
@@ -57,7 +57,7 @@ class VideoSource(GuardedSource):
             return None
 
     def seek(self, seconds: float) -> None:
-        """The next `read` gives the first picture at or after `seconds`, held within the file."""
+        """Continue with the first picture at or after `seconds`, clamped to the file."""
         with self._guard:
             if self._guard.closed or self._reader is None:
                 return
@@ -70,7 +70,7 @@ class VideoSource(GuardedSource):
 
 
 def _match(text: str, settings: Settings) -> SourceSpec | None:
-    """Match any file: whether it is a video is seen when it is opened."""
+    """Match any file; opening shows whether it is a video."""
     path = Path(text).expanduser()
     return SourceSpec(kind=VIDEO, address=str(path)) if path.exists() else None
 
