@@ -66,7 +66,7 @@ def invert(matrix: Matrix) -> Matrix:
 
 
 def crop_matrix(landmarks: Points, *, side: int) -> Matrix:
-    """frame -> aligned crop of `side` x `side` pixels, float32 (2, 3). Raises ValueError as `estimate_similarity`."""
+    """Return the matrix frame -> crop of `side` x `side` pixels, float32 (2, 3). Raises ValueError."""
     matrix = estimate_similarity(landmarks)
     if side == TEMPLATE_SIDE:
         return matrix

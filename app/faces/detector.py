@@ -1,8 +1,8 @@
 """Face detection with five key points: SCRFD-2.5G (arXiv 2105.04714).
 
-Whole pictures go through InsightFace's own model zoo. The window round a face that is followed always shows it at the
-same size, and only one of the network's three branches detects that size: windows have a network of their own,
-which is that branch with its backbone in INT8 (`training/shipping/window_detector.py`).
+Whole pictures go through InsightFace's own model zoo. The window round a tracked face always shows it at the same size,
+and only one of the network's three branches detects that size: windows have a network of their own, which is
+that branch with its backbone in INT8 (`training/shipping/window_detector.py`).
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class FaceDetector:
     def __init__(self, whole: Path | bytes, window: Path | bytes, *, threads: int = 1) -> None:
         """Load the network for `whole` pictures and the one for a `window`: ONNX files, or the bytes of verified ones.
 
-        Large pictures are worth more `threads`; 0 takes every core. In a window the layers are too small to be
-        shared: a second thread gains nothing and keeps a core from the camera and the screen. Raises ModelMissingError
+        Whole pictures use `threads` threads, 0 for every core; windows use one, because their layers are too small to
+        be shared. Raises ModelMissingError
         or InferenceError.
         """
         # InsightFace pulls in SciPy and scikit-image and takes most of a second to import, so not before it is needed.
@@ -55,7 +55,7 @@ class FaceDetector:
         self._close_input = self._close_network.get_inputs()[0].name
 
     def detect(self, image: Image, size: int, *, threshold: float = THRESHOLD) -> list[Face]:
-        """Faces in `image`, uint8 (H, W, 3) BGR, best first, in its own pixels and with track_id -1.
+        """Detect faces in `image`, uint8 (H, W, 3) BGR: best first, in its own pixels and with track_id -1.
 
         The image's longer side is scaled to `size` pixels first. Faces score at least `threshold`. Raises
         InferenceError.
@@ -78,7 +78,7 @@ class FaceDetector:
         ]
 
     def detect_close(self, window: Image, *, threshold: float = THRESHOLD) -> list[Face]:
-        """Faces of 32 to 128 pixels in `window`, uint8 (WINDOW, WINDOW, 3) BGR, best first, with track_id -1.
+        """Detect faces of 32 to 128 pixels in `window`, uint8 (WINDOW, WINDOW, 3) BGR: best first, with track_id -1.
 
         Faces score at least `threshold`. Raises InferenceError.
         """
@@ -88,7 +88,7 @@ class FaceDetector:
             raise InferenceError(f"The face detector failed: {error}.") from error
         scores = scores.reshape(-1)
         certain = np.flatnonzero(scores >= threshold)
-        # Every position says how far the four sides and the five points are from it, in strides.
+        # Every position predicts the distances to the four sides and the five points, in strides.
         centres, scores = _CLOSE_CENTRES[certain], scores[certain]
         sides = sides.reshape(-1, 4)[certain] * CLOSE_STRIDE
         boxes = np.hstack((centres - sides[:, :2], centres + sides[:, 2:]))
@@ -97,7 +97,7 @@ class FaceDetector:
 
 
 def _open_session(model: Path | bytes, purpose: str, *, threads: int) -> onnxruntime.InferenceSession:
-    """A session over a detector's file or its bytes. Raises ModelMissingError or InferenceError."""
+    """Open a session over a detector's file or its bytes. Raises ModelMissingError or InferenceError."""
     name = purpose if isinstance(model, bytes) else model.name
     try:
         content = model if isinstance(model, bytes) else model.read_bytes()
@@ -152,7 +152,7 @@ _CLOSE_CENTRES = _close_centres()
 
 
 def _letterbox(image: Image, size: int) -> tuple[Image, float]:
-    """`image` scaled to a longer side of `size`, in the corner of a black canvas that SCRFD can divide.
+    """`image` scaled to a longer side of `size`, in the corner of a black canvas with sides that SCRFD can divide.
 
     The model zoo would scale by itself, but without averaging, which makes landmarks jitter.
     """

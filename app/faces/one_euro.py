@@ -11,20 +11,20 @@ from app.core.types import Points
 # The three were chosen on a grid of values, see docs/decisions/landmark-smoothing.md.
 
 MIN_CUTOFF_HZ = 0.4
-"""Cut-off of a still face."""
+"""Cut-off in hertz of a still face."""
 
 SPEED_COEFFICIENT = 14.0
 """Hertz of cut-off for each face size a second: at any speed a face lags by at most 1 / (2 pi 14) of its size."""
 
 VELOCITY_CUTOFF_HZ = 1.0
-"""Of the speed itself, so that noise is not taken for motion."""
+"""Cut-off in hertz of the speed itself, so that noise is not taken for motion."""
 
 
 class OneEuroFilter:
-    """Smooths points (N, 2) of one rigid thing: still ones strongly, moving ones hardly at all.
+    """Smooths points (N, 2) of one rigid object: strongly while it is still, hardly while it moves.
 
     All points share one cut-off, from the speed of their common motion (shift, turn and growth). Noise differs from
-    point to point and so mostly cancels in it, which a filter for each coordinate cannot have.
+    point to point and mostly cancels in the common motion, unlike in a filter for each coordinate.
     """
 
     def __init__(
@@ -48,8 +48,9 @@ class OneEuroFilter:
         return np.array((self._shift.real, self._shift.imag), np.float32)
 
     def filter(self, points: Points, *, time: float, size: float) -> Points:
-        """Smoothed points, float32 (N, 2). `time` in seconds; `size` of the face in pixels. Time that stands still or
-        runs back starts the filter anew."""
+        """Return the smoothed points, float32 (N, 2); `time` in seconds, `size` of the face in pixels.
+
+        Time that does not advance restarts the filter."""
         points = np.array(points, np.float32)
         elapsed = time - self._time
         self._time = time

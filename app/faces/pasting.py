@@ -24,8 +24,8 @@ _RADII = (104.0, 118.0)
 _EXPONENT = 2.5
 _WHOLE_UNTIL = 0.62
 
-# Colour statistics are taken on 16x16 averages, which neither noise nor the restored detail can move, and are only
-# trusted within these bounds: a network that reads a coloured light as a defect may not repaint the face.
+# Colour statistics are taken on 16x16 averages, which neither noise nor restored detail changes, and are limited to
+# these bounds, so that coloured light is not corrected away.
 _COARSE = 16
 _GAIN_BOUNDS = (0.8, 1.25)
 _SHIFT_BOUND = 24.0
@@ -62,7 +62,7 @@ def _coarse_weights(side: int) -> NDArray[np.float32]:
 
 
 def match_colour(restored: Image, original: Image) -> Image:
-    """`restored` with each channel's low-frequency mean and contrast of `original`; all uint8 (side, side, 3) BGR."""
+    """Return `restored` with the low-frequency mean and contrast of `original`; all uint8 (side, side, 3) BGR."""
     averages = [
         cv2.resize(crop, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA).reshape(-1, 3)
         for crop in (restored, original)
@@ -95,10 +95,10 @@ def paste(
     strength: float = 1.0,
     opacity: float = 1.0,
 ) -> None:
-    """Add what the network changed to `image`, uint8 (H, W, 3) BGR, in place and inside the face's region only.
+    """Add the network's change to `image`, uint8 (H, W, 3) BGR, in place and inside the face's region only.
 
-    `original` is the crop that was cut out of this image with `matrix` (2, 3), frame -> crop, `restored` what became
-    of it; both uint8 (side, side, 3) BGR. `strength` and `opacity` in [0, 1] weaken the change, to nothing at 0.
+    `original` is the crop that was cut from this image with `matrix` (2, 3), frame -> crop, `restored` the network's
+    output; both uint8 (side, side, 3) BGR. `strength` and `opacity` in [0, 1] scale the change.
     """
     weight, side = strength * opacity, original.shape[0]
     region = region_of(matrix, image.shape[1], image.shape[0], box=_mask_box(side))

@@ -1,4 +1,4 @@
-"""Detecting faces in a still picture, where a few hundred milliseconds do no harm: at several sizes, any way up."""
+"""Detecting faces in still pictures, where time allows it: at several sizes and orientations."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from app.faces.detector import THRESHOLD, FaceDetector
 
 _SMALLEST = 320
 _LARGEST_ENLARGEMENT = 2.0
-"""A picture that is enlarged further shows the detector nothing new."""
+"""The largest enlargement; beyond it a picture has no more detail for the detector."""
 
 
 class StillDetector:
-    """A FaceDetector for stills: faces of any size, and ones that lie or are upside down.
+    """A FaceDetector for stills: faces of any size, also lying or upside down.
 
-    SCRFD finds faces of 16 to 512 pixels on what it sees, so one size finds either the crowd or the close-up; and it
-    finds upright ones only.
+    SCRFD detects upright faces of 16 to 512 pixels in its input, so one input size detects either a crowd or a
+    close-up.
     """
 
     def __init__(self, detector: FaceDetector) -> None:
         self._detector = detector
 
     def detect(self, image: Image, size: int, *, threshold: float = THRESHOLD) -> list[Face]:
-        """Faces in `image`, uint8 (H, W, 3) BGR, best first, in its own pixels and with track_id -1.
+        """Detect faces in `image`, uint8 (H, W, 3) BGR: best first, in its own pixels and with track_id -1.
 
         `size` in pixels is the largest longer side that is searched. Turned pictures are searched only if nothing was
         found upright. Raises InferenceError.
@@ -39,11 +39,11 @@ class StillDetector:
         return _without_repetition(faces)
 
     def detect_close(self, window: Image, *, threshold: float = THRESHOLD) -> list[Face]:
-        """As `FaceDetector.detect_close`: a window of the tracker shows one face, upright."""
+        """Detect in a window as `FaceDetector.detect_close` does."""
         return self._detector.detect_close(window, threshold=threshold)
 
     def _detect_turned(self, image: Image, size: int, threshold: float) -> list[Face]:
-        # Turning the whole of a huge picture would take longer than searching it.
+        # Rotating a huge picture at full size would take longer than searching it.
         scale = min(1.0, size / max(image.shape[:2]))
         small = image
         if scale < 1:
@@ -63,7 +63,7 @@ class StillDetector:
 
 
 def _sizes(longer_side: int, largest: int) -> Iterator[int]:
-    """320 and its doubles up to `largest`, as long as the picture has something to show at that size."""
+    """Return 320 and its doubles up to `largest`, as far as the picture has detail for them."""
     size = min(_SMALLEST, largest)
     yield size
     while size < largest and size < longer_side * _LARGEST_ENLARGEMENT:

@@ -1,4 +1,4 @@
-"""Following faces from frame to frame: cheap on a still scene, exact on a moving one, calm in between."""
+"""Tracking faces from frame to frame: cheap on a still scene, exact on a moving one, without jitter."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from app.faces.one_euro import OneEuroFilter
 from app.faces.window_detection import SAME_FACE, Detector, detect_in_window, inspect_detection, is_plausible
 
 HOLD_S = 0.3
-"""A lost face stays where it was this long: a blink of the detector must not blink on the screen."""
+"""Seconds that a lost face stays in place, so that a missed detection does not flicker on screen."""
 
 FADE_S = 0.2
-"""Then its restoration fades out over this long."""
+"""Seconds over which its restoration then fades out."""
 
 SWEEP_INTERVAL_S = 0.8
-"""Between full-frame sweeps only small windows round the known faces are searched. A newcomer waits no longer."""
+"""Seconds between full-frame sweeps; in between, only windows round known faces are searched."""
 
-_LOYALTY = 1.25  # a followed face counts as this much larger, so that two of one size do not take turns
+_LOYALTY = 1.25  # a tracked face counts as this much larger, so that two of one size do not alternate
 _CUT_DIFFERENCE = 36.0  # mean change of the thumbnail's pixels in levels: another scene, not another moment
 
 
@@ -31,7 +31,7 @@ ConcurrentMap = Callable[[Callable[[Points], Face | None], Iterable[Points]], It
 
 
 class _Track:
-    """One followed face."""
+    """One tracked face."""
 
     def __init__(self, track_id: int, face: Face, time: float) -> None:
         self.track_id = track_id
@@ -40,7 +40,7 @@ class _Track:
         self.see(face, time)
 
     def see(self, face: Face, time: float) -> None:
-        """Take a detection, smoothed together with its box, which then cannot drift off the landmarks."""
+        """Update with a detection; landmarks and box are smoothed together, so the box cannot drift away."""
         points = np.concatenate((face.landmarks, face.box.reshape(2, 2)))
         size = TEMPLATE_SIDE / scale_of(estimate_similarity(face.landmarks))
         smooth = self._filter.filter(points, time=time, size=size)
@@ -48,7 +48,7 @@ class _Track:
         self.score, self.seen = face.score, time
 
     def predicted(self, time: float) -> Points:
-        """Landmarks where the face would be at `time` if it moved on; a window needs no more."""
+        """Return the landmarks extrapolated to `time`, exact enough to place a window."""
         return self.landmarks + self._filter.velocity * np.float32(min(time - self.seen, HOLD_S))
 
     def opacity(self, time: float) -> float:
@@ -68,9 +68,9 @@ class _Track:
 
 
 class FaceTracker:
-    """Detects and follows faces. No thread and no clock: time is the frames' own `t_media`.
+    """Detects and tracks faces. No thread and no clock: time is the frames' own `t_media`.
 
-    That is the capture time for a camera, and for a video the video's time, so a video that is worked through slower or
+    That is the capture time for a camera, and for a video the video's time, so a video that is processed slower or
     faster than it plays is tracked as if it played. Not thread-safe.
     """
 
@@ -82,16 +82,16 @@ class FaceTracker:
         self.reset()
 
     def reset(self) -> None:
-        """Forget every face: the next frame has nothing to do with the last one."""
+        """Forget every face: the next frame is unrelated to the last one."""
         self._tracks: list[_Track] = []
         self._time: float | None = None
         self._swept = -np.inf
         self._thumbnail: NDArray[np.int16] | None = None
 
     def update(self, frame: Frame, *, detect_size: int, max_faces: int) -> tuple[Face, ...]:
-        """The faces to restore in `frame`, largest first: all of them, or with `max_faces` the largest ones.
+        """Return the faces to restore in `frame`, largest first: all of them, or with `max_faces` the largest ones.
 
-        `detect_size` is the longer side in pixels that a full-frame sweep sees. Raises InferenceError.
+        `detect_size` is the longer side in pixels of the sweep's input. Raises InferenceError.
         """
         time = frame.t_media
         if self._is_another_scene(frame):
@@ -118,7 +118,7 @@ class FaceTracker:
         return float(np.abs(thumbnail - before).mean()) > _CUT_DIFFERENCE
 
     def _follow(self, image: Image, time: float) -> list[_Track]:
-        """Look for every known face in a small window round its place; gives the ones that were not found."""
+        """Detect every known face in a window round its place; return the tracks that were not found."""
         each: ConcurrentMap = self._map if self._map is not None and len(self._tracks) > 1 else map
         places = [track.predicted(time) for track in self._tracks]
         unseen = []
@@ -132,7 +132,7 @@ class FaceTracker:
         return unseen
 
     def _sweep(self, image: Image, time: float, unseen: list[_Track], detect_size: int) -> None:
-        """Search the whole frame: for the faces that the windows lost, and for newcomers."""
+        """Search the whole frame for the faces that the windows lost, and for new ones."""
         self._swept = time
         for face in self._detector.detect(image, detect_size):
             followed = (track for track in self._tracks if track not in unseen)
@@ -151,7 +151,7 @@ class FaceTracker:
 
 
 def _without_doubles(tracks: list[_Track]) -> list[_Track]:
-    """Drop a track that has run onto an older one's face."""
+    """Drop tracks that overlap the face of an older one."""
     kept: list[_Track] = []
     for track in tracks:
         if all(overlap(track.box, other.box) <= SAME_FACE for other in kept):

@@ -1,4 +1,4 @@
-"""Detecting one face in an upright window of its own, and judging whether a detection can be a face."""
+"""Detecting one face in an upright window, and checking whether a detection can be a face."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from app.faces.alignment import (
 from app.faces.detector import WINDOW
 
 MIN_CROP_SIDE = 24.0
-"""Faces whose aligned crop is smaller than this many frame pixels (an eye distance of 6) are left alone: the network
-learned from crops that were reduced up to 12 times, 256 / 12 = 21, and below that it would have to invent a person."""
+"""Faces whose aligned crop is smaller than this many frame pixels (an eye distance of 6) are not restored: the network
+was trained on crops reduced up to 12 times, 256 / 12 = 21, and below that it would have to invent a person."""
 
 MAX_MISFIT = 34.0
 """Landmarks further than this from the template (root mean square, crop pixels) cannot be aligned: a false positive,
@@ -32,12 +32,12 @@ SAME_FACE = 0.35
 """Two boxes that overlap more than this (intersection over union) show one face."""
 
 _WINDOW_SCALE = 0.4  # window pixels for each crop pixel: the window spans 320 crop pixels, 1.25 crops
-_REACH = 0.25 * WINDOW  # further from the middle it is another face
-_THRESHOLD = 0.4  # lower than a sweep's: a face is likely where one was a frame ago
+_REACH = 0.25 * WINDOW  # a detection further from the centre is another face
+_THRESHOLD = 0.4  # lower than a sweep's, since a face is likely where one was a frame ago
 _CERTAIN = 0.75
 """A window detection below this score may be a face upside down (docs/decisions/upside-down-faces.md)."""
 
-_DIFFERENT_TURN = 0.5  # radians between two readings of a face's tilt that call for a third
+_DIFFERENT_TURN = 0.5  # radians between two estimates of a face's tilt that require a third
 
 
 class Detector(Protocol):
@@ -76,9 +76,9 @@ def detect_in_window(detector: Detector, image: Image, landmarks: Points, *, ups
 
 
 def inspect_detection(detector: Detector, image: Image, face: Face) -> Face | None:
-    """Detect again, in a window, a face that a sweep found: its exact landmarks, and which way up it is.
+    """Detect a sweep's face again in a window, for exact landmarks and its orientation.
 
-    Returns None when it is no face. Found upside down, a face comes with landmarks that turn it upright.
+    Returns None when it is no face. The landmarks of a face that is upside down turn it upright.
     """
     first = detect_in_window(detector, image, face.landmarks)
     if first is not None and first.score >= _CERTAIN:
@@ -95,7 +95,7 @@ def inspect_detection(detector: Detector, image: Image, face: Face) -> Face | No
 
 
 def is_plausible(face: Face) -> bool:
-    """Whether the landmarks could be a face's, and it is large enough to be restored."""
+    """Whether the landmarks can be a face's, and it is large enough to be restored."""
     try:
         matrix = estimate_similarity(face.landmarks)
     except ValueError:
@@ -104,14 +104,14 @@ def is_plausible(face: Face) -> bool:
 
 
 def window_matrix(matrix: Matrix) -> Matrix:
-    """frame -> window, from frame -> crop, both float32 (2, 3): the template's centre comes to the window's."""
+    """frame -> window, from frame -> crop, both float32 (2, 3): the template's centre is mapped to the window's."""
     window = matrix * np.float32(_WINDOW_SCALE)
     window[:, 2] += WINDOW / 2 - FFHQ_TEMPLATE.mean(axis=0) * _WINDOW_SCALE
     return window
 
 
 def _through(face: Face, matrix: Matrix) -> Face:
-    """A face in the pixels of the picture that `matrix` leads to. The box stays upright and keeps its shape."""
+    """Return a face mapped by `matrix` (2, 3). The box stays upright and keeps its shape."""
     corners = face.box.reshape(2, 2)
     centre = transform(corners.mean(axis=0, keepdims=True), matrix)[0]
     half = (corners[1] - corners[0]) / 2 * scale_of(matrix)
@@ -124,6 +124,6 @@ def _through(face: Face, matrix: Matrix) -> Face:
 
 
 def _turn_between(a: Points, b: Points) -> float:
-    """Radians from the tilt of face `a` to that of face `b`."""
+    """Return the angle in radians from the tilt of face `a` to that of face `b`."""
     first, second = (complex(*estimate_similarity(points)[:, 0]) for points in (a, b))
     return float(np.angle(second / first))

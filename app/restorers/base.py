@@ -1,4 +1,4 @@
-"""What a restorer is: something that takes an aligned face crop k times through one network."""
+"""The contract of a restorer, which applies a network k times to an aligned face crop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class EngineOptions:
     """How a network is to be run. `threads` 0 uses every physical core.
 
-    `asked` is the execution provider that a person wanted, where the comparison `compared` decided for another.
+    `asked` is the requested execution provider where the comparison `compared` decided for another.
     """
 
     provider: str = "cpu"
@@ -27,7 +27,7 @@ class EngineOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineInfo:
-    """What really computes: which restorer, the provider asked for, the one ONNX Runtime gave, and how it is set up.
+    """The engine in use: restorer, the provider requested, the one ONNX Runtime uses, and its options.
 
     `nodes` says how many of the network's nodes each execution provider took. `compared` has the titles of the
     providers that were measured and their milliseconds a cycle, None for one that could not be used.
@@ -83,7 +83,7 @@ class Restorer(Protocol):
 
     @property
     def k_range(self) -> tuple[int, int]:
-        """Smallest and largest sensible number of cycles of this network."""
+        """The smallest and largest sensible number of cycles of this network."""
         ...
 
     @property
@@ -97,5 +97,5 @@ class Restorer(Protocol):
         ...
 
     def warm_up(self) -> float:
-        """Pay for the first, slow run now; returns the median time of a cycle in milliseconds."""
+        """Do the slow first runs now; return the median time of a cycle in milliseconds."""
         ...

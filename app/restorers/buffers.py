@@ -1,4 +1,4 @@
-"""A network's images between cycles: in the processor's memory, or on the device from the first cycle to the last."""
+"""A network's images between cycles: in the processor's memory, or on the device until the last cycle."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Shape = tuple[int, int, int, int]
 
 
 class Buffers(Protocol):
-    """Two images that a session reads and writes, in turns where they have one shape."""
+    """Two images that a session reads and writes, alternating where they have one shape."""
 
     def begin(self) -> Tensor:
-        """The image to write a new input into."""
+        """Return the image to write a new input into."""
         ...
 
     def advance(self) -> None:
@@ -29,16 +29,16 @@ class Buffers(Protocol):
         ...
 
     def result(self) -> Tensor:
-        """What the last run gave; valid until the next one. Raises InferenceError for values that are no numbers."""
+        """Return the last run's output, valid until the next run. Raises InferenceError for NaN or infinity."""
         ...
 
     def step(self) -> float:
-        """mean |output - input| of the last run, of one shape. Raises InferenceError for values that are no numbers."""
+        """Return mean |output - input| of the last run, of one shape. Raises InferenceError for NaN or infinity."""
         ...
 
 
 def make_buffers(session: onnxruntime.InferenceSession, *, takes: Shape, gives: Shape, memory: str) -> Buffers:
-    """Buffers for a session with one input and one output; `memory` is "cpu" or ONNX Runtime's name of a device."""
+    """Create buffers for a session with one input and one output; `memory` is "cpu" or ONNX Runtime's device name."""
     if memory == "cpu":
         return HostBuffers(session, takes=takes, gives=gives)
     return DeviceBuffers(session, takes=takes, gives=gives, device=memory)
@@ -71,7 +71,7 @@ class HostBuffers:
 
     def result(self) -> Tensor:
         image = self._images[self._here]
-        # A sum over the values is a number only if each of them is one.
+        # The sum is finite only if every value is.
         expect_number(cv2.norm(image.reshape(-1), cv2.NORM_L1))
         return image
 
@@ -83,7 +83,7 @@ class HostBuffers:
 class DeviceBuffers:
     """Both images on a device: one upload before the first cycle, one download after the last.
 
-    A step is computed there too, by a small network of its own, and only its one number comes back.
+    The step is computed there too, by a small ONNX graph, and only one number is copied back.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, *, takes: Shape, gives: Shape, device: str) -> None:
@@ -137,19 +137,19 @@ class DeviceBuffers:
 
 
 def expect_number(value: float) -> float:
-    """`value`, unless it is none. Raises InferenceError."""
+    """Return `value`. Raises InferenceError for NaN or infinity."""
     if not np.isfinite(value):
         raise InferenceError("The network gave values that are no numbers.")
     return value
 
 
 def _ways(takes: Shape, gives: Shape) -> tuple[int, ...]:
-    """The images that a run may begin with: both, where its output can be its next input."""
+    """Return the images that a run may begin with: both, where its output can be its next input."""
     return (0, 1) if takes == gives else (0,)
 
 
 def _distance_network(shape: Shape) -> bytes:
-    """An ONNX file that gives mean |before - after|."""
+    """Return an ONNX file that computes mean |before - after|."""
     graph = helper.make_graph(
         [
             helper.make_node("Sub", ["before", "after"], ["difference"]),

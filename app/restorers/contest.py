@@ -1,4 +1,4 @@
-"""Choosing a provider by measuring: it must run, give the CPU's picture, and with Auto be faster."""
+"""Choosing a provider by measurement: it must run, match the CPU's result, and with Auto be faster."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from app.restorers.providers import CPU, Provider
 _log = logging.getLogger(__name__)
 
 MOST_DIFFERENCE = 4.0
-"""Mean difference from the CPU's picture, in levels of 255, up to which a provider's is the same one. Precisions differ
-by one to two."""
+"""The largest mean difference, in levels of 255, at which a provider's result counts as the CPU's
+(docs/decisions/providers-tried-first.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Candidate:
 
 
 def judge(provider: Provider, precision: str, found: Probe, reference: Probe) -> Candidate:
-    """What a probe on `provider` says beside the one on the CPU."""
+    """Compare a probe on `provider` with the one on the CPU."""
     if found.error or found.engine is None or found.image is None or reference.image is None:
         return Candidate(provider=provider, precision=precision, problem=found.error or "it gave nothing")
     difference = float(np.abs(found.image.astype(np.int16) - reference.image).mean())
@@ -53,7 +53,7 @@ def judge(provider: Provider, precision: str, found: Probe, reference: Probe) ->
 def compare(
     providers: Sequence[Provider], *, precision_of: Callable[[Provider], str], try_on: Callable[[Provider], Probe]
 ) -> tuple[Candidate, ...]:
-    """Figures of the CPU, which comes first, and of every other provider. `try_on` measures the network on one."""
+    """Measure the CPU, which comes first, and every other provider; `try_on` measures the network on one."""
     reference = try_on(CPU)
     found = [judge(CPU, precision_of(CPU), reference, reference)]
     for provider in providers:
@@ -66,6 +66,6 @@ def compare(
 
 
 def fastest(candidates: Sequence[Candidate]) -> Candidate:
-    """The one with the least time of a cycle; the first, which is the CPU, where none could be timed."""
+    """Return the candidate with the shortest cycle; the first, the CPU, where none could be timed."""
     timed = [each for each in candidates if each.cycle_ms is not None]
     return min(timed, key=lambda each: each.cycle_ms or 0.0, default=candidates[0])

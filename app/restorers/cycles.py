@@ -1,4 +1,4 @@
-"""Restorers over one network: the cycles, what they cost and how far each one moved."""
+"""Restorers over one network: the cycles, their times and steps."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _WARM_UP_CYCLES = 5
 
 
 class NetworkRestorer(ABC):
-    """A `Restorer` that counts and times cycles; what a cycle is, a subclass says."""
+    """A `Restorer` that counts and times cycles; a subclass defines the cycle."""
 
     def __init__(self, family: Family, model: VerifiedModel, options: EngineOptions) -> None:
-        """Raises InferenceError for a file that is no network of the family."""
+        """Load the network. Raises InferenceError for a file that is no network of the family."""
         self.family = family
         self.name = model.name
         self.k_range = model.k_range
@@ -71,11 +71,11 @@ class NetworkRestorer(ABC):
 
     @abstractmethod
     def _result(self) -> Image:
-        """What the cycles have made of the crop: a new uint8 (side, side, 3) BGR image."""
+        """Return the crop after the cycles so far: a new uint8 (side, side, 3) BGR image."""
 
 
 class CropToCropRestorer(NetworkRestorer):
-    """A network from crop to crop: its output is its next input, as float32, without a copy or a rounding between."""
+    """A network from crop to crop: its float32 output is its next input, without copying or rounding."""
 
     def _begin(self, crop: Image) -> None:
         write_image(crop, self._engine.begin(), self.family.takes)
@@ -90,14 +90,14 @@ class CropToCropRestorer(NetworkRestorer):
 
 
 def write_image(image: Image | Tensor, tensor: Tensor, spec: ImageTensor) -> None:
-    """uint8 or float32 (side, side, 3) BGR, 0 to 255, into the float32 (1, 3, side, side) of `spec`."""
+    """Write uint8 or float32 (side, side, 3) BGR, 0 to 255, into the float32 (1, 3, side, side) of `spec`."""
     low, high = spec.range
     for plane, target in zip(_planes(image, spec), tensor[0], strict=True):
         cv2.addWeighted(plane, (high - low) / 255, plane, 0, low, dst=target, dtype=cv2.CV_32F)
 
 
 def read_image(tensor: Tensor, spec: ImageTensor) -> Image:
-    """The float32 (1, 3, side, side) of `spec` as a new uint8 (side, side, 3) BGR image, rounded."""
+    """Return the float32 (1, 3, side, side) of `spec` as a new uint8 (side, side, 3) BGR image, rounded."""
     low, high = spec.range
     scale = 255 / (high - low)
     # OpenCV rounds and saturates on the way to 8 bits.

@@ -1,4 +1,4 @@
-"""ONNX Runtime around one network: a session on a provider, and the truth about what it really got."""
+"""ONNX Runtime around one network: a session on a provider, and what was really used."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class InferenceEngine:
             got = session.get_providers()[0]
             memory = provider.memory if got == provider.execution else "cpu"
             self._buffers = make_buffers(session, takes=takes.shape, gives=gives.shape, memory=memory)
-        except Exception as error:  # ONNX Runtime raises a different class for every kind of refusal
+        except Exception as error:  # ONNX Runtime raises a different class for every kind of failure
             raise InferenceError(f"The inference engine refused {model.file}: {error}.") from error
         self.info = EngineInfo(
             provider_asked=options.asked or asked.execution,
@@ -47,28 +47,28 @@ class InferenceEngine:
         )
 
     def begin(self) -> Tensor:
-        """The image for a new input, float32 of the input's shape, to be written to before `advance`."""
+        """Return the image for a new input, float32 of the input's shape, to be written to before `advance`."""
         return self._buffers.begin()
 
     @property
     def tensor(self) -> Tensor:
-        """What the last `advance` gave, float32 of the output's shape, until the next one. Raises InferenceError."""
+        """The output of the last `advance`, float32 of its shape, valid until the next. Raises InferenceError."""
         return self._buffers.result()
 
     def advance(self) -> None:
-        """Run the network once on what `begin` took, or on its own last output. Raises InferenceError."""
+        """Run the network once on the image of `begin`, or on its own last output. Raises InferenceError."""
         try:
             self._buffers.advance()
         except Exception as error:
             raise InferenceError(f"The inference engine failed: {error}.") from error
 
     def last_step(self) -> float:
-        """mean |x_{i+1} - x_i| between the last input and output, which must be of one shape. Raises InferenceError."""
+        """Return mean |x_{i+1} - x_i| of the last input and output, of one shape. Raises InferenceError."""
         return self._buffers.step()
 
 
 def _check(verb: str, have: Any, need: ImageTensor) -> None:
-    """Compare an input or output of a session with what the family says. Raises ValueError."""
+    """Compare an input or output of a session with the family's. Raises ValueError."""
     fixed = [side if isinstance(side, int) else wanted for side, wanted in zip(have.shape, need.shape, strict=False)]
     if have.type != "tensor(float)" or fixed != list(need.shape):
         raise ValueError(f"it {verb} {have.type} {have.shape}, not float32 {list(need.shape)}")

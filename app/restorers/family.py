@@ -1,4 +1,4 @@
-"""What a family of restorers is: a frozen description that the whole application reads, and how a network is opened."""
+"""The descriptor of a family of restorers, which the whole application reads, and how a network is opened."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class ImageTensor:
         return 1, 3, self.side, self.side
 
     def described(self) -> dict[str, Any]:
-        """As the manifest states it."""
+        """Return it in the manifest's form."""
         return {"layout": self.layout, "colour": self.colour, "range": list(self.range), "size": self.side}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A number of cycles that has a meaning of its own, and its name."""
+    """A named number of cycles."""
 
     k: int
     name: str
@@ -40,12 +40,12 @@ class Preset:
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """Networks that take and give the same and are applied in the same way.
+    """Networks with the same input and output that are applied in the same way.
 
-    `crop_side` is the side in pixels of the aligned crops they restore, on the template `template` ("ffhq" is the one
-    that there is); what a network gives comes back at that side whatever the side of `gives`. With `fixed_point` a
-    network is meant to be applied to its own output and settles; without, k counts passes of a single-pass network
-    that is fed its own output again, and what moves then is drift. `weakness` is said wherever the network is offered.
+    `crop_side` is the side in pixels of the aligned crops they restore, on the template `template` (only
+    "ffhq" exists); results have that side whatever the side of `gives`. With `fixed_point`, a network is meant to be
+    applied to its own output and converges; without, k counts passes of a single-pass network that is fed its own
+    output again, and what changes then is drift. `weakness` is shown wherever the network is offered.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The manifest: what `models/manifest.json` says of every model, checked field by field before anything is believed."""
+"""The manifest `models/manifest.json`, which describes every model, checked field by field when it is read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.restorers.model_file import MOST_MODEL_BYTES, read_regular_file
 SCHEMA = 2
 REPAIR = "Fetch the models folder again, for example with `git checkout -- models`."
 PRECISIONS = ("int8", "fp16", "fp32")
-"""From the smallest to the reference."""
+"""The precisions, from the smallest to the reference."""
 
 KINDS = ("restorer", "detector", "window-detector")
 _MOST_MANIFEST_BYTES = 1_000_000
@@ -30,7 +30,7 @@ _MOST_TEXT = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class ModelEntry:
-    """One line of the manifest. `family` is None and `k_range` (0, 0) for a model that is no restorer."""
+    """One entry of the manifest. `family` is None and `k_range` (0, 0) for a model that is no restorer."""
 
     name: str
     kind: str
@@ -47,14 +47,14 @@ class ModelEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Every model in the manifest's order, and the restorer that is used when a person names none."""
+    """Every model in the manifest's order, and the default restorer."""
 
     entries: tuple[ModelEntry, ...]
     default: str
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of the models in `folder`. Raises ManifestError, which names the file and the field."""
+    """Read the manifest of the models in `folder`. Raises ManifestError, which names the file and the field."""
     path = folder / "manifest.json"
     try:
         content = json.loads(read_regular_file(path, most=_MOST_MANIFEST_BYTES).decode())
@@ -120,7 +120,7 @@ def _read_entry(folder: Path, raw: Mapping[str, Any]) -> ModelEntry:
 
 
 def _read_restorer(name: str, raw: Mapping[str, Any]) -> tuple[Family, tuple[int, int]]:
-    """A network of another geometry or value range would run and paint nonsense, so refuse it by name."""
+    """Read a restorer's entry; refuse other geometries and value ranges, which would run and produce nonsense."""
     try:
         its = family(_text(raw, "family", _NAME))
     except KeyError as error:

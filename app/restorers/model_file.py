@@ -1,4 +1,4 @@
-"""Reading a model: from one open regular file, of bounded size, and without weights in other files."""
+"""Reading a model: one regular file of bounded size, without weights in other files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MOST_MODEL_BYTES = 1 << 30
 
 
 def read_regular_file(path: Path, *, most: int) -> bytes:
-    """The bytes of a regular file, or of what a link to one leads to.
+    """Return the bytes of a regular file, or of the target of a link to one.
 
     Raises OSError for anything else, such as a pipe or a device that never ends, and for more than `most` bytes.
     """
-    # Without waiting: the opening of a pipe that nobody writes to would never return.
+    # Non-blocking, because opening a pipe without a writer would never return.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
@@ -33,17 +33,17 @@ def read_regular_file(path: Path, *, most: int) -> bytes:
 
 
 def names_other_files(content: bytes) -> bool:
-    """Whether an ONNX file keeps weights in other files, which no hash of this one protects. False for what is none."""
+    """Whether an ONNX file keeps weights in other files, which its hash does not protect. False for any other file."""
     try:
         model = onnx.load_model_from_string(content)
     except DecodeError:
-        return False  # the inference engine refuses it with a reason
+        return False  # the inference engine will report it
     graphs = [model.graph, *model.functions]
     return any(tensor.data_location == onnx.TensorProto.EXTERNAL for graph in graphs for tensor in _tensors(graph))
 
 
 def _tensors(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[onnx.TensorProto]:
-    """Every tensor of a graph or function, and of the graphs inside its nodes."""
+    """Yield every tensor of a graph or function, and of the graphs inside its nodes."""
     if isinstance(graph, onnx.GraphProto):
         yield from graph.initializer
         for sparse in graph.sparse_initializer:

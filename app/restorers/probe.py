@@ -1,4 +1,4 @@
-"""Trying a provider in a process of its own: a driver that crashes takes only that process with it."""
+"""Trying a provider in a separate process, so that a crashing driver ends only that process."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.restorers.base import EngineInfo, EngineOptions, VerifiedModel
 from app.restorers.family import Family
 
 _PATIENCE_S = 120.0
-"""Some providers compile a network when it is loaded."""
+"""Seconds until a probe counts as hung; some providers compile a network when it is loaded."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Probe:
-    """How a network does on a provider: the median time of a cycle, what it made of `probing_crop`, and the engine.
+    """The result of a trial: the median time of a cycle, the restored `probing_crop`, and the engine.
 
-    `error` says in words why there is nothing of it.
+    `error` explains why there is none.
     """
 
     cycle_ms: float = 0.0
@@ -30,7 +30,7 @@ class Probe:
 
 
 def probing_crop(family: Family) -> Image:
-    """uint8 (side, side, 3) BGR: smooth colours with some detail, the same on every machine."""
+    """Return uint8 (side, side, 3) BGR: smooth colours with some detail, the same on every machine."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[: family.crop_side, : family.crop_side].astype(np.float32) / family.crop_side
     smooth = np.stack((x, y, (x + y) / 2), axis=2) * 160 + 40
@@ -46,10 +46,10 @@ def measure(family: Family, model: VerifiedModel, options: EngineOptions) -> Pro
 
 
 def probe(family: Family, model: VerifiedModel, options: EngineOptions, *, patience_s: float = _PATIENCE_S) -> Probe:
-    """`measure` in a process of its own. A crash, an error or a silence of `patience_s` comes back as words."""
-    if multiprocessing.current_process().daemon:  # such as one that restores files: it is a process of its own already
+    """Run `measure` in a separate process. A crash, an error or `patience_s` without a result becomes `error`."""
+    if multiprocessing.current_process().daemon:  # such as a batch worker, a separate process already
         return _measure_or_say(family, model, options)
-    context = multiprocessing.get_context("spawn")  # a forked process would inherit half of every running thread
+    context = multiprocessing.get_context("spawn")  # a fork would copy locks without their threads
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_measure_and_send, args=(sender, family, model, options), daemon=True)
     process.start()
@@ -76,5 +76,5 @@ def _measure_and_send(sender: Connection, family: Family, model: VerifiedModel, 
 def _measure_or_say(family: Family, model: VerifiedModel, options: EngineOptions) -> Probe:
     try:
         return measure(family, model, options)
-    except Exception as error:  # it has to reach the person as words, whatever it is
+    except Exception as error:  # whatever it is, it becomes a message
         return Probe(error=str(error))

@@ -1,4 +1,4 @@
-"""The provider door: what can run a network on this machine, how it is found, and what it needs."""
+"""The door for providers: what can run a network on this machine, how it is found, and what it needs."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from app.restorers.base import EngineOptions
 _log = logging.getLogger(__name__)
 
 AUTO = "auto"
-"""As a provider: whatever is fastest here."""
+"""The name of the choice "whichever provider is fastest here"."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
     """One way to run a network.
 
-    `name` is what a person chooses, `execution` ONNX Runtime's name. `needs` says what it takes and how to get it.
-    `precisions` begins with the one that it runs best. A `plugin` is the module of a package that brings the provider
-    beside plain ONNX Runtime, registered at run time. `memory` is where a network's images live between cycles, "cpu"
-    or ONNX Runtime's name of a device.
+    `name` is what a person chooses, `execution` ONNX Runtime's name. `needs` names its requirements and their source.
+    `precisions` begins with the one that it runs best. A `plugin` is the module of a package that adds the provider to
+    plain ONNX Runtime at run time. `memory` is where a network's images live between cycles, "cpu" or ONNX Runtime's
+    name of a device.
     """
 
     name: str
@@ -66,7 +66,7 @@ PROVIDERS = (
         execution="DmlExecutionProvider",
         needs="Windows with a DirectX 12 card; pip install onnxruntime-directml in place of onnxruntime.",
         precisions=("fp16", "fp32", "int8"),
-        memory_pattern=False,  # it refuses sessions that plan their memory ahead
+        memory_pattern=False,  # it rejects sessions with memory patterns
     ),
     Provider(
         name="coreml",
@@ -88,23 +88,23 @@ PROVIDERS = (
 
 
 def available_providers() -> tuple[Provider, ...]:
-    """Those that this machine has, the CPU first: built into ONNX Runtime, or a plug-in that found a device."""
+    """Return the available providers, the CPU first: built into ONNX Runtime, or a plug-in that found a device."""
     built_in = set(onnxruntime.get_available_providers())
     return tuple(each for each in PROVIDERS if each.execution in built_in or plugin_devices(each))
 
 
 def usable_names() -> tuple[str, ...]:
-    """What a person may choose here: `AUTO` and the names of the available providers."""
+    """Return what can be chosen here: `AUTO` and the names of the available providers."""
     return AUTO, *(each.name for each in available_providers())
 
 
 def provider_called(name: str) -> Provider:
-    """The provider that a person chose by `name`, whether it is here or not. Raises KeyError for an unknown one."""
+    """Return the provider called `name`, available or not. Raises KeyError for an unknown one."""
     return {each.name: each for each in PROVIDERS}[name]
 
 
 def plugin_devices(provider: Provider) -> list[Any]:
-    """The devices that a provider's plug-in offers; none without its package."""
+    """Return the devices that a provider's plug-in offers; none without its package."""
     if not provider.plugin or not _register(provider):
         return []
     return [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider.execution]
@@ -118,14 +118,14 @@ def _register(provider: Provider) -> bool:
     try:
         path = importlib.import_module(provider.plugin).get_library_path()
         onnxruntime.register_execution_provider_library(provider.execution, path)
-    except Exception:  # a plug-in of another version or system; the application works without it
+    except Exception:  # a plug-in for another version or system; the application works without it
         _log.exception("The plug-in of %s cannot be loaded", provider.title)
         return False
     return True
 
 
 def open_session(content: bytes, provider: Provider, options: EngineOptions) -> onnxruntime.InferenceSession:
-    """A session over an ONNX file's bytes, with the CPU for what `provider` cannot do."""
+    """Open a session over an ONNX file's bytes, with the CPU for what `provider` does not support."""
     set_up = session_options(threads=options.threads, spinning=options.spinning)
     set_up.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     set_up.enable_mem_pattern = provider.memory_pattern
@@ -139,7 +139,7 @@ def open_session(content: bytes, provider: Provider, options: EngineOptions) -> 
 
 
 def node_counts(session: onnxruntime.InferenceSession) -> tuple[tuple[str, int], ...]:
-    """How many of the network's nodes each provider took, most first; nothing where ONNX Runtime does not tell."""
+    """Return the number of nodes on each provider, most first; empty where ONNX Runtime does not report it."""
     tell = getattr(session, "get_provider_graph_assignment_info", None)
     if tell is None:
         return ()

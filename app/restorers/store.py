@@ -1,4 +1,4 @@
-"""The model store: what the manifest names, checked against the disk before anything is loaded."""
+"""The model store: the manifest's models, verified by their hashes before they are loaded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.restorers.providers import AUTO, CPU, Provider, available_providers, pr
 MODELS_FOLDER = resource_folder("models")
 
 SHIPPED = "auto"
-"""As a precision: of those that ship of the network, the one that the provider runs best."""
+"""The choice of precision "of those that ship, the one that the provider runs best"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,18 +34,18 @@ class ShippedRestorer:
 
 
 class ModelStore:
-    """The models in one folder. Reading the manifest is left to the first use, so making a store never fails."""
+    """The models in one folder. The manifest is read at the first use, so creating a store never fails."""
 
     def __init__(self, folder: Path = MODELS_FOLDER) -> None:
         self.folder = folder
         self._manifest: Manifest | None = None
 
     def entries(self) -> list[ModelEntry]:
-        """Every model that the manifest names, in its order. Raises ManifestError."""
+        """Return every model of the manifest in its order. Raises ManifestError."""
         return list(self._read().entries)
 
     def restorers(self) -> list[ShippedRestorer]:
-        """The restorers, the default one first, then in the manifest's order. Raises ManifestError."""
+        """Return the restorers, the default one first, then in the manifest's order. Raises ManifestError."""
         manifest = self._read()
         found: dict[str, list[ModelEntry]] = {manifest.default: []}
         for entry in manifest.entries:
@@ -54,11 +54,11 @@ class ModelStore:
         return [_shipped(entries) for entries in found.values()]
 
     def restorer_names(self) -> list[str]:
-        """Names of the restorers, the default one first. Raises ManifestError."""
+        """Return the restorers' names, the default one first. Raises ManifestError."""
         return [restorer.name for restorer in self.restorers()]
 
     def restorer(self, name: str = "") -> ShippedRestorer:
-        """The restorer called `name`, or the default one. Raises ModelMissingError or ManifestError."""
+        """Return the restorer called `name`, or the default one. Raises ModelMissingError or ManifestError."""
         restorers = self.restorers()
         for restorer in restorers:
             if not name or restorer.name == name:
@@ -70,9 +70,9 @@ class ModelStore:
         raise ModelMissingError(what, f"Restorers are: {', '.join(each.name for each in restorers)}.")
 
     def load(self, entry: ModelEntry) -> bytes:
-        """The bytes of a model, which are those that the manifest promises.
+        """Return the verified bytes of a model.
 
-        Raises ModelMissingError for a file that cannot be read, ModelIntegrityError for another one or one that keeps
+        Raises ModelMissingError for a file that cannot be read, ModelIntegrityError when its hash differs or it keeps
         weights in other files.
         """
         label = f"The model {entry.name} ({entry.precision})"
@@ -98,17 +98,17 @@ class ModelStore:
         return content
 
     def path(self, name: str, precision: str) -> Path:
-        """The file of a restorer, as `entry` finds it, verified. Raises as `entry` and `load` do."""
+        """Return the verified file of a restorer's `entry`. Raises as `entry` and `load` do."""
         entry = self.entry(name, precision)
         self.load(entry)
         return entry.path
 
     def detectors(self) -> tuple[bytes, bytes]:
-        """The bytes of the face detector, for whole pictures and for windows. Raises as `load` does."""
+        """Return the detectors' verified bytes, for whole pictures and for windows. Raises as `load` does."""
         return self.load(self._entry_of_kind("detector")), self.load(self._entry_of_kind("window-detector"))
 
     def detector_paths(self) -> tuple[Path, Path]:
-        """The files of the face detector, for whole pictures and for windows, not verified. Raises ManifestError."""
+        """Return the detectors' files, not verified, for whole pictures and for windows. Raises ManifestError."""
         return self._entry_of_kind("detector").path, self._entry_of_kind("window-detector").path
 
     def _entry_of_kind(self, kind: str) -> ModelEntry:
@@ -118,7 +118,7 @@ class ModelStore:
         raise ModelMissingError(f"No {kind} is named in {self.folder / 'manifest.json'}.", REPAIR)
 
     def entry(self, name: str, precision: str, *, order: Sequence[str] = CPU.precisions) -> ModelEntry:
-        """The entry of a restorer, as `create_restorer` takes it; SHIPPED is the first in `order` that ships.
+        """Return the entry of a restorer, chosen as in `create_restorer`; SHIPPED is the first in `order` that ships.
 
         Raises ModelMissingError or ManifestError.
         """
@@ -141,7 +141,7 @@ class ModelStore:
         provider: str = "cpu",
         spinning: bool = False,
     ) -> Restorer:
-        """A restorer, ready but not warmed up.
+        """Create a restorer, ready but not warmed up.
 
         An empty `name` is the default one, the precision SHIPPED the first that ships and that the provider runs best,
         the provider AUTO the fastest of this machine. A provider beside the CPU is tried in a process of its own first
@@ -163,7 +163,7 @@ class ModelStore:
     def compare_providers(
         self, name: str, precision: str, options: EngineOptions, providers: Sequence[Provider]
     ) -> tuple[Candidate, ...]:
-        """Figures of a restorer on the CPU and on every one of `providers`, each tried in a process of its own.
+        """Measure a restorer on the CPU and on each of `providers`, each in a separate process.
 
         Raises as `create_restorer` does.
         """

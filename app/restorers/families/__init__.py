@@ -9,12 +9,12 @@ from app.restorers.family import Family
 
 
 def family_names() -> list[str]:
-    """Names of the families there are, in alphabetical order."""
+    """Return the names of all families in alphabetical order."""
     return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
 
 
 def family(name: str) -> Family:
-    """The family called `name`: the descriptor of its module. Raises KeyError with the known names for any other."""
+    """Return the descriptor of the family called `name`. Raises KeyError with the known names for any other."""
     if name not in family_names():
         raise KeyError(f"unknown family {name!r}; known: {', '.join(family_names())}")
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")

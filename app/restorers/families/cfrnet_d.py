@@ -1,6 +1,6 @@
 """CFRNet-D: CFRNet's body trained for a single pass, the paper's direct regression (arXiv 2606.06850, section IV).
 
-Fed its own output again it is the paper's direct-2, which shows what the fixed-point training is for.
+Fed its own output again, it is the paper's direct-2 baseline for the fixed-point training.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """PFSRNet: progressive super-resolution of faces from 16x16 to 128x128 in a single pass (arXiv 1908.08239).
 
-The crop goes through the method's own pre-processing, down to 128, 64, 32 and 16 pixels, and the 128 pixels that come
-back are enlarged to the crop's side. What a crop shows beyond 16x16 pixels is lost on that way: the loss is the
-method's.
+The crop goes through the method's own pre-processing, down to 128, 64, 32 and 16 pixels, and the resulting 128 pixels
+are enlarged to the crop's side. Detail beyond 16x16 pixels is lost; that is the method's property.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from app.restorers.family import Family, ImageTensor
 
 
 def reduce(crop: Image) -> NDArray[np.float32]:
-    """uint8 (256, 256, 3) to float32 (16, 16, 3) by halving: bilinear interpolation at a half is the mean of 2x2."""
+    """Reduce uint8 (256, 256, 3) to float32 (16, 16, 3) by halving; bilinear at one half is the mean of 2x2."""
     values: NDArray[np.float32] = crop.astype(np.float32)
     while values.shape[0] > FAMILY.takes.side:
         half = (values.shape[1] // 2, values.shape[0] // 2)
@@ -26,7 +25,7 @@ def reduce(crop: Image) -> NDArray[np.float32]:
 
 
 class PFSRNetRestorer(NetworkRestorer):
-    """A `Restorer` that loses a crop to 16x16 pixels and has the network make it anew."""
+    """A `Restorer` that reduces a crop to 16x16 pixels and has the network enlarge it again."""
 
     def _begin(self, crop: Image) -> None:
         self._crop = crop
