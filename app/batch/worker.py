@@ -26,6 +26,7 @@ from app.faces.tracker import FaceTracker
 from app.media.enlarge import expect_affordable_result
 from app.media.picture import enlarged, read_picture, resized, side_by_side, write_picture
 from app.outputs.compose import compose
+from app.pipeline.enlarging import at_scale
 from app.pipeline.process import FramePipeline
 from app.restorers.store import ModelStore
 
@@ -101,8 +102,8 @@ class RestoreWorker:
         if self._scale > 1:
             expect_affordable_result((width * self._scale * sides, height * self._scale), str(task.target))
         frame = Frame(image=picture.bgr, index=0, t_capture=time.perf_counter(), t_media=0.0)
-        pipeline = FramePipeline(FaceTracker(StillDetector(self._load_detector())), self._restorer, scale=self._scale)
-        restored = pipeline.process(frame, self._settings_for(PICTURE_DETECT_SIZE))
+        pipeline = FramePipeline(FaceTracker(StillDetector(self._load_detector())), self._restorer)
+        restored = at_scale(pipeline.process(frame, self._settings_for(PICTURE_DETECT_SIZE)), self._scale)
         task.expect_unchanged()
         picture, image = enlarged(picture, self._scale), restored.image
         if self._side_by_side:
@@ -136,14 +137,14 @@ class RestoreWorker:
 
     def _restore_video(self, task: Task, progress: Progress | None) -> TaskResult:
         tracker = FaceTracker(self._load_detector())
-        pipeline = FramePipeline(tracker, self._restorer, scale=self._scale)
+        pipeline = FramePipeline(tracker, self._restorer)
         settings = self._settings_for(VIDEO_DETECT_SIZE)
         timings: list[Timings] = []
         faces = 0
 
         def process(frame: Frame) -> Restored:
             nonlocal faces
-            restored = pipeline.process(frame, settings)
+            restored = at_scale(pipeline.process(frame, settings), self._scale)
             timings.append(restored.timings)
             faces += len(restored.faces)
             return restored

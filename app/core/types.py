@@ -62,15 +62,53 @@ class RestoredFace:
     already_sharp: bool = False
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FaceChange:
+    """What was added to a face: `levels` float32 (S, S, 3) BGR on the aligned crop, nothing at its border.
+
+    `matrix` float32 (2, 3) leads from the frame to the crop. With it the face can be pasted at any other size.
+    """
+
+    levels: NDArray[np.float32]
+    matrix: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Patch:
+    """The surroundings of a restored face at the size in which the whole picture is shown, `of` (width, height).
+
+    `image` uint8 (h, w, 3) BGR begins at (`left`, `top`) in pixels of that size.
+    """
+
+    image: Image
+    left: int
+    top: int
+    of: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Compared:
+    """What the network `other` made of the same faces, beside the network `restorer`; pictures as in `Restored`."""
+
+    restorer: str
+    other: str
+    image: Image
+    patches: tuple[Patch, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Timings:
-    """Milliseconds of each stage of one frame. `cycles_ms` has one entry a cycle, summed over the frame's faces."""
+    """Milliseconds of each stage of one frame. `cycles_ms` has one entry a cycle, summed over the frame's faces.
+
+    `other_ms` is what a second network took that the first is compared with.
+    """
 
     capture_ms: float = 0.0
     detect_ms: float = 0.0
     align_ms: float = 0.0
     cycles_ms: tuple[float, ...] = ()
     paste_ms: float = 0.0
+    other_ms: float = 0.0
     paint_ms: float = 0.0
     age_ms: float = 0.0
 
@@ -90,11 +128,18 @@ class Restored:
 
     Where results are larger than what was given, `frame.image` and the faces are enlarged too.
 
-    `k` is the number of cycles that was allowed (after auto-k), `faces` tells how many each face took.
+    `k` is the number of cycles that was allowed (after auto-k), `faces` tells how many each face took. `changes` are
+    what was added to the frame, in that order. `alone` says that one face was chosen to be restored alone; `left_alone`
+    are then the others. `patches` show the faces at a larger size, `compared` what another network made of them.
     """
 
     frame: Frame
     image: Image
     k: int
     faces: tuple[RestoredFace, ...] = ()
+    changes: tuple[FaceChange, ...] = ()
+    alone: bool = False
+    left_alone: tuple[Face, ...] = ()
+    patches: tuple[Patch, ...] = ()
+    compared: Compared | None = None
     timings: Timings = field(default_factory=Timings)

@@ -127,10 +127,14 @@ def antialias(image: Pixels, reduction: float) -> Pixels:
     return cv2.GaussianBlur(image, (0, 0), sigma) if sigma > 0.3 else image
 
 
-def enlarged_matrix(matrix: Matrix, scale: int) -> Matrix:
-    """The frame -> crop matrix for a frame that was made `scale` times as large, pixel centres half a pixel in."""
-    larger = shift_origin(matrix, 0.5 / scale - 0.5, 0.5 / scale - 0.5)
-    larger[:, :2] /= scale
+def enlarged_matrix(matrix: Matrix, across: float, down: float | None = None) -> Matrix:
+    """The frame -> crop matrix for a frame that was made `across` times as wide and `down` times as high.
+
+    Without `down` as high as wide. A pixel's centre lies half a pixel in.
+    """
+    down = across if down is None else down
+    larger = shift_origin(matrix, 0.5 / across - 0.5, 0.5 / down - 0.5)
+    larger[:, :2] /= np.array((across, down), np.float32)
     return larger
 
 

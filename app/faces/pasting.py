@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.types import Image
+from app.core.types import FaceChange, Image
 from app.faces.alignment import TEMPLATE_SIDE, Matrix, antialias, region_of, scale_of, shift_origin, warp_linear
 
 # The mask in pixels of the template: a superellipse round the face, whole inside and fading to nothing at its rim. The
@@ -94,22 +94,37 @@ def paste(
     *,
     strength: float = 1.0,
     opacity: float = 1.0,
-) -> None:
+) -> FaceChange | None:
     """Add the network's change to `image`, uint8 (H, W, 3) BGR, in place and inside the face's region only.
 
     `original` is the crop that was cut from this image with `matrix` (2, 3), frame -> crop, `restored` the network's
-    output; both uint8 (side, side, 3) BGR. `strength` and `opacity` in [0, 1] scale the change.
+    output; both uint8 (side, side, 3) BGR. `strength` and `opacity` in [0, 1] scale the change. Returns the change,
+    None where it is scaled to nothing.
     """
     weight, side = strength * opacity, original.shape[0]
-    region = region_of(matrix, image.shape[1], image.shape[0], box=_mask_box(side))
-    if weight <= 0 or region is None:
+    if weight <= 0:
+        return None
+    levels = cv2.subtract(match_colour(restored, original), original, dtype=cv2.CV_32F)
+    cv2.multiply(levels, feathered_mask(side), dst=levels, scale=weight)
+    change = FaceChange(levels=np.asarray(levels, np.float32), matrix=matrix)
+    add_change(image, change)
+    return change
+
+
+def add_change(image: Image, change: FaceChange) -> None:
+    """Add `change` to `image`, uint8 (H, W, 3) BGR, in place; its matrix leads from this image to the crop."""
+    region = changed_region(change, (image.shape[1], image.shape[0]))
+    if region is None:
         return
     x1, y1, x2, y2 = region
-    change = cv2.subtract(match_colour(restored, original), original, dtype=cv2.CV_32F)
-    cv2.multiply(change, feathered_mask(side), dst=change, scale=weight)
-    local = shift_origin(matrix, x1, y1)
-    change = antialias(change, scale_of(matrix))
+    local = shift_origin(change.matrix, x1, y1)
+    levels = antialias(change.levels, scale_of(change.matrix))
     # Linear, because cubic interpolation overshoots (docs/decisions/linear-pasting.md).
-    warped = warp_linear(change, local, (x2 - x1, y2 - y1), inverse=True)
+    warped = warp_linear(levels, local, (x2 - x1, y2 - y1), inverse=True)
     target = image[y1:y2, x1:x2]
     cv2.add(target, warped, dst=target, dtype=cv2.CV_8U)
+
+
+def changed_region(change: FaceChange, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """Smallest rectangle x1, y1, x2, y2 (x2, y2 excluded) of a frame of `size` (width, height) that holds `change`."""
+    return region_of(change.matrix, *size, box=_mask_box(change.levels.shape[0]))

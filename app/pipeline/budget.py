@@ -76,3 +76,29 @@ class AutoK:
         if fitting < lowest:
             reason += f"; even k = {lowest} is too slow, frames are dropped"
         return KChoice(k=k, reason=reason)
+
+
+_COMES_BACK_UNDER = 0.8
+
+
+class Room:
+    """Whether there is time in a frame for something that a person can do without. It does not flutter. Pure."""
+
+    def __init__(self) -> None:
+        self._without_ms: deque[float] = deque(maxlen=_REMEMBERED)
+        self._took_ms: deque[float] = deque([0.0], maxlen=_REMEMBERED)
+        self._is_there = True
+
+    def took(self, ms: float) -> None:
+        """Learn how long it took."""
+        self._took_ms.append(ms)
+
+    def has_room(self, without_ms: float, *, target_fps: float) -> bool:
+        """Whether it fits into a frame at `target_fps` that has taken `without_ms` until now."""
+        self._without_ms.append(without_ms)
+        need_ms, budget_ms = statistics.median(self._without_ms) + statistics.median(self._took_ms), 1000 / target_fps
+        if need_ms > budget_ms:
+            self._is_there = False
+        elif need_ms < _COMES_BACK_UNDER * budget_ms:
+            self._is_there = True
+        return self._is_there

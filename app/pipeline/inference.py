@@ -12,7 +12,8 @@ from app.core.log import log_path
 from app.core.mailbox import Mailbox
 from app.core.setting import Effect
 from app.core.settings import Settings
-from app.core.types import Frame, Restored, Timings
+from app.core.types import Face, Frame, Restored, Timings
+from app.pipeline.choice import FaceChoice
 from app.pipeline.events import CyclesChanged
 from app.pipeline.process import FramePipeline
 
@@ -57,6 +58,8 @@ class InferenceWorker:
         self._pipeline: FramePipeline | None = None
         self._version = 0
         self._latest: Restored | None = None
+        self._chosen: FaceChoice | None = None
+        self._shown: tuple[int, int] | None = None
         self._failing = ""
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
@@ -86,6 +89,19 @@ class InferenceWorker:
             if before.affecting(*_REDONE) != settings.affecting(*_REDONE):
                 self._version += 1
 
+    def choose(self, face: Face | None) -> None:
+        """Restore this face of the newest frame alone, from the next frame on; None restores all of them."""
+        with self._lock:
+            self._chosen = FaceChoice(face) if face is not None else None
+            self._version += 1
+
+    def show_at(self, size: tuple[int, int] | None) -> None:
+        """Make patches for a picture that is shown in `size` (width, height) pixels; None makes none."""
+        with self._lock:
+            if size != self._shown:
+                self._shown = size
+                self._version += 1
+
     def use(self, pipeline: FramePipeline) -> None:
         """Use `pipeline`, which is warmed up, from the next frame on."""
         with self._lock:
@@ -102,23 +118,26 @@ class InferenceWorker:
             frame = self._frames.take(timeout=_IDLE_S)
             with self._lock:
                 settings, version, latest = self._settings, self._version, self._latest
+                chosen, shown = self._chosen, self._shown
             is_new = frame is not None
             if frame is None:
                 if latest is None or version == seen_version or not self._is_paused():
                     continue
                 frame = replace(latest.frame, t_capture=self._clock())
-            restored = self._restore(made_bad(frame, settings), settings)
+            restored = self._restore(made_bad(frame, settings), settings, chosen, shown)
             with self._lock:
                 self._latest = restored
             self._on_restored(restored, settings, is_new)
             seen_version = version
 
-    def _restore(self, frame: Frame, settings: Settings) -> Restored:
+    def _restore(
+        self, frame: Frame, settings: Settings, chosen: FaceChoice | None, shown: tuple[int, int] | None
+    ) -> Restored:
         pipeline = self.pipeline
         if pipeline is not None:
             before = pipeline.choice.k
             try:
-                restored = pipeline.process(frame, settings)
+                restored = pipeline.process(frame, settings, chosen=chosen, shown=shown, stands=self._is_paused())
             except Exception as error:
                 self._report_once(error)
                 pipeline.tracker.reset()

@@ -10,7 +10,7 @@ from pathlib import Path
 from app.core.errors import AppError, RecordingError, SettingError
 from app.core.mailbox import Mailbox
 from app.core.settings import Settings
-from app.core.types import Frame, Restored
+from app.core.types import Face, Frame, Restored
 from app.outputs.base import OutputContext, OutputState
 from app.outputs.fanout import FanOut
 from app.outputs.recordings.pacing import nearest_rate
@@ -82,6 +82,7 @@ class LiveSession:
         Without a `slide_show` a picture of a folder stands until `seek`, and is restored once.
         """
         self._statistics.reset()
+        self._inference.choose(None)
         self._sound.follow(None, play=False)
         self._spec = spec
         self._memory.clear()
@@ -93,6 +94,14 @@ class LiveSession:
         self._inference.update(settings)
         self._loader.request(settings)
         self._follow_sound(self._capture.status, settings)
+
+    def choose_face(self, face: Face | None) -> None:
+        """Restore this face alone, one of the newest frame's, until another source is opened; None restores all."""
+        self._inference.choose(face)
+
+    def show_at(self, size: tuple[int, int] | None) -> None:
+        """Give the faces patches for a screen on which the picture has `size` (width, height) pixels; None none."""
+        self._inference.show_at(size)
 
     def take(self) -> Restored | None:
         """Return the newest finished frame, each one once; None when there is no newer one. Never waits."""

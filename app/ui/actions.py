@@ -60,6 +60,7 @@ ACTIONS: tuple[Action, ...] = (
     _restoration("auto_k", "Auto quality on or off", "A", lambda window: window.toggle("auto_k")),
     _restoration("strength_down", "Strength down", "[", lambda window: window.step_strength(-5)),
     _restoration("strength_up", "Strength up", "]", lambda window: window.step_strength(5)),
+    _restoration("next_face", "One face alone, the next one, all again", "N", lambda window: window.faces.step()),
     _view("hold_original", "Hold for the original", HOLD_ORIGINAL_KEY),
     _view("next_view", "Next view", "V", lambda window: window.next_view()),
     Action(name="move_divider", text="Move the divider (picture focused)", keys=("Left", "Right"), group="View"),

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.core.errors import AppError
 from app.core.settings import Settings
-from app.core.types import Restored
+from app.core.types import Face, Restored
 from app.ui.texts.notices import notice_text
 
 if TYPE_CHECKING:
@@ -246,6 +246,16 @@ class SessionHost(QObject):
     def update(self, settings: Settings) -> None:
         if self._session is not None:
             self._session.update(settings)
+
+    def choose_face(self, face: Face | None) -> None:
+        """Restore this face alone; None restores all."""
+        if self._session is not None:
+            self._session.choose_face(face)
+
+    def show_at(self, size: tuple[int, int] | None) -> None:
+        """Have the faces made for a picture that is shown in `size` (width, height) pixels; None leaves them."""
+        if self._session is not None:
+            self._session.show_at(size)
 
     def take(self) -> Restored | None:
         """The newest frame, once."""

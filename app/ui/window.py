@@ -15,6 +15,7 @@ from app.ui.dialogs.hints import Hints
 from app.ui.dialogs.notifications import Banner, Notifications
 from app.ui.flows.capture import CaptureFlow, default_folder, open_folder
 from app.ui.flows.choosing import ChoosingFlow
+from app.ui.flows.faces import FaceFlow
 from app.ui.flows.first_hints import first_hints
 from app.ui.flows.help import HelpFlow
 from app.ui.flows.live_state import LiveStateFlow
@@ -138,6 +139,7 @@ class MainWindow(QMainWindow):
             settings=lambda: self._settings,
             add_plot=self._left.addWidget,
         )
+        self.faces: FaceFlow = FaceFlow(host=host, preview=self.preview)
         self.reset: ResetFlow = ResetFlow(
             notifications=self.notifications,
             undo_action=named["undo_reset"],
@@ -196,6 +198,7 @@ class MainWindow(QMainWindow):
         self.preview.sources_dropped.connect(self.choosing.dropped)
         self.preview.action_pressed.connect(lambda name: self.actions_by_name[name].trigger())
         self.preview.painted.connect(self._host.painted)
+        self.preview.shown_size_changed.connect(self._host.show_at)
         self.preview.full_screen_toggled.connect(self.toggle_full_screen)
         self.source_menu.camera_chosen.connect(lambda name: self.open_source(f"camera:{name}"))
         self.source.failed.connect(self._reporter.report)
@@ -349,8 +352,9 @@ class MainWindow(QMainWindow):
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self.isFullScreen():
-            self.toggle_full_screen()
+        if event.key() == Qt.Key.Key_Escape:
+            if not self.faces.restore_all() and self.isFullScreen():
+                self.toggle_full_screen()
         elif _is_hold_key(event):
             self.preview.set_hold_original(True)
         else:

@@ -14,6 +14,7 @@ from app.faces.alignment import crop_matrix, enlarged_matrix, invert, region_of,
 from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
 from app.media.enlarge import enlarge
+from app.pipeline.enlarging import at_scale
 from app.pipeline.process import FramePipeline
 from tests.vision import blurred, detector, frame_of, noisy, restorer, show
 
@@ -22,7 +23,7 @@ _WHOLE = (0.0, 0.0, 255.0, 255.0)
 
 def restored(image: Image, scale: int, *, k: int = 3) -> Restored:
     tracker = FaceTracker(StillDetector(detector()))
-    return FramePipeline(tracker, restorer(), scale=scale).process(frame_of(image), Settings(k=k))
+    return at_scale(FramePipeline(tracker, restorer()).process(frame_of(image), Settings(k=k)), scale)
 
 
 def reduced(image: Image, times: int) -> Image:
@@ -44,9 +45,8 @@ def sharpness(image: Image) -> float:
 def test_at_scale_1_nothing_is_different() -> None:
     image = blurred(show()[0])
     plain = FramePipeline(FaceTracker(detector()), restorer()).process(frame_of(image), Settings())
-    scaled = FramePipeline(FaceTracker(detector()), restorer(), scale=1).process(frame_of(image), Settings())
-    assert np.array_equal(plain.image, scaled.image)
-    assert scaled.frame.image is image
+    assert at_scale(plain, 1) is plain
+    assert plain.frame.image is image
 
 
 @pytest.mark.parametrize("scale", [2, 4])

@@ -162,6 +162,12 @@ class ScriptedSession:
         self.calls.append(("share_clip", (path, shape)))
         return path
 
+    def choose_face(self, face: Face | None) -> None:
+        self.calls.append(("choose_face", face))
+
+    def show_at(self, size: tuple[int, int] | None) -> None:
+        self.calls.append(("show_at", size))
+
     def set_paused(self, paused: bool) -> None:
         self.calls.append(("set_paused", paused))
 

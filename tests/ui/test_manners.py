@@ -50,7 +50,7 @@ def shown_picture(window: MainWindow) -> Image:
     """Before, as it is painted."""
     scene = window.preview.scene()
     assert scene is not None
-    return scene.pictures.images[0]
+    return scene.pictures.before.image
 
 
 def test_space_after_a_click_on_record_does_not_record_again(

@@ -118,6 +118,7 @@ class LiveStateFlow(QObject):
                 slow=slowed_down(self._host.statistics()),
                 recording_s=self._capture.seconds,
                 degraded=shown.frame.true_image is not None,
+                alone=shown.alone,
             )
         )
 

@@ -94,7 +94,7 @@ def _paint_bar(painter: QPainter, model: OverlayModel, bar: QRectF) -> None:
 
 
 def paint_face_mark(painter: QPainter, box: Box, words: str, place: QPointF, *, opacity: float, base: QFont) -> None:
-    """Corner brackets round a face and its words, the left top corner at `place`; opacity follows the face's."""
+    """Corner brackets round a face and its words, if any, from `place` on; opacity follows the face's."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     arm = max(min(box.width, box.height) * 0.16, 6.0)
     path = QPainterPath()
@@ -113,8 +113,18 @@ def paint_face_mark(painter: QPainter, box: Box, words: str, place: QPointF, *, 
     painter.drawPath(path)
     painter.setPen(QPen(QColor("#4cc2ff"), 1.8, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
     painter.drawPath(path)
-    paint_pill(painter, words, place, base)
+    if words:
+        paint_pill(painter, words, place, base)
     painter.setOpacity(1.0)
+
+
+def paint_hovered_face(painter: QPainter, box: Box, words: str, place: QPointF, base: QFont) -> None:
+    """A whole outline round a face under the pointer, and words from `place` on."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(QColor(76, 194, 255, 28))
+    painter.setPen(QPen(QColor("#4cc2ff"), 2))
+    painter.drawRoundedRect(QRectF(box.x, box.y, box.width, box.height), 8, 8)
+    paint_pill(painter, words, place, base)
 
 
 def paint_pill(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-from PySide6.QtGui import QImage
+from collections.abc import Sequence
 
-from app.core.types import Image, Restored
+import numpy as np
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QImage, QPainter
+
+from app.core.types import Image, Patch, Restored
+from app.ui.preview.geometry import Box
 
 
 def as_qimage(image: Image) -> QImage:
@@ -26,14 +30,47 @@ def mirrored(image: Image) -> Image:
     return np.asarray(cv2.flip(image, 1), np.uint8)
 
 
+def rectangle(box: Box) -> QRectF:
+    """`box` as Qt's own."""
+    return QRectF(box.x, box.y, box.width, box.height)
+
+
+class Picture:
+    """A frame ready to be painted, with its patches. Keeps the arrays alive as long as they are shown."""
+
+    def __init__(self, image: Image, patches: Sequence[Patch] = (), *, mirror: bool) -> None:
+        self.image = _shown(image, mirror)
+        self._qimage = as_qimage(self.image)
+        self._patches = []
+        for patch in patches:
+            left = patch.of[0] - patch.left - patch.image.shape[1] if mirror else patch.left
+            pixels = _shown(patch.image, mirror)
+            self._patches.append((pixels, as_qimage(pixels), left, patch.top, patch.of))
+
+    def paint(self, painter: QPainter, target: Box, clip: Box) -> None:
+        """Draw the whole picture to `target`, as much of it as lies in `clip`."""
+        painter.setClipRect(rectangle(clip))
+        painter.drawImage(rectangle(target), self._qimage)
+        for _, qimage, left, top, (width, height) in self._patches:
+            across, down = target.width / width, target.height / height
+            place = QRectF(
+                target.x + left * across, target.y + top * down, qimage.width() * across, qimage.height() * down
+            )
+            painter.drawImage(place, qimage)
+        painter.setClipping(False)
+
+
 class Pictures:
-    """Before and after of one frame, ready to be painted. Keeps the arrays alive as long as they are shown."""
+    """Before and after of one frame, and what another network made of it where two are compared."""
 
     def __init__(self, restored: Restored, *, mirror: bool) -> None:
-        images = (restored.frame.image, restored.image)
-        self.images: tuple[Image, ...] = tuple(mirrored(image) if mirror else _contiguous(image) for image in images)
-        self.qimages: tuple[QImage, ...] = tuple(as_qimage(image) for image in self.images)
+        self.before = Picture(restored.frame.image, mirror=mirror)
+        self.after = Picture(restored.image, restored.patches, mirror=mirror)
+        compared = restored.compared
+        self.other = Picture(compared.image, compared.patches, mirror=mirror) if compared is not None else None
 
 
-def _contiguous(image: Image) -> Image:
+def _shown(image: Image, mirror: bool) -> Image:
+    if mirror:
+        return mirrored(image)
     return image if image.strides[1:] == (3, 1) else np.ascontiguousarray(image)

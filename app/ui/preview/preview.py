@@ -20,8 +20,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.core.types import Restored
+from app.core.types import Face, Restored
 from app.ui.preview.card import LatencyCard
+from app.ui.preview.face_clicks import FaceClicks
 from app.ui.preview.geometry import Box, Layout, arrange
 from app.ui.preview.message import Message
 from app.ui.preview.overlay import paint_badges, paint_divider, paint_drop_frame
@@ -37,7 +38,11 @@ _STEP = 0.02
 
 
 class Preview(QWidget):
-    """Shows the newest restored frame. `painted` carries it and the milliseconds that its painting took."""
+    """Shows the newest restored frame. `painted` carries it and the milliseconds that its painting took.
+
+    `shown_size_changed` carries the pixels of the screen, (width, height), that the whole picture takes, where it is
+    shown larger than it is, else None; `face_clicked` carries a face.
+    """
 
     split_changed = Signal(float)
     pause_toggled = Signal()
@@ -45,12 +50,15 @@ class Preview(QWidget):
     sources_dropped = Signal(object)
     action_pressed = Signal(str)
     full_screen_toggled = Signal()
+    face_clicked = Signal(object)
+    shown_size_changed = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
         self._restored: Restored | None = None
         self._pictures: Pictures | None = None
         self._reported = False
+        self._shown_size: tuple[int, int] | None = None
         self._view = "split"
         self._split = 0.5
         self._hold_original = False
@@ -59,6 +67,8 @@ class Preview(QWidget):
         self._zoom = Zoom()
         self._panning: QPointF | None = None
         self._pointer: QPointF | None = None
+        self._clicks = FaceClicks(self)
+        self._clicks.clicked.connect(self.face_clicked)
         self._loupe = self._inset = False
         self._badges: tuple[Badge, ...] = ()
         self._message = ("camera", "Starting…", "")
@@ -192,6 +202,8 @@ class Preview(QWidget):
         if self._dropping:
             paint_drop_frame(painter, QRectF(self.rect()).adjusted(8, 8, -8, -8), "Drop to open", self.font())
         painter.end()
+        if scene is not None:
+            self._tell_size(scene)
         if self._restored is not None and not self._reported:
             self._reported = True
             self.painted.emit(self._restored, (time.perf_counter() - started) * 1000.0)
@@ -203,6 +215,8 @@ class Preview(QWidget):
             painter.fillRect(self.rect(), colour("canvas", 0.6))
         if self._show_faces:
             scene.paint_faces(painter, self.font())
+        if (hovered := self._hovered(scene)) is not None:
+            scene.paint_hovered(painter, hovered, self.font())
         if layout.divider is not None:
             paint_divider(painter, layout.divider, frame, focused=self.hasFocus())
         scene.paint_labels(painter, self.font())
@@ -213,7 +227,20 @@ class Preview(QWidget):
             scene.paint_inset(painter)
         self._card.paint(painter, area, scene.face_boxes(), self.font(), self.devicePixelRatioF())
 
+    def _tell_size(self, scene: Scene) -> None:
+        size = scene.shown_size(self.devicePixelRatioF())
+        if size != self._shown_size:
+            self._shown_size = size
+            self.shown_size_changed.emit(size)
+
     # Looking closer
+
+    def _hovered(self, scene: Scene) -> Face | None:
+        """The face under the pointer, unless something is being dragged."""
+        place = self._pointer
+        if place is None or self._dragging or scene.layout.is_on_divider(place.x(), place.y()):
+            return None
+        return scene.face_at(place.x(), place.y())
 
     def toggle_loupe(self) -> None:
         """Show before and after of the place under the pointer, or not."""
@@ -245,22 +272,27 @@ class Preview(QWidget):
     # Mouse and keys
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        layout, place = self.picture_layout(), event.position()
-        if event.button() != Qt.MouseButton.LeftButton or layout is None:
+        scene, place = self.scene(), event.position()
+        if event.button() != Qt.MouseButton.LeftButton or scene is None:
             return
         if self._card.grab(place.x(), place.y()):
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
-        elif layout.is_on_divider(place.x(), place.y()):
+        elif scene.layout.is_on_divider(place.x(), place.y()):
             self._dragging = True
-        elif self._zoom.scale > 1.0:
-            self._panning = place
+        else:
+            self._clicks.press(scene.face_at(place.x(), place.y()), place)
+            if self._zoom.scale > 1.0:
+                self._panning = place
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        layout, place = self.picture_layout(), event.position()
-        self._pointer = place
-        if layout is None:
+        scene, place = self.scene(), event.position()
+        before, self._pointer = self._pointer, place
+        if scene is None:
             return
-        if self._loupe:
+        layout = scene.layout
+        self._clicks.move(place)
+        under = scene.face_at(place.x(), place.y())
+        if self._loupe or under is not None or (before is not None and scene.face_at(before.x(), before.y())):
             self.update()
         if self._panning is not None:
             frame, moved = layout.tiles[0].frame, place - self._panning
@@ -272,6 +304,8 @@ class Preview(QWidget):
             self._move_split(layout.split_at(place.x()))
         elif layout.is_on_divider(place.x(), place.y()):
             self.setCursor(Qt.CursorShape.SplitHCursor)
+        elif under is not None:
+            self.setCursor(Qt.CursorShape.PointingHandCursor)
         else:
             self.unsetCursor()
 
@@ -279,10 +313,12 @@ class Preview(QWidget):
         self._dragging = False
         self._panning = None
         self._card.release()
+        self._clicks.release()
         self.unsetCursor()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
+            self._clicks.cancel()
             self.full_screen_toggled.emit()
 
     def leaveEvent(self, event: QEvent) -> None:

@@ -37,22 +37,27 @@ def badges(
     slow: str = "",
     recording_s: float | None = None,
     degraded: bool = False,
+    alone: bool = False,
 ) -> tuple[Badge, ...]:
     """The words on the picture, the most pressing first.
 
     `faces` is how many were restored, None while no network is loaded, `sharp` how many of them needed next to
-    nothing; `live` is false for a source that is offline,
-    of which nothing about speed is said.
+    nothing; `live` is false for a source that is offline, of which nothing about speed is said. `alone` says that one
+    face was chosen to be restored alone.
     """
     found = []
     if recording_s is not None:
         found.append(Badge(f"Recording {duration(recording_s)}", "recording"))
     if faces is None:
         found.append(Badge("Loading the network…"))
+    elif alone and faces == 0:
+        found.append(Badge("The chosen face is out of sight · Esc: all faces", "warning"))
     elif faces == 0:
         found.append(Badge("No face found", "warning"))
     elif sharp == faces:
         found.append(Badge("Face already sharp" if faces == 1 else "Faces already sharp"))
+    if alone and faces:
+        found.append(Badge("This face alone · Esc: all faces"))
     if live and slow:
         found.append(Badge(f"Slowed down: {slow}", "warning"))
     if degraded:

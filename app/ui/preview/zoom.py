@@ -42,7 +42,10 @@ def zoomed(layout: Layout, zoom: Zoom) -> Layout:
     for tile in layout.tiles:
         frame = tile.target
         width, height = frame.width * zoom.scale, frame.height * zoom.scale
-        target = Box(frame.x - zoom.left * width, frame.y - zoom.top * height, width, height)
+        # On whole pixels, so that what was made for this size is not interpolated again.
+        target = Box(
+            round(frame.x - zoom.left * width), round(frame.y - zoom.top * height), round(width), round(height)
+        )
         tiles.append(Tile(tile.content, target, tile.clip, frame))
     return Layout(tuple(tiles), layout.divider)
 
