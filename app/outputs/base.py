@@ -1,4 +1,4 @@
-"""What every output promises: where restored frames go while a session runs."""
+"""The contract of an output, which receives restored frames while a session runs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class OutputState:
-    """How an output is doing.
+    """The state of an output.
 
     "waiting" tries again by itself, "failed" does not; `error` says why for both. `detail` is a phrase such as an
-    address or a device with its size, `sent` counts pictures that went out and `dropped` those replaced before.
+    address or a device with its size, `sent` counts pictures that were sent and `dropped` those replaced before.
     """
 
     status: OutputStatus
@@ -40,27 +40,27 @@ class OutputState:
 
 
 class Output(Protocol):
-    """Takes frames and shows or keeps them. It has a thread of its own, so that it slows nobody down."""
+    """Receives frames and shows or keeps them, on a thread of its own."""
 
     def start(self) -> None:
-        """Begin. Returns at once; raises AppError only for what is known at once to be in vain."""
+        """Begin. Returns at once; raises AppError only for what is known to fail."""
 
     def put(self, views: FrameViews) -> None:
-        """Hand over a frame. Never waits, and is ignored after `stop`."""
+        """Take a frame. Never blocks; ignored after `stop`."""
 
     def state(self) -> OutputState:
-        """How it is doing now; never waits."""
+        """Return the current state; never blocks."""
 
     def stop(self) -> None:
-        """Let go of files, devices and connections, and end the thread. May be called twice."""
+        """Release files, devices and connections, and end the thread. May be called twice."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputContext:
-    """What an output may need to know of the session that it is made for.
+    """What an output may need to know about its session.
 
     `size` (width, height) in pixels and `fps` are those of the frames at the moment, `folder` is where files go,
-    `sound` is what belongs beside the pictures. `on_error` is called from the output's thread when it had to end early.
+    `sound` belongs to the pictures. `on_error` is called on the output's thread when it had to end early.
     """
 
     size: tuple[int, int]
@@ -72,10 +72,10 @@ class OutputContext:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputDescriptor:
-    """An output as the window and the command line list it.
+    """The descriptor of an output, which the window and the command line list.
 
-    `needs` tells a person what has to be there. `views` are the views that it can show. An output paced by "every
-    frame" keeps what the source delivers and nothing else; the others show a card while the source is away.
+    `needs` names its requirements for a person. `views` are the views that it can show. An output paced by "every
+    frame" keeps exactly what the source delivers; the others show a card while the source is offline.
     """
 
     name: str
@@ -88,14 +88,14 @@ class OutputDescriptor:
 
     @property
     def is_live(self) -> bool:
-        """Whether somebody watches it: not so for what keeps every frame."""
+        """Whether it is watched live, and does not keep every frame."""
         return self.pacing != "every frame"
 
 
 class ThreadedOutput(ABC):
     """An output with a thread of its own, which ends soon after `_stopping` is set.
 
-    A kind of output implements `put` and `_run`, says how it is doing with `_tell`, and counts with `_count`.
+    A subclass implements `put` and `_run`, reports its state with `_tell`, and counts with `_count`.
     """
 
     def __init__(self, thread_name: str) -> None:
@@ -129,7 +129,7 @@ class ThreadedOutput(ABC):
 
     @abstractmethod
     def _wake(self) -> None:
-        """End what `_run` waits for, after `_stopping` was set."""
+        """End the wait of `_run`, after `_stopping` was set."""
 
     def _tell(self, status: OutputStatus, detail: str = "", error: AppError | None = None) -> None:
         with self._state_lock:

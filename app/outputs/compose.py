@@ -1,4 +1,4 @@
-"""Pictures that are shown to others: before and after in one, bars round another shape, captions, cards.
+"""Composing pictures for outputs: before and after in one, letterboxing, captions, cards.
 
 OpenCV is imported by the functions that draw, so that listing the outputs costs nothing.
 """
@@ -20,12 +20,12 @@ DIVIDER_PX = 2
 
 
 def compose(restored: Restored, view: str, split: float, *, out: Image | None = None) -> Image:
-    """What a person sees of `restored`, uint8 BGR.
+    """Compose a view of `restored`, uint8 BGR.
 
     "side-by-side" is (H, 2W, 3), before at the left. "split" is (H, W, 3), before at the left of `split` (0 to 1) and
-    a divider over the seam. "three" is (H, 3W, 3): the true picture, the degraded one, and what was made of it (twice
-    the original where nothing was degraded). "restored" is `restored.image` itself, not a copy. `out` is a buffer of
-    the right shape to draw into, which saves the price of fresh memory. Raises SettingError for another view.
+    a divider over the seam. "three" is (H, 3W, 3): the true picture, the degraded one, and the restored one (twice the
+    original where nothing was degraded). "restored" is `restored.image` itself, not a copy. `out` is a buffer of
+    the right shape to draw into, which saves an allocation. Raises SettingError for another view.
     """
     before, after = restored.frame.image, restored.image
     height, width = after.shape[:2]
@@ -56,17 +56,17 @@ def compose(restored: Restored, view: str, split: float, *, out: Image | None = 
 
 
 CAPTIONS = ("Original", "Restored")
-"""What the two halves are called."""
+"""Captions of the two halves."""
 
 BEFORE_AFTER = ("Before", "After")
-"""The same for what is shared with people who do not know the window."""
+"""Captions of the two halves in what is shared with people who do not know the window."""
 
 _CARD_BGR = (32, 27, 24)
 _TEXT_BGR = (235, 235, 235)
 
 
 def letterbox(image: Image, size: tuple[int, int]) -> Image:
-    """`image` scaled to fit `size` (width, height) and centred on black, uint8 BGR; itself when it has that size."""
+    """Return `image` scaled to fit `size` (width, height), centred on black, uint8 BGR; itself at that size."""
     import cv2
 
     width, height = size
@@ -85,9 +85,9 @@ def letterbox(image: Image, size: tuple[int, int]) -> Image:
 
 
 def caption(picture: Image, view: str, split: float) -> Image:
-    """A copy of a composed `picture` with each part's name in its upper outer corner and a thin line between them.
+    """Return a copy of a composed `picture` with each part's name in its upper outer corner and a line between them.
 
-    The picture itself where there is one part. A part that is narrower than its name stays without it.
+    The picture itself where there is one part. A part that is narrower than its name has none.
     """
     if view not in ("split", "side-by-side", "three"):
         return picture
@@ -97,7 +97,7 @@ def caption(picture: Image, view: str, split: float) -> Image:
 
 
 def write_captions(picture: Image, view: str, split: float, *, names: Sequence[str] = CAPTIONS) -> None:
-    """What `caption` does, into `picture` itself; `names` are the words for its two halves."""
+    """Draw the captions of `caption` into `picture` itself; `names` are those of its two halves."""
     width = picture.shape[1]
     seams: tuple[int, ...]
     words: tuple[str, ...]
@@ -117,7 +117,7 @@ def write_captions(picture: Image, view: str, split: float, *, names: Sequence[s
 
 
 def card(text: str, size: tuple[int, int]) -> Image:
-    """A dark picture of `size` (width, height) with `text` (ASCII) in its middle, uint8 BGR."""
+    """Return a dark picture of `size` (width, height) with `text` (ASCII) in its centre, uint8 BGR."""
     import cv2
 
     width, height = size

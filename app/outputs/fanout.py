@@ -1,4 +1,4 @@
-"""Hands every frame to all outputs that run, and a card to the live ones while there is no frame."""
+"""Distributing every frame to all running outputs, and a card to the live ones while there is no frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CARD_SIZE = (1280, 720)
 
 
 class FanOut:
-    """The outputs of a session, at most one of a kind. All methods may be called by any thread."""
+    """The outputs of a session, at most one of a kind. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
@@ -25,7 +25,7 @@ class FanOut:
         self._newest: FrameViews | None = None
 
     def start(self, descriptor: OutputDescriptor, output: Output) -> None:
-        """Start `output` and hand it every frame from now on. Raises OutputError when one of its kind runs."""
+        """Start `output` and send it every frame from now on. Raises OutputError when one of its kind runs."""
         with self._lock:
             if descriptor.name in self._running:
                 raise OutputError(f"{descriptor.label} is on already.", "Stop it first.")
@@ -40,24 +40,24 @@ class FanOut:
             output.put(newest)
 
     def remove(self, name: str) -> Output | None:
-        """Hand nothing more to the output called `name`; it is given back unstopped, None when there is none."""
+        """Remove the output called `name` and return it, still running; None when there is none."""
         with self._lock:
             _, output = self._running.pop(name, (None, None))
         return output
 
     def stop(self, name: str) -> None:
-        """Stop the output called `name`, if it runs, and wait until it has let go of everything."""
+        """Stop the output called `name`, if it runs, and wait until it has released everything."""
         output = self.remove(name)
         if output is not None:
             output.stop()
 
     def get(self, name: str) -> Output | None:
-        """The running output called `name`."""
+        """Return the running output called `name`, None when there is none."""
         with self._lock:
             return self._running.get(name, (None, None))[1]
 
     def put(self, restored: Restored, *, view: str, split: float, captions: bool) -> None:
-        """Hand a frame to every output; while a card is shown, only to those that keep every frame. Never waits."""
+        """Send a frame to every output; while a card is shown, only to those that keep every frame. Never blocks."""
         views = FrameViews(restored, view=view, split=split, captions=captions)
         with self._lock:
             if not self._away:
@@ -82,7 +82,7 @@ class FanOut:
                     output.put(card)
 
     def states(self) -> dict[str, OutputState]:
-        """How every running output is doing, by its name."""
+        """Return the state of every running output by its name."""
         with self._lock:
             running = list(self._running.items())
         return {name: output.state() for name, (_, output) in running}

@@ -1,4 +1,4 @@
-"""The outputs there are. A new one is a module with a DESCRIPTOR and a line here: see docs/adding-an-output.md."""
+"""The registry of outputs. A new one is a module with a DESCRIPTOR and a line here: see docs/adding-an-output.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OUTPUTS: tuple[OutputDescriptor, ...] = (
 
 
 def descriptor(name: str) -> OutputDescriptor:
-    """The output called `name`. Raises SettingError that names those there are."""
+    """Return the output called `name`. Raises SettingError, which names all of them."""
     for entry in OUTPUTS:
         if entry.name == name:
             return entry

@@ -1,4 +1,4 @@
-"""The loudspeaker: blocks of sound, each with the moment at which it is to be heard."""
+"""The loudspeaker: blocks of sound, each with the time at which it is to be played."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _log = logging.getLogger(__name__)
 
 
 class Speaker(Protocol):
-    """Plays blocks at their time."""
+    """Plays blocks at their times."""
 
     def start(self) -> None: ...
 
     def write(self, block: AudioBlock) -> None:
-        """Have `block` heard at its `t_capture`, which is ahead of the clock. Never waits."""
+        """Queue `block` to be played at its `t_capture`, which is ahead of the clock. Never blocks."""
 
     def forget_after(self, t: float) -> None:
-        """Throw away what was to be heard from the moment `t` on."""
+        """Drop everything queued from the time `t` on."""
 
     def stop(self) -> None:
-        """Be silent for good; may be called twice."""
+        """Stop playing for good; may be called twice."""
 
 
 class SoundQueue:
-    """What a loudspeaker plays at which moment. Thread-safe, knows no device.
+    """The queue of a loudspeaker, by time. Thread-safe, independent of devices.
 
-    The clock of the sound card is not that of the pictures: within `tolerance_s` samples follow each other untouched,
-    beyond it some are left out or silence is put in, once.
+    The clock of the sound card differs from that of the pictures: within `tolerance_s` samples follow each other
+    unchanged, beyond it some are dropped or silence is inserted, once.
     """
 
     def __init__(self, *, rate: int, channels: int, tolerance_s: float = 0.02) -> None:
@@ -56,7 +56,7 @@ class SoundQueue:
             self._blocks = deque(block for block in kept if len(block.samples))
 
     def take(self, count: int, t: float) -> Samples:
-        """float32 (count, channels) to be heard from the moment `t` on; silence where there is nothing."""
+        """Return float32 (count, channels) to be played from the time `t` on; silence where nothing is queued."""
         out = np.zeros((count, self._channels), np.float32)
         filled = 0
         with self._lock:
@@ -84,7 +84,7 @@ class SoundQueue:
 
 
 class SystemSpeaker:
-    """The system's loudspeaker through `sounddevice`, whose module is handed in."""
+    """The system's loudspeaker through the module `sounddevice`, passed in."""
 
     def __init__(
         self, sounddevice: Any, *, rate: int, channels: int, clock: Callable[[], float] = time.perf_counter
@@ -105,13 +105,13 @@ class SystemSpeaker:
             self._stream.close()
 
     def _give(self, out: Samples, count: int, times: Any, status: object) -> None:
-        # The device says, on a clock of its own, how long it takes until the first sample is heard.
+        # The device reports, on a clock of its own, the delay until the first sample is played.
         ahead_s = times.outputBufferDacTime - times.currentTime
         out[:] = self._queue.take(count, self._clock() + (ahead_s if 0.0 < ahead_s < 1.0 else 0.0))
 
 
 def open_speaker(*, rate: int = 48000, channels: int = 2) -> Speaker | None:
-    """The system's loudspeaker, or None when `sounddevice` is not installed or there is no device that opens."""
+    """Open the system's loudspeaker; None without `sounddevice` or a working device."""
     try:
         import sounddevice
     except (ImportError, OSError) as error:

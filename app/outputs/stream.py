@@ -1,4 +1,4 @@
-"""The restored picture as a network stream: MJPEG over HTTP, which browsers, OBS, VLC and FFmpeg take as it is.
+"""The restored picture as a network stream: MJPEG over HTTP, which browsers, OBS, VLC and FFmpeg can read.
 
 `/` is a page with the picture, `/stream.mjpg` the stream, `/picture.jpg` the newest picture.
 """
@@ -41,11 +41,11 @@ _PAGE = b"""<!doctype html>
 
 
 class NetworkStream(ThreadedOutput):
-    """Serves the chosen view, never mirrored, at `address` (host, port); port 0 takes a free one.
+    """Serves the chosen view, never mirrored, at `address` (host, port); port 0 selects a free one.
 
     Each of at most `most_viewers` has a thread of its own, which sends the newest picture that it has not sent: a slow
-    viewer loses pictures and delays nobody. One that takes nothing for `viewer_timeout_s` is let go. A picture is
-    encoded once, by the first viewer that wants it.
+    viewer loses pictures and delays nobody. One that reads nothing for `viewer_timeout_s` is disconnected. A picture
+    is encoded once, by the first viewer that needs it.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class NetworkStream(ThreadedOutput):
 
     @property
     def url(self) -> str:
-        """Where the page is. A stream on every address of the machine is named by the loopback one."""
+        """The URL of the page, with the loopback address for a stream on every address of the machine."""
         host = self._address[0]
         if host in ("", "0.0.0.0", "::"):
             host = "127.0.0.1"
@@ -98,7 +98,7 @@ class NetworkStream(ThreadedOutput):
                 server.handle_request()
         finally:
             server.cut_connections()
-            server.server_close()  # waits for the viewers' threads
+            server.server_close()  # waits for the viewers' threads to end
 
     def _wake(self) -> None:
         with self._changed:
@@ -109,7 +109,7 @@ class NetworkStream(ThreadedOutput):
         return self._stopping.is_set()
 
     def admit(self) -> bool:
-        """Whether there is room for another viewer, who has to `leave`."""
+        """Register another viewer, who has to `leave`; False when there are too many."""
         with self._changed:
             if self._viewers >= self._most_viewers:
                 return False
@@ -123,7 +123,7 @@ class NetworkStream(ThreadedOutput):
         self._tell_viewers()
 
     def next_jpeg(self, after: int, timeout_s: float) -> tuple[bytes, int]:
-        """The newest picture whose number is greater than `after`, and its number; empty when none came in time."""
+        """Return the newest picture with a number greater than `after`, and its number; empty after the time-out."""
         with self._changed:
             self._changed.wait_for(lambda: self._number > after or self.over, timeout_s)
             views, number = self._views, self._number
@@ -147,7 +147,7 @@ class NetworkStream(ThreadedOutput):
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     """Accepts the connections of a stream, a thread for each."""
 
-    allow_reuse_address = sys.platform != "win32"  # there it would let two programs share a port
+    allow_reuse_address = sys.platform != "win32"  # on Windows it would let two programs share a port
     timeout = _POLL_S
 
     def __init__(self, stream: NetworkStream, address: tuple[str, int], *, most: int, viewer_timeout_s: float) -> None:
@@ -173,7 +173,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         super().shutdown_request(request)
 
     def cut_connections(self) -> None:
-        """Wake every thread that waits for its viewer."""
+        """Shut down every connection, which ends its thread's wait."""
         with self._lock:
             for connection in self._connections:
                 with contextlib.suppress(OSError):
@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         if self.server.local_only and not is_loopback(_host_of(self.headers.get("Host", ""))):
-            # A web page whose name was pointed at this machine must not read the picture.
+            # DNS rebinding: a web page whose host name resolves to this machine must not read the picture.
             self.send_error(403, "Only this machine's own addresses are served")
         elif path == "/":
             self._answer("text/html; charset=utf-8", _PAGE)
@@ -246,19 +246,19 @@ class _Handler(BaseHTTPRequestHandler):
                 if jpeg and number:
                     stream.count(dropped=newest - number - 1)
                 last, number = jpeg or last, newest
-                if last:  # repeated while nothing is new: so a viewer that went is noticed
+                if last:  # repeated without a new one, so that a viewer that left is noticed
                     head = f"Content-Type: image/jpeg\r\nContent-Length: {len(last)}\r\n\r\n"
-                    # The boundary goes with the picture before it: a browser shows a picture when it sees its end.
+                    # The boundary is sent with the picture before it, because browsers show a picture at its end.
                     self.wfile.write(head.encode("ascii") + last + f"\r\n--{BOUNDARY}\r\n".encode("ascii"))
                     stream.count(sent=1)
         except OSError:
-            return  # the viewer went, or took nothing for too long
+            return  # the viewer left, or read nothing for too long
         finally:
             stream.leave()
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """(host, port) of "HOST:PORT", "[IPv6]:PORT" or "PORT", which is served on loopback. Raises SettingError."""
+    """Parse "HOST:PORT", "[IPv6]:PORT" or "PORT" (on loopback) into (host, port). Raises SettingError."""
     host, _, port = text.strip().rpartition(":")
     host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
     if not port.isdecimal() or not 0 <= int(port) <= 65535:
@@ -267,7 +267,7 @@ def parse_address(text: str) -> tuple[str, int]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine as seen from itself alone."""
+    """Whether `host` is a loopback address."""
     if host.lower() == "localhost":
         return True
     try:
@@ -277,7 +277,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _host_of(header: str) -> str:
-    """The host of a Host header, without the port and the brackets of IPv6."""
+    """Return the host of a Host header, without the port and the brackets of IPv6."""
     return urlsplit(f"//{header}").hostname or ""
 
 

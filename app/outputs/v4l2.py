@@ -1,4 +1,4 @@
-"""A v4l2loopback device written to directly: its format is set by ioctl, then pictures are written to the file.
+"""Writing to a v4l2loopback device: its format is set by ioctl, then pictures are written to the file.
 
 Numbers and structures are those of the kernel's `linux/videodev2.h` on systems of 64 bits.
 """
@@ -40,13 +40,13 @@ def _system_ioctl(descriptor: int, request: int, argument: bytearray) -> None:
 
 
 class _NoLoopbackError(OutputError):
-    """A device that no pictures can be written to."""
+    """A device that does not accept pictures."""
 
 
 class LoopbackDevice:
     """`path` opened for pictures of `size` (width, height, both even) at `fps`. Raises OutputError.
 
-    Pictures are written as I420 in limited range BT.601, which Chrome, Firefox and Zoom take.
+    Pictures are written as I420 in limited range BT.601, which Chrome, Firefox and Zoom accept.
     """
 
     def __init__(self, path: Path, size: tuple[int, int], fps: int, *, ioctl: Ioctl = _system_ioctl) -> None:
@@ -75,7 +75,7 @@ class LoopbackDevice:
         paths: Sequence[Path] | None = None,
         ioctl: Ioctl = _system_ioctl,
     ) -> LoopbackDevice | None:
-        """The first of `paths` (all video devices by default) that takes pictures, None when there is none.
+        """Open the first of `paths` (all video devices by default) that accepts pictures, None when there is none.
 
         Raises OutputError when one could be meant but does not open.
         """
@@ -114,12 +114,12 @@ class LoopbackDevice:
                 f"{self._path} keeps {got_width} x {got_height} instead of {width} x {height}.",
                 "Close the program that uses it, or choose that size.",
             )
-        with contextlib.suppress(OSError):  # only tells readers the rate; not every driver knows it
+        with contextlib.suppress(OSError):  # only informs readers of the rate; not every driver supports it
             ioctl(self._descriptor, _S_PARM, bytearray(_PARAMETERS.pack(_BUF_TYPE_VIDEO_OUTPUT, 0, 0, 1, fps, 0)))
 
 
 def _card_name(descriptor: int, path: Path, ioctl: Ioctl) -> str:
-    """The device's name. Raises _NoLoopbackError when no pictures can be written to it."""
+    """Return the device's name. Raises _NoLoopbackError when it does not accept pictures."""
     answer = bytearray(_CAPABILITY.size)
     try:
         ioctl(descriptor, _QUERYCAP, answer)

@@ -1,4 +1,4 @@
-"""One restored frame as the outputs show it: every view is composed once, by whoever asks first, and shared."""
+"""The views of one restored frame: each is composed once, at the first request, and shared."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from app.outputs.compose import caption, card, compose
 
 
 class FrameViews:
-    """The views of one frame. The pictures are shared between threads and never to be written to.
+    """The views of one frame. The pictures are shared between threads and must not be written to.
 
-    `view` is the one that a person chose for the outputs, `split` (0 to 1) the place of its divider; `captions` writes
-    Original and Restored into the views that show both.
+    `view` is the one chosen for the outputs, `split` (0 to 1) the position of its divider; `captions` labels the views
+    that show both.
     """
 
     def __init__(
@@ -29,10 +29,10 @@ class FrameViews:
         self._composed: dict[tuple[str, bool], Image] = {}
 
     def image(self, view: str, *, unmirrored: bool = False) -> Image:
-        """The picture of `view` (see `compose`), uint8 BGR.
+        """Return the picture of `view` (see `compose`), uint8 BGR.
 
-        `unmirrored` turns the halves of a mirrored camera round again, so that text can be read; Original stays at
-        the left. Raises SettingError for another view.
+        `unmirrored` flips the halves of a mirrored camera back, so that text is legible; the original stays at the
+        left. Raises SettingError for another view.
         """
         flip = unmirrored and self.restored.frame.mirrored
         with self._lock:
@@ -50,10 +50,10 @@ class FrameViews:
 
 
 class Card(FrameViews):
-    """A card with a word in place of a frame, for as long as there is none: the same in every view."""
+    """A card with a text in place of a frame while there is none: the same in every view."""
 
     def __init__(self, text: str, *, size: tuple[int, int], t_capture: float) -> None:
-        """`size` is (width, height) in pixels, `t_capture` the time since when the card holds."""
+        """`size` is (width, height) in pixels, `t_capture` the time from which the card is shown."""
         picture = card(text, size)
         frame = Frame(image=picture, index=0, t_capture=t_capture, t_media=0.0)
         super().__init__(Restored(frame=frame, image=picture, k=0))

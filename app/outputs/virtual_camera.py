@@ -1,6 +1,6 @@
 """The restored picture as a camera that video calls can choose.
 
-A device is written to at a fixed rate: pyvirtualcam where it is installed (OBS on Windows and macOS, Unity Capture on
+Pictures are written at a fixed rate: pyvirtualcam where it is installed (OBS on Windows and macOS, Unity Capture on
 Windows, v4l2loopback on Linux), otherwise on Linux the v4l2loopback device itself.
 """
 
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class CameraDevice(Protocol):
-    """An open device that others see as a camera."""
+    """An open device that other programs see as a camera."""
 
     @property
     def name(self) -> str: ...
@@ -55,7 +55,7 @@ OpenDevice = Callable[[tuple[int, int], int], CameraDevice]
 class VirtualCamera(ThreadedOutput):
     """Shows the chosen view to video calls at `fps`, letterboxed to `size` (width, height) and never mirrored.
 
-    The last picture is repeated while there is no newer one. A device that goes is opened again, waiting longer each
+    The last picture is repeated while there is no newer one. A device that disappears is reopened, waiting longer each
     time.
     """
 
@@ -100,7 +100,7 @@ class VirtualCamera(ThreadedOutput):
         self._slot.close()
 
     def _feed(self, device: CameraDevice) -> None:
-        """Send a picture at every tick until the end. Raises OutputError when the device goes."""
+        """Send a picture at every tick until the end. Raises OutputError when the device disappears."""
         next_at = self._clock()
         while not self._stopping.is_set():
             views = self._slot.take(timeout=0)
@@ -108,13 +108,13 @@ class VirtualCamera(ThreadedOutput):
                 self._picture = letterbox(views.image(views.view, unmirrored=True), self._size)
             device.send(self._picture)
             self._count(sent=1)
-            # After a hold-up the ticks go on from now, they are not caught up with.
+            # After a delay the ticks go on from now; missed ones are not made up for.
             next_at = max(next_at + 1.0 / self._fps, self._clock())
             self._stopping.wait(max(next_at - self._clock(), 0.0))
 
 
 class _PyVirtualCam:
-    """A device through pyvirtualcam, which finds the driver."""
+    """A device of pyvirtualcam, which finds the driver."""
 
     def __init__(self, module: Any, size: tuple[int, int], fps: int) -> None:
         width, height = size
@@ -139,7 +139,7 @@ class _PyVirtualCam:
 
 
 def open_camera_device(size: tuple[int, int], fps: int) -> CameraDevice:
-    """The device that this system offers. Raises OutputUnavailableError or, when it may still come, OutputError."""
+    """Open this system's device. Raises OutputUnavailableError or, when it may still appear, OutputError."""
     try:
         import pyvirtualcam
     except ImportError as error:
@@ -155,7 +155,7 @@ def open_camera_device(size: tuple[int, int], fps: int) -> CameraDevice:
 
 
 def missing_device(platform: str = sys.platform) -> OutputError:
-    """What to say when there is no driver, with the line that installs one on `platform`."""
+    """Return the message for a missing driver, with the command that installs one on `platform`."""
     hint = _MISSING_DEVICE.get(platform, "pyvirtualcam knows no driver for this system.")
     return OutputError("There is no virtual camera that can be opened.", hint)
 

@@ -7,21 +7,21 @@ from collections import deque
 from dataclasses import dataclass
 
 DEFAULT_CYCLE_MS = 23.0
-"""What a cycle costs until it has been measured: the paper's figure for its NPU (arXiv 2606.06850)."""
+"""Milliseconds assumed for a cycle before it is measured: the paper's figure for its NPU (arXiv 2606.06850)."""
 
 _HEADROOM = 0.92
-"""Share of a frame's time that is planned with; the rest is for the scheduler, the window and the camera."""
+"""Share of a frame's time that is planned for; the rest is for the scheduler, the window and the camera."""
 
 _RAISE_AFTER_S = 1.0
-"""More cycles are tried only after they would have fitted for this long, so that k does not flutter."""
+"""Seconds for which more cycles must have fitted before k is raised, so that k does not oscillate."""
 
 _REMEMBERED = 15
-"""Frames whose median is planned with: half a second, which one slow frame cannot move."""
+"""Number of frames whose median is planned for: half a second, robust against single slow frames."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KChoice:
-    """The k to use now, and in words why it is not the one that was asked for ("" when it is)."""
+    """The k to use now, and the reason why it is not the requested one ("" when it is)."""
 
     k: int
     reason: str = ""
@@ -39,19 +39,19 @@ class AutoK:
 
     @property
     def cycle_ms(self) -> float:
-        """Median time of one cycle of one face in milliseconds."""
+        """The median time of one cycle of one face in milliseconds."""
         return statistics.median(self._cycles_ms)
 
     def measured(self, *, cycle_ms: float | None, overhead_ms: float) -> None:
-        """Learn from a finished frame: mean time of a cycle of one face, None without any, and everything else's."""
+        """Record a finished frame: mean time of a cycle of one face, None without faces, and of everything else."""
         if cycle_ms is not None:
             self._cycles_ms.append(cycle_ms)
         self._overheads_ms.append(overhead_ms)
 
     def choose(self, *, wanted: int, lowest: int = 1, target_fps: float, faces: int, now: float) -> KChoice:
-        """The largest k in `lowest` to `wanted` whose cycles for all `faces` fit a frame at `target_fps`.
+        """Return the largest k in `lowest` to `wanted` whose cycles for all `faces` fit a frame at `target_fps`.
 
-        Lowered at once, raised again only after a second of room. `now` in seconds.
+        It is lowered at once and raised only after a second of spare time. `now` in seconds.
         """
         budget_ms = 1000 / target_fps * _HEADROOM
         if faces == 0:

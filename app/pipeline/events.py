@@ -1,4 +1,4 @@
-"""What a live session reports, as values: the words for a person are the window's."""
+"""The events of a live session, as values; their texts are the window's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.pipeline.capture.status import SourceStatus
 
 @dataclass(frozen=True, kw_only=True)
 class CyclesChanged:
-    """Auto-k uses `k` cycles of the `wanted` ones; `reason` is "" when there is room for all of them again."""
+    """Auto-k uses `k` cycles of the `wanted` ones; `reason` is "" when all of them fit again."""
 
     k: int
     wanted: int
@@ -33,13 +33,13 @@ class SessionListener(Protocol):
     """Receives a session's events on the session's threads. Its methods must return at once."""
 
     def on_frame(self) -> None:
-        """A new frame can be taken."""
+        """A new frame is ready to be taken."""
 
     def on_status(self, status: SourceStatus) -> None:
-        """The source changed its state. Its errors come this way and no other."""
+        """The source changed its state. Its errors are reported here only."""
 
     def on_error(self, error: AppError) -> None:
         """A worker failed. A failure that repeats on every frame is reported once."""
 
     def on_notice(self, notice: Notice) -> None:
-        """Something that a person wants to know happened."""
+        """Something happened that a person should know."""

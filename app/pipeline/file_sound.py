@@ -1,4 +1,4 @@
-"""The sound of the file that plays, in step with its pictures: for recordings, and for the loudspeaker."""
+"""The sound of the playing file, synchronised with its pictures, for recordings and the loudspeaker."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _log = logging.getLogger(__name__)
 
 
 class FileSound:
-    """What a file sounds like between two moments of the clock, as the timeline says. An `AudioInput`.
+    """The sound of a file between two times of the clock, following the timeline. An `AudioInput`.
 
-    Pauses are silence; a seek or a loop goes on at the new place at its own moment. Raises UnreadableMediaError when
+    Pauses are silent; a seek or a loop takes effect at its own time. Raises UnreadableMediaError when
     the file has no sound.
     """
 
@@ -32,7 +32,7 @@ class FileSound:
     def __init__(
         self, path: Path, timeline: Timeline, *, ahead_s: float = 0.0, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """`ahead_s`: how much sooner than the clock sound is read, so that a loudspeaker has it in time."""
+        """`ahead_s`: how far ahead of the clock sound is read, so that a loudspeaker has it in time."""
         self._reader = SoundReader(path)
         self._timeline = timeline
         self._ahead_s = ahead_s
@@ -44,7 +44,7 @@ class FileSound:
         self._closed = False
 
     def start(self) -> None:
-        """Begin at this moment."""
+        """Begin now."""
         self._seen, anchors = self._timeline.since(0)
         self._read_to_s = self._clock()
         if anchors:
@@ -66,11 +66,11 @@ class FileSound:
         return blocks
 
     def stop(self) -> None:
-        """End at this moment; one more `read` gives what came until now."""
+        """End now; one more `read` returns the sound until now."""
         self._ends_at = self._ends_at or self._clock()
 
     def _take(self, anchor: Anchor, wall_s: float) -> None:
-        """From `wall_s` on `anchor` holds."""
+        """Follow `anchor` from `wall_s` on."""
         self._anchor, self._read_to_s = anchor, wall_s
         if anchor.running:
             self._reader.seek(anchor.place_s + wall_s - anchor.wall_s)
@@ -89,7 +89,7 @@ class FileSound:
 class FileSoundPlayer:
     """Plays a file's sound through the loudspeaker, on a thread of its own, until `close`.
 
-    A pause or a seek silences what was handed to the speaker already, so nothing of the old place is heard. Without a
+    A pause or a seek discards what was queued for the loudspeaker, so nothing of the old position is heard. Without a
     loudspeaker, and for a file without sound, it does nothing.
     """
 
@@ -113,7 +113,7 @@ class FileSoundPlayer:
         self._thread.start()
 
     def close(self, *, wait: bool = False) -> None:
-        """Be silent; `wait` for the end of the thread too."""
+        """Stop playing; with `wait`, wait for the thread to end."""
         self._closed.set()
         if wait:
             self._thread.join(2.0)
@@ -145,7 +145,7 @@ class FileSoundPlayer:
 
 
 class SourceSound:
-    """The sound that belongs to the source: a file's own, heard and recorded, or the microphone beside a camera."""
+    """The sound that belongs to the source: a file's own, played and recorded, or the microphone beside a camera."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class SourceSound:
         self._played: Path | None = None
 
     def follow(self, file: Path | None, *, play: bool) -> None:
-        """`file` is open, None for a source without a sound of its own. Returns at once."""
+        """Follow the open `file`, None for a source without sound of its own. Returns at once."""
         with self._lock:
             self._file = file
             wanted = file if play else None
@@ -179,7 +179,7 @@ class SourceSound:
             )
 
     def for_recording(self, microphone: str) -> AudioInput | None:
-        """The file's sound, or the microphone of that name; None where there is neither."""
+        """Return the file's sound, or the microphone of that name; None without either."""
         with self._lock:
             file = self._file
         return FileSound(file, self._timeline, clock=self._clock) if file is not None else open_microphone(microphone)

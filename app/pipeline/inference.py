@@ -28,7 +28,7 @@ class InferenceWorker:
     """Restores the frames of a mailbox until it is closed.
 
     The picture never waits for a model: until a pipeline is in use, and whenever inference fails, frames pass
-    unchanged. While paused, the frame that stands is restored again when the settings or the pipeline change.
+    unchanged. While paused, the current frame is restored again when the settings or the pipeline change.
     """
 
     def __init__(
@@ -103,13 +103,13 @@ class InferenceWorker:
                 self._version += 1
 
     def use(self, pipeline: FramePipeline) -> None:
-        """Use `pipeline`, which is warmed up, from the next frame on."""
+        """Use the warmed-up `pipeline` from the next frame on."""
         with self._lock:
             self._pipeline = pipeline
             self._version += 1
 
     def join(self) -> None:
-        """Wait until the thread has ended, a few seconds at most. The mailbox must be closed before."""
+        """Wait until the thread has ended, a few seconds at most. The mailbox must be closed first."""
         self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
@@ -151,7 +151,7 @@ class InferenceWorker:
         return Restored(frame=frame, image=frame.image, k=0, timings=Timings(age_ms=age_ms))
 
     def _report_once(self, error: Exception) -> None:
-        """Report a failure that comes with every frame once, until a frame succeeds again."""
+        """Report a failure that repeats with every frame once, until a frame succeeds again."""
         if str(error) == self._failing:
             return
         self._failing = str(error)
@@ -162,7 +162,7 @@ class InferenceWorker:
 
 
 def made_bad(frame: Frame, settings: Settings) -> Frame:
-    """`frame` degraded as the settings say, with the true picture beside it; the true one where they do not."""
+    """Return `frame`, degraded where the settings ask for it, with the true picture kept beside it."""
     true = frame.true_image if frame.true_image is not None else frame.image
     if not settings.degrade:
         return frame if frame.true_image is None else replace(frame, image=true, true_image=None)

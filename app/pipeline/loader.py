@@ -1,4 +1,4 @@
-"""The loading thread: it makes pipelines while the one before goes on working."""
+"""The loading thread: it creates a pipeline while the previous one goes on working."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class PipelineLoader:
         on_ready: Callable[[FramePipeline], None],
         on_error: Callable[[AppError], None],
     ) -> None:
-        """Both callbacks come from the loading thread. A pipeline is warmed up and belongs to whoever it is given to;
-        its tracker goes on to the next pipeline."""
+        """Both callbacks are called on the loading thread. A pipeline is warmed up and belongs to the receiver; its
+        tracker is reused by the next pipeline."""
         self._store = store
         self._on_ready = on_ready
         self._on_error = on_error
@@ -50,7 +50,7 @@ class PipelineLoader:
         self._thread.start()
 
     def request(self, settings: Settings) -> None:
-        """Have the pipeline for `settings` made, unless it was made or tried already. Returns at once."""
+        """Request the pipeline for `settings`, unless it was created or tried already. Returns at once."""
         with self._changed:
             self._wanted = settings
             self._changed.notify_all()
@@ -83,13 +83,13 @@ class PipelineLoader:
                 pipeline.lanes = make_lanes(self._store, tried, pipeline.restorer, self._pool, cycle_ms=cycle_ms)
             except AppError as error:
                 self._on_error(error)
-            except Exception as error:  # a surprise must reach the person, not end the thread in silence
+            except Exception as error:  # an unforeseen error must be reported, not end the thread silently
                 _log.exception("A model could not be loaded")
                 what = f"The restorer {tried.restorer} could not be loaded: {error!r}."
                 self._on_error(InferenceError(what, f"Details are in {log_path()}."))
 
     def _is_due(self, tried: Settings | None) -> bool:
-        """Whether the newest settings need other models or another engine than the ones that were tried."""
+        """Whether the newest settings need other models or another engine than those tried."""
         if self._closing or self._wanted is None or tried is None:
             return self._closing or self._wanted is not None
         return self._wanted.affecting("engine") != tried.affecting("engine")

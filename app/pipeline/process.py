@@ -1,4 +1,4 @@
-"""One frame's way to a restored picture: detect, align, k cycles, steady, paste. A function over objects handed in."""
+"""The frame pipeline: detect, align, k cycles, steady, paste. A function over objects passed in."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ class FramePipeline:
         auto_k: AutoK | None = None,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`other` restores every face a second time, to be compared. `auto_k` decides k whenever the settings ask for
-        it; `now` in seconds takes the timings."""
+        """`other` restores every face a second time, to be compared. `auto_k` decides k when the settings ask for it;
+        `now` returns seconds for the timings.
+        """
         self.tracker = tracker
         self.restorer = restorer
         self.other = other
@@ -59,11 +60,11 @@ class FramePipeline:
         shown: tuple[int, int] | None = None,
         stands: bool = False,
     ) -> Restored:
-        """Restore the faces of one frame. Settings hold for this frame, so a new k or strength is seen at once.
+        """Restore the faces of one frame. Settings apply to this frame, so a new k or strength takes effect at once.
 
         Only the `chosen` face where there is one. Faces get patches for a screen on which the picture has `shown`
         (width, height) pixels, as long as there is time for it, which a picture that `stands` always has. A frame
-        without a face comes back as the very same image. Raises InferenceError.
+        without a face is returned as the very same image. Raises InferenceError.
         """
         started = self._now()
         faces, left_alone = _divided(
@@ -126,7 +127,7 @@ class FramePipeline:
     def _learn(self, work: FaceWork, timings: Timings) -> None:
         spent = sum(face.cycles for face in work.faces)
         cycle_ms = timings.restore_ms / spent if spent else None
-        # What auto-k shares out are the cycles of faces that move; those that hold still take one each, whatever k is.
+        # Auto-k budgets the cycles of moving faces; still ones take one each, whatever k is.
         self._resting = sum(face.cycles == 1 < self.choice.k for face in work.faces)
         overhead_ms = timings.overhead_ms + timings.other_ms + self._resting * (cycle_ms or 0.0)
         self.auto_k.measured(cycle_ms=cycle_ms, overhead_ms=overhead_ms)
@@ -151,5 +152,5 @@ def _within(k: int, k_range: tuple[int, int]) -> int:
 
 
 def _pixels_key(settings: Settings) -> tuple[object, ...]:
-    """The settings that a restored face's pixels depend on. Auto-k's choices are left to the recursion to smooth."""
+    """Return the settings that a restored face's pixels depend on; auto-k's choices are smoothed by the recursion."""
     return settings.restorer, settings.precision, settings.k, settings.strength, settings.stop_threshold

@@ -21,7 +21,7 @@ class SessionRecording:
     """Starts and ends the recorder among the session's outputs. Every method may be called by any thread."""
 
     def __init__(self, outputs: FanOut, *, on_error: Callable[[AppError], None]) -> None:
-        """`on_error` is called, from the recording thread, when a recording had to end early."""
+        """`on_error` is called on the recording thread when a recording had to end early."""
         self._outputs = outputs
         self._on_error = on_error
         self._starting = threading.Lock()
@@ -38,7 +38,7 @@ class SessionRecording:
         """Record from now on into a new file in `folder` and return its path.
 
         `latest` is the newest frame, whose size the recording takes, `source_fps` the source's rate or 0, `sound`
-        what is recorded beside it. Raises RecordingError when there is no frame yet or a recording runs already, and
+        is recorded beside it. Raises RecordingError when there is no frame yet or a recording runs already, and
         OutputError.
         """
         if not self._starting.acquire(blocking=False):

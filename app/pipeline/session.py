@@ -1,4 +1,4 @@
-"""The live session: the threads round the straight line from source to screen, and the only thing a window talks to."""
+"""The live session: the threads from source to outputs, and the interface of the window and the command line."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from app.sources.base import Source, SourceSpec
 from app.sources.registry import open_source
 
 _CARDS = {"connecting": "Connecting", "offline": "Offline", "failed": "Offline"}
-"""What live outputs show instead of frames while the source is in one of these states."""
+"""The card that live outputs show instead of frames while the source is in one of these states."""
 
 
 class LiveSession:
-    """Reads one source, restores its faces and hands out the newest frame. All methods may be called by any thread.
+    """Reads one source, restores its faces and provides the newest frame. Thread-safe.
 
-    Frames go from the capture worker through the inference worker to the recording and to whoever takes them.
+    Frames go from the capture worker through the inference worker to the outputs and to the caller of `take`.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class LiveSession:
         *,
         make_source: Callable[[SourceSpec], Source] = open_source,
     ) -> None:
-        """Start loading the models; nothing is opened yet. `make_source` is for sources of one's own."""
+        """Start loading the models; nothing is opened yet. `make_source` replaces the registry of sources."""
         self._listener = listener
         self._closing = threading.Lock()
         self._closed = False
@@ -77,9 +77,9 @@ class LiveSession:
         self._loader.request(settings)
 
     def open(self, spec: SourceSpec, *, loop: bool = True, slide_show: bool = True) -> None:
-        """Change to another source. Returns at once; the listener's `on_status` reports what becomes of it.
+        """Change to another source. Returns at once; the listener's `on_status` reports the result.
 
-        Without a `slide_show` a picture of a folder stands until `seek`, and is restored once.
+        Without a `slide_show` a picture of a folder stays until `seek`, and is restored once.
         """
         self._statistics.reset()
         self._inference.choose(None)
@@ -104,7 +104,7 @@ class LiveSession:
         self._inference.show_at(size)
 
     def take(self) -> Restored | None:
-        """Return the newest finished frame, each one once; None when there is no newer one. Never waits."""
+        """Return the newest finished frame, each one once; None without a newer one. Never blocks."""
         return self._results.take(timeout=0)
 
     def painted(self, restored: Restored, paint_ms: float) -> None:
@@ -127,18 +127,18 @@ class LiveSession:
         return pipeline.restorer.engine if pipeline is not None else None
 
     def set_paused(self, paused: bool) -> None:
-        """Stop or go on. A picture that stands still is restored again when the settings change."""
+        """Pause or go on. A paused picture is restored again when the settings change."""
         self._capture.set_paused(paused)
         self._show_card(self._capture.status)
 
     def seek(self, seconds: float) -> None:
-        """Go to another place of a video."""
+        """Go to a position in a video."""
         self._capture.seek(seconds)
 
     def start_output(self, name: str) -> None:
-        """Start the output called `name` as the settings say; `output_states` reports how it is doing.
+        """Start the output called `name` as the settings say; `output_states` reports its state.
 
-        Only for live outputs: a recording is begun by `start_recording`. Raises SettingError or OutputError.
+        Only for live outputs: recordings are started by `start_recording`. Raises SettingError or OutputError.
         """
         wanted = descriptor(name)
         if not wanted.is_live:
@@ -151,11 +151,11 @@ class LiveSession:
         self._outputs.start(wanted, wanted.create(settings, context))
 
     def stop_output(self, name: str) -> None:
-        """Stop the output called `name` and wait until it has let go of its device or connections."""
+        """Stop the output called `name` and wait until it has released its device or connections."""
         self._outputs.stop(name)
 
     def output_states(self) -> Mapping[str, OutputState]:
-        """Return how every output that was started is doing, by its name. Never waits."""
+        """Return the state of every started output by its name. Never blocks."""
         return self._outputs.states()
 
     def start_recording(self, folder: Path) -> Path:
@@ -215,7 +215,7 @@ class LiveSession:
         self._results.close()
 
     def _stands(self) -> bool:
-        """Whether the picture on screen stands still, by a pause or as a picture, and no other comes by itself."""
+        """Whether the picture on screen is still, because of a pause or as a single picture."""
         info = self._capture.status.info
         return self._capture.paused or (info is not None and info.picture_s > 0 and not self._slide_show)
 
@@ -228,7 +228,7 @@ class LiveSession:
         self._outputs.show_card("Paused" if self._capture.paused else _CARDS.get(status.state, ""))
 
     def _source_fps(self) -> float:
-        """The source's rate, measured where it does not tell; 0 when there is none yet."""
+        """Return the source's rate, measured where it is unknown; 0 when there is none yet."""
         info = self._capture.status.info
         return info.fps if info is not None and info.fps > 0 else nearest_rate(self._statistics.snapshot().fps_in)
 

@@ -1,13 +1,13 @@
-"""Steadiness: restored faces that do not flicker, by a motion-gated recursion over the crops of a tracked face.
+"""Steadiness: a motion-gated recursion over the crops of a tracked face, so that restored faces do not flicker.
 
-The tracker already takes the head's motion out, so a pixel of the crop shows the same spot of the face from frame to
-frame. Where it holds still, its restored value is averaged with those before; where it moves, it is taken as it is.
-What decides is the given crop alone, never the restored one. Nothing here knows a clock.
+The tracker compensates the head's motion, so a pixel of the crop shows the same point of the face from frame to frame.
+Where the given crop is still, the restored value is averaged with the previous ones; where it moves, it is taken as it
+is. Only the given crop decides, never the restored one. No clock is used.
 
-With a fixed-point network a face that holds still needs no k cycles in every frame: one cycle a frame, on a mix of what
-is given and what was shown before, takes it as far over a few frames. A face that moves anywhere, were it an eyelid,
-takes all k. Where much of it moves, the rest moves too, even if smooth skin hardly shows it: then the past counts less
-everywhere, or moles and pores would fade.
+With a fixed-point network a still face does not need k cycles in every frame: one cycle a frame, on a mix of the given
+crop and the one shown before, gets as far within a few frames. A face that moves anywhere, even an eyelid, takes all k.
+Where much of it moves, the rest moves too, even if smooth skin hardly shows it: then the past counts less everywhere,
+or moles and pores would fade.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from app.restorers.base import RestoredCrop, Restorer
 Plane = NDArray[np.float32]
 
 HIGHEST_WEIGHT = 0.9
-"""Weight of the frame before at 100 % steadiness, where nothing moves: noise then changes a tenth as fast."""
+"""Weight of the previous frame at 100 % steadiness where nothing moves: noise then changes a tenth as fast."""
 
 # Motion in levels of 255: how much the given crop differs from its own average, the mean over the channels, smoothed
 # first so that noise cancels. Up to `_STILL` it is taken for noise; beyond, the weight falls as a Gaussian. Chosen on
@@ -50,9 +50,9 @@ _MOUTH, _HEAD = 0.1, 0.3
 
 @dataclass(frozen=True, eq=False)
 class SteadyState:
-    """What is remembered of a face: its averaged given crop and its last shown one, float32 (S, S, 3) BGR, 0 to 255.
+    """The state of a face: its averaged given crop and its last shown one, float32 (S, S, 3) BGR, 0 to 255.
 
-    `step` is mean |G(x) - x| of the first cycle on the last crop that the network was given as it is.
+    `step` is mean |G(x) - x| of the first cycle on the last unmixed crop.
     """
 
     given: Plane
@@ -61,7 +61,7 @@ class SteadyState:
 
 
 def stillness(state: SteadyState, crop: Image) -> Plane:
-    """How still each pixel of `crop`, uint8 (S, S, 3) BGR, is against `state`: float32 (S, S) from 0 to 1."""
+    """Return the stillness of each pixel of `crop`, uint8 (S, S, 3) BGR, against `state`: float32 (S, S), 0 to 1."""
     change = cv2.subtract(crop, state.given, dtype=cv2.CV_32F)
     change = cv2.blur(change, (_NOISE_WINDOW, _NOISE_WINDOW))
     motion = cv2.transform(cv2.convertScaleAbs(change, alpha=_STEPS), _CHANNEL_MEAN)
@@ -69,7 +69,7 @@ def stillness(state: SteadyState, crop: Image) -> Plane:
 
 
 def moving_share(still: Plane) -> float:
-    """How much of the face moves, from 0 to 1; `still` as `stillness` returns it."""
+    """Return the share of the face that moves, 0 to 1; `still` as `stillness` returns it."""
     blocks = cv2.resize(still, (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA)
     return float((blocks[_FACE_BLOCKS] < _MOVES_UNDER).mean())
 
@@ -77,10 +77,10 @@ def moving_share(still: Plane) -> float:
 def restore_steadily(
     state: SteadyState | None, crop: Image, restorer: Restorer, *, k: int, weight: float, stop_threshold: float = 0.0
 ) -> tuple[SteadyState, RestoredCrop]:
-    """The state after a frame, and the steady face with the cycles that were spent on it.
+    """Return the state after a frame, and the steady face with the cycles spent on it.
 
     crop: uint8 (S, S, 3) BGR, aligned. Without a `state`, and with one of another size, it is restored by itself.
-    `weight` in [0, 1) is that of the past where nothing moves. Raises InferenceError.
+    `weight` in [0, 1) is the past's weight where nothing moves. Raises InferenceError.
     """
     if state is None or state.given.shape != crop.shape:
         restored = restorer.restore(crop, k=k, stop_threshold=stop_threshold)
@@ -116,8 +116,9 @@ class SteadyFaces:
         self._key: Hashable = None
 
     def begin(self, tracks: Iterable[int], *, key: Hashable) -> None:
-        """Begin a frame that shows these tracks. The others are forgotten, and all of them when `key`, everything that
-        decides on a restored face's pixels, is another one than before."""
+        """Begin a frame with these tracks and forget the others; forget all when `key` changed.
+
+        `key` is everything that a restored face's pixels depend on."""
         if key != self._key:
             self._states.clear()
             self._key = key
@@ -126,7 +127,7 @@ class SteadyFaces:
     def restore(
         self, track: int, crop: Image, restorer: Restorer, *, k: int, steady: int, stop_threshold: float = 0.0
     ) -> RestoredCrop:
-        """The steady face of a track, see `restore_steadily`. `steady` in percent; 0 restores `crop` by itself."""
+        """Return the steady face of a track, see `restore_steadily`. `steady` is in percent, 0 for none."""
         if not steady:
             self._states.pop(track, None)
             return restorer.restore(crop, k=k, stop_threshold=stop_threshold)
@@ -141,6 +142,6 @@ class SteadyFaces:
         return restored
 
     def first_step(self, track: int, restored: RestoredCrop) -> float:
-        """How far the first cycle moved the crop of a track as it was given; `restored` is what came of it just now."""
+        """Return the first cycle's step on the given crop of a track; `restored` is its result in this frame."""
         state = self._states.get(track)
         return state.step if state is not None else restored.steps[0]

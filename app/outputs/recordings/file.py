@@ -1,8 +1,8 @@
-"""One MP4 file being written so that a crash, a full disk or a pulled plug leaves something that plays.
+"""One MP4 file, written so that a crash, a full disk or a power failure leaves something that plays.
 
 The file is written as fragments of about a second (FFmpeg's `hybrid_fragmented`): a `.part` that was never closed
-plays up to its last fragment in any player that knows fragmented MP4. Closing it turns the same file into a plain MP4,
-and only then it gets its name.
+plays up to its last fragment in any player that supports fragmented MP4. Closing turns the same file into a plain
+MP4, which then gets its name.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from app.media.files import PRIVATE, NewFile, ffmpeg_name, output_error
 from app.outputs.recordings.microphone import Samples
 
 TIME_BASE = Fraction(1, 60000)
-"""Fine enough for capture times, and the finest that MPEG-4 part 2 takes as well."""
+"""Time base of the pictures: fine enough for capture times, and the finest that MPEG-4 part 2 allows."""
 
 RECORDING_STEM = "cfrnet-live"
-"""What the name of every recording of a live session begins with."""
+"""Beginning of the name of every recording of a live session."""
 
 _FIRST_FRAGMENT_TICKS = 6000
 _FRAGMENT_TICKS = 60000
@@ -35,7 +35,7 @@ _AAC_FRAME = 1024
 
 
 class RecordingFile:
-    """An MP4 at `path`, `size` (width, height). Raises OutputError when it cannot be made there.
+    """An MP4 at `path`, `size` (width, height). Raises OutputError when it cannot be created.
 
     `write` and `write_sound` raise OSError when the disk does. `kept_seconds` is how long it plays, once closed.
     """
@@ -90,13 +90,13 @@ class RecordingFile:
         )
 
     def repeat(self, pts: int) -> None:
-        """The picture before once more, at `pts` ticks."""
+        """Encode the previous picture again at `pts` ticks."""
         self._container.mux(self._encoder.repeat(pts, duration=self._duration, key_frame=self._starts_fragment(pts)))
 
     def _starts_fragment(self, pts: int) -> bool:
         if pts < self._next_key:
             return False
-        # The first fragments are short, so that a process that is killed at once has recorded something.
+        # The first fragments are short, so that a process killed early has recorded something.
         self._next_key = pts + self._fragment_ticks
         self._fragment_ticks = min(2 * self._fragment_ticks, _FRAGMENT_TICKS)
         return True
@@ -109,16 +109,16 @@ class RecordingFile:
             self._encode_sound(chunk)
 
     def end_sound(self) -> None:
-        """Write what does not fill a whole AAC frame."""
+        """Write the rest that does not fill an AAC frame."""
         if len(self._waiting):
             self._encode_sound(self._waiting)
         self._waiting = self._waiting[:0]
 
     def close(self, *, broken: bool) -> Path | None:
-        """Make the file whole and give it its name: that path, or None (and no file) when nothing in it plays.
+        """Complete the file, give it its name and return that; None (and no file) when nothing in it plays.
 
         With `broken` the disk has failed already and only what is on it is kept. Raises OSError or OutputError when
-        the disk fails now; call it with `broken` then.
+        the disk fails now; call it again with `broken` then.
         """
         if not broken:
             self._container.mux(self._encoder.flush())
@@ -140,11 +140,11 @@ class RecordingFile:
         return self.path
 
     def is_there(self) -> bool:
-        """Whether the file being written still has a name; somebody may have deleted it."""
+        """Whether the file being written still has its name; it may have been deleted."""
         return self._file.is_there()
 
     def bytes(self) -> int:
-        """The size on the disk, of the `.part` or the whole file."""
+        """Return the size on the disk, of the `.part` or the complete file."""
         for path in (self._file.part, self.path):
             with contextlib.suppress(OSError):
                 return path.stat().st_size
@@ -166,7 +166,7 @@ class RecordingFile:
 
 
 def cut_to_whole_fragments(path: Path) -> None:
-    """Shorten a fragmented MP4 to its last whole fragment, so that a player reaches the end without an error.
+    """Truncate a fragmented MP4 after its last complete fragment, so that players reach its end without an error.
 
     Top-level boxes are a 32-bit length, or 1 and a 64-bit one behind the four-letter kind (ISO/IEC 14496-12, 4.2).
     """
@@ -187,7 +187,7 @@ def cut_to_whole_fragments(path: Path) -> None:
 
 
 def playable_seconds(path: Path) -> float | None:
-    """How long the recording at `path` plays, None when not one picture of it does."""
+    """Return the seconds that the recording at `path` plays, None without a single picture."""
     try:
         with open_video(path) as container:
             if next(container.decode(container.streams.video[0]), None) is None:

@@ -1,4 +1,4 @@
-"""Sound beside the pictures: the microphone, and how its samples are kept in step with capture time."""
+"""Sound of a recording: the microphone, and keeping samples synchronised with capture times."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AudioBlock:
 
 
 class AudioInput(Protocol):
-    """Something that delivers sound between `start` and `stop`."""
+    """A source of sound between `start` and `stop`."""
 
     @property
     def rate(self) -> int: ...
@@ -42,18 +42,17 @@ class AudioInput(Protocol):
     def start(self) -> None: ...
 
     def read(self) -> list[AudioBlock]:
-        """What came since the last call; never waits."""
+        """Return the blocks since the last call; never blocks."""
 
     def stop(self) -> None:
-        """Deliver nothing more; may be called twice."""
+        """Stop delivering; may be called twice."""
 
 
 class SoundAligner:
     """Turns blocks with capture times into one gapless track from `t_zero` on.
 
     The clock of a sound card and that of the pictures drift apart, and a device may lose blocks. While the track is
-    within `tolerance_s` of where it should be the samples pass untouched; beyond it silence is put in, or samples are
-    left out, once.
+    within `tolerance_s` of its place samples pass unchanged; beyond it silence is inserted or samples dropped, once.
     """
 
     def __init__(self, *, rate: int, channels: int, t_zero: float, tolerance_s: float = 0.03) -> None:
@@ -64,7 +63,7 @@ class SoundAligner:
         self.written = 0
 
     def align(self, block: AudioBlock) -> Samples:
-        """The samples to append to the track for `block`, float32 (N, channels); possibly none."""
+        """Return the samples to append to the track for `block`, float32 (N, channels); possibly none."""
         samples = block.samples
         late = round((block.t_capture - self._t_zero) * self._rate) - self.written
         is_first = self.written == 0
@@ -78,7 +77,7 @@ class SoundAligner:
 
 
 class Microphone:
-    """A microphone through `sounddevice`, whose module is handed in; `device` None is the system's choice."""
+    """A microphone through the module `sounddevice`, passed in; `device` None is the system's choice."""
 
     def __init__(
         self, sounddevice: Any, *, device: str | None = None, clock: Callable[[], float] = time.perf_counter
@@ -107,7 +106,7 @@ class Microphone:
             self._stream.close()
 
     def _take(self, samples: Samples, count: int, times: Any, status: object) -> None:
-        # The device tells how long ago the first sample was heard, on a clock of its own.
+        # The device reports the age of the first sample, on a clock of its own.
         ago_s = times.currentTime - times.inputBufferAdcTime
         if not 0.0 < ago_s < 1.0:
             ago_s = count / _RATE
@@ -117,14 +116,14 @@ class Microphone:
 
 
 class LevelMeter:
-    """How loud a microphone is, while nothing is recorded from it. Reads it on every `level`."""
+    """Measures a microphone's level while nothing is recorded from it. Reads it on every `level`."""
 
     def __init__(self, audio: AudioInput) -> None:
         self._audio = audio
         audio.start()
 
     def level(self) -> float:
-        """The loudest sample since the last call, 0 (silent, or -60 dB) to 1 (full scale), on a scale of decibels."""
+        """Return the peak since the last call, 0 (-60 dB or less) to 1 (full scale), linear in decibels."""
         peak = max((float(np.abs(block.samples).max(initial=0.0)) for block in self._audio.read()), default=0.0)
         return decibel_scale(peak)
 
@@ -133,14 +132,14 @@ class LevelMeter:
 
 
 def decibel_scale(peak: float, *, floor_db: float = -60.0) -> float:
-    """A peak of 0 to 1 as a share of the range from `floor_db` to full scale."""
+    """Map a peak of 0 to 1 to its share of the range from `floor_db` to full scale."""
     if peak <= 0.0:
         return 0.0
     return min(max(1.0 - 20.0 * float(np.log10(peak)) / floor_db, 0.0), 1.0)
 
 
 def list_microphones() -> tuple[str, ...]:
-    """The names of the microphones that there are, the system's choice first; none without `sounddevice`."""
+    """Return the microphones' names, the system's choice first; none without `sounddevice`."""
     try:
         import sounddevice
 
@@ -156,7 +155,7 @@ def list_microphones() -> tuple[str, ...]:
 
 
 def open_microphone(name: str = "") -> AudioInput | None:
-    """The microphone called `name`, else the system's choice; None without `sounddevice` or a device that opens."""
+    """Open the microphone called `name`, else the system's choice; None without `sounddevice` or a working device."""
     try:
         import sounddevice
     except (ImportError, OSError) as error:

@@ -1,6 +1,6 @@
-"""Recording as an output: what is listed about it, and how a recorder is made for a session.
+"""Recording as an output: its descriptor, and creating a recorder for a session.
 
-Importing this module does not import PyAV; making a recorder does.
+Importing this module does not import PyAV; creating a recorder does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def create_recorder(settings: Settings, context: OutputContext) -> VideoRecorder:
-    """A recorder for a new file in the context's folder, as the settings say. Raises RecordingError."""
+    """Create a recorder for a new file in the context's folder, as the settings ask. Raises RecordingError."""
     from app.outputs.recordings.file import RECORDING_STEM
     from app.outputs.recordings.recorder import VideoRecorder
 
@@ -33,7 +33,7 @@ def create_recorder(settings: Settings, context: OutputContext) -> VideoRecorder
 
 
 def _free_path(folder: Path, name: str, suffix: str) -> Path:
-    """A path in `folder` that nothing has yet: the name, the date and the time, and a number where needed."""
+    """Return an unused path in `folder`: the name, the date and the time, and a number where needed."""
     stem = f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}"
     candidates = [stem, *(f"{stem}-{number}" for number in range(2, 100))]
     for candidate in candidates:

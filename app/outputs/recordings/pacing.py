@@ -1,11 +1,11 @@
-"""An even rate for recordings: which slot of a constant grid each frame goes to."""
+"""A constant rate for recordings: the slot of a regular grid for each frame."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 RATES = (5.0, 7.5, 10.0, 12.0, 12.5, 15.0, 20.0, 24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 90.0, 100.0, 120.0)
-"""What cameras and files are usually made at."""
+"""Usual frame rates of cameras and files."""
 
 _NEAR = 0.06
 _SLACK_S = 0.03
@@ -13,7 +13,7 @@ _SLACK_S = 0.03
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """A frame's slot, and the slots before it in which the picture before is shown again."""
+    """A frame's slot, and the slots before it in which the previous picture is repeated."""
 
     slot: int
     repeats: range
@@ -22,9 +22,9 @@ class Placement:
 class EvenRate:
     """Puts frames on a grid of `fps`, by the time at which they were taken.
 
-    A frame within 30 ms (and less than a slot) of the next slot goes there, so the jitter of a network or a busy
-    machine disappears. One that comes earlier is left out, slots that stay empty repeat the picture before. A gap of
-    more than `longest_s`, as of a camera that was away, is not filled: the picture before stands.
+    A frame within 30 ms (and less than a slot) of the next slot goes there, which removes the jitter of a network or a
+    busy machine. An earlier one is dropped, empty slots repeat the previous picture. A gap of more than `longest_s`, as
+    of a camera that was offline, is not filled: the previous picture lasts.
     """
 
     def __init__(self, fps: float, *, longest_s: float = 1.0) -> None:
@@ -35,7 +35,7 @@ class EvenRate:
         self._last = -1
 
     def place(self, t: float) -> Placement | None:
-        """Where the frame of the time `t` in seconds goes; None when it is left out."""
+        """Return the placement of the frame of time `t` in seconds, None when it is dropped."""
         if self._zero is None:
             self._zero = t
         exact, following = (t - self._zero) * self._fps, self._last + 1
@@ -48,6 +48,6 @@ class EvenRate:
 
 
 def nearest_rate(fps: float) -> float:
-    """The usual rate that `fps`, as measured, is nearest to; `fps` itself where none is near."""
+    """Return the usual rate nearest to the measured `fps`; `fps` itself where none is near."""
     best = min(RATES, key=lambda rate: abs(rate - fps))
     return best if abs(best - fps) <= _NEAR * best else fps

@@ -24,13 +24,13 @@ from app.outputs.views import FrameViews
 MODES = ("side-by-side", "split", "restored", "two-files", "three")
 _PARTS = {"side-by-side": 2, "three": 3}
 RESERVE_BYTES = 100 * 1024 * 1024
-"""Free space at which a recording is ended in good order, so that neither it nor the system fills the disk."""
+"""Free space under which a recording is ended properly, before the disk is full."""
 
 _QUEUE_FRAMES = 16
 _SPACE_CHECK_S = 1.0
 _SOUND_POLL_S = 0.05
 FINISH_S = 60.0
-"""How long `stop` and `finish` wait for what is still to be encoded."""
+"""Seconds that `stop` and `finish` wait for the remaining frames to be encoded."""
 
 
 _log = logging.getLogger(__name__)
@@ -52,12 +52,12 @@ class VideoRecorder:
     """Records from `start` on until `stop`. `start` raises OutputError or RecordingError when it cannot begin.
 
     `size` is (width, height) of a frame and `fps` the even rate of the recording; a frame of another size, after the
-    source changed, is fitted in. Frames are placed by their `t_capture`: one that comes too early is left out, one that
-    is missing repeats the picture before, and a source that was away leaves a standing picture of that length.
+    source changed, is fitted in. Frames are placed by their `t_capture`: one that comes too early is dropped, a
+    missing one repeats the previous picture, and a source that was offline leaves a still picture of that length.
     "two-files" writes NAME-before and NAME-after.
 
-    A recording that has to end early (the disk) is closed so that it plays, then `on_error` is called once, from the
-    recording thread; without `on_error` it is `finish` that raises.
+    A recording that has to end early (the disk) is closed so that it plays, then `on_error` is called once, on the
+    recording thread; without `on_error`, `finish` raises.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class VideoRecorder:
         self._thread.start()
 
     def put(self, views: FrameViews) -> None:
-        """Record a frame; never waits. Ignored once the recording has ended."""
+        """Record a frame; never blocks. Ignored once the recording has ended."""
         with self._changed:
             if self._ending or self._error is not None:
                 return
@@ -135,7 +135,7 @@ class VideoRecorder:
             )
 
     def stop(self) -> None:
-        """Encode what waits and make the files whole."""
+        """Encode the remaining frames and complete the files."""
         with self._changed:
             self._ending = True
             self._changed.notify_all()
@@ -145,8 +145,8 @@ class VideoRecorder:
     def finish(self) -> tuple[Path, ...]:
         """Stop, and return the files that play; none when no frame came.
 
-        Raises RecordingError when encoding is not over after a minute, which goes on in the background, and when the
-        recording ended early and there was no `on_error` to say so.
+        Raises RecordingError when encoding takes longer than a minute, in which case it goes on in the background, and
+        when the recording ended early without an `on_error`.
         """
         self.stop()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
@@ -211,7 +211,7 @@ class VideoRecorder:
         self._close(failure)
 
     def _next(self) -> FrameViews | None:
-        """The next frame to encode, taking care of sound while none comes; None when the recording is to end."""
+        """Return the next frame to encode, handling sound while none comes; None when the recording is to end."""
         while True:
             with self._changed:
                 if not self._queue and not self._ending:
@@ -274,7 +274,7 @@ class VideoRecorder:
             raise RecordingError(f"The disk of {self._folder} is almost full.")
 
     def _close(self, failure: Exception | None) -> None:
-        """Make every recording whole; on the way a second failure counts as the first."""
+        """Complete every file; a failure on the way is reported unless there was one before."""
         paths: list[Path] = []
         disk_failed = isinstance(failure, (OSError, av.FFmpegError))
         for recording in self._files:
@@ -308,7 +308,7 @@ class VideoRecorder:
 
 
 def _started(audio: AudioInput | None) -> AudioInput | None:
-    """`audio` once it runs. One that does not start must not keep the pictures from being recorded."""
+    """Start `audio` and return it; None when it does not start, so that the pictures are recorded all the same."""
     if audio is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Recordings whose recording died with the process: the next start finds them, and what was recorded is not lost."""
+"""Completing recordings that a crash cut short, at the next start."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _log = logging.getLogger(__name__)
 
 
 def rescue_recordings(folder: Path) -> tuple[Path, ...]:
-    """Complete every `.part` of a recording in `folder` that nobody writes any more; returns those that play.
+    """Complete every `.part` of a recording in `folder` that no process writes any more; return those that play.
 
-    One without a single picture is deleted, if its name is one that only this application gives. Takes the time that
-    the system needs to list open files, and only when there is a `.part` at all.
+    One without a single picture is deleted if its name is one that only this application uses. Listing open files takes
+    some time, and is only done when there is a `.part`.
     """
     rescued = []
     for part in sorted(folder.glob(f"{RECORDING_STEM}-*.mp4*.part")):
@@ -40,7 +40,7 @@ def rescue_recordings(folder: Path) -> tuple[Path, ...]:
 
 def _is_being_written(path: Path) -> bool:
     """Whether a process of this person has `path` open, for network drives without locks."""
-    if sys.platform == "win32":  # there psutil may hang on foreign handles, and `is_locked` knows without it
+    if sys.platform == "win32":  # psutil may hang on other processes' handles there, and `is_locked` is enough
         return False
     wanted = str(path.resolve())
     for process in psutil.process_iter():

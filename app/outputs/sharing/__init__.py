@@ -1,1 +1,1 @@
-"""What people keep and pass on: snapshots, clips, the gallery."""
+"""Sharing: snapshots, clips, the gallery."""

@@ -44,7 +44,7 @@ _EDGE = 0.12
 class Moment:
     """A frame kept in memory: before above after in one JPEG, when it was taken, and where its largest face is.
 
-    `focus` is the face's centre as parts of width and height, the picture's middle without one.
+    `focus` is the face's centre as fractions of width and height, the picture's centre without a face.
     """
 
     t: float
@@ -59,9 +59,9 @@ class Moment:
 
 
 class ClipMemory:
-    """Keeps the last ten seconds as small JPEGs, made on a thread of its own; a frame that comes too soon is left out.
+    """Keeps the last ten seconds as small JPEGs, encoded on a thread of its own; frames that come too soon are dropped.
 
-    `add` never waits. Ten seconds take some twenty megabytes.
+    `add` never blocks. Ten seconds take some twenty megabytes.
     """
 
     def __init__(self) -> None:
@@ -78,13 +78,13 @@ class ClipMemory:
             self._changed.notify_all()
 
     def clear(self) -> None:
-        """Forget everything, as when another source is opened."""
+        """Forget everything, as after a change of source."""
         with self._changed:
             self._next = None
             self._moments.clear()
 
     def moments(self) -> tuple[Moment, ...]:
-        """What is kept, the oldest first."""
+        """Return the kept moments, the oldest first."""
         with self._changed:
             return tuple(self._moments)
 
@@ -111,7 +111,7 @@ class ClipMemory:
 
 
 def kept(restored: Restored) -> Moment:
-    """A frame as it is kept: at most 960 pixels wide."""
+    """Return a frame in the form that is kept: at most 960 pixels wide."""
     pair = [_small(image) for image in (restored.frame.image, restored.image)]
     done, jpeg = cv2.imencode(".jpg", np.vstack(pair), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     if not done:
@@ -125,7 +125,7 @@ def kept(restored: Restored) -> Moment:
 
 
 def sweep(progress: float) -> float:
-    """Where the divider is at `progress` of the clip, both in [0, 1]: all before first, all after at the end."""
+    """Return the divider's position at `progress` of the clip, both in [0, 1]: all before first, all after at last."""
     part = min(max((progress - _EDGE) / (1 - 2 * _EDGE), 0.0), 1.0)
     return 1.0 - part * part * (3 - 2 * part)
 
@@ -176,7 +176,7 @@ def _write_small(
 
 
 def clip_frames(moments: Sequence[Moment], size: tuple[int, int], fps: int, *, labels: bool = True) -> list[Image]:
-    """The clip's frames of `size` (width, height), uint8 BGR, at an even `fps`: each the latest moment of its time."""
+    """Yield the clip's frames of `size` (width, height), uint8 BGR, at a constant `fps`: each the latest moment."""
     length = moments[-1].t - moments[0].t
     count = max(round(length * fps), 1)
     times = np.array([moment.t - moments[0].t for moment in moments])
@@ -249,7 +249,7 @@ def _small(image: Image) -> Image:
 
 
 def _cut(image: Image, size: tuple[int, int], focus: Sequence[float]) -> Image:
-    """The part of `image` of the shape of `size` that has `focus` nearest to its middle, scaled to `size`."""
+    """Cut the part of `image` with the aspect of `size` that is centred nearest to `focus`, scaled to `size`."""
     height, width = image.shape[:2]
     scale = max(size[0] / width, size[1] / height)
     part_width, part_height = min(round(size[0] / scale), width), min(round(size[1] / scale), height)

@@ -1,4 +1,4 @@
-"""What was recorded: the recordings, clips and pictures in a folder, with small pictures to know them by."""
+"""The recordings, clips and pictures in a folder, with thumbnails."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _VIDEOS = frozenset({".mp4", ".gif"})
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """A file that this program made: its path, size in bytes and time of the last change (seconds since 1970)."""
+    """A file that this application wrote: its path, size in bytes and time of change (seconds since 1970)."""
 
     path: Path
     bytes: int
@@ -28,7 +28,7 @@ class Recorded:
 
 
 def recorded_files(folder: Path) -> tuple[Recorded, ...]:
-    """What this program left in `folder`, the newest first, at most 200; none for a folder that is not there."""
+    """Return this application's files in `folder`, the newest first, at most 200; none without the folder."""
     found = []
     for path in folder.glob(f"{RECORDING_STEM}-*"):
         if path.suffix.lower() in PICTURE_SUFFIXES | _VIDEOS:
@@ -41,7 +41,7 @@ def recorded_files(folder: Path) -> tuple[Recorded, ...]:
 
 
 def thumbnail(path: Path, size: tuple[int, int]) -> Image | None:
-    """The first picture of a file fitted into `size` (width, height), uint8 BGR; None when it cannot be read."""
+    """Return the first picture of a file fitted into `size` (width, height), uint8 BGR; None when unreadable."""
     try:
         if path.suffix.lower() in _VIDEOS:
             reader = VideoReader(path)

@@ -15,7 +15,7 @@ from app.outputs.recordings.file import RECORDING_STEM
 
 
 def save_snapshot(restored: Restored, folder: Path, *, now: datetime | None = None) -> tuple[Path, Path]:
-    """Write the frame and its restored picture to `folder`, which is made when absent; gives both paths.
+    """Write the frame and its restored picture to `folder`, which is created when absent; return both paths.
 
     The names carry the time to the millisecond and never replace a file. Both files are written or none. Raises
     OutputError.
@@ -25,7 +25,7 @@ def save_snapshot(restored: Restored, folder: Path, *, now: datetime | None = No
 
 
 def before_after(restored: Restored) -> Image:
-    """The frame before and after side by side, labelled, with a thin line between: uint8 (H, 2W, 3) BGR."""
+    """Return the frame before and after side by side, captioned, with a thin line between: uint8 (H, 2W, 3) BGR."""
     picture = compose(restored, "side-by-side", 0.5)
     write_captions(picture, "side-by-side", 0.5, names=BEFORE_AFTER)
     return picture
@@ -38,7 +38,7 @@ def save_before_after(restored: Restored, folder: Path, *, now: datetime | None 
 
 
 def _save_pair(folder: Path, kind: str, pictures: Mapping[str, Image], taken_at: datetime) -> tuple[Path, Path]:
-    """Write two pictures under one name that nothing has yet, each with its own ending: both or none."""
+    """Write two pictures under one unused name with different suffixes: both or none."""
     try:
         make_private_folder(folder)
     except OSError as error:

@@ -80,7 +80,7 @@ class Attempt:
             self._state.changed.notify_all()
 
     def abandon(self) -> None:
-        """Ignore everything that this attempt still does. Its thread ends as soon as the source lets it."""
+        """Ignore everything that this attempt still does. Its thread ends when the source returns."""
         with self._state.changed:
             self._abandoned = True
             source = self._source
@@ -102,7 +102,7 @@ class Attempt:
             return signal
 
     def show(self, frame: Frame) -> Signal:
-        """Post `frame` in place of one that nobody took yet, unless there is another signal than GO."""
+        """Post `frame`, replacing one that was not taken, unless there is another signal than GO."""
         with self._state.changed:
             signal = self._signal()
             if signal is Signal.GO:
@@ -110,7 +110,7 @@ class Attempt:
             return signal
 
     def take_seek(self) -> float:
-        """Return the wished place in seconds and forget the wish."""
+        """Return the requested position in seconds and clear the request."""
         with self._state.changed:
             seconds, self._seek_to = self._seek_to, None
             return seconds or 0.0
@@ -125,10 +125,10 @@ class Attempt:
             outcome = self._play()
         except AppError as error:
             # Its traceback would hold this thread's frames, and with them the last picture and this attempt, which
-            # holds the error: a ring that only the garbage collector opens, megabytes and minutes later.
+            # holds the error: a cycle that only the garbage collector breaks, megabytes and minutes later.
             outcome = SourceStatus(state="failed", error=error.with_traceback(None))
         except Exception as error:
-            # An unforeseen error in a driver must reach the person and not end the thread in silence.
+            # An unforeseen error in a driver must be reported and not end the thread silently.
             _log.exception("The source failed in an unexpected way")
             outcome = SourceStatus(state="failed", error=SourceOpenError(f"The source failed: {error!r}."))
         if self._source is not None:

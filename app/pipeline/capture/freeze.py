@@ -1,4 +1,4 @@
-"""Detecting a camera that repeats one picture for ever."""
+"""Detecting a camera that repeats one picture."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from app.core.types import Image
 
 
 class FreezeDetector:
-    """Tells a camera that has frozen from one that looks at something still.
+    """Distinguishes a frozen camera from one that shows a still scene.
 
-    A sensor is never without noise, so a camera whose pictures differed and then stay identical for `timeout_s` has
+    A sensor always has noise, so a camera whose pictures differed and then stay identical for `timeout_s` has
     frozen. One that never changed since it was opened (a virtual camera showing a card) is left alone.
     """
 

@@ -13,17 +13,17 @@ from app.core.types import Frame
 from app.sources.base import Source
 
 STILL_INTERVAL_S = 0.1
-"""How often a standing picture is shown again, so that a changed setting takes effect on it."""
+"""Seconds between repetitions of a still picture, so that a changed setting takes effect on it."""
 
 _LATE_S = 0.5
-"""A frame that is decoded later than this moves the clock: the machine is too slow to decode, or was asleep."""
+"""Seconds of delay beyond which a frame moves the clock: the machine decodes too slowly, or was asleep."""
 
 _REMEMBERED_ANCHORS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Anchor:
-    """From the clock's time `wall_s` on, the file plays from `place_s`, or stands there when it is not `running`."""
+    """From the clock's time `wall_s` on, the file plays from `place_s`, or is paused there unless `running`."""
 
     wall_s: float
     place_s: float
@@ -31,7 +31,7 @@ class Anchor:
 
 
 class Timeline:
-    """Which place of the file belongs to which moment of the clock. Thread-safe; sound follows it."""
+    """Maps the clock to positions in the file. Thread-safe; sound follows it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,20 +39,20 @@ class Timeline:
         self._count = 0
 
     def set(self, anchor: Anchor) -> None:
-        """Hold `anchor` from its time on; later than every one before."""
+        """Use `anchor` from its time on, which is later than every one before."""
         with self._lock:
             self._anchors.append(anchor)
             self._count += 1
 
     def since(self, seen: int) -> tuple[int, tuple[Anchor, ...]]:
-        """The number of anchors so far, and those after the first `seen` of them, at most the last 64."""
+        """Return the number of anchors so far, and those after the first `seen`, at most the last 64."""
         with self._lock:
             new = min(self._count - seen, len(self._anchors))
             return self._count, tuple(self._anchors)[len(self._anchors) - new :]
 
 
 class Signal(Enum):
-    """What came of a wait: go on, go to another place of the file, or stop playing."""
+    """The result of a wait: go on, seek, or stop playing."""
 
     GO = auto()
     SEEK = auto()
@@ -60,7 +60,7 @@ class Signal(Enum):
 
 
 class Stage(Protocol):
-    """Where frames are shown, and where the person's wishes come from."""
+    """Where frames are shown, and where pausing and seeking are requested."""
 
     @property
     def paused(self) -> bool: ...
@@ -69,15 +69,15 @@ class Stage(Protocol):
         """Wait until the clock shows `until`, or there is another signal than GO."""
 
     def show(self, frame: Frame) -> Signal:
-        """Hand `frame` on in place of one that nobody took yet, unless there is another signal than GO."""
+        """Pass `frame` on, replacing one that was not taken, unless there is another signal than GO."""
 
     def take_seek(self) -> float:
-        """The place in seconds that was wished last; the wish is fulfilled with this."""
+        """Return the position in seconds that was requested last, and clear the request."""
 
 
 @runtime_checkable
 class Seekable(Protocol):
-    """A source that can go to another place."""
+    """A source that can go to another position."""
 
     def seek(self, seconds: float) -> None: ...
 
@@ -85,11 +85,11 @@ class Seekable(Protocol):
 class FilePlayer:
     """Plays `source`, which is open, on `stage` until its end; with `loop` again and again.
 
-    The file keeps its own speed: a frame that is not taken before the next one is due is replaced by it. Of a slide
-    show each picture stands for its time, and a single picture in a loop for ever; it is shown again every
-    `STILL_INTERVAL_S` until then. `t_capture` is when a frame was due, so recordings are as even as the file.
-    Without a `slide_show` each picture is shown once and stands until another one is sought.
-    `t_media` goes on growing over loops and while a picture stands, and is the place in the file again after a seek.
+    The file keeps its own speed: a frame that is not taken before the next one is due is replaced by it. A picture of a
+    slide show is shown for its time, a single picture in a loop for ever; it is repeated every `STILL_INTERVAL_S` until
+    then. `t_capture` is the time when a frame was due, so recordings are as even as the file. Without a `slide_show`
+    each picture is shown once and stays until a seek. `t_media` keeps growing over loops and while a picture is
+    repeated, and is the position in the file again after a seek.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class FilePlayer:
         self._anchor(self._clock(), running=False)
 
     def _perform(self, frame: Frame) -> Signal:
-        """Show `frame` when it is due, for as long as it stands."""
+        """Show `frame` when it is due, for as long as it lasts."""
         place_s = self._round_s + frame.t_media
         now = self._clock()
         if self._zero is None or now - (self._zero + place_s) > _LATE_S:
@@ -148,7 +148,7 @@ class FilePlayer:
         return signal
 
     def _stand_still(self) -> Signal:
-        """Wait for the end of the pause, which moves everything after it by its length."""
+        """Wait for the end of the pause, which delays everything after it by its length."""
         since = self._clock()
         self._anchor(since, running=False)
         signal = Signal.GO
@@ -165,7 +165,7 @@ class FilePlayer:
         self._timeline.set(Anchor(wall_s=now, place_s=place_s, running=running))
 
     def _stands_on(self, place_s: float) -> bool:
-        """Whether a picture that is due at `place_s` stands for one more interval."""
+        """Whether the picture at `place_s` is shown for one more interval."""
         end_s = (self._zero or 0.0) + place_s + self._stands_s
         return self._is_still or end_s - self._clock() >= STILL_INTERVAL_S
 

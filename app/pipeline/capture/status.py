@@ -1,4 +1,4 @@
-"""How a source is doing, and how long to wait before it is tried again."""
+"""The state of a source, and the waiting time before it is tried again."""
 
 from __future__ import annotations
 

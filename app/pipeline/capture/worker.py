@@ -1,7 +1,7 @@
 """The capture worker: it opens a source, keeps it alive, and leaves its frames in a mailbox.
 
-Whatever a source does (a driver that never returns, a server that stalls, a cable that is pulled) only the thread that
-reads it waits. A watchdog beside it notices, gives that thread up and starts the next attempt.
+Whatever a source does (a driver that never returns, a server that stalls, a cable that is unplugged), only the thread
+that reads it waits. A watchdog notices it, abandons that thread and starts the next attempt.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _log = logging.getLogger(__name__)
 class CaptureWorker:
     """Owns one source at a time. Every method returns at once; `close` waits two seconds at most.
 
-    Frames replace each other in the mailbox, those of a file too, which keeps its own speed however slow the taker is.
-    `Frame.index` goes on over reconnects, loops and further sources, `t_capture` is when a file's frame was due.
+    Frames replace each other in the mailbox, also those of a file, which keeps its own speed for slow takers.
+    `Frame.index` keeps growing over reconnects, loops and sources; `t_capture` of a file's frame is when it was due.
     `on_status` is called from one worker thread, in order, and must not call back into `close`.
 
-    A live source that was online once is connected again for ever; one that cannot be opened at first has failed.
+    A live source that was online once is reconnected for ever; one that cannot be opened at first has failed.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class CaptureWorker:
 
     @property
     def timeline(self) -> Timeline:
-        """Which place of the file that plays belongs to which moment of the clock."""
+        """The timeline of the file that is playing."""
         return self._state.timeline
 
     @property
@@ -85,9 +85,9 @@ class CaptureWorker:
             return self._state.paused
 
     def open(self, spec: SourceSpec, *, loop: bool = False, slide_show: bool = True) -> None:
-        """Let go of the source before and open the one that `spec` names. `loop` starts a file again at its end.
+        """Release the current source and open the one that `spec` names. `loop` restarts a file at its end.
 
-        Without a `slide_show` a picture stands until `seek`.
+        Without a `slide_show` a picture stays until `seek`.
         """
         with self._changed:
             self._spec, self._loop, self._slide_show, self._start_s = spec, loop, slide_show, None
@@ -96,7 +96,7 @@ class CaptureWorker:
             self._changed.notify_all()
 
     def seek(self, seconds: float) -> None:
-        """Show the picture at `seconds` of a file, also while paused or after its end. Nothing for a live source."""
+        """Show the picture at `seconds` of a file, also while paused or after its end. No effect on a live source."""
         with self._changed:
             if self._attempt is not None:
                 self._attempt.seek(seconds)
@@ -106,20 +106,20 @@ class CaptureWorker:
             self._changed.notify_all()
 
     def set_paused(self, paused: bool) -> None:
-        """A paused file stands still; a paused live source is read on and its frames are thrown away."""
+        """Pause or go on. A paused live source is still read, and its frames are dropped."""
         with self._changed:
             self._state.paused = paused
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let go of everything and end the threads. One that a driver holds for ever is left behind, as a daemon."""
+        """Release everything and end the threads. A thread that hangs in a driver is left behind as a daemon."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         self._watchdog.join(_JOIN_S)
 
     def _watch(self) -> None:
-        """The watchdog: one round is one source, from its first connecting to its end or replacement."""
+        """The watchdog: one iteration is one source, from its first connection to its end or replacement."""
         generation = 0
         while True:
             with self._changed:
@@ -166,7 +166,7 @@ class CaptureWorker:
             return self._attempt
 
     def _supervise(self, attempt: Attempt, generation: int) -> SourceStatus | None:
-        """Wait for the end of `attempt`: how it ended, or None when another source or the close is wanted."""
+        """Wait for `attempt` to end; return its outcome, None when another source or closing was requested."""
         outcome: SourceStatus | None = None
         announced = False
         while outcome is None:
@@ -194,7 +194,7 @@ class CaptureWorker:
             self._left_behind.append(attempt.thread)
 
     def _has_room_for_an_attempt(self, generation: int) -> bool:
-        """Wait while a hanging driver holds too many threads already. False when the attempt is not wanted any more."""
+        """Wait while hanging drivers hold too many threads. False when the attempt is no longer wanted."""
         while True:
             self._left_behind = [thread for thread in self._left_behind if thread.is_alive()]
             with self._changed:
@@ -205,7 +205,7 @@ class CaptureWorker:
                 self._changed.wait(self._policy.longest_s)
 
     def _patience_s(self, attempt: Attempt) -> float | None:
-        """Seconds until the attempt counts as frozen, 0 when it does; None when it may take for ever."""
+        """Return the seconds until the attempt counts as hung, 0 when it does, None without a limit."""
         if attempt.info is not None and not attempt.info.kind.live:
             return None
         limit_s = self._open_timeout_s if attempt.info is None else self._freeze_timeout_s

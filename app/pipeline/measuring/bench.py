@@ -1,4 +1,4 @@
-"""Measuring this machine: the time of a cycle, and of everything round it in a live session.
+"""Measuring this machine: the time of a cycle, and of everything else in a live session.
 
 Shared by `main.py bench` and the scripts in `benchmarks/`.
 """
@@ -32,18 +32,18 @@ SOURCE_FPS = 30.0
 """Rate of the moving face: a webcam's."""
 
 AFFORDED_FPS, AFFORDED_KS = 25.0, (1, 2, 3)
-"""A frame rate that a network has to keep to be afforded, and the numbers of cycles that are asked about."""
+"""The frame rate that a network has to reach to count as affordable, and the numbers of cycles considered."""
 
 Progress = Callable[[str], None]
 
 _START_TIMEOUT_S = 60.0
 _SETTLE_S = 1.0
 _FEWEST_FRAMES = 2
-"""A rate takes two frames; a machine that is too slow for them in the time given is measured for longer."""
+"""Frames needed for a rate; a machine too slow for them in the given time is measured for longer."""
 
 
 def quiet(text: str) -> None:
-    """A Progress that says nothing."""
+    """A Progress that prints nothing."""
 
 
 def run_benchmark(
@@ -54,7 +54,7 @@ def run_benchmark(
     seconds: float = 5.0,
     progress: Progress = quiet,
 ) -> dict[str, Any]:
-    """Everything about this machine, ready for JSON: machine, cycles, pipeline and what it affords.
+    """Measure this machine, ready for JSON: machine, cycles, pipeline and what is affordable.
 
     `repeats` cycles of each network and at least `seconds` of live session for each k are measured. Raises AppError.
     """
@@ -73,9 +73,9 @@ def run_benchmark(
 def measure_cycles(
     store: ModelStore, *, threads: int = 0, repeats: int = 40, progress: Progress = quiet
 ) -> dict[str, dict[str, float]]:
-    """Median milliseconds of one cycle: {NAME: {"int8_ms": , "fp32_ms": , "ratio": }}.
+    """Measure the median milliseconds of one cycle: {NAME: {"int8_ms": , "fp32_ms": , "ratio": }}.
 
-    The precisions of a network take turns, so that whatever else the machine does meets both.
+    The precisions of a network alternate, so that other load on the machine affects both.
     """
     result: dict[str, dict[str, float]] = {}
     rng = np.random.default_rng(0)
@@ -100,8 +100,10 @@ def measure_cycles(
 
 
 def measure_providers(store: ModelStore, *, threads: int = 0, progress: Progress = quiet) -> list[dict[str, Any]]:
-    """Every network on every provider of this machine, a row each: network, provider, precision, nodes, cycle_ms,
-    difference (mean, from the CPU's picture, in levels of 255) and problem. Raises AppError."""
+    """Measure every network on every available provider.
+
+    Returns a row each: network, provider, precision, nodes, cycle_ms, difference (mean, from the CPU's picture, in
+    levels of 255) and problem. Raises AppError."""
     rows = []
     for shipped in store.restorers():
         progress(f"Measuring {shipped.name} on every provider")
@@ -122,7 +124,7 @@ def measure_providers(store: ModelStore, *, threads: int = 0, progress: Progress
 
 
 def providers_table(rows: list[dict[str, Any]]) -> str:
-    """`measure_providers` for a person, and below it what the providers that are not here would need."""
+    """Format `measure_providers` as a table, followed by the requirements of providers that are missing."""
     lines = [f"{'network':<16}{'provider':<13}{'precision':<11}{'ms':>8}{'from CPU':>10}  nodes"]
     for row in rows:
         figures = "".join(
@@ -140,10 +142,10 @@ def providers_table(rows: list[dict[str, Any]]) -> str:
 def affordable(
     restorers: Sequence[ShippedRestorer], cycles: dict[str, dict[str, float]], *, overhead_ms: float
 ) -> dict[str, dict[str, Any]]:
-    """Which restorers keep AFFORDED_FPS with one face: {NAME: {"precision": , "k1_fps": , "k1": True, ...}}.
+    """Say which restorers reach AFFORDED_FPS on one face: {NAME: {"precision": , "k1_fps": , "k1": True}}.
 
-    `cycles` as `measure_cycles` gives them, in the fastest precision that ships, and `overhead_ms` of everything else.
-    A k that the network is not made for is left out.
+    Counted are the fastest precision in `cycles`, as `measure_cycles` returns them, and `overhead_ms` of everything
+    else. A k outside the network's range is left out.
     """
     result: dict[str, dict[str, Any]] = {}
     for restorer in restorers:
@@ -167,11 +169,11 @@ def measure_pipeline(
     seconds: float = 5.0,
     progress: Progress = quiet,
 ) -> dict[str, dict[str, Any]]:
-    """A live session at 1280x720 with one moving face at 30 fps, for every k: {"k1": {"overhead_ms_p50": , ...}}.
+    """Measure a live session, 1280x720, one moving face, 30 fps, for every k: {"k1": {"overhead_ms_p50": , ...}}.
 
-    Steadiness is off: it spends fewer than k cycles on a face that holds still, and every frame here is to spend k.
-    Also overhead_ms_p95, fps, age_ms_p50, age_ms_p95 (of finished frames, nothing is painted), dropped, frames, and
-    `stages` with p50 and p95 of each stage. Raises AppError, InferenceError when no frame comes through.
+    Steadiness is off, because it spends fewer than k cycles on a still face. Other keys: overhead_ms_p95, fps,
+    age_ms_p50, age_ms_p95 (of finished frames, nothing is painted), dropped, frames, and `stages` with p50 and p95 of
+    each stage. Raises AppError, InferenceError when no frame comes through.
     """
     scene = MovingFaceScene()
     result: dict[str, dict[str, Any]] = {}
@@ -184,7 +186,7 @@ def measure_pipeline(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Finished:
-    """A frame that came through with a face: when it was finished (`time.perf_counter()`) and how long it took."""
+    """A finished frame with a face: when it was finished (`time.perf_counter()`) and its timings."""
 
     at: float
     timings: Timings
@@ -211,7 +213,7 @@ class FrameCollector:
         self.started.set()
 
     def on_status(self, status: SourceStatus) -> None:
-        """Offline and online again is part of what is measured."""
+        """Ignore it: going offline and online is part of the measurement."""
 
     def on_error(self, error: AppError) -> None:
         self.error = error
@@ -221,7 +223,7 @@ class FrameCollector:
             self._changed.notify_all()
 
     def on_notice(self, notice: Notice) -> None:
-        """Nothing that a measurement would need."""
+        """Ignore it: notices do not matter here."""
 
     def wait_for(self, count: int, *, timeout_s: float) -> None:
         """Wait until `count` frames have come since the last `collect`, an error was reported, or the time is up."""
@@ -229,7 +231,7 @@ class FrameCollector:
             self._changed.wait_for(lambda: len(self._finished) >= count or self.error is not None, timeout_s)
 
     def collect(self) -> list[Finished]:
-        """The frames since the last call. Raises the error that the session reported."""
+        """Return the frames since the last call. Raises the error that the session reported."""
         if self.error is not None:
             raise self.error
         with self._changed:
@@ -241,7 +243,7 @@ class FrameCollector:
 def running_session(
     store: ModelStore, settings: Settings, *, make_source: Callable[[SourceSpec], Source]
 ) -> Iterator[tuple[LiveSession, FrameCollector]]:
-    """A live session that has restored its first face already. Raises AppError when that takes a minute."""
+    """Yield a live session that has restored its first face. Raises AppError when that takes a minute."""
     collector = FrameCollector()
     session = LiveSession(store, settings, collector, make_source=make_source)
     collector.session = session
@@ -288,7 +290,7 @@ def _measure_session(store: ModelStore, settings: Settings, scene: MovingFaceSce
 
 
 def cycles_table(cycles: dict[str, dict[str, float]]) -> str:
-    """`measure_cycles` for a person."""
+    """Format `measure_cycles` as a table."""
     lines = [f"{'network':<14}{'INT8 ms':>10}{'FP32 ms':>10}{'INT8/FP32':>11}   a cycle, median"]
     for name, figures in cycles.items():
         cells = (figures.get(key) for key in ("int8_ms", "fp32_ms", "ratio"))
@@ -298,7 +300,7 @@ def cycles_table(cycles: dict[str, dict[str, float]]) -> str:
 
 
 def affordable_table(affordable: dict[str, dict[str, Any]]) -> str:
-    """`affordable` for a person: frames a second for each k, and whether that is enough."""
+    """Format `affordable` as a table: frames a second for each k, and whether that is enough."""
     title = f"one face at {AFFORDED_FPS:g} fps"
     lines = [f"{title:<26}" + "".join(f"{f'k = {k}':>16}" for k in AFFORDED_KS)]
     for name, figures in affordable.items():
@@ -311,7 +313,7 @@ def affordable_table(affordable: dict[str, dict[str, Any]]) -> str:
 
 
 def pipeline_table(pipeline: dict[str, dict[str, Any]]) -> str:
-    """`measure_pipeline` for a person: a column for each k, p50 / p95 in each cell."""
+    """Format `measure_pipeline` as a table: a column for each k, p50 / p95 in each cell."""
     names = max((list(figures["stages"]) for figures in pipeline.values()), key=len)
     width = 17
     lines = ["1280x720, one moving face at 30 fps; ms a frame, p50 / p95"]

@@ -1,4 +1,4 @@
-"""Where the milliseconds go: percentiles of every stage, the frame's age, and the last minute."""
+"""Latency statistics: percentiles of every stage, the frame's age, and a history of one minute."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from app.core.types import Restored, Timings
 from app.pipeline.measuring.stages import StageStatistics, percentiles, stage_statistics
 
 WINDOW_S = 5.0
-"""Percentiles and rates are taken over this long."""
+"""Seconds over which percentiles and rates are taken."""
 
 HISTORY_S = 60
-"""The history has one point a second and this many at most."""
+"""Points of the history at most, one a second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,8 @@ class LiveStatistics:
 
     `stages` are capture (from the camera to the worker), detect, align, "cycle 1" and so on, paste, paint. Ages are
     those of frames when they came to the screen, or of finished ones while nothing is painted. `budget_ms` is a
-    frame's time at the target rate, `cycle_ms` the smoothed time of one cycle of one face, `auto_reason` says why
-    auto-k chose what it did ("" when it need not). Everything is 0 before the first frame.
+    frame's time at the target rate, `cycle_ms` the smoothed time of one cycle of one face, `auto_reason` is auto-k's
+    reason for its choice ("" when it is off or not needed). Everything is 0 before the first frame.
     """
 
     stages: tuple[StageStatistics, ...] = ()
@@ -70,7 +70,7 @@ class _Painted:
 
 
 class LatencyStatistics:
-    """Gathers finished and painted frames, but not their pictures. Thread-safe; time comes from the clock."""
+    """Collects the timings of finished and painted frames. Thread-safe; time comes from the clock."""
 
     def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
@@ -78,7 +78,7 @@ class LatencyStatistics:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything, as when another source is opened."""
+        """Forget everything, as after a change of source."""
         with self._lock:
             self._finished: deque[_Finished] = deque()
             self._painted: deque[_Painted] = deque()
@@ -86,7 +86,7 @@ class LatencyStatistics:
             self._second_began = self._clock()
 
     def add(self, restored: Restored) -> None:
-        """A frame was finished just now."""
+        """Record a frame that was finished just now."""
         with self._lock:
             now = self._clock()
             self._close_second(now)
@@ -97,7 +97,7 @@ class LatencyStatistics:
             )
 
     def painted(self, restored: Restored, paint_ms: float) -> None:
-        """A frame came to the screen just now, after `paint_ms` of painting."""
+        """Record a frame that was painted just now, in `paint_ms`."""
         with self._lock:
             now = self._clock()
             age_ms = (now - restored.frame.t_capture) * 1000
@@ -106,7 +106,7 @@ class LatencyStatistics:
     def snapshot(
         self, *, dropped: int = 0, target_fps: float = 0.0, auto_reason: str = "", cycle_ms: float = 0.0
     ) -> LiveStatistics:
-        """Statistics of the last five seconds and the history of the last minute."""
+        """Return statistics of the last five seconds and the history of the last minute."""
         with self._lock:
             now = self._clock()
             self._close_second(now)
@@ -119,7 +119,7 @@ class LatencyStatistics:
                 for at, point in self._history
                 if now - at <= HISTORY_S
             )
-        # While a network is being loaded frames pass untouched, which says nothing about how long restoring takes.
+        # While a network is being loaded, frames pass unchanged and have no restoring time.
         processed = [sample.timings for sample in finished if sample.k]
         ages = [sample.age_ms for sample in painted] or [sample.timings.age_ms for sample in finished]
         age_p50_ms, age_p95_ms = percentiles(ages)
@@ -145,7 +145,7 @@ class LatencyStatistics:
             self._painted.popleft()
 
     def _close_second(self, now: float) -> None:
-        """Turn every second that is over into a point of the history."""
+        """Add a point to the history for every second that is over."""
         length = now - self._second_began
         if length < 1:
             return
@@ -167,7 +167,7 @@ def _process_ms(timings: Timings) -> float:
 
 
 def _rate(samples: Sequence[tuple[float, int]]) -> float:
-    """Counts a second over (time, count) samples; 0 when they do not span any time."""
+    """Return the rate a second over (time, count) samples; 0 when they span no time."""
     if len(samples) < 2 or samples[-1][0] <= samples[0][0]:
         return 0.0
     return (samples[-1][1] - samples[0][1]) / (samples[-1][0] - samples[0][0])

@@ -1,4 +1,4 @@
-"""A moving face without a camera: what benchmarks and tests restore, the same on every machine."""
+"""A moving face without a camera, for benchmarks and tests, the same on every machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MovingFaceScene:
 
     def __init__(self, *, width: int = 1280, height: int = 720, reduction: int = 3, seed: int = 0) -> None:
         """`reduction`: how many times the portrait is reduced and enlarged again before it is shown."""
-        from skimage.data import astronaut  # only benchmarks and tests want it, and it is slow to import
+        from skimage.data import astronaut  # only benchmarks and tests need it, and it is slow to import
 
         portrait = np.ascontiguousarray(astronaut()[:, :, ::-1])
         side = portrait.shape[0] // reduction
@@ -33,7 +33,7 @@ class MovingFaceScene:
         self._background = np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
     def matrix(self, seconds: float) -> Points:
-        """float32 (2, 3), portrait -> frame: the face goes round an ellipse, nods and comes nearer and farther."""
+        """Return float32 (2, 3), portrait -> frame: the face moves on an ellipse, tilts and changes its size."""
         turn = 2 * math.pi * seconds / _ROUND_S
         scale = self.height / 720 * (1.5 + 0.2 * math.sin(turn))
         matrix = cv2.getRotationMatrix2D(_FACE, 8 * math.sin(turn + 1), scale)
@@ -42,7 +42,7 @@ class MovingFaceScene:
         return np.asarray(matrix, np.float32)
 
     def image(self, seconds: float) -> Image:
-        """The scene at a time: uint8 (height, width, 3) BGR. It repeats every four seconds."""
+        """Return the scene at a time, uint8 (height, width, 3) BGR. It repeats every four seconds."""
         image = self._background.copy()
         cv2.warpAffine(
             self._portrait,
@@ -55,7 +55,7 @@ class MovingFaceScene:
         return image
 
     def place(self, points: Points, seconds: float) -> Points:
-        """Points (N, 2) of the portrait in pixels of the frame at a time."""
+        """Return points (N, 2) of the portrait in pixels of the frame at a time."""
         return transform(points, self.matrix(seconds))
 
 
@@ -76,7 +76,7 @@ class MovingFaceSource:
         self._start = time.perf_counter()
 
     def read(self) -> Frame | None:
-        """The next frame when it is due; None once closed. One that is late skips the pictures it missed."""
+        """Return the next frame when it is due, skipping frames that are overdue; None once closed."""
         now = time.perf_counter()
         self._index = max(self._index + 1, math.floor((now - self._start) * self._fps))
         due = self._start + self._index / self._fps
@@ -101,4 +101,4 @@ MOVING_FACE = SourceSpec(
     ),
     address="moving face",
 )
-"""What benchmarks and tests open. Its kind is in no registry, so nobody comes upon it by typing."""
+"""The source of benchmarks and tests. Its kind is not in the registry, so it cannot be typed."""

@@ -22,7 +22,7 @@ class StageStatistics:
 def stage_values(timings: Sequence[Timings]) -> dict[str, list[float]]:
     """Return every stage's milliseconds by its name, in the order of the pipeline; empty without frames.
 
-    A cycle's list holds only the frames that went that far: one that was not needed does not count as 0 ms.
+    A cycle's list has only the frames that ran it: a skipped cycle does not count as 0 ms.
     """
     if not timings:
         return {}
