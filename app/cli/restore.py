@@ -177,7 +177,8 @@ def _sum_up(report: JobReport) -> None:
 def _postfix(event: JobProgress) -> str:
     left = "" if event.time_left_s is None else f", {tqdm.format_interval(event.time_left_s)} left"
     files = f"{event.items_done}/{event.items} files, " if event.items > 1 else ""
-    return f"{files}{event.frames} frames{left}"
+    frames = "1 frame" if event.frames == 1 else f"{event.frames} frames"
+    return f"{files}{frames}{left}"
 
 
 def _bar() -> Any:

@@ -247,6 +247,15 @@ class Settings:
             "three": "True, bad, restored",
         },
     )
+    output_scale: str = _setting(
+        "1",
+        label="Size",
+        help="Of recordings and saved files; larger ones keep small faces finer. "
+        "A live recording falls back to a smaller size where this machine is too slow",
+        group="output",
+        effect="output",
+        choices={"1": "As the source", "2": "Twice as large", "4": "Four times"},
+    )
     record_sound: bool = _setting(
         True,
         label="Sound",

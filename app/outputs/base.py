@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 from app.core.errors import AppError, OutputError
 from app.core.log import log_path
 from app.core.settings import Settings
+from app.core.types import Restored
 from app.outputs.recordings.microphone import AudioInput
 from app.outputs.views import FrameViews
 
@@ -60,7 +61,8 @@ class OutputContext:
     """What an output may need to know about its session.
 
     `size` (width, height) in pixels and `fps` are those of the frames at the moment, `folder` is where files go,
-    `sound` belongs to the pictures. `on_error` is called on the output's thread when it had to end early.
+    `sound` belongs to the pictures. A recording keeps what `prepare` returns, `scale` times as large. `on_error` is
+    called on the output's thread when it had to end early.
     """
 
     size: tuple[int, int]
@@ -68,6 +70,8 @@ class OutputContext:
     folder: Path
     on_error: Callable[[AppError], None]
     sound: AudioInput | None = None
+    scale: int = 1
+    prepare: Callable[[Restored], Restored] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

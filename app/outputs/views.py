@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -39,6 +40,10 @@ class FrameViews:
             if (view, flip) not in self._composed:
                 self._composed[view, flip] = self._compose(view, flip)
             return self._composed[view, flip]
+
+    def changed(self, change: Callable[[Restored], Restored]) -> FrameViews:
+        """The same views of what `change` makes of the frame."""
+        return FrameViews(change(self.restored), view=self.view, split=self._split, captions=self._captions)
 
     def _compose(self, view: str, flip: bool) -> Image:
         restored = self.restored

@@ -26,7 +26,15 @@ class RecordingSaved:
     paths: tuple[Path, ...]
 
 
-Notice = CyclesChanged | RecordingSaved
+@dataclass(frozen=True, kw_only=True)
+class RecordingReduced:
+    """A recording that was to be `wanted` times as large as the source is `scale` times as large: more is too slow."""
+
+    scale: int
+    wanted: int
+
+
+Notice = CyclesChanged | RecordingSaved | RecordingReduced
 
 
 class SessionListener(Protocol):

@@ -58,7 +58,7 @@ class LiveSession:
         self._frames: Mailbox[Frame] = Mailbox()
         self._results: Mailbox[Restored] = Mailbox()
         self._outputs = FanOut(clock)
-        self._recording = SessionRecording(self._outputs, on_error=listener.on_error)
+        self._recording = SessionRecording(self._outputs, on_error=listener.on_error, on_reduced=listener.on_notice)
         self._capture = CaptureWorker(self._frames, on_status=self._on_status, make_source=make_source, clock=clock)
         self._sound = SourceSound(self._capture.timeline, clock=clock)
         self._spec: SourceSpec | None = None

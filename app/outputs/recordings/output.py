@@ -24,10 +24,11 @@ def create_recorder(settings: Settings, context: OutputContext) -> VideoRecorder
 
     return VideoRecorder(
         _free_path(context.folder, RECORDING_STEM, ".mp4"),
-        context.size,
+        (context.size[0] * context.scale, context.size[1] * context.scale),
         context.fps,
         mode=settings.record_mode,
         audio=context.sound,
+        prepare=context.prepare,
         on_error=context.on_error,
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 
 from app.core.errors import AppError, OutputError, RecordingError, SettingError
+from app.core.types import Restored
 from app.media.encoder import LIVE_ENCODERS, EncoderChoice
 from app.media.files import make_private_folder, output_error
 from app.outputs.base import OutputState
@@ -54,7 +55,7 @@ class VideoRecorder:
     `size` is (width, height) of a frame and `fps` the even rate of the recording; a frame of another size, after the
     source changed, is fitted in. Frames are placed by their `t_capture`: one that comes too early is dropped, a
     missing one repeats the previous picture, and a source that was offline leaves a still picture of that length.
-    "two-files" writes NAME-before and NAME-after.
+    "two-files" writes NAME-before and NAME-after. `prepare` is applied to every frame, on the recording thread.
 
     A recording that has to end early (the disk) is closed so that it plays, then `on_error` is called once, on the
     recording thread; without `on_error`, `finish` raises.
@@ -68,6 +69,7 @@ class VideoRecorder:
         *,
         mode: str = "side-by-side",
         audio: AudioInput | None = None,
+        prepare: Callable[[Restored], Restored] | None = None,
         on_error: Callable[[RecordingError], None] | None = None,
         reserve_bytes: int = RESERVE_BYTES,
         candidates: Sequence[EncoderChoice] = LIVE_ENCODERS,
@@ -79,6 +81,7 @@ class VideoRecorder:
         self._mode = mode
         self._size = size
         self._audio = audio
+        self._prepare = prepare
         self._candidates = candidates
         self._on_error = on_error
         self._reserve_bytes = reserve_bytes
@@ -234,6 +237,9 @@ class VideoRecorder:
             for recording in self._files:
                 recording.repeat(self._pts(slot))
         pts = self._pts(placement.slot)
+        if self._prepare is not None:
+            views = views.changed(self._prepare)
+            restored = views.restored
         if self._mode == "two-files":
             before, after = self._files
             before.write(restored.frame.image, pts)

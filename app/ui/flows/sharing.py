@@ -102,11 +102,11 @@ class SharingFlow(QObject):
             self.start_saving(source, Path(chosen))
 
     def start_saving(self, source: Path, target: Path) -> None:
-        """Restore `source` to `target` in the background, with k and strength as they are set."""
+        """Restore `source` to `target` in the background, with k, strength and size as they are set."""
         from app.batch.jobs.job import Job, RestoreOptions
 
         settings = replace(self._settings(), degrade=False, auto_k=False)
-        options = RestoreOptions(settings=settings)
+        options = RestoreOptions(settings=settings, k_is_given=True, scale=int(settings.output_scale))
         # The dialog has asked already whether a file may be replaced.
         job = Job(input=str(source), output=str(target), options=options, overwrite=not source.is_dir())
         self._target = target

@@ -169,6 +169,7 @@ class Panel(QFrame):
         inner.addWidget(self.bindings.stepper("max_faces", special="All"))
         for name in ("show_faces", "show_overlay", "show_plot", "output_captions"):
             inner.addWidget(self.bindings.switch(name))
+        inner.addWidget(self.bindings.choice("output_scale"))
         inner.addSpacing(6)
         inner.addWidget(self.outputs)
         inner.addSpacing(6)
@@ -288,7 +289,7 @@ class Panel(QFrame):
             self.record.set_look(icon="record", kind="record")
             self.record.setText(self._record_words)
             self.record.setToolTip(_tip("Record a video", "record"))
-        for name in ("record_mode", "mirror_recording"):
+        for name in ("record_mode", "output_scale", "mirror_recording"):
             self.bindings.set_enabled(name, not active)
         self.sound.setEnabled(not active)
         self.share.setVisible(not active)  # the length and the size of the recording need its room

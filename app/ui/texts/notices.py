@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.pipeline.events import CyclesChanged, Notice
+from app.pipeline.events import CyclesChanged, Notice, RecordingReduced
 
 
 def notice_text(notice: Notice) -> str:
@@ -10,4 +10,7 @@ def notice_text(notice: Notice) -> str:
     if isinstance(notice, CyclesChanged):
         why = f": {notice.reason}" if notice.reason else ", there is room again"
         return f"Auto k: {notice.k} of {notice.wanted}{why}."
+    if isinstance(notice, RecordingReduced):
+        size = "at the source's size" if notice.scale == 1 else f"{notice.scale} times as large"
+        return f"Recording {size}: {notice.wanted} times is too slow here. Save restored… has time for it."
     return f"Saved {', '.join(path.name for path in notice.paths)}."
