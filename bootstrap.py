@@ -1,7 +1,7 @@
 """Sets everything up in .venv and starts it; needs nothing but Python 3.11 or newer and its standard library.
 
     python3 bootstrap.py run [OPTIONS]     set up and open the window; OPTIONS go to main.py
-      ... run --with openvino|cuda|directml|coreml [OPTIONS]     also install what this accelerator needs
+      ... run --with openvino|cuda|directml|coreml|qnn [OPTIONS]     also install what this accelerator needs
     python3 bootstrap.py test [OPTIONS]    set up and run the linters and all tests; OPTIONS go to pytest
     python3 bootstrap.py system            install the missing system libraries (Debian and Ubuntu, as root)
 
@@ -35,6 +35,7 @@ ACCELERATORS = {
     "cuda": ("onnxruntime-gpu==1.31.1", True),
     "directml": ("onnxruntime-directml>=1.20", True),
     "coreml": ("", False),  # comes with onnxruntime on macOS
+    "qnn": ("onnxruntime-qnn==2.7.0", False),
 }
 
 CHECKS = (

@@ -151,6 +151,7 @@ class Settings:
             "directml": "DirectML",
             "coreml": "Core ML",
             "openvino": "OpenVINO",
+            "qnn": "Qualcomm QNN",
         },
         in_restore=True,
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from app.core.errors import InferenceError
+from app.core.onnx import session_options
 
 Tensor = NDArray[np.float32]
 Shape = tuple[int, int, int, int]
@@ -98,7 +99,9 @@ class DeviceBuffers:
         )
         self._distance = None
         if takes == gives:
-            self._distance = onnxruntime.InferenceSession(_distance_network(takes), providers=session.get_providers())
+            self._distance = onnxruntime.InferenceSession(
+                _distance_network(takes), session_options(threads=1, spinning=False), providers=session.get_providers()
+            )
             self._step = self._distance.io_binding()
             for name, image in zip(("before", "after"), self._images, strict=True):
                 self._step.bind_ortvalue_input(name, image)

@@ -9,7 +9,14 @@ from app.core.onnx import usable_threads
 from app.restorers.base import EngineInfo, EngineOptions, VerifiedModel
 from app.restorers.buffers import Tensor, make_buffers
 from app.restorers.family import ImageTensor
-from app.restorers.providers import CPU, available_providers, node_counts, open_session, provider_called
+from app.restorers.providers import (
+    CPU,
+    available_providers,
+    node_counts,
+    open_session,
+    provider_called,
+    provider_got,
+)
 
 
 class InferenceEngine:
@@ -31,7 +38,7 @@ class InferenceEngine:
             (source,), (target,) = session.get_inputs(), session.get_outputs()
             _check("takes", source, takes)
             _check("gives", target, gives)
-            got = session.get_providers()[0]
+            got = provider_got(session)
             memory = provider.memory if got == provider.execution else "cpu"
             self._buffers = make_buffers(session, takes=takes.shape, gives=gives.shape, memory=memory)
         except Exception as error:  # ONNX Runtime raises a different class for every kind of failure

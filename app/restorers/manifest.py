@@ -30,7 +30,10 @@ _MOST_TEXT = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class ModelEntry:
-    """One entry of the manifest. `family` is None and `k_range` (0, 0) for a model that is no restorer."""
+    """One entry of the manifest. `family` is None and `k_range` (0, 0) for a model that is no restorer.
+
+    With `halved` the file is the FP32 one, which is converted to FP16 when it is opened.
+    """
 
     name: str
     kind: str
@@ -43,6 +46,7 @@ class ModelEntry:
     family: Family | None = None
     k_range: tuple[int, int] = (0, 0)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    halved: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,8 @@ class Provider:
 
     `name` is what a person chooses, `execution` ONNX Runtime's name. `needs` names its requirements and their source.
     `precisions` begins with the one that it runs best. A `plugin` is the module of a package that adds the provider to
-    plain ONNX Runtime at run time. `memory` is where a network's images live between cycles, "cpu" or ONNX Runtime's
+    plain ONNX Runtime at run time; `device` is the type of device that it must offer, such as "NPU", so that a
+    simulator of one does not count. `memory` is where a network's images live between cycles, "cpu" or ONNX Runtime's
     name of a device.
     """
 
@@ -38,6 +39,7 @@ class Provider:
     precisions: tuple[str, ...]
     options: tuple[tuple[str, str], ...] = ()
     plugin: str = ""
+    device: str = ""
     memory: str = "cpu"
     memory_pattern: bool = True
 
@@ -66,6 +68,7 @@ PROVIDERS = (
         execution="DmlExecutionProvider",
         needs="Windows with a DirectX 12 card; pip install onnxruntime-directml in place of onnxruntime.",
         precisions=("fp16", "fp32", "int8"),
+        memory="dml",
         memory_pattern=False,  # it rejects sessions with memory patterns
     ),
     Provider(
@@ -83,6 +86,20 @@ PROVIDERS = (
         needs="An Intel processor or card; pip install onnxruntime-ep-openvino beside onnxruntime.",
         precisions=("int8", "fp16", "fp32"),
         plugin="onnxruntime_ep_openvino",
+    ),
+    Provider(
+        name="qnn",
+        title="Qualcomm QNN",
+        execution="QNNExecutionProvider",
+        needs="A Snapdragon processor with an NPU; pip install onnxruntime-qnn beside onnxruntime.",
+        precisions=("int8", "fp16", "fp32"),
+        options=(
+            ("backend_type", "htp"),
+            ("htp_performance_mode", "burst"),
+            ("offload_graph_io_quantization", "0"),  # the network takes and gives float images
+        ),
+        plugin="onnxruntime_qnn",
+        device="NPU",
     ),
 )
 
@@ -107,7 +124,8 @@ def plugin_devices(provider: Provider) -> list[Any]:
     """Return the devices that a provider's plug-in offers; none without its package."""
     if not provider.plugin or not _register(provider):
         return []
-    return [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider.execution]
+    offered = [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider.execution]
+    return [each for each in offered if provider.device in ("", each.device.type.name)]
 
 
 @cache
@@ -133,9 +151,16 @@ def open_session(content: bytes, provider: Provider, options: EngineOptions) -> 
         set_up.add_provider_for_devices(devices[:1], dict(provider.options))
         return onnxruntime.InferenceSession(content, sess_options=set_up)
     wanted = [(provider.execution, dict(provider.options))]
-    if provider != CPU:
+    if provider.execution != CPU.execution:
         wanted.append((CPU.execution, {}))
     return onnxruntime.InferenceSession(content, sess_options=set_up, providers=wanted)
+
+
+def provider_got(session: onnxruntime.InferenceSession) -> str:
+    """Return ONNX Runtime's name of the provider that computes: its first one, unless it was given no node."""
+    first = str(session.get_providers()[0])
+    counts = node_counts(session)
+    return counts[0][0] if counts and first not in dict(counts) else first
 
 
 def node_counts(session: onnxruntime.InferenceSession) -> tuple[tuple[str, int], ...]:

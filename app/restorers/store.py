@@ -12,6 +12,7 @@ from app.core.resources import resource_folder
 from app.restorers.base import EngineOptions, Restorer, VerifiedModel
 from app.restorers.contest import Candidate, compare, fastest
 from app.restorers.family import Family
+from app.restorers.half import to_half
 from app.restorers.manifest import PRECISIONS, REPAIR, Manifest, ModelEntry, read_manifest
 from app.restorers.model_file import MOST_MODEL_BYTES, names_other_files, read_regular_file
 from app.restorers.probe import Probe, measure, probe
@@ -20,17 +21,25 @@ from app.restorers.providers import AUTO, CPU, Provider, available_providers, pr
 MODELS_FOLDER = resource_folder("models")
 
 SHIPPED = "auto"
-"""The choice of precision "of those that ship, the one that the provider runs best"."""
+"""The choice of precision "of those that are available, the one that the provider runs best"."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShippedRestorer:
-    """A restorer that a person can choose: its name, family, number of cycles, and the precisions that ship."""
+    """A restorer that a person can choose: its name, family, number of cycles, and the precisions that ship.
+
+    `possible` are those, and FP16 where it can be made of a shipped FP32 file.
+    """
 
     name: str
     family: Family
     k_range: tuple[int, int]
     precisions: tuple[str, ...]
+
+    @property
+    def possible(self) -> tuple[str, ...]:
+        made = {"fp16"} if "fp32" in self.precisions else set()
+        return tuple(each for each in PRECISIONS if each in {*self.precisions, *made})
 
 
 class ModelStore:
@@ -118,19 +127,19 @@ class ModelStore:
         raise ModelMissingError(f"No {kind} is named in {self.folder / 'manifest.json'}.", REPAIR)
 
     def entry(self, name: str, precision: str, *, order: Sequence[str] = CPU.precisions) -> ModelEntry:
-        """Return the entry of a restorer, chosen as in `create_restorer`; SHIPPED is the first in `order` that ships.
+        """Return the entry of the file that a restorer is opened from; SHIPPED is the first precision in `order`.
 
-        Raises ModelMissingError or ManifestError.
+        FP16 is converted from an FP32 file where no FP16 file ships. Raises ModelMissingError or ManifestError.
         """
         restorer = self.restorer(name)
-        wanted = min(restorer.precisions, key=list(order).index) if precision == SHIPPED else precision
-        for entry in self.entries():
-            if (entry.name, entry.precision) == (restorer.name, wanted):
-                return entry
-        raise ModelMissingError(
-            f"{restorer.name} does not ship in {wanted.upper()}.",
-            f"Choose {' or '.join(each.upper() for each in restorer.precisions)}.",
-        )
+        wanted = min(restorer.possible, key=list(order).index) if precision == SHIPPED else precision
+        files = {entry.precision: entry for entry in self.entries() if entry.name == restorer.name}
+        if wanted not in restorer.possible:
+            raise ModelMissingError(
+                f"{restorer.name} does not ship in {wanted.upper()}.",
+                f"Choose {' or '.join(each.upper() for each in restorer.possible)}.",
+            )
+        return files[wanted] if wanted in files else replace(files["fp32"], precision=wanted, halved=True)
 
     def create_restorer(
         self,
@@ -143,9 +152,9 @@ class ModelStore:
     ) -> Restorer:
         """Create a restorer, ready but not warmed up.
 
-        An empty `name` is the default one, the precision SHIPPED the first that ships and that the provider runs best,
-        the provider AUTO the fastest of this machine. A provider beside the CPU is tried in a process of its own first
-        and measured against the CPU; one that fails there is replaced by the CPU. Raises as `entry` and `load` do, and
+        An empty `name` is the default one, the precision SHIPPED the one that the provider runs best, the provider AUTO
+        the fastest of this machine. A provider beside the CPU is tried in a process of its own first and measured
+        against the CPU; one that fails there is replaced by the CPU. Raises as `entry` and `load` do, and
         InferenceError.
         """
         options = EngineOptions(provider=provider, threads=threads, spinning=spinning)
@@ -200,7 +209,7 @@ class ModelStore:
             precision=entry.precision,
             k_range=entry.k_range,
             file=entry.path.name,
-            content=self.load(entry),
+            content=to_half(self.load(entry)) if entry.halved else self.load(entry),
         )
         return entry.family, model
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import types
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,15 @@ from app.restorers.contest import Candidate, fastest, judge
 from app.restorers.families import family
 from app.restorers.family import Family
 from app.restorers.probe import Probe, measure, probe, probing_crop
-from app.restorers.providers import CPU, PROVIDERS, available_providers, node_counts, open_session, provider_called
+from app.restorers.providers import (
+    CPU,
+    PROVIDERS,
+    available_providers,
+    node_counts,
+    open_session,
+    provider_called,
+    provider_got,
+)
 from app.ui.texts.engine import engine_sentence
 from tests.restorers.networks import entry, network, scale_and_shift, store_of
 
@@ -65,6 +74,7 @@ class StubRuntime(types.ModuleType):
         self.opened: list[dict[str, Any]] = []
         self.libraries: list[tuple[str, str]] = []
         self.built_in = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+        self.devices = ["CPU"]
 
     def get_available_providers(self) -> list[str]:
         return self.built_in
@@ -73,7 +83,11 @@ class StubRuntime(types.ModuleType):
         self.libraries.append((name, path))
 
     def get_ep_devices(self) -> list[Any]:
-        return [types.SimpleNamespace(ep_name=name) for name, _ in self.libraries]
+        return [
+            types.SimpleNamespace(ep_name=name, device=types.SimpleNamespace(type=types.SimpleNamespace(name=kind)))
+            for name, _ in self.libraries
+            for kind in self.devices
+        ]
 
     def InferenceSession(self, content: bytes, **options: Any) -> dict[str, Any]:  # noqa: N802
         self.opened.append(options)
@@ -86,7 +100,8 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubRuntime]:
     monkeypatch.setattr(providers, "onnxruntime", runtime)
     providers._register.cache_clear()
     yield runtime
-    sys.modules.pop("onnxruntime_ep_openvino", None)
+    for name in ("onnxruntime_ep_openvino", "onnxruntime_qnn"):
+        sys.modules.pop(name, None)
     providers._register.cache_clear()
 
 
@@ -129,6 +144,95 @@ def test_a_plug_in_that_cannot_be_loaded_is_as_if_it_were_not_there(
     monkeypatch.delitem(sys.modules, "onnxruntime_ep_openvino", raising=False)
     assert OPENVINO not in available_providers()
     assert stub.libraries == []
+
+
+def test_a_plug_in_that_only_simulates_its_device_is_not_offered(
+    stub: StubRuntime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "onnxruntime_qnn.py").write_text("def get_library_path(): return 'qnn.so'\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "onnxruntime_qnn", raising=False)
+    qnn = provider_called("qnn")
+    assert qnn not in available_providers()
+    assert stub.libraries == [("QNNExecutionProvider", "qnn.so")]
+    stub.devices = ["CPU", "NPU"]
+    assert qnn in available_providers()
+    assert [each.device.type.name for each in providers.plugin_devices(qnn)] == ["NPU"]
+
+
+def test_a_provider_that_takes_no_node_is_not_the_one_that_computes() -> None:
+    def session(**nodes: int) -> Any:
+        parts = [
+            types.SimpleNamespace(ep_name=f"{name}ExecutionProvider", get_nodes=lambda count=count: [None] * count)
+            for name, count in nodes.items()
+        ]
+        return types.SimpleNamespace(
+            get_providers=lambda: ["QNNExecutionProvider", "CPUExecutionProvider"],
+            get_provider_graph_assignment_info=lambda: parts,
+        )
+
+    assert provider_got(session(CPU=179)) == "CPUExecutionProvider"
+    assert provider_got(session(QNN=172, CPU=1)) == "QNNExecutionProvider"
+    assert provider_got(session(QNN=1, CPU=172)) == "QNNExecutionProvider"
+    assert provider_got(session()) == "QNNExecutionProvider", "where ONNX Runtime does not tell, its list is believed"
+
+
+class CountedValue:
+    """An image on a device, which counts what is copied there and back."""
+
+    copies: Counter[str] = Counter()  # noqa: RUF012
+
+    def __init__(self, value: onnxruntime.OrtValue) -> None:
+        self.value = value
+
+    @classmethod
+    def ortvalue_from_numpy(cls, image: np.ndarray, device: str, number: int) -> CountedValue:
+        assert (device, number) == ("cuda", 0)
+        return cls(onnxruntime.OrtValue.ortvalue_from_numpy(image, "cpu", 0))
+
+    def update_inplace(self, image: np.ndarray) -> None:
+        CountedValue.copies["up"] += 1
+        self.value.update_inplace(image)
+
+    def numpy(self) -> np.ndarray:
+        CountedValue.copies["down"] += 1
+        return np.asarray(self.value.numpy())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.value, name)
+
+
+def test_k_cycles_on_a_device_cost_one_upload_and_one_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime with a card, whose memory is the processor's and counted."""
+
+    io_binding = onnxruntime.InferenceSession.io_binding
+
+    def bind(session: onnxruntime.InferenceSession) -> Any:
+        binding = io_binding(session)
+        put_in, take_out = binding.bind_ortvalue_input, binding.bind_ortvalue_output
+        binding.bind_ortvalue_input = lambda name, image: put_in(name, image.value)
+        binding.bind_ortvalue_output = lambda name, image: take_out(name, image.value)
+        return binding
+
+    cuda = replace(provider_called("cuda"), execution=CPU.execution)
+    monkeypatch.setattr("app.restorers.engine.provider_called", lambda name: cuda)
+    monkeypatch.setattr("app.restorers.engine.available_providers", lambda: (CPU, cuda))
+    monkeypatch.setattr(onnxruntime.InferenceSession, "io_binding", bind)
+    monkeypatch.setattr(
+        "app.restorers.buffers.onnxruntime",
+        types.SimpleNamespace(OrtValue=CountedValue, InferenceSession=onnxruntime.InferenceSession),
+    )
+    its = family("cfrnet")
+    on_card = its.create(its, halving(), EngineOptions(provider="cuda", threads=1))
+    monkeypatch.undo()
+    in_memory = its.create(its, halving(), EngineOptions(threads=1))
+    crop = probing_crop(its)
+    for k in (1, 4):
+        CountedValue.copies.clear()
+        restored, expected = on_card.restore(crop, k=k), in_memory.restore(crop, k=k)
+        assert CountedValue.copies == {"up": 1, "down": 1}
+        assert np.array_equal(restored.image, expected.image)
+        assert restored.steps == pytest.approx(expected.steps, rel=1e-4)
 
 
 def test_images_on_a_device_are_those_in_memory() -> None:
