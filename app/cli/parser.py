@@ -44,6 +44,16 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}\nhint: {self.prog} --help shows every option with examples.\n")
 
+    def format_help(self) -> str:
+        """The help, which names those engines alone that this machine has; only here they are looked for."""
+        for action in self._actions:
+            if action.dest == "provider" and action.help:
+                from app.restorers.providers import usable_names
+
+                every = " | ".join(TABLE["provider"].choices)
+                action.help = action.help.replace(every, " | ".join(usable_names()))
+        return super().format_help()
+
 
 def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(

@@ -20,10 +20,7 @@ def to_half(content: bytes) -> bytes:
     model = onnx.load_model_from_string(content)
     graph = model.graph
     kept = {
-        node.input[place]
-        for node in graph.node
-        for place in _IN_FLOAT.get(node.op_type, ())
-        if place < len(node.input)
+        node.input[place] for node in graph.node for place in _IN_FLOAT.get(node.op_type, ()) if place < len(node.input)
     }
     for weight in graph.initializer:
         if weight.name not in kept:

@@ -16,6 +16,7 @@ import pytest
 
 from app import __version__
 from app.cli import inspection
+from app.restorers.providers import usable_names
 from app.restorers.store import MODELS_FOLDER, ModelStore
 from tests.cli.helpers import Cli
 
@@ -37,6 +38,12 @@ def test_every_setting_is_an_option_of_the_window(cli: Cli) -> None:
     answer = cli("window", "--help")
     for option in ("--source", "--k", "--no-mirror", "--camera-size", "--target-fps", "--record-mode", "--strength"):
         assert option in answer.out
+
+
+@pytest.mark.parametrize("command", ["window", "live", "restore"])
+def test_help_names_the_engines_of_this_machine_alone(cli: Cli, command: str) -> None:
+    text = " ".join(cli(command, "--help").out.split())
+    assert f"({' | '.join(usable_names())}; default cpu)" in text
 
 
 @pytest.fixture
