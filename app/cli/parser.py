@@ -45,7 +45,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}\nhint: {self.prog} --help shows every option with examples.\n")
 
     def format_help(self) -> str:
-        """The help, which names those engines alone that this machine has; only here they are looked for."""
+        """Return the help, which lists only the engines of this machine; detecting them is left to this moment."""
         for action in self._actions:
             if action.dest == "provider" and action.help:
                 from app.restorers.providers import usable_names

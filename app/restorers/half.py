@@ -1,4 +1,4 @@
-"""FP16 twins of FP32 networks, made when a provider that runs FP16 best opens one: no file of them ships."""
+"""Converts FP32 networks to FP16 when a provider that runs FP16 best opens one: no FP16 file ships."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 _LARGEST = float(np.finfo(np.float16).max)
 _IN_FLOAT = {"Resize": (1, 2), "Upsample": (1,)}
-"""Inputs that ONNX wants in float32 whatever the image's type: regions and scales."""
+"""Inputs that ONNX requires in float32 for every type of image: regions and scales."""
 
 
 def to_half(content: bytes) -> bytes:
-    """The FP32 network in the ONNX file `content` with weights and arithmetic in FP16.
+    """Return the FP32 network of the ONNX file `content` with weights and arithmetic in FP16.
 
-    Its inputs and outputs stay float32 and are cast inside, so that both twins are used alike. A weight beyond the
-    range of FP16 becomes the largest number that it has.
+    Inputs and outputs stay float32 and are cast inside, so that both precisions are used alike. A weight beyond the
+    range of FP16 is clipped to it.
     """
     model = onnx.load_model_from_string(content)
     graph = model.graph
@@ -28,14 +28,14 @@ def to_half(content: bytes) -> bytes:
     for node in graph.node:
         if not kept.intersection(node.output):
             _halve_node(node)
-    del graph.value_info[:]  # they name the types of before
+    del graph.value_info[:]  # the types in it are outdated
     _cast_at_the_ends(graph)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 
 
 def _halve(tensor: TensorProto) -> None:
-    """Store a float32 `tensor` in FP16; one of another type stays."""
+    """Convert a float32 `tensor` to FP16; other types are left alone."""
     if tensor.data_type == TensorProto.FLOAT:
         values = np.clip(numpy_helper.to_array(tensor), -_LARGEST, _LARGEST).astype(np.float16)
         tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
@@ -50,7 +50,7 @@ def _halve_node(node: onnx.NodeProto) -> None:
 
 
 def _cast_at_the_ends(graph: onnx.GraphProto) -> None:
-    """Cast what comes in to FP16 before anything uses it, and what goes out back to float32."""
+    """Add casts from the inputs to FP16 and from FP16 to the outputs."""
     inside = {each.name: f"{each.name}_half" for each in (*graph.input, *graph.output)}
     for node in graph.node:
         node.input[:] = [inside.get(name, name) for name in node.input]
