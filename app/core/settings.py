@@ -129,6 +129,13 @@ class Settings:
         effect="engine",
         in_restore=True,
     )
+    compare_with: str = _setting(
+        "",
+        label="Left half",
+        help="Another network in place of the original, in the window only; every frame is then restored twice",
+        group="engine",
+        effect="engine",
+    )
     precision: str = _setting(
         "auto",
         label="Precision",
@@ -250,7 +257,7 @@ class Settings:
     )
     output_scale: str = _setting(
         "1",
-        label="Size",
+        label="Output size",
         help="Of recordings and saved files; larger ones keep small faces finer. "
         "A live recording falls back to a smaller size where this machine is too slow",
         group="output",

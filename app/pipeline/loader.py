@@ -80,6 +80,7 @@ class PipelineLoader:
                 pipeline, cycle_ms = self._make(tried)
                 self._on_ready(pipeline)
                 # After the first picture, which waits for nothing.
+                pipeline.other = self._make_other(tried, pipeline.restorer)
                 pipeline.lanes = make_lanes(self._store, tried, pipeline.restorer, self._pool, cycle_ms=cycle_ms)
             except AppError as error:
                 self._on_error(error)
@@ -101,6 +102,16 @@ class PipelineLoader:
         )
         cycle_ms = restorer.warm_up()
         return FramePipeline(self._the_tracker(), restorer, auto_k=AutoK(cycle_ms=cycle_ms)), cycle_ms
+
+    def _make_other(self, wanted: Settings, restorer: Restorer) -> Restorer | None:
+        """The network that `restorer` is to be compared with, warmed up; None where there is none."""
+        if wanted.compare_with in ("", restorer.name):
+            return None
+        other = self._store.create_restorer(
+            wanted.compare_with, threads=wanted.threads, provider=wanted.provider, spinning=wanted.spinning
+        )
+        other.warm_up()
+        return other
 
     def _the_tracker(self) -> FaceTracker:
         if self._tracker is None:

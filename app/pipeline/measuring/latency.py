@@ -163,7 +163,7 @@ class LatencyStatistics:
 
 
 def _process_ms(timings: Timings) -> float:
-    return timings.overhead_ms + timings.restore_ms
+    return timings.overhead_ms + timings.restore_ms + timings.other_ms
 
 
 def _rate(samples: Sequence[tuple[float, int]]) -> float:

@@ -36,6 +36,7 @@ def stage_values(timings: Sequence[Timings]) -> dict[str, list[float]]:
             for number in range(cycles)
         },
         "paste": [each.paste_ms for each in timings],
+        **({"other": others} if (others := [each.other_ms for each in timings if each.other_ms]) else {}),
     }
 
 

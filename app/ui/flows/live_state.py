@@ -119,6 +119,7 @@ class LiveStateFlow(QObject):
                 recording_s=self._capture.seconds,
                 degraded=shown.frame.true_image is not None,
                 alone=shown.alone,
+                other=shown.compared.other if shown.compared is not None else "",
             )
         )
 

@@ -16,6 +16,8 @@ def fitting(
 ) -> dict[str, Any]:
     """The changes that make `settings` name a restorer that is installed and a precision that ships of it.
 
+    The network that it is compared with is installed too, and another one.
+
     One that is not shipped any more is replaced by the default one, the first of `restorers`. After a change of
     restorer, `before` are the settings with the other one: then k becomes what the new one is made for.
     """
@@ -23,6 +25,8 @@ def fitting(
         return {}
     chosen = next((each for each in restorers if each.name == settings.restorer), restorers[0])
     changes: dict[str, Any] = {"restorer": chosen.name if settings.restorer else ""}
+    if settings.compare_with and settings.compare_with not in [each.name for each in restorers if each != chosen]:
+        changes["compare_with"] = ""
     if settings.precision not in ("auto", *chosen.precisions):
         changes["precision"] = "auto"
     if before is not None and before.restorer != settings.restorer:

@@ -180,6 +180,17 @@ class Panel(QFrame):
         self._restorers.setFixedWidth(148)
         self._restorers.activated.connect(lambda _: self.restorer_chosen.emit(self._restorers.currentData()))
         inner.addWidget(titled("Restorer", self._restorers))
+        self._comparable = Choice()
+        self._comparable.setObjectName("compare_with")
+        self._comparable.setAccessibleName(specification("compare_with").label)
+        self._comparable.setToolTip(specification("compare_with").help)
+        self._comparable.setFixedWidth(148)
+        self._comparable.activated.connect(
+            lambda _: self.bindings.changed.emit("compare_with", self._comparable.currentData())
+        )
+        self._comparison = titled(specification("compare_with").label, self._comparable)
+        self._comparison.hide()
+        inner.addWidget(self._comparison)
         inner.addWidget(self.bindings.choice("precision"))
         inner.addWidget(self.bindings.choice("provider"))
         inner.addWidget(self.bindings.stepper("threads", special="Auto"))
@@ -234,7 +245,7 @@ class Panel(QFrame):
         """Bring every control to these values."""
         self.bindings.show_settings(settings)
         self.cycles.show_k(settings.k)
-        self._show_restorer(settings.restorer)
+        self._show_restorer(settings)
         self.quality.set_value(quality_of(settings))
         self._bad_slider.setVisible(settings.degrade)
 
@@ -247,14 +258,23 @@ class Panel(QFrame):
                 self._restorers.addItem(restorer.name, restorer.name)
                 tip = f"{restorer.family.title}, {restorer.family.paper}. {restorer.family.weakness}".strip()
                 self._restorers.setItemData(self._restorers.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
-        self._show_restorer(settings.restorer)
+        self._show_restorer(settings)
         self.bindings.show_settings(settings)
 
-    def _show_restorer(self, name: str) -> None:
-        """Offer what the restorer called `name`, or the default one, can do."""
+    def _show_restorer(self, settings: Settings) -> None:
+        """Offer what the restorer that is set, or the default one, can do, and what it can be compared with."""
+        name = settings.restorer
         chosen = next((each for each in self._installed if each.name == name or not name), None)
         if chosen is None:
             return
+        others = [each.name for each in self._installed if each is not chosen]
+        with QSignalBlocker(self._comparable):
+            self._comparable.clear()
+            self._comparable.addItem("Original", "")
+            for other in others:
+                self._comparable.addItem(other, other)
+            self._comparable.setCurrentIndex(max(self._comparable.findData(settings.compare_with), 0))
+        self._comparison.setVisible(bool(others))
         with QSignalBlocker(self._restorers):
             self._restorers.setCurrentIndex(self._installed.index(chosen))
         self.cycles.show_restorer(chosen)

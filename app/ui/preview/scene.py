@@ -94,7 +94,9 @@ class Scene:
         for tile in self.layout.tiles:
             if tile.clip.width < _NARROWEST_LABELLED:
                 continue
-            words = tile_words(tile.content, faces=len(self.restored.faces), degraded=degraded)
+            words = self._network(tile.content) or tile_words(
+                tile.content, faces=len(self.restored.faces), degraded=degraded
+            )
             y = tile.frame.bottom - 34
             if self.layout.divider is not None and tile.content == "restored":
                 paint_pill(painter, words, QPointF(tile.clip.right - 12, y), font, from_right=True)
@@ -131,7 +133,17 @@ class Scene:
         paint_pair_frame(painter, before, after)
 
     def _picture(self, content: Content) -> Picture:
-        return self.pictures.after if content == "restored" else self.pictures.before
+        if content == "restored":
+            return self.pictures.after
+        other = self.pictures.other
+        return other if other is not None and len(self.layout.tiles) == 2 else self.pictures.before
+
+    def _network(self, content: Content) -> str:
+        """Which network a part shows where two are compared, else empty."""
+        compared = self.restored.compared
+        if compared is None or len(self.layout.tiles) < 2 or not self.restored.faces:
+            return ""
+        return compared.restorer if content == "restored" else compared.other
 
     def _place(self, face: Face, target: Box) -> Box:
         width, height = self.size

@@ -38,12 +38,13 @@ def badges(
     recording_s: float | None = None,
     degraded: bool = False,
     alone: bool = False,
+    other: str = "",
 ) -> tuple[Badge, ...]:
     """The words on the picture, the most pressing first.
 
     `faces` is how many were restored, None while no network is loaded, `sharp` how many of them needed next to
     nothing; `live` is false for a source that is offline, of which nothing about speed is said. `alone` says that one
-    face was chosen to be restored alone.
+    face was chosen to be restored alone, `other` names the network that stands at the left.
     """
     found = []
     if recording_s is not None:
@@ -58,6 +59,8 @@ def badges(
         found.append(Badge("Face already sharp" if faces == 1 else "Faces already sharp"))
     if alone and faces:
         found.append(Badge("This face alone · Esc: all faces"))
+    if other:
+        found.append(Badge(f"Each frame restored twice, by {other} too"))
     if live and slow:
         found.append(Badge(f"Slowed down: {slow}", "warning"))
     if degraded:

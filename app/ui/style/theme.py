@@ -78,6 +78,7 @@ STAGE_COLOURS = {
     "cycle 3": "#86d7ff",
     "cycle 4": "#bde9ff",
     "paste": "#f2b457",
+    "other": "#6fcf97",
     "paint": "#ef8fb4",
 }
 """The overlay lies on the picture, dark in both themes, so these do not depend on the theme."""
