@@ -1,4 +1,4 @@
-"""What a training run leaves behind, and how it is read back."""
+"""Checkpoints of training runs: writing and reading."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from training.networks import build_generator
 
 
 class CheckpointError(ValueError):
-    """A file that is no checkpoint of this package."""
+    """A file that is not a checkpoint of this package."""
 
 
 def load_generator(path: Path) -> nn.Module:
-    """The EMA generator of a checkpoint, in evaluation mode."""
+    """Load the EMA generator of a checkpoint, in evaluation mode. Raises CheckpointError."""
     state = read_checkpoint(path)
     generator = build_generator(state["network"], like=state["ema"])
     generator.load_state_dict({name: tensor.float() for name, tensor in state["ema"].items()})
@@ -35,14 +35,14 @@ def read_checkpoint(path: Path) -> dict:  # type: ignore[type-arg]
 
 
 def save_checkpoint(path: Path, state: dict) -> None:  # type: ignore[type-arg]
-    """Write whole or not at all: a run that is stopped in the middle keeps its last checkpoint."""
+    """Write `state` atomically, so that an interrupted run keeps its last checkpoint."""
     part = path.with_suffix(".part")
     torch.save(state, part)
     part.replace(path)
 
 
 def slim(state: dict) -> dict:  # type: ignore[type-arg]
-    """What another run needs to go on from, in half precision and without optimizers: small enough to commit."""
+    """Return what another run needs to continue, in half precision and without optimizers: small enough to commit."""
     half = {
         group: {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state[group].items()}
         for group in ("ema", "critics")

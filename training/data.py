@@ -30,7 +30,7 @@ FACE_SIZE = 256
 VALIDATION_FACES = 96
 
 SOURCES = Path(__file__).with_name("sources.toml")
-"""What is known of the sources of training faces: how often to draw them, and which of them judge."""
+"""Facts about the sources of training faces: how often to draw them, and which validate."""
 
 
 class FaceFolderError(ValueError):
@@ -51,7 +51,7 @@ class FaceSet:
 
 @dataclass(frozen=True)
 class Batch:
-    """float32 (N, 3, S, S), RGB, [-1, 1], channels last; landmarks float32 (N, 5, 2) in pixels of the crop."""
+    """A batch: float32 (N, 3, S, S), RGB, [-1, 1], channels last; landmarks float32 (N, 5, 2), pixels of the crop."""
 
     degraded: Tensor
     clean: Tensor
@@ -99,12 +99,12 @@ def _read_face(path: Path) -> NDArray[np.uint8]:
 
 
 def to_tensor(images: NDArray[np.uint8]) -> Tensor:
-    """uint8 (N, H, W, 3) BGR to float32 (N, 3, H, W) RGB in [-1, 1], channels last."""
+    """Turn uint8 (N, H, W, 3) BGR into float32 (N, 3, H, W) RGB in [-1, 1], channels last."""
     return normalized(torch.from_numpy(images))
 
 
 def normalized(images: Tensor) -> Tensor:
-    """`to_tensor` of a tensor, on whatever device it is."""
+    """Apply `to_tensor` to a tensor on its device."""
     rgb = images.permute(0, 3, 1, 2).flip(1)
     return rgb.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1.0)
 
@@ -118,7 +118,7 @@ def to_images(values: Tensor | NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 class _DegradedCrops(IterableDataset[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]]):
-    """Endless whole batches. One degraded face serves several crops: degrading it is the dear part."""
+    """Endless whole batches. One degraded face serves several crops, because degrading is the expensive part."""
 
     def __init__(self, faces: FaceSet, *, batch: int, crop: int, seed: int, degrade: Degradation) -> None:
         self.faces, self.batch, self.crop, self.seed, self.degrade = faces, batch, crop, seed, degrade
@@ -145,7 +145,7 @@ class _DegradedCrops(IterableDataset[tuple[NDArray[np.uint8], NDArray[np.uint8],
             yield np.stack(degraded), np.stack(clean), np.stack(points).astype(np.float32)
 
     def _corner(self, landmarks: NDArray[np.float32], rng: np.random.Generator) -> tuple[int, int]:
-        """Left and top of a crop; every second one is centred near a landmark, where people look."""
+        """Return left and top of a crop; every second one is centred near a landmark."""
         most = FACE_SIZE - self.crop
         if most == 0 or rng.random() < 0.5:
             left, top = rng.integers(0, most + 1, 2)
@@ -166,9 +166,9 @@ def flip(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> tuple[NDAr
 def batches(
     faces: FaceSet, *, batch: int, crop: int, seed: int, degrade: Degradation, device: torch.device
 ) -> Iterator[Batch]:
-    """Endless batches on `device` from worker processes that stay a few batches ahead of the training step.
+    """Yield batches on `device` endlessly, from worker processes that stay a few batches ahead.
 
-    A CPU trains so slowly that one worker is enough, and leaves it the cores; a GPU needs most of them.
+    On a CPU one worker is enough, and leaves the cores to the training; a GPU needs most of them.
     """
     fast = device.type == "cuda"
     loader = DataLoader(
@@ -192,13 +192,13 @@ def _as_tensors(arrays: Sequence[NDArray[np.generic]]) -> tuple[Tensor, ...]:
 
 def _prepare_worker(_: int) -> None:
     torch.set_num_threads(1)
-    # A Ctrl-C or a SIGTERM for the whole group asks the trainer to stop; this process ends with it, not before it.
+    # Ctrl-C or SIGTERM for the whole process group stops the trainer; this process ends with it, not before.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
 
 def seeded_pairs(images: NDArray[np.uint8], degrade: Degradation | None = None) -> tuple[Tensor, Tensor]:
-    """(degraded, clean) of an evaluation set seeded by the picture's index; by the paper's D by default."""
+    """Return (degraded, clean) of an evaluation set, seeded by the picture's index; the paper's D by default."""
     degrade = degrade or PaperDegradation()
     degraded = np.stack([degrade(image, np.random.default_rng(i)) for i, image in enumerate(images)])
     return to_tensor(degraded), to_tensor(images)

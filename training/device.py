@@ -1,4 +1,4 @@
-"""Where training computes."""
+"""The device that training runs on."""
 
 from __future__ import annotations
 

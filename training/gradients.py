@@ -1,10 +1,9 @@
-"""Which way every loss term pulls: its parameter gradient beside those of the figures that are reported.
+"""The gradients of the loss terms, compared with those of the reported figures.
 
 `python -m training gradients CHECKPOINT --faces DIR --weights DIR [--preset cfrnet-rt-continue]`
 
-Two minutes of this tell what hours of training would show: a term whose cosine with a figure is negative makes that
-figure worse, one without any gradient left of its own has done its work, and one that is ten times as long as all the
-others drowns them.
+This takes two minutes instead of hours of training: a term whose cosine with a figure is negative makes that figure
+worse, one without a consistent gradient has converged, and one ten times as long as all the others dominates them.
 """
 
 from __future__ import annotations
@@ -41,15 +40,15 @@ class Pull:
     length: float
     """Euclidean norm of the average."""
     steadiness: float
-    """Cosine between the averages of every other batch: near 0 it is noise, and the term is at rest."""
+    """Cosine between the averages of every other batch: near 0 it is noise, and the term has converged."""
     cosines: dict[str, float]
     """With the gradient of every figure. Above 0, following the term makes the figure better."""
 
 
 def measure(method: CCFP, stage: Stage, source: Iterable[Batch], alexnet: LPIPS) -> list[Pull]:
-    """The pull of every figure (PSNR of x_2, LPIPS of the last cycle on both backbones) and of every term in use.
+    """Measure the gradients of every figure (PSNR of x_2, LPIPS of the last cycle on both backbones) and every term.
 
-    `source` gives at least two batches; the critics are taken as they are. Nothing is changed.
+    `source` yields at least two batches; the critics are used as they are. No weights change.
     """
     assert isinstance(stage.losses, ccfp.LossWeights)
     parameters = list(method.generator.parameters())

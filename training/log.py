@@ -15,18 +15,18 @@ RUN_LOGS = ("log.csv", "validation.csv", "curves.png")
 
 
 def runs_table(models: Path) -> Path:
-    """The list of all runs that led to the shipped networks."""
+    """Return the path of the list of all runs that led to the shipped networks."""
     return models / "training" / "runs.csv"
 
 
 def training_time(models: Path, network: str) -> tuple[float, int]:
-    """Minutes by the logs' own clock, and steps, of all listed runs of a network; zeros when there is none."""
+    """Return the minutes by the logs' own clock, and the steps, of all listed runs of a network; zeros without any."""
     rows = [row for row in read_table(runs_table(models)) if row["network"] == network]
     return sum(float(row["minutes"]) for row in rows), sum(int(row["steps"]) for row in rows)
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file with a header; none when there is no file."""
+    """Read the rows of a CSV file with a header; none without the file."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:

@@ -14,7 +14,7 @@ _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
     """Push the singular values of (B, R, C) matrices towards one, R <= C, by a quintic Newton-Schulz iteration.
 
-    The coefficients are Keller Jordan's: they trade exactness (values end in about [0.7, 1.2]) for speed.
+    The coefficients are Keller Jordan's: they trade exactness (values converge to about [0.7, 1.2]) for speed.
     """
     a, b, c = _NEWTON_SCHULZ
     x: Tensor = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)

@@ -1,8 +1,8 @@
-"""Make a training folder of any pictures: find the faces, align them, list them in landmarks.csv.
+"""Making a training folder from any pictures: detecting and aligning faces, listing them in landmarks.csv.
 
 `python -m training prepare --pictures DIR --out DIR [--source NAME] [--format webp]`
 
-Several runs into one folder add to its list, one source each; a run that is repeated does its source anew.
+Several runs into one folder add to its list, one source each; a repeated run replaces its source.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class PreparedFace:
 def prepare_picture(
     image: Image, detector: StillDetector, *, smallest: float, skipped: Counter[str]
 ) -> Iterator[PreparedFace]:
-    """The faces of a picture, uint8 (H, W, 3) BGR, that are good enough; why others are not is counted in `skipped`.
+    """Return the usable faces of a picture, uint8 (H, W, 3) BGR; `skipped` counts the reasons for leaving others out.
 
     `smallest` is the least side in pixels that the aligned crop may have in the picture.
     """
@@ -75,7 +75,7 @@ def prepare(
     *, pictures: Path, out: Path, source: str, models: Path = MODELS_FOLDER, smallest: float = SMALLEST_SIDE,
     suffix: str = ".webp",
 ) -> tuple[int, Counter[str]]:  # fmt: skip
-    """Fill `out` with the faces of every picture under `pictures`; return how many, and why others were left out.
+    """Fill `out` with the faces of every picture under `pictures`; return their number and the reasons for others.
 
     Raises FaceFolderError when there are no pictures or no usable face, AppError when the detector cannot be loaded.
     """

@@ -1,4 +1,4 @@
-"""Training recipes: a network and the stages it goes through. Each ablation of the paper is a preset too."""
+"""Training recipes: a network and its training stages. Each ablation of the paper is a preset too."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Preset:
     warmup_steps: int = 50
     evaluate_seconds: float = 400.0
     validation_cycles: int = 4
-    # L_cyc, L_id, the anchor and PFSRNet's gradient penalty cost a pass each or more; taken every n-th step with n
-    # times the weight they cost a quarter.
+    # L_cyc, L_id, the anchor and PFSRNet's gradient penalty cost a pass each or more, so they are computed every n-th
+    # step with n times the weight.
     rare_every: int = 4
 
 
@@ -94,7 +94,7 @@ _NO_COMPONENTS = replace(_FACE, component=0.0, style=0.0)
 
 PRESETS = {
     "cfrnet-rt": Preset(network="cfrnet-rt", stages=_faces(_FACE)),
-    # Goes on from weights that have been through it (`--init`).
+    # Continues from weights of that recipe (`--init`).
     "cfrnet-rt-continue": Preset(
         network="cfrnet-rt",
         stages=(replace(_FIXED_POINT, share=1.0, rate=0.5, fixed_point_ramp=0.0, adversarial_ramp=0.0),),

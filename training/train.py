@@ -1,4 +1,4 @@
-"""Train a generator.
+"""Training a generator.
 
 `python -m training train --preset cfrnet-rt --faces DIR --weights DIR --out DIR [--minutes M] [--resume PATH]`
 """
@@ -73,7 +73,7 @@ class Trainer:
             start, end = end, end + stage.share * minutes * 60.0
             if self.elapsed < end and not self.stopping:
                 self._run_stage(stage, start, end)
-        if self.stopping:  # whoever asked for it does not want to wait
+        if self.stopping:  # stopping was requested, so do not evaluate first
             save_checkpoint(self.checkpoint, self.state())
         else:
             self._evaluate()
@@ -83,7 +83,7 @@ class Trainer:
             self.faces, batch=stage.batch, crop=stage.crop, seed=self.preset.seed + self.steps,
             degrade=KINDS[self.preset.degradation], device=self.device,
         )  # fmt: skip
-        # A stage that is resumed in the middle has its momenta already and needs no warm-up.
+        # A stage resumed in the middle has its momenta and needs no warm-up.
         first = self.steps if self.elapsed <= start else self.steps - self.preset.warmup_steps
         evaluated = self.elapsed
         self.clock = time.monotonic()
@@ -106,7 +106,7 @@ class Trainer:
         save_checkpoint(self.checkpoint, self.state())
 
     def state(self) -> dict[str, Any]:
-        """All that a resumed run needs, as `read_checkpoint` returns it."""
+        """Return the state for a resumed run, as `read_checkpoint` returns it."""
         return {
             "network": self.preset.network,
             "preset": json.dumps(dataclasses.asdict(self.preset)),
@@ -118,7 +118,7 @@ class Trainer:
         }
 
     def load_state(self, state: dict[str, Any], *, keep_clock: bool = True) -> None:
-        """Continue from `state`. Without `keep_clock` only the weights are taken: a new run that starts from them."""
+        """Continue from `state`. Without `keep_clock` only load the weights, for a new run."""
         self.method.load_weights(state)
         if keep_clock:
             self.began, self.elapsed, self.steps = state["began"], state["elapsed"], state["steps"]
@@ -162,6 +162,6 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    if hasattr(signal, "SIGCONT"):  # the time a run lies stopped is not training time
+    if hasattr(signal, "SIGCONT"):  # time in the stopped state is not training time
         signal.signal(signal.SIGCONT, wake)
     trainer.run(options.minutes)

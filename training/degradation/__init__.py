@@ -1,1 +1,1 @@
-"""Degradation models: how a clean face becomes a bad one."""
+"""Degradation models: synthetic degradations of clean faces."""

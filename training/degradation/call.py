@@ -1,8 +1,8 @@
-"""Call D: what a face looks like in a video call, as the application receives it.
+"""Call D: a face in a video call, as the application receives it.
 
-The face stands small in a frame behind cheap optics and a noisy sensor, moves a little, goes through a real video codec
+The face is small in a frame behind cheap optics and a noisy sensor, moves a little, goes through a real video codec
 at a low rate for several frames, and the last frame is cut to the template by the application's own `warp_crop`.
-Only the part of the frame round the face is made: a codec at constant quality treats each block by itself.
+Only the part of the frame round the face is computed: at constant quality a codec treats blocks independently.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from training.degradation.operators import Image, blur, jpeg, sensor_noise, to_u
 
 _MARGIN = 16
 _FRAMES_PER_SECOND = 30
-# Quality 22 to 40 of x264 in the units of each codec: at these it looks about as bad.
+# Quality 22 to 40 of x264 in the units of each codec, chosen to look about equally bad.
 _VPX_QUALITY = 1.35
 _JPEG_QUALITY = (95.0, 2.0)
 
@@ -35,12 +35,12 @@ class CallDegradation:
     """A video call; ranges are drawn uniformly.
 
     `side` is that of the aligned crop in the frame, in pixels; the face itself fills about 0.6 of it. `blur_sigma`, the
-    optics in pixels of the frame, is drawn for either half of the face apart with the chance `uneven`. `noise_sigma`
+    optics in pixels of the frame, is drawn for each half of the face with probability `uneven`. `noise_sigma`
     is on the 0..255 scale, the noise new in every frame. `frames` go through the codec, the face moving by up to
     `motion` pixels in either direction from one to the next. `quality` is x264's CRF; the other codecs get about the
-    same. `codecs` are the chances of H.264, VP8, VP9 and MJPEG.
+    same. `codecs` are the probabilities of H.264, VP8, VP9 and MJPEG.
 
-    The defaults are what evaluation uses; `WIDE_CALL` is what training sees.
+    Evaluation uses the defaults; training uses `WIDE_CALL`.
     """
 
     side: tuple[float, float] = (70.0, 190.0)
@@ -53,7 +53,7 @@ class CallDegradation:
     codecs: tuple[float, float, float, float] = (0.7, 0.1, 0.1, 0.1)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Degrade an aligned face, uint8 (S, S, 3) BGR; the same size comes back."""
+        """Degrade an aligned face, uint8 (S, S, 3) BGR; returns the same size."""
         size = image.shape[0]
         scale = float(rng.uniform(*self.side)) / size
         canvas = -(-round(size * scale + 2 * _MARGIN) // 16) * 16  # whole macroblocks
@@ -75,7 +75,7 @@ class CallDegradation:
         return warp_crop(received, back) if size == 256 else _resampled(received, back, size)
 
     def _optics(self, image: Image, scale: float, rng: np.random.Generator) -> Image:
-        """Blur at the crop's size: what the frame's pixels average away, and the lens; now and then uneven."""
+        """Blur at the crop's size, for the frame's pixel size and the lens; sometimes uneven."""
         pixel = 0.5 * max(1.0 / scale**2 - 1.0, 0.0) ** 0.5
         first, second = (float(np.hypot(pixel, s / scale)) for s in rng.uniform(*self.blur_sigma, 2))
         result = blur(image, max(first, 0.1))
@@ -90,11 +90,11 @@ class CallDegradation:
 WIDE_CALL = CallDegradation(
     side=(55.0, 240.0), blur_sigma=(0.2, 2.0), noise_sigma=(0.0, 9.0), frames=(2, 4), quality=(20, 40), motion=2.0
 )
-"""Wider than evaluation's ranges on every side."""
+"""Ranges for training, wider than evaluation's on both sides."""
 
 
 def _placement(scale: float, x: float, y: float) -> NDArray[np.float32]:
-    """The matrix crop -> frame that puts the crop's outer corner at (x, y)."""
+    """Return the matrix crop -> frame that puts the crop's outer corner at (x, y)."""
     shift = 0.5 * scale - 0.5  # a pixel's centre lies half a pixel in on both grids
     return np.array(((scale, 0.0, x + shift), (0.0, scale, y + shift)), np.float32)
 
@@ -133,12 +133,12 @@ _CODECS = (_h264, _vp8, _vp9, _mjpeg)
 
 
 def _through(encoder: str, decoder: str, frames: Sequence[Image], options: dict[str, str]) -> Image:
-    """The last of `frames` after encoding and decoding all of them, in YUV 4:2:0."""
+    """Return the last of `frames` after encoding and decoding all of them in YUV 4:2:0."""
     return BgrConverter().convert(transmitted(encoder, decoder, frames, options)[-1])
 
 
 def transmitted(encoder: str, decoder: str, frames: Sequence[Image], options: dict[str, str]) -> list[av.VideoFrame]:
-    """`frames`, uint8 (H, W, 3) BGR of even sides, after encoding and decoding them in YUV 4:2:0."""
+    """Encode and decode `frames`, uint8 (H, W, 3) BGR of even sides, in YUV 4:2:0."""
     height, width = frames[0].shape[:2]
     coder = cast(VideoCodecContext, av.CodecContext.create(encoder, "w"))
     coder.width, coder.height, coder.pix_fmt = width, height, "yuv420p"

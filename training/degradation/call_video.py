@@ -1,4 +1,4 @@
-"""A whole video as a call delivers it, for measuring steadiness against a truth."""
+"""Degrading a whole video as a call does, for measuring steadiness against a truth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.degradation.operators import Image, blur, draw_blotches, sensor_no
 
 @dataclass(frozen=True, kw_only=True)
 class VideoCall:
-    """One call: its video is `scale` times as large, blurred by the optics, noisy and coded at a constant quality."""
+    """A call: its video is `scale` times as large, blurred by the optics, noisy and coded at a constant quality."""
 
     scale: float
     blur_sigma: float
@@ -25,7 +25,7 @@ class VideoCall:
 
 
 def draw_call(face_side: float, rng: np.random.Generator, *, ranges: CallDegradation | None = None) -> VideoCall:
-    """A call drawn from call D's ranges for a face whose aligned crop is `face_side` pixels in the sharp video."""
+    """Draw a call from call D's ranges for a face whose aligned crop is `face_side` pixels in the sharp video."""
     ranges = ranges or CallDegradation()
     return VideoCall(
         scale=float(rng.uniform(*ranges.side)) / face_side,
@@ -37,7 +37,7 @@ def draw_call(face_side: float, rng: np.random.Generator, *, ranges: CallDegrada
 
 
 def degrade_video(frames: Sequence[Image], call: VideoCall, rng: np.random.Generator) -> list[Image]:
-    """What arrives of `frames`, uint8 (H, W, 3) BGR: H.264 from the first to the last, new noise in every frame."""
+    """Degrade `frames`, uint8 (H, W, 3) BGR: one H.264 stream, new noise in every frame."""
     height, width = (2 * round(side * call.scale / 2) for side in frames[0].shape[:2])
     sent = []
     for frame in frames:

@@ -1,4 +1,4 @@
-"""Draw what a degradation does: `python -m training contact-sheet --faces DIR --out sheet.png [--kind webcam]`.
+"""Contact sheets of a degradation: `python -m training contact-sheet --faces DIR --out sheet.png [--kind webcam]`.
 
 Every row is one face: clean first, then independent draws of the degradation.
 """
@@ -19,14 +19,14 @@ from training.degradation.operators import Degradation, Image
 
 
 def draw(images: list[Image], degrade: Degradation, columns: int, seed: int) -> Image:
-    """Rows of one clean and `columns` degraded versions of each image; all uint8 (S, S, 3) of one size."""
+    """Draw rows of one clean and `columns` degraded versions of each image, all uint8 (S, S, 3) of one size."""
     rng = np.random.default_rng(seed)
     rows = [np.hstack([image, *(degrade(image, rng) for _ in range(columns))]) for image in images]
     return np.vstack(rows)
 
 
 def read_some(folder: Path, count: int) -> list[Image]:
-    """`count` pictures taken evenly from a folder, squared to 256x256. Raises FaceFolderError if there are none."""
+    """Read `count` pictures taken evenly from a folder, resized to 256x256. Raises FaceFolderError without any."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not files:
         raise FaceFolderError(f"{folder} holds no pictures")

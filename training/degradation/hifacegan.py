@@ -1,7 +1,7 @@
 """The five degradations of HiFaceGAN (arXiv 2005.05005) and FR, which superimposes four of them.
 
-All take and return uint8 (H, W, 3) images; only JPEG minds the colour order, BGR. The paper names the operations and
-leaves their ranges open; those below are ours, chosen on 256x256 faces. Randomness comes from the generator handed in.
+All take and return uint8 (H, W, 3) images; only JPEG depends on the colour order, BGR. The paper names the operations
+and leaves their ranges open; those below are ours, chosen on 256x256 faces. Randomness comes from the generator passed.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def renovation(image: Image, rng: np.random.Generator) -> Image:
 
 @dataclass(frozen=True, kw_only=True)
 class RenovationMixture:
-    """What HiFaceGAN-Lite trains on: the paper's D of CFRNet, FR, the single sub-tasks, and clean faces."""
+    """The mixture for HiFaceGAN-Lite: the paper's D of CFRNet, FR, the single sub-tasks, and clean faces."""
 
     paper: float = 0.55
     renovation: float = 0.25

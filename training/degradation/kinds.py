@@ -1,4 +1,4 @@
-"""Every degradation by name: what recipes, contact sheets and evaluations choose from."""
+"""The registry of degradations by name, for recipes, contact sheets and evaluations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.degradation.operators import Degradation, Image
 
 
 def leave(image: Image, rng: np.random.Generator) -> Image:
-    """Leave the face as it is: a method that degrades by itself asks for clean ones."""
+    """Return the face unchanged, for methods that degrade by themselves."""
     return image
 
 

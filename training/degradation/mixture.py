@@ -1,4 +1,4 @@
-"""What training sees: a mixture of degradations and clean faces."""
+"""The degradation of training: a mixture of degradations and clean faces."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from training.degradation.operators import Image
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingDegradation:
-    """The chances of the paper's D, the webcam D and the call D; the rest are clean faces.
+    """The probabilities of the paper's D, the webcam D and the call D; the rest are clean faces.
 
-    With the chance `shapes` the paper's D blurs with a kernel of another shape, see `operators.varied_blur`.
+    With probability `shapes` the paper's D blurs with a kernel of another shape, see `operators.varied_blur`.
     """
 
     paper: float = 0.40
@@ -24,7 +24,7 @@ class TrainingDegradation:
     shapes: float = 0.5
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
-        """Degrade `image`, uint8 (S, S, 3) BGR, by one of the three, or return it as it is."""
+        """Degrade `image`, uint8 (S, S, 3) BGR, by one of the three, or return it unchanged."""
         draw = rng.random() - self.paper
         if draw < 0.0:
             return PaperDegradation(shapes=self.shapes)(image, rng)

@@ -29,9 +29,9 @@ class PaperDegradation:
     """The paper's D (arXiv 2606.06850): blur, bicubic down and up, noise, JPEG, always all four and in this order.
 
     Ranges: sigma of the Gaussian blur in pixels, ratio of the down-sampling, sigma of the noise on the 0..255 scale
-    and the JPEG quality, each drawn uniformly. `largest_kernel` cuts the Gaussian off at that many pixels, as the
-    implementations do that fix a kernel size (41 in GFPGAN's); 0 keeps it whole, three sigmas each way. `shapes` is
-    the chance of another kernel than the Gaussian, see `varied_blur`; it is for training only.
+    and the JPEG quality, each drawn uniformly. `largest_kernel` truncates the Gaussian at that many pixels, like
+    implementations with a fixed kernel size (41 in GFPGAN's); 0 keeps three sigmas each way. `shapes` is the
+    probability of another kernel than the Gaussian, see `varied_blur`; it is for training only.
     """
 
     blur_sigma: tuple[float, float] = (1.0, 15.0)
@@ -61,9 +61,9 @@ class PaperDegradation:
         return jpeg(to_uint8(degraded), drawn.jpeg_quality)
 
     def strength(self, drawn: PaperParameters) -> float:
-        """The mean of the two blurring parameters, each scaled to [0, 1]: orders a seeded test set from mild to hard.
+        """Return the mean of the two blurring parameters, each scaled to [0, 1], for ordering a test set by difficulty.
 
-        Blur and ratio decide how much of the face is gone; noise and JPEG matter far less after them.
+        Blur and ratio decide how much of the face is lost; noise and JPEG matter far less.
         """
         blur = (drawn.blur_sigma - self.blur_sigma[0]) / (self.blur_sigma[1] - self.blur_sigma[0])
         ratio = (drawn.ratio - self.ratio[0]) / (self.ratio[1] - self.ratio[0])
@@ -72,11 +72,11 @@ class PaperDegradation:
 
 @dataclass(frozen=True, kw_only=True)
 class WebcamDegradation:
-    """What a cheap camera and a video call do to a face; milder and more varied than the paper's D.
+    """The degradation of a cheap camera and a video call; milder and more varied than the paper's D.
 
-    Low light comes first (gamma, then sensor noise, which a camera smooths away again), then optics and motion,
-    the sensor's scaling, its over-sharpening, and blocks of JPEG compression. Every part has its own chance, so that
-    now and then the picture comes through untouched.
+    Low light comes first (gamma, then sensor noise, which the camera partly smooths), then optics and motion, the
+    sensor's scaling, over-sharpening, and JPEG blocks. Every part has its own probability, so that some pictures stay
+    unchanged.
     """
 
     clean: float = 0.12
@@ -108,7 +108,7 @@ class WebcamDegradation:
             low, high = self.jpeg_quality
             result = jpeg(result, int(rng.integers(low, high + 1)))
         if gamma != 1.0:
-            # A tone curve that training has to leave alone would teach a colour shift, so it is undone: what stays is
+            # A tone curve would teach a colour shift, so it is undone: what stays is
             # the banding and the noise that it stretched.
             levels = np.linspace(0.0, 1.0, 256)
             there = np.round(255.0 * levels**gamma).astype(np.uint8)

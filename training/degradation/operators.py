@@ -1,6 +1,6 @@
-"""What degradations are made of: blur kernels, resampling, sensor noise and JPEG.
+"""The operators of degradations: blur kernels, resampling, sensor noise and JPEG.
 
-Images are uint8 (H, W, 3) unless said otherwise. The colour order matters to the codec alone, which takes BGR.
+Images are uint8 (H, W, 3) unless said otherwise. The colour order matters to the codec only, which expects BGR.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 Degradation = Callable[[Image, np.random.Generator], Image]
-"""Takes an image, uint8 (H, W, 3) BGR, and the generator that decides everything; returns one of the same shape."""
+"""A function of an image, uint8 (H, W, 3) BGR, and the random generator to use; returns an image of the same shape."""
 
 
 def blur(image: Image, sigma: float, *, largest: int = 0) -> Image:
-    """Gaussian blur of `sigma` pixels; the kernel reaches three sigmas each way, at most `largest` pixels in all."""
+    """Blur with a Gaussian of `sigma` pixels and three sigmas each way, at most `largest` pixels in all."""
     radius = int(3.0 * sigma + 0.5)
     if largest:
         radius = min(radius, largest // 2)
@@ -56,8 +56,8 @@ def motion_blur(image: Image, length: int, angle: float) -> Image:
 def varied_blur(image: Image, sigma: float, rng: np.random.Generator) -> Image:
     """Blur about as strongly as a Gaussian of `sigma` pixels does, with a kernel of another shape.
 
-    A Gaussian that is cut off, an anisotropic one, a box or a motion: a network that only ever sees one shape learns to
-    invert that shape and gains less on any other.
+    A truncated Gaussian, an anisotropic one, a box or a motion: a network trained on one shape learns to invert that
+    shape and gains less on others.
     """
     shape = rng.choice(("cut off", "anisotropic", "box", "motion"))
     if shape == "cut off":
@@ -81,7 +81,7 @@ def _anisotropic_blur(image: Image, along: float, across: float, angle: float) -
 
 
 def draw_blotches(rng: np.random.Generator) -> float:
-    """The size in pixels of what a denoising camera leaves of its noise; 0, half of the time, for one that does not."""
+    """Draw the size in pixels of the blotches that a denoising camera leaves; half of the time 0, for none."""
     return float(rng.uniform(0.6, 1.5)) if rng.random() < 0.5 else 0.0
 
 

@@ -17,7 +17,7 @@ CYCLES = 3
 def compare_methods(
     fp32: ShippedGenerator, training: FaceSet, validation: FaceSet, scorer: Scorer
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """{method: {"k1": {metric: mean}, ...}} on `validation`, "fp32" being the network before quantization."""
+    """Return {method: {"k1": {metric: mean}, ...}} on `validation`, "fp32" being the network before quantization."""
     faces = calibration_faces(training)
     figures = {"fp32": _judge(fp32, validation, scorer, "fp32")}
     with tempfile.TemporaryDirectory() as folder:

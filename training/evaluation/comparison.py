@@ -1,6 +1,6 @@
-"""Every shipped network beside the input and two methods that learn nothing, on every test set, in one page.
+"""Comparison of every shipped network with the input and two classical methods, on every test set, in one page.
 
-What is measured is what a person gets: uint8 crops through the application's own restorers, from the files that ship.
+Uint8 crops go through the application's own restorers and the shipped files, as in the application.
 """
 
 from __future__ import annotations
@@ -94,20 +94,20 @@ def compare_networks(
 
 
 def bicubic(crop: Image) -> Image:
-    """The crop averaged down to the 16x16 pixels that PFSRNet sees and enlarged again: what it has to beat."""
+    """The crop averaged down to the 16x16 pixels that PFSRNet sees and enlarged again: its baseline."""
     small = cv2.resize(crop, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, crop.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def classical(crop: Image) -> Image:
-    """Non-local means against noise and blocks, then an unsharp mask: what a picture editor offers."""
+    """Non-local means against noise and blocks, then an unsharp mask, as picture editors offer."""
     calm = cv2.fastNlMeansDenoisingColored(crop, None, 5, 5, 5, 15)
     soft = cv2.GaussianBlur(calm, (0, 0), 3.0)
     return np.asarray(cv2.addWeighted(calm, 1.8, soft, -0.8, 0), np.uint8)
 
 
 def simple_methods() -> list[Method]:
-    """The rows that need no network."""
+    """Return the methods without a network."""
     return [
         Method(name="input", rows=("input",), restore=lambda crop: (crop,)),
         Method(name="bicubic from 16x16", rows=("bicubic from 16x16",), restore=lambda crop: (bicubic(crop),)),
@@ -120,7 +120,7 @@ def simple_methods() -> list[Method]:
 
 
 def shipped_methods(store: ModelStore, *, timing: bool) -> list[Method]:
-    """Every restorer of the manifest at every k, in the precision that the application prefers.
+    """Return every restorer of the manifest at every k, in the precision that the application prefers.
 
     `timing` adds the median milliseconds of one cycle in every precision that ships; the machine must be idle.
     """
@@ -156,7 +156,7 @@ def compare(
     methods: Sequence[Method], images: Images, landmarks: NDArray[np.float32], degrade: Degradation, scorer: Scorer,
     *, title: str,
 ) -> Collected:  # fmt: skip
-    """Full scores of every row on `images`, uint8 (N, 256, 256, 3) BGR, degraded with the picture's index as the seed.
+    """Score every row on `images`, uint8 (N, 256, 256, 3) BGR, degraded with the picture's index as the seed.
 
     landmarks: float32 (N, 5, 2), pixels.
     """
@@ -180,7 +180,7 @@ def compare(
 
 
 class _OwnRestorer:
-    """A restorer for each thread that asks, since none may be shared."""
+    """A restorer for each thread, since restorers are not thread-safe."""
 
     def __init__(self, store: ModelStore, name: str, precision: str, cycles: range) -> None:
         self._store, self._name, self._precision, self._cycles = store, name, precision, cycles

@@ -1,4 +1,4 @@
-"""The same network under other conditions than the protocol's: calls, webcams, another blur kernel, other people."""
+"""Evaluation under other conditions than the protocol's: calls, webcams, another blur kernel, other people."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def judge_condition(
     generator: ShippedGenerator,
     scorer: Scorer,
 ) -> Collected:
-    """Scores under "input", "k1" ... "k4" of `images`, uint8 (N, 256, 256, 3) BGR, landmarks float32 (N, 5, 2)."""
+    """Score under "input", "k1" ... "k4" of `images`, uint8 (N, 256, 256, 3) BGR, landmarks float32 (N, 5, 2)."""
     degraded, _ = seeded_pairs(images, condition.make())
 
     def judge(part: slice) -> dict[str, Scores]:

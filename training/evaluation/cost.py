@@ -1,4 +1,4 @@
-"""What a shipped ONNX file costs: parameters and multiply-accumulate operations of one pass."""
+"""The cost of an ONNX file: parameters and multiply-accumulate operations of one pass."""
 
 from __future__ import annotations
 

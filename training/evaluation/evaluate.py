@@ -2,8 +2,8 @@
 
 `python -m training evaluate --models models --data ../shared/data --weights ../shared/weights --out docs`
 
-What runs are the ONNX files that the application runs, INT8 and FP32. Nothing is chosen here: choices are made on the
-validation split. `--limit N` measures the first N faces of a set only; `--timing` measures the milliseconds of a cycle
+The application's ONNX files are measured, INT8 and FP32. Nothing is chosen here: choices are made on the validation
+split. `--limit N` measures the first N faces of a set only; `--timing` measures the milliseconds of a cycle
 and needs an idle machine.
 """
 
@@ -56,7 +56,7 @@ Images = NDArray[np.uint8]
 def judge_set(
     test: TestSet, generators: dict[str, ShippedGenerator], cycles: int, scorer: Scorer, title: str
 ) -> Collected:
-    """Scores under "input", "truth", "int8 k1" and so on; FP32 goes without what `Scorer.score` calls full.
+    """Return scores under "input", "truth", "int8 k1" and so on; FP32 without those that `Scorer.score` calls full.
 
     "int8 step2" is the step out of state 2; state 0 is the degraded face.
     """
@@ -85,7 +85,7 @@ def judge_set(
 
 
 def judge_clean(test: TestSet, generator: ShippedGenerator) -> dict[str, float]:
-    """PSNR(G^k(y), y) for k = 1..3: how well a face that needs nothing is left alone."""
+    """Return the mean PSNR(G^k(y), y) for k = 1..3: how well a clean face is preserved."""
 
     def judge(part: slice) -> list[torch.Tensor]:
         clean = to_tensor(test.images[part])
@@ -97,14 +97,14 @@ def judge_clean(test: TestSet, generator: ShippedGenerator) -> dict[str, float]:
 
 
 def _specimens(test: TestSet, generator: ShippedGenerator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Degraded and thrice restored faces beside their truth: on which LPIPS in bfloat16 is checked."""
+    """Return degraded and restored faces (k = 3) and their truth, for checking LPIPS in bfloat16."""
     degraded, clean = seeded_pairs(test.images[:SPECIMENS])
     restored = torch.from_numpy(generator.cycles(degraded.numpy(), 3)[-1])
     return torch.cat((degraded, restored)), torch.cat((clean, clean))
 
 
 def by_strength(count: int, collected: Collected) -> dict[str, Any]:
-    """INT8's means over the mild, middle and hard third of the seeded degradations."""
+    """Return INT8's means over the mild, middle and hard third of the seeded degradations."""
     degradation = PaperDegradation()
     drawn = [degradation.draw(np.random.default_rng(index)) for index in range(count)]
     order = np.argsort([degradation.strength(parameters) for parameters in drawn], kind="stable")
@@ -123,7 +123,7 @@ def by_strength(count: int, collected: Collected) -> dict[str, Any]:
 
 
 def rows_of(test: TestSet, chosen: NDArray[np.int64], generator: ShippedGenerator) -> Images:
-    """Contact sheet rows: input, k = 1..4, truth; uint8 (N, 6, 256, 256, 3) BGR."""
+    """Return contact sheet rows: input, k = 1..4, truth; uint8 (N, 6, 256, 256, 3) BGR."""
     degrade = PaperDegradation()
     given = np.stack([degrade(test.images[i], np.random.default_rng(int(i))) for i in chosen])
     columns = generator.cycles(to_tensor(given).contiguous().numpy(), 4)
@@ -157,7 +157,7 @@ def evaluate(
         "machine": describe_machine(PACKAGES),
         "limit": limit,
         "models": {p: _describe(g) for p, g in generators.items()},
-        # Before anything else: what follows keeps the cores busy.
+        # Before anything else, because the rest keeps the cores busy.
         "timing": _timing(generators, test, timing, earlier),
     }
     scorer.check_bfloat16(*_specimens(test, generators["int8"]))
@@ -214,7 +214,7 @@ def evaluate(
 def _timing(
     generators: dict[str, ShippedGenerator], test: TestSet, wanted: bool, earlier: dict[str, Any]
 ) -> dict[str, Any]:
-    """Times of the very same files that an earlier evaluation took are kept, with their date and machine."""
+    """Measure the times, or keep those of an earlier evaluation of the same files, with date and machine."""
     if wanted:
         face = to_tensor(test.images[:1])[0].contiguous().numpy()
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,7 +1,7 @@
-"""Many faces at once: one thread a core, each with its own few faces.
+"""Parallel evaluation: one thread a core, each with a few faces of its own.
 
-Nothing inside a part may start threads of its own. Threads that wait for each other at every layer lose most of their
-time as soon as anything else runs beside them.
+Nothing inside a part may start threads: threads that synchronise at every layer lose most of their time as soon as
+anything else runs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Torch and OpenCV keep to the thread that calls them, until the block is left."""
+    """Limit Torch and OpenCV to the calling thread within the block."""
     before = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -40,10 +40,10 @@ def one_thread_each() -> Iterator[None]:
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc to keep what is freed instead of giving it back to the system; no other platform needs it.
+    """Have glibc keep freed memory instead of returning it to the system; other platforms do not need it.
 
-    Feature maps are tens of megabytes. Fetched anew for every layer, filling their pages with zeros costs VGG16 half of
-    its time. It holds for the whole process, so only a program of its own should call it.
+    Feature maps are tens of megabytes; allocated anew for every layer, zeroing their pages takes a large part of the
+    time. It affects the whole process, so only programs of their own should call it.
     """
     if sys.platform != "linux":
         return
@@ -54,7 +54,7 @@ def keep_freed_memory() -> None:
 
 
 def each_part(work: Callable[[slice], Result], count: int, *, title: str = "") -> list[Result]:
-    """[work(slice(0, 5)), work(slice(5, 10)), ...] over `count` faces, in order; with a title, with a progress bar."""
+    """Return [work(slice(0, 5)), work(slice(5, 10)), ...] over `count` faces; a title shows a progress bar."""
     parts = [slice(start, min(start + PART, count)) for start in range(0, count, PART)]
     with one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(work, parts)

@@ -17,15 +17,15 @@ from app.core.onnx import session_options
 from training.shipping.export import INPUT_NAME
 
 PACKAGES = ("onnxruntime", "torch", "numpy", "opencv-python", "scikit-image")
-"""Whose versions the figures may depend on."""
+"""Packages whose versions the figures may depend on."""
 
-# Above this share of all cores in use by others, a time says nothing about the network.
+# Share of all cores in use by others above which a time says nothing about the network.
 BUSY_PERCENT = 15.0
 TIMED_CYCLES = 40
 
 
 class BusyMachineError(RuntimeError):
-    """Timing was asked for while something else keeps the cores busy."""
+    """Timing was requested while other programs keep the cores busy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Timing:
 
 
 class ShippedGenerator:
-    """One ONNX file. Values stay float32 between the cycles; only a picture that leaves is rounded to 8 bits."""
+    """One ONNX file. Values stay float32 between the cycles; only results are rounded to 8 bits."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -53,7 +53,7 @@ class ShippedGenerator:
         return onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
 
     def cycles(self, faces: NDArray[np.float32], k: int) -> list[NDArray[np.float32]]:
-        """[x_0, x_1, ..., x_k] of `faces`, float32 (N, 3, 256, 256), RGB, [-1, 1]. Any thread may call it."""
+        """Return [x_0, ..., x_k] of `faces`, float32 (N, 3, 256, 256), RGB, [-1, 1]. Thread-safe."""
         columns = [faces]
         for _ in range(k):
             columns.append(np.concatenate([self._advance(face) for face in columns[-1]]))

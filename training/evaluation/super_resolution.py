@@ -2,7 +2,7 @@
 
 `python -m training super-resolution CHECKPOINT --faces DIR --data DIR [--sets FILE] --out docs/super-resolution.md`
 
-The precisions are made of the checkpoint anew, so only the file that is shipped has to be kept.
+The precisions are exported from the checkpoint, so only the shipped file has to be kept.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ Row = tuple[float, float]
 
 
 def task(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-    """The 16 pixels that are given and the 128 that are wanted, of faces uint8 (N, 256, 256, 3) BGR.
+    """Return the 16-pixel input and the 128-pixel target of faces uint8 (N, 256, 256, 3) BGR.
 
-    float (N, 3, 16, 16) and (N, 3, 128, 128), RGB, [-1, 1], both of 8-bit pictures; the way down is by halves.
+    float (N, 3, 16, 16) and (N, 3, 128, 128), RGB, [-1, 1], both of 8-bit pictures, reduced by halving.
     """
     wanted = to_tensor(to_images(F.avg_pool2d(to_tensor(images), images.shape[1] // OUTPUT_SIDE)))
     given = to_tensor(to_images(F.avg_pool2d(wanted, OUTPUT_SIDE // INPUT_SIDE)))
@@ -61,7 +61,7 @@ def make_precisions(checkpoint: Path, training: FaceSet, folder: Path) -> dict[s
 
 
 def measure(files: dict[str, Path], images: NDArray[np.uint8]) -> dict[str, Row]:
-    """Mean PSNR in dB and SSIM of every file, and of bicubic interpolation, on clean faces (N, 256, 256, 3) BGR."""
+    """Measure mean PSNR in dB and SSIM of every file and of bicubic interpolation on faces (N, 256, 256, 3) BGR."""
     given, wanted = task(images)
     size = (OUTPUT_SIDE, OUTPUT_SIDE)
     options = session_options(threads=usable_threads(0), spinning=False)

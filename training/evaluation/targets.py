@@ -1,4 +1,4 @@
-"""What the shipped INT8 weights are meant to reach, and whether the measured figures do."""
+"""The targets of the shipped INT8 weights, and whether the measured figures reach them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Target:
 
 
 def judge_targets(results: dict[str, Any]) -> list[Target]:
-    """Every target against the figures of `training.evaluation.evaluate`, on the protocol's set with INT8."""
+    """Judge every target by the figures of `training.evaluation.evaluate`, on the protocol's set with INT8."""
     return list(_targets(results))
 
 

@@ -22,14 +22,14 @@ DEFAULT_SETS = Path(__file__).parents[1] / "test_sets.toml"
 
 @dataclass(frozen=True, kw_only=True)
 class FaceFolder:
-    """Where a set of test faces lies, and what a reader of its figures has to know of it."""
+    """The folder of a set of test faces, and a note for readers of its figures."""
 
     folder: Path
     note: str = ""
 
     @property
     def name(self) -> str:
-        """The folder's own name, which stands in tables."""
+        """The folder's own name, which tables show."""
         return self.folder.name
 
 

@@ -1,4 +1,4 @@
-"""A quick look at a generator on the validation split, during training."""
+"""A quick measurement of a generator on the validation split, during training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHUNK = 16
 class Validation:
     """PSNR, LPIPS on both backbones and the step size at every k, and how well a clean face stays clean.
 
-    `bfloat16` takes LPIPS in half precision: several times faster, and slower where the processor has no units for it.
+    `bfloat16` computes LPIPS in half precision: faster where the processor has units for it, slower elsewhere.
     """
 
     def __init__(self, faces: FaceSet, weights: Path, *, cycles: int, device: torch.device, bfloat16: bool) -> None:

@@ -1,4 +1,4 @@
-"""Training methods: what a step does with the networks. The loop around it is `training.train`."""
+"""Training methods: the networks and one training step. The loop is `training.train`."""
 
 from training.methods.base import Method
 from training.methods.ccfp import CCFP

@@ -1,4 +1,4 @@
-"""What every training method has: a generator, its moving average, critics, their optimizers, and a device."""
+"""The base of training methods: a generator, its moving average, critics, optimizers, and a device."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.optim import generator_optimizers
 from training.presets import Preset, Stage
 
 CLEARLY_FASTER = 0.8
-"""Part of single precision's time below which half precision is taken; a busy machine measures with some error."""
+"""Share of single precision's time below which half precision is used; timing on a busy machine is inexact."""
 
 
 class Method(ABC):
@@ -88,7 +88,7 @@ class Method(ABC):
 
     @torch.no_grad()
     def update_average(self, steps: int) -> None:
-        """Move the averaged weights towards the generator's after `steps` steps; buffers are taken over."""
+        """Move the averaged weights towards the generator's after `steps` steps; buffers are copied."""
         decay = min(self.preset.ema, (1 + steps) / (10 + steps))
         for average, parameter in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             average.lerp_(parameter, 1.0 - decay)
@@ -96,7 +96,7 @@ class Method(ABC):
             kept.copy_(buffer)
 
     def state(self) -> dict[str, Any]:
-        """All that a resumed run needs of the networks and optimizers."""
+        """Return the networks and optimizers for a resumed run."""
         return {
             "ema": self.average.state_dict(),
             "generator": self.generator.state_dict(),
@@ -105,14 +105,14 @@ class Method(ABC):
         }
 
     def load_weights(self, state: Mapping[str, Any]) -> None:
-        """Take the weights of a checkpoint over; a slim one has no generator but its average."""
+        """Load the weights of a checkpoint; a slim one has only the generator's average."""
         self.average.load_state_dict(_full_precision(state["ema"]))
         self.generator.load_state_dict(_full_precision(state.get("generator", state["ema"])))
         if "critics" in state:
             self.critics.load_state_dict(_full_precision(state["critics"]))
 
     def load_optimizers(self, state: Mapping[str, Any]) -> None:
-        """Take the momenta of a checkpoint over; the rates are the recipe's, which may have changed since."""
+        """Load the momenta of a checkpoint; the rates are the recipe's, which may have changed."""
         optimizers = (*self.optimizers, self.critic_optimizer)
         for optimizer, saved in zip(optimizers, state.get("optimizers", ()), strict=False):
             groups = optimizer.state_dict()["param_groups"]
@@ -144,5 +144,5 @@ def bfloat16_pays(generator: nn.Module, device: torch.device, layout: torch.memo
 
 
 def ramp(progress: float, part: float) -> float:
-    """0 to 1 over the first `part` of a stage."""
+    """Rise from 0 to 1 over the first `part` of a stage."""
     return min(1.0, progress / part) if part else 1.0

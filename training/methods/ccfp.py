@@ -19,7 +19,7 @@ from training.presets import Preset, Stage
 
 
 class CCFP(Method):
-    """Unroll the generator k times, take every term of the stage, then train the critics."""
+    """Unrolls the generator k times, computes every term of the stage, then trains the critics."""
 
     def __init__(
         self, preset: Preset, weights: Path, device: torch.device, like: Mapping[str, Tensor] | None = None
@@ -33,10 +33,10 @@ class CCFP(Method):
     def terms(
         self, outputs: list[Tensor], batch: Batch, stage: Stage, *, progress: float, rare: bool
     ) -> dict[str, Tensor]:
-        """Every weighted term of CCFP (Algorithm 1) that the stage asks for, as a scalar that carries its gradient.
+        """Return every weighted term of CCFP (Algorithm 1) that the stage uses, as a scalar with its gradient.
 
         `outputs` are x_1 ... x_k of the batch's degraded faces, `progress` in [0, 1] that of the stage. The terms that
-        are only taken now and then, with so much more weight, are there when `rare` is set.
+        are computed only sometimes, with correspondingly more weight, are included when `rare` is set.
         """
         assert isinstance(stage.losses, ccfp.LossWeights)
         w, y, last, generator = stage.losses, batch.clean, outputs[-1], self.generator
@@ -68,7 +68,7 @@ class CCFP(Method):
         return terms
 
     def step(self, batch: Batch, stage: Stage, progress: float, steps: int) -> dict[str, float]:
-        """One step of CCFP (Algorithm 1): unroll, all terms, one backward pass; then the discriminators."""
+        """Take one step of CCFP (Algorithm 1): unroll, all terms, one backward pass; then the discriminators."""
         assert isinstance(stage.losses, ccfp.LossWeights)
         w = stage.losses
         rare = steps % self.preset.rare_every == 0

@@ -1,4 +1,4 @@
-"""Training of PFSRNet (arXiv 1908.08239): one doubling after the other, each faded in."""
+"""Training of PFSRNet (arXiv 1908.08239): one doubling after the other, each one faded in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.presets import Preset, Stage
 
 
 class Progressive(Method):
-    """Enlarge clean faces of 16 pixels to the size of the stage's step; what degraded them does not matter."""
+    """Enlarges clean faces of 16 pixels to the size of the stage's step; degradations are not used."""
 
     critic_momentum = 0.0
 
@@ -32,7 +32,7 @@ class Progressive(Method):
         return ProgressiveCritic()
 
     def build_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Adam, for which an equalised learning rate is made."""
+        """Build Adam, which equalised learning rates are designed for."""
         return [torch.optim.Adam(self.generator.parameters(), self.preset.lr, betas=(0.0, 0.99))]
 
     @property
@@ -43,7 +43,7 @@ class Progressive(Method):
         return core
 
     def terms(self, restored: Tensor, y: Tensor, attention: Tensor, stage: Stage, alpha: float) -> dict[str, Tensor]:
-        """Every weighted term of the generator, as a scalar that carries its gradient.
+        """Return every weighted term of the generator, as a scalar with its gradient.
 
         `restored` and `y` are faces of the step's size, `attention` (N, 1, S, S) their landmark heatmaps.
         """
@@ -60,10 +60,10 @@ class Progressive(Method):
         return terms
 
     def step(self, batch: Batch, stage: Stage, progress: float, steps: int) -> dict[str, float]:
-        """One step of the generator, then one of the critic."""
+        """Take one step of the generator, then one of the critic."""
         assert isinstance(stage.losses, progressive.ProgressiveWeights)
         w, faces = stage.losses, batch.clean
-        # The first step starts the network and has nothing to be faded in over.
+        # The first doubling has no smaller network to be blended with.
         alpha = ramp(progress, stage.fade_in) if stage.step > 1 else 1.0
         y = F.avg_pool2d(faces, faces.shape[-1] // (INPUT_SIDE * 2**stage.step))
         with self.autocast():

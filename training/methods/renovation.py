@@ -17,12 +17,12 @@ from training.presets import Preset, Stage
 
 
 class Renovation(Method):
-    """Restore in one pass; the critics judge the restored face beside the degraded one.
+    """Restores in one pass; the critics judge the restored face conditioned on the degraded one.
 
-    Faces are trained whole: instance normalisation sees other statistics in a crop.
+    Whole faces are used, because instance normalisation has other statistics in a crop.
     """
 
-    # Instance normalisation copies channels-last tensors to and fro; on a CPU that takes longer than the convolutions.
+    # Instance normalisation converts channels-last tensors, which on a CPU takes longer than the convolutions.
     memory_format = torch.contiguous_format
 
     def __init__(
@@ -35,7 +35,7 @@ class Renovation(Method):
         return MultiScaleDiscriminator()
 
     def terms(self, x: Tensor, restored: Tensor, y: Tensor, stage: Stage, progress: float) -> dict[str, Tensor]:
-        """Every weighted term of the generator, as a scalar that carries its gradient.
+        """Return every weighted term of the generator, as a scalar with its gradient.
 
         `x`, `restored` and `y` are degraded, restored and clean faces, `progress` in [0, 1] that of the stage.
         """
@@ -57,7 +57,7 @@ class Renovation(Method):
         return terms
 
     def step(self, batch: Batch, stage: Stage, progress: float, steps: int) -> dict[str, float]:
-        """One step of the generator, then one of the critics."""
+        """Take one step of the generator, then one of the critics."""
         x, y = (faces.contiguous(memory_format=self.layout) for faces in (batch.degraded, batch.clean))
         with self.autocast():
             restored = self.generator(x)

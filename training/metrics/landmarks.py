@@ -1,4 +1,4 @@
-"""68 facial landmarks by PFLD (Guo et al., 2019), the yardstick of the landmark error. Nothing is trained with it."""
+"""68 facial landmarks by PFLD (Guo et al., 2019), for the landmark error. Nothing is trained with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SQUARE = (33.0, 65.0, 190.0)
 
 
 class LandmarkNetwork:
-    """68 points of aligned faces. Every face is cut at the same place, so only the picture decides."""
+    """68 points of aligned faces, all cut at the same place, so that only the picture matters."""
 
     def __init__(self, weights: Path, *, threads: int = 1) -> None:
         path = weights / "pfld_68.onnx"

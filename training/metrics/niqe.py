@@ -1,4 +1,4 @@
-"""NIQE (Mittal, Soundararajan and Bovik, 2013): how natural a picture looks, without a truth to compare with.
+"""NIQE (Mittal, Soundararajan and Bovik, 2013): naturalness of a picture without a reference.
 
 The statistics of natural pictures come with BasicSR (`niqe_pris_params.npz`, Apache-2.0); the computation follows the
 authors' published description.

@@ -1,4 +1,4 @@
-"""Metrics of restored faces, each stated exactly.
+"""Metrics of restored faces, each defined exactly.
 
 Batches are float (N, 3, H, W), RGB, [-1, 1]; results are float (N,) unless said otherwise. LPIPS is in
 `training.losses.perceptual`, NIQE in `training.metrics.niqe`, the 68 landmarks in `training.metrics.landmarks`.
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from training.networks.identity import MobileFaceNet
 
 GRID = 4  # pixels: the period of a pixel-shuffle x4
-STILL_CHANGE = 2.0  # of 255: what a still pixel of a film may change by, noise averaged away
+STILL_CHANGE = 2.0  # of 255: the largest change of a still pixel of a video, noise averaged out
 
 # Luma of ITU-R BT.601 for RGB.
 _LUMA = (0.299, 0.587, 0.114)
@@ -56,7 +56,7 @@ def eye_colour_error(
     """Mean colour difference CIEDE2000 of the irises, float64 (N,); images uint8 (N, H, W, 3) BGR.
 
     A box of 20x12 pixels on either eye's landmark, float32 (N, 5, 2); images and truths are averaged over 3x3 pixels
-    first, so that colour counts and not where a reflection lies to the pixel.
+    first, so that colour counts and not the exact position of a reflection.
     """
     errors = []
     for image, truth, points in zip(images, truths, landmarks, strict=True):
@@ -71,7 +71,7 @@ def eye_colour_error(
 
 
 def checkerboard(x: Tensor) -> Tensor:
-    """How much a grid of four pixels stands out, in percent; about 0 for a picture that has none.
+    """Measure how much a grid of four pixels stands out, in percent; about 0 for a picture without one.
 
     The mean absolute difference of neighbouring luma pixels is taken apart by where the pair lies within the period
     (coordinate modulo 4). A grid makes one of the four phases larger. The result is by how much the largest exceeds
@@ -106,7 +106,7 @@ def landmark_error(found: Tensor, wanted: Tensor) -> Tensor:
 
 
 def flicker(restored: Tensor, given: Tensor) -> tuple[float, float]:
-    """How much a film's still parts change from one frame to the next: (restored, given), of 255.
+    """Measure how much the still parts of a video change from frame to frame: (restored, given), of 255.
 
     Both are consecutive crops (T, 3, H, W) cut at one and the same place. A pixel is still between two frames when the
     mean of `given` over the 5x5 window around it changes by at most 2 of 255 in every channel; what is left there is

@@ -1,4 +1,4 @@
-"""Scores pictures against their truth with every metric at once, sharing what the truth costs."""
+"""Scoring pictures against their truth with every metric, computing the truth's part once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Scores = dict[str, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """Some faces and what the metrics need of them: images uint8 (N, 256, 256, 3) BGR, landmarks float (N, 5, 2)."""
+    """True faces and precomputed values: images uint8 (N, 256, 256, 3) BGR, landmarks float (N, 5, 2)."""
 
     images: Images
     tensor: Tensor
@@ -42,9 +42,9 @@ class Truth:
 
 
 class Scorer:
-    """Every metric's network, loaded once. Any thread may score.
+    """Every metric's network, loaded once. Thread-safe.
 
-    `bfloat16` speeds LPIPS-VGG16 up; `check_bfloat16` decides on it.
+    `bfloat16` accelerates LPIPS-VGG16; `check_bfloat16` decides on it.
     """
 
     def __init__(self, weights: Path, *, shift_tolerant: bool = False) -> None:

@@ -1,7 +1,7 @@
-"""Metrics of a restored video against its truth: what changes from frame to frame that should not.
+"""Metrics of a restored video against its truth: unwanted changes from frame to frame.
 
-Crops are uint8 (T, 256, 256, 3) BGR, consecutive, of one face at one place. Blur is steady too: each of these figures
-means something only beside a figure of sharpness.
+Crops are uint8 (T, 256, 256, 3) BGR, consecutive, of one face at one place. Blur is steady too: read these figures
+beside those of sharpness.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
 
 
 def bias_of(conv: nn.Conv2d) -> Tensor:
-    """The bias of a convolution that was made with one."""
+    """Return the bias of a convolution that has one."""
     assert conv.bias is not None
     return conv.bias
 
@@ -37,7 +37,7 @@ def _head(inputs: int, outputs: int) -> nn.Conv2d:
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(relu(conv(x))), without normalisation, as wide between the two as x is, until it is resized."""
+    """x + conv(relu(conv(x))), without normalisation, with the channels of x in between until resized."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class ResidualBlock(nn.Module):
         self.resize(channels)
 
     def resize(self, inner: int) -> None:
-        """Begin anew with `inner` channels between the two convolutions; pruned weights have fewer than x."""
+        """Reinitialise with `inner` channels between the convolutions; pruned weights have fewer than x."""
         self.conv1 = _conv(self.channels, inner)
         self.conv2 = _conv(inner, self.channels)
         with torch.no_grad():  # six blocks in a row without normalisation: start each one quietly
@@ -82,8 +82,8 @@ class CFRNet(_FixedPointGenerator):
     """Table I of the paper: 2.0 M parameters, 8.7 GMAC a cycle at 256x256.
 
     The table leaves two things open. The convolution of an up stage comes before its up-sampling here, and a skip
-    connection is a 1x1 convolution that is added: the plainest reading that gives the printed 8.7 GMAC (bare additions
-    give 8.57, concatenations over 10).
+    connection is a 1x1 convolution that is added: the plainest reading that yields the printed 8.7 GMAC (bare additions
+    yield 8.57, concatenations over 10).
     """
 
     def __init__(self, bound: str = "clamp") -> None:
@@ -112,7 +112,7 @@ class CFRNet(_FixedPointGenerator):
 class CFRNetRT(_FixedPointGenerator):
     """The same parameter budget with the body at 1/8 resolution: 2.12 M parameters, 2.79 GMAC a cycle at 256x256.
 
-    So much is trained; the shipped weights are pruned to 1.37 M and 1.96 GMAC (`training.shipping.prune`).
+    This size is trained; the shipped weights are pruned to 1.37 M and 1.96 GMAC (`training.shipping.prune`).
 
     Pixel-unshuffle keeps every input value while moving the work to 1/4 resolution, where memory traffic, the
     real cost on a CPU, is a sixteenth. No ReLU follows the stem: to remove noise the network has to predict it with
@@ -142,7 +142,7 @@ class CFRNetRT(_FixedPointGenerator):
 
 
 def residual_blocks(generator: nn.Module) -> dict[str, ResidualBlock]:
-    """{name in the state dict: block}, in the order they are passed through."""
+    """Return {name in the state dict: block} in execution order."""
     return {path: module for path, module in generator.named_modules() if isinstance(module, ResidualBlock)}
 
 

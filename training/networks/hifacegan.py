@@ -2,7 +2,7 @@
 
 The generator maps a degraded face, float (N, 3, S, S), RGB, [-1, 1], to a restored one of the same shape in one pass.
 A cascade of suppression modules encodes the face at every scale; a cascade of replenishment modules, SPADE residual
-blocks (Park et al., 2019), draws it anew from the coarsest scale to the finest, each guided by the features of its own.
+blocks (Park et al., 2019), draws it from the coarsest scale to the finest, each guided by its own features.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Layout:
 
 FULL = Layout()
 LITE = Layout(width=32, widest=6, halvings=4, block=2, light=True, residual=True)
-"""What is shipped. The addition of the input is not in the paper (docs/decisions/training-choices.md)."""
+"""The layout that is shipped. The addition of the input is not in the paper (docs/decisions/training-choices.md)."""
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, *, bias: bool = True) -> nn.Conv2d:
@@ -188,7 +188,7 @@ class HiFaceGAN(nn.Module):
         middle = channels[-2]
         self.replenish_twice = ReplenishmentModule(middle, middle, middle, light=layout.light)
         self.head = _conv(channels[0], pixels)
-        with torch.no_grad():  # no picture is saturated, and no correction made, before something is learnt
+        with torch.no_grad():  # the untrained network makes almost no correction and saturates nothing
             self.head.weight.mul_(HEAD_INITIAL_GAIN)
         self.unfold: nn.Module = nn.PixelShuffle(layout.block)
 

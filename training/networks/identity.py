@@ -89,12 +89,12 @@ class MobileFaceNet(nn.Module):
         return F.normalize(self.linear1(self.linear7(h)).flatten(1).float())
 
     def embed(self, images: Tensor, landmarks: Tensor) -> Tensor:
-        """Embeddings of unaligned images (N, 3, H, W) whose landmarks (N, 5, 2) are in pixels."""
+        """Return embeddings of unaligned images (N, 3, H, W) with landmarks (N, 5, 2) in pixels."""
         return self.forward(align(images, landmarks))
 
 
 def align(images: Tensor, landmarks: Tensor) -> Tensor:
-    """The 112x96 crops that MobileFaceNet expects, through the least-squares similarity of the landmarks."""
+    """Cut the 112x96 crops that MobileFaceNet expects, by the least-squares similarity of the landmarks."""
     template = landmarks.new_tensor(TEMPLATE)
     # The inverse map, template to image, is fitted directly: x' = s x - r y + tx, y' = r x + s y + ty.
     from_mean, to_mean = template.mean(0), landmarks.mean(1, keepdim=True)

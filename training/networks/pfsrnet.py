@@ -1,6 +1,6 @@
 """PFSRNet (arXiv 1908.08239): progressive 8x super-resolution of faces, its discriminator and its landmark network.
 
-A step is one doubling: step 1 gives 32, step 2 gives 64, step 3 gives 128 pixels from 16. Every network takes faces as
+A step is one doubling: from 16 pixels, step 1 yields 32, step 2 64 and step 3 128. Every network takes faces as
 float (N, 3, S, S), RGB, [-1, 1]. While a new step fades in, its `alpha` rises from 0 to 1.
 """
 
@@ -108,7 +108,7 @@ class PFSRNet(nn.Module):
 
 
 def shrink(faces: Tensor) -> Tensor:
-    """The method's pre-processing of a square face: 128, 64, 32 and 16 pixels by bilinear interpolation.
+    """Apply the method's pre-processing to a square face: 128, 64, 32 and 16 pixels by bilinear interpolation.
 
     At a ratio of two that is the mean of 2x2 pixels; a side of 16 times a power of two needs no other step. float
     (N, 3, S, S), RGB, [-1, 1] (mean and deviation of 0.5) to (N, 3, 16, 16).
@@ -117,9 +117,9 @@ def shrink(faces: Tensor) -> Tensor:
 
 
 def celeba_square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The 178x178 in the middle of an aligned CelebA picture, uint8 (218, 178, 3), resized to 128x128.
+    """Cut the central 178x178 of an aligned CelebA picture, uint8 (218, 178, 3), and resize it to 128x128.
 
-    What `shrink` takes for such a picture; the faces used here are square and framed alike, and are taken whole.
+    This is the input of `shrink` for such a picture; the square faces used here are used whole.
     """
     height, width = picture.shape[:2]
     top, left = (height - CELEBA_SIDE) // 2, (width - CELEBA_SIDE) // 2
@@ -130,7 +130,7 @@ def celeba_square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 class FaceSuperResolution(nn.Module):
     """PFSRNet as a restorer: any square face, float (N, 3, S, S), RGB, [-1, 1], S a multiple of 128, to one of S.
 
-    It is shrunk to 16 pixels, whatever it held, enlarged to 128 by the network and to S by bilinear interpolation.
+    It is reduced to 16 pixels, enlarged to 128 by the network and to S by bilinear interpolation.
     """
 
     def __init__(self) -> None:
@@ -173,7 +173,7 @@ class ProgressiveCritic(nn.Module):
 
 
 def deviation(features: Tensor) -> Tensor:
-    """The minibatch's standard deviation, averaged to one number, as a channel: (N, C, H, W) to (N, 1, H, W)."""
+    """Return the minibatch's standard deviation, averaged to one number, as a channel: (N, C, H, W) to (N, 1, H, W)."""
     spread = features.float().var(0, unbiased=False).add(1e-8).sqrt().mean()
     return spread.to(features.dtype).expand(features.shape[0], 1, *features.shape[2:])
 
@@ -212,6 +212,6 @@ class LandmarkHeatmaps(nn.Module):
 
     @torch.no_grad()
     def attention(self, faces: Tensor) -> Tensor:
-        """Where the landmarks are: the largest heatmap at every pixel, in [0, 1], (N, 1, S, S)."""
+        """Return the largest heatmap at every pixel, in [0, 1], (N, 1, S, S)."""
         largest = self(faces).amax(1, keepdim=True).clamp(0.0, 1.0)
         return F.interpolate(largest, size=faces.shape[-2:], mode="bilinear", align_corners=False)

@@ -1,7 +1,7 @@
-"""A training folder as one file that travels in parts, for a machine that takes only so much at a time.
+"""Packing a training folder into parts, for machines that accept limited sizes.
 
 `python -m training pack --faces DIR --out PARTS [--part-mb 48]` writes `faces.000`, `faces.001`, ... and `parts.json`
-with the SHA-256 of each; `unpack` puts them together where they have arrived. Pictures stay compressed as they are.
+with the SHA-256 of each; `unpack` joins them again. Pictures keep their compression.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CHUNK = 1 << 20
 
 
 class PackError(ValueError):
-    """Parts that do not make a training folder: one is missing, or damaged on the way."""
+    """Parts that do not form a training folder: one is missing or damaged."""
 
 
 def pack(faces: Path, out: Path, part_bytes: int) -> list[Path]:
@@ -55,9 +55,9 @@ def pack(faces: Path, out: Path, part_bytes: int) -> list[Path]:
 
 
 def unpack(parts: Path, faces: Path) -> int:
-    """Put the parts in `parts` together as the training folder `faces`; return the number of faces.
+    """Join the parts in `parts` into the training folder `faces`; return the number of faces.
 
-    What is there already and complete is left as it is. Raises PackError naming the part that is missing or damaged.
+    A folder that is complete already is left unchanged. Raises PackError naming the part that is missing or damaged.
     """
     if not (parts / INDEX).is_file():
         raise PackError(f"{parts} holds no {INDEX}; `python -m training pack` writes it beside the parts")
@@ -85,7 +85,7 @@ def unpack(parts: Path, faces: Path) -> int:
 
 
 def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Keep nothing of the machine: the same faces give the same parts everywhere."""
+    """Remove everything machine-specific, so that the same faces yield the same parts everywhere."""
     entry.uid = entry.gid = entry.mtime = 0
     entry.uname = entry.gname = ""
     entry.mode = 0o644

@@ -1,9 +1,8 @@
-"""One piece of a training run, for a machine that is lent for some minutes at a time.
+"""One piece of a training run, for machines that are available for some minutes at a time.
 
 `python -m training piece --preset hifacegan-lite --parts PARTS --weights DIR --out RUN --minutes 60 --piece-minutes 9`
-unpacks the faces if they are not there yet, goes on where the last piece stopped, and ends by itself with a checkpoint
-before the time is up. Exit code 0 when the run is complete, 3 when another piece is needed; the folder RUN is all that
-has to travel.
+unpacks the faces if needed, continues where the last piece stopped, and ends with a checkpoint before the time is up.
+Exit code 0 when the run is complete, 3 when another piece is needed; only the folder RUN has to be copied.
 """
 
 from __future__ import annotations

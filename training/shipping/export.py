@@ -21,10 +21,10 @@ INPUT_NAME, OUTPUT_NAME = "x", "y"
 
 
 def export_onnx(generator: nn.Module, path: Path) -> None:
-    """Write one pass as ONNX: float32 (1, 3, side, side), RGB, [-1, 1], as its family takes it, to what that gives.
+    """Write one pass as ONNX: float32 (1, 3, side, side), RGB, [-1, 1], with the input and output of its family.
 
-    The batch is fixed at one and the side at 256, PFSRNet's at 16, for its restorer shrinks and enlarges: with every
-    shape known, ONNX Runtime plans its memory once.
+    The batch is fixed at one and the side at 256, PFSRNet's at 16, because its restorer shrinks and enlarges: with
+    fixed shapes, ONNX Runtime plans its memory once.
     """
     side = FACE_SIZE
     if isinstance(generator, CFRNetRT):
@@ -44,7 +44,7 @@ def export_onnx(generator: nn.Module, path: Path) -> None:
 
 
 class _Clipped(nn.Module):
-    """A network whose output is held to [-1, 1]."""
+    """A network whose output is clamped to [-1, 1]."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -93,11 +93,11 @@ class _Shuffle(nn.PixelShuffle):
 
 
 def deployed(generator: CFRNetRT) -> CFRNetRT:
-    """A copy for faces of FACE_SIZE that ONNX Runtime's CPU kernels run faster: the same weights, the same sums.
+    """Return a copy for faces of FACE_SIZE that ONNX Runtime's CPU kernels run faster, with the same results.
 
     Its layers for unshuffling, up-sampling and shuffling move value by value, on one core. Here the unshuffle's rows
     are the stem's, a convolution of 12x3 and stride (4, 1), and the rest moves whole pixels or one axis at a time.
-    What it saves: docs/decisions/deployed-layout.md.
+    Measurements: docs/decisions/deployed-layout.md.
     """
     copied = copy.deepcopy(generator)
     stem, block = copied.stem, cast(nn.PixelShuffle, copied.shuffle).upscale_factor

@@ -1,8 +1,8 @@
-"""Write `models/manifest.json`, which the application trusts: what each file is, and its SHA-256.
+"""Writing `models/manifest.json`, which the application trusts: the description and SHA-256 of each file.
 
 `python -m training manifest models [--results docs/results.json] [--default NAME]` describes every shipped model anew.
-How a restorer was trained is stated by `training.shipping.publish`, from the checkpoint that it exports; what was
-stated belongs to a file's SHA-256, as its figures do, and is kept until the file changes.
+`training.shipping.publish` adds how a restorer was trained, from the checkpoint that it exports; this and the figures
+belong to a file's SHA-256 and are kept until the file changes.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from training.networks import FAMILIES
 from training.shipping.export import INPUT_NAME, OUTPUT_NAME
 
 ORIGIN = ("family", "licence", "source", "input", "output", "template", "k_range")
-"""The fields of an entry that say what a restorer is and where it comes from."""
+"""The fields of an entry that describe a restorer and its origin."""
 
 
 DETECTOR_LICENCE = "InsightFace model zoo: non-commercial research"
-# What a person who chooses a model wants to know, and to how many digits; docs/results.md has the rest.
+# The figures for choosing a model, and their digits; docs/results.md has the rest.
 METRICS = {"psnr": 2, "ssim": 4, "lpips_alex": 4, "lpips_vgg": 4}
 
 DETECTORS: dict[str, dict[str, Any]] = {
@@ -43,7 +43,7 @@ DETECTORS: dict[str, dict[str, Any]] = {
 
 
 class UnknownOriginError(ValueError):
-    """A model file of which nothing says where it comes from."""
+    """A model file of unknown origin."""
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def provenance(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Family, input, output and origin of the network of a checkpoint: what its recipe says."""
+    """Return family, input, output and origin of the network of a checkpoint, from its recipe."""
     its = family(FAMILIES[state["network"]])
     source = f"{its.paper}; network {state['network']}, trained by training/"
     if "preset" in state:
@@ -71,7 +71,7 @@ def provenance(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def restorer_entry(path: Path, origin: dict[str, Any], metrics: dict[str, Any]) -> dict[str, Any]:
-    """The entry of a restorer's file called NAME.PRECISION.onnx; `origin` as `provenance` gives it."""
+    """Return the entry of a restorer's file NAME.PRECISION.onnx; `origin` as `provenance` returns it."""
     name, precision, _ = path.name.rsplit(".", 2)
     return {
         "name": name, "kind": "restorer", "precision": precision, **describe(path), **origin, "metrics": metrics,
@@ -79,14 +79,14 @@ def restorer_entry(path: Path, origin: dict[str, Any], metrics: dict[str, Any]) 
 
 
 def detector_entry(path: Path) -> dict[str, Any]:
-    """The entry of one of `DETECTORS`."""
+    """Return the entry of one of `DETECTORS`."""
     known = dict(DETECTORS[path.name])
     tensor = {"name": "input.1", "layout": "NCHW", "colour": "RGB", "range": [-1, 1], "size": known.pop("size")}
     return {**known, **describe(path), "licence": DETECTOR_LICENCE, "input": tensor}
 
 
 def measured(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """SHA-256 of every file that `training.evaluation.evaluate` measured -> a few of its figures at every k."""
+    """Map the SHA-256 of every file measured by `training.evaluation.evaluate` to some figures at every k."""
     figures: dict[str, dict[str, Any]] = {}
     means = results["protocol"]["means"]
     for precision, model in results["models"].items():
@@ -114,8 +114,8 @@ def write_manifest(
     """Describe every model in `folder`.
 
     `results` are those of an evaluation (`docs/results.json`), `trained` the checkpoints that restorers were just
-    exported from, by name, and `default` names the restorer that is used when nobody chooses; without it the one that
-    was, or else the first, stays. Raises UnknownOriginError for a file that neither they nor the manifest know.
+    exported from, by name, and `default` names the default restorer; without it the previous one, or else the
+    first, is used. Raises UnknownOriginError for a file that neither they nor the manifest know.
     """
     path = folder / "manifest.json"
     old = json.loads(path.read_text()) if path.is_file() else {"models": []}

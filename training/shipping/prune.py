@@ -1,11 +1,11 @@
-"""Take channels that carry next to nothing out of a trained generator.
+"""Pruning: removing channels that contribute little from a trained generator.
 
 `python -m training prune CHECKPOINT --faces DIR --out CHECKPOINT [--tolerance 0.0125]`
 
-Only the channels inside a residual block can go without touching anything else. They are taken out one by one, always
-the one whose loss changes the block's output least, and the second convolution of the block is fitted anew, by least
-squares, to those that remain: the optimal brain surgeon (Hassibi and Stork, 1993) with the nine weights per output of
-a channel taken together. What it works on is the block's own input on degraded faces, in all of the cycles trained.
+Only the channels inside a residual block can be removed independently. They are removed one by one, always the one
+whose loss changes the block's output least, and the second convolution of the block is refitted by least squares to
+those that remain: the optimal brain surgeon (Hassibi and Stork, 1993) with the nine weights per output of
+a channel taken together. The statistics are those of the block's input on degraded faces, in all trained cycles.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _RIDGE = 1e-6
 
 @dataclass(frozen=True)
 class Pruned:
-    """What is left of a block: the inner channels kept, conv2's new weight, the part of its output's energy lost."""
+    """The result for a block: the inner channels kept, conv2's new weight, the share of its output's energy lost."""
 
     kept: list[int]
     weight: Tensor
@@ -44,7 +44,7 @@ class Pruned:
 
 
 def prune(generator: nn.Module, degraded: Tensor, tolerance: float = TOLERANCE) -> tuple[nn.Module, dict[str, Pruned]]:
-    """A copy of `generator` without its least channels, and what was done to every block by its name.
+    """Return a pruned copy of `generator`, and the result for every block by its name.
 
     `degraded`: float32 (N, 3, S, S), RGB, [-1, 1]. Every block loses groups of 16 channels as long as the squared error
     of its second convolution's output stays within `tolerance` of that output's energy.
@@ -65,7 +65,7 @@ def prune(generator: nn.Module, degraded: Tensor, tolerance: float = TOLERANCE) 
 
 @torch.no_grad()
 def inner_grams(generator: nn.Module, degraded: Tensor) -> dict[str, Tensor]:
-    """{block: float64 (9 M, 9 M)}: mean products of what a block's second convolution, M channels, sees at a place."""
+    """Return {block: float64 (9 M, 9 M)}: mean products of the patches of a block's second convolution, M channels."""
     sums: dict[str, Tensor] = {}
     places = torch.Generator().manual_seed(0)
 
@@ -89,10 +89,10 @@ def inner_grams(generator: nn.Module, degraded: Tensor) -> dict[str, Tensor]:
 
 
 def prune_block(gram: Tensor, weight: Tensor, tolerance: float) -> Pruned:
-    """Prune the inputs of a convolution `weight` (C, M, 3, 3) that sees patches with the mean products `gram`.
+    """Prune the inputs of a convolution `weight` (C, M, 3, 3) whose input patches have the mean products `gram`.
 
-    With H the inverse of the Gram matrix and w_c the weights on channel c, taking c out costs w_c' (H_cc)^-1 w_c, and
-    the best answer of the others to it is w - H_.c (H_cc)^-1 w_c.
+    With H the inverse of the Gram matrix and w_c the weights on channel c, removing c costs w_c' (H_cc)^-1 w_c, and the
+    best compensation by the others is w - H_.c (H_cc)^-1 w_c.
     """
     outputs, channels = weight.shape[:2]
     gram = gram + _RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
@@ -122,7 +122,7 @@ def prune_block(gram: Tensor, weight: Tensor, tolerance: float) -> Pruned:
 
 
 def degraded_faces(faces: FaceSet) -> Tensor:
-    """FACES training faces as training degrades them, float32 (FACES, 3, 256, 256), RGB, [-1, 1]."""
+    """Return FACES training faces as training degrades them, float32 (FACES, 3, 256, 256), RGB, [-1, 1]."""
     source = batches(
         faces, batch=FACES, crop=faces.images.shape[1], seed=0, degrade=TrainingDegradation(),
         device=torch.device("cpu"),

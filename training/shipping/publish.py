@@ -1,11 +1,10 @@
-"""From a checkpoint to what the application loads, in one command.
+"""Publishing a checkpoint: the application's files in one command.
 
 `python -m training publish CHECKPOINT --name cfrnet-rt --faces DIR --models models
  [--evaluate --data DIR --weights DIR --docs docs]`
 
-Exports FP32, quantizes INT8, writes the manifest, keeps the state to train on from and, if asked, measures both
-and puts the figures into the manifest. The new files are made beside the old ones and take their place only when both
-are complete.
+Exports FP32, quantizes INT8, writes the manifest, keeps the state for further training and, if asked, measures both and
+adds the figures to the manifest. The new files replace the old ones only when both are complete.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def publish(
 
 
 def keep_run(*, checkpoint: Path, name: str, models: Path) -> Path:
-    """Keep what another run needs to go on from, and this run's logs and curves, in `models`/training."""
+    """Keep the state for further training, and this run's logs and curves, in `models`/training."""
     folder = models / "training"
     logs = folder / name
     logs.mkdir(parents=True, exist_ok=True)
@@ -68,7 +67,7 @@ def keep_run(*, checkpoint: Path, name: str, models: Path) -> Path:
 
 
 def _enter_run(ledger: Path, name: str, state: dict[str, Any], validation: Path) -> None:
-    """Add the run to the list of all that led to the shipped state, or bring its line up to date.
+    """Add the run to the list of all that led to the shipped state, or update its line.
 
     `minutes` are the log's own clock; the figures are the last ones on the validation split.
     """

@@ -35,10 +35,10 @@ CALIBRATION_METHODS = {
     "entropy": CalibrationMethod.Entropy,
     "percentile": CalibrationMethod.Percentile,
 }
-# The nearest to FP32 on the validation split (table in docs/results.md): a few outliers widen the ranges of MinMax.
+# The closest to FP32 on the validation split (table in docs/results.md): outliers widen the ranges of MinMax.
 CALIBRATION_METHOD = "percentile"
 KERNEL_CHANNELS = 16
-"""Output channels that an INT8 convolution computes at once; a part of such a group takes as long as all of it."""
+"""Output channels that an INT8 convolution computes at once; a partial group takes as long as a full one."""
 
 CALIBRATION_FACES = 40
 CALIBRATION_CYCLES = 3
@@ -49,7 +49,7 @@ PART = 6
 
 
 class _CycleReader(CalibrationDataReader):  # type: ignore[misc]
-    """x0, x1 and x2 of every calibration face: one static scale has to serve every cycle."""
+    """Yields x0, x1 and x2 of every calibration face, because one static scale has to serve every cycle."""
 
     def __init__(self, model: Path, faces: NDArray[np.float32], cycles: int) -> None:
         session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
@@ -87,7 +87,7 @@ def quantize(
 ) -> None:
     """Write the QDQ INT8 twin of an FP32 generator, calibrated on `faces`, float32 (N, 3, side, side), RGB, [-1, 1].
 
-    The last addition and clamp stay in float and take the input as it is, so an unchanged pixel is returned exactly.
+    The last addition and clamp stay in float and use the unrounded input, so an unchanged pixel is returned exactly.
     `cycles` above one feed a network its own output. In a network with instance normalisation convolutions alone are
     quantized: HiFaceGAN's importances span five orders of magnitude, which eight bits cannot hold.
     """
@@ -150,7 +150,7 @@ def _normalises(model: Path) -> bool:
 
 
 def _histogram_ranges(model: Path, reader: _CycleReader, method: str, operators: list[str] | None) -> Path:
-    """Write the ranges that `method` finds beside `model`, in a form that `quantize_static` takes over.
+    """Write the ranges that `method` finds beside `model`, in the form that `quantize_static` reads.
 
     ONNX Runtime keeps every value of every tensor until a histogram is made of them, which exhausts the memory for
     HiFaceGAN-Lite; given a few inputs at a time, it merges the histograms.
@@ -178,7 +178,7 @@ def _output_nodes(network: onnx.ModelProto) -> tuple[onnx.NodeProto, onnx.NodePr
 
 
 def _add_to_the_input(model: Path) -> None:
-    """Let the last addition of `model` take the input as it came. The quantizer hands it the rounded one it made."""
+    """Connect the last addition of `model` to the unrounded input; the quantizer connects it to the rounded one."""
     network = onnx.load(model)
     makers = {name: node for node in network.graph.node for name in node.output}
     _, addition = _output_nodes(network)
@@ -191,7 +191,7 @@ def _add_to_the_input(model: Path) -> None:
 
 
 def quantize_on(model: Path, out: Path, training: FaceSet, method: str = CALIBRATION_METHOD) -> None:
-    """Quantize `model` on degraded training faces of the size it takes, over cycles if it gives the same size."""
+    """Quantize `model` on degraded training faces of the size it takes, over cycles if its output has that size."""
     takes, gives = (tensor.type.tensor_type.shape.dim[2].dim_value for tensor in _ends(model))
     quantize(model, out, calibration_faces(training, takes), method, CALIBRATION_CYCLES if takes == gives else 1)
 
@@ -202,7 +202,7 @@ def _ends(model: Path) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
 
 
 def calibration_faces(training: FaceSet, side: int = FACE_SIZE) -> NDArray[np.float32]:
-    """The degraded training faces that scales are taken from, float32 (N, 3, side, side): evenly over the whole set."""
+    """Return the degraded training faces for calibration, float32 (N, 3, side, side): evenly over the whole set."""
     chosen = np.linspace(0, len(training) - 1, min(CALIBRATION_FACES, len(training))).astype(int)
     degraded, _ = seeded_pairs(training.images[chosen])
     return np.ascontiguousarray(F.avg_pool2d(degraded, FACE_SIZE // side).numpy())

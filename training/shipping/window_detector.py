@@ -1,9 +1,9 @@
-"""Make the detector that follows a face from frame to frame: one branch of SCRFD, its backbone in INT8.
+"""Making the window detector: one branch of SCRFD with its backbone in INT8.
 
 `python -m training window-detector models/scrfd_2.5g_kps.onnx --faces DIR --out models/scrfd_2.5g_window.int8.onnx`
 
-A window always shows its face at the same size, and one of SCRFD's three branches answers for that size, so the others
-are cut off. The backbone, where the time goes, is quantized; the feature pyramid and the heads stay in float, because
+A window always shows its face at the same size, which one of SCRFD's three branches detects, so the others are removed.
+The backbone, which takes most of the time, is quantized; the feature pyramid and the heads stay in float, because
 eight bits there make the landmarks jitter.
 """
 
@@ -37,7 +37,7 @@ from training.shipping.quantize import KERNEL_CHANNELS, quantize_convolutions
 CALIBRATION_WINDOWS = 200
 _DRAWS = 6
 
-# The bytes of a window stand for (byte - ZERO_POINT) * SCALE, in the tensor VALUES.
+# The bytes of a window represent (byte - ZERO_POINT) * SCALE in the tensor VALUES.
 VALUES, SCALE, ZERO_POINT = "pair_values", 1 / 128, 128
 
 Window = tuple[Image, Points]
@@ -56,10 +56,10 @@ class _WindowReader(CalibrationDataReader):  # type: ignore[misc]
 
 
 def cut_windows(faces: FaceSet, count: int = CALIBRATION_WINDOWS, seed: int = 0) -> Iterator[Window]:
-    """Windows round `count` faces as the tracker cuts them, and where their landmarks are.
+    """Yield windows round `count` faces as the tracker cuts them, with their landmarks.
 
-    Evenly over the whole set, degraded as for training, and as far off the middle, turned and zoomed as a face that
-    moves is from one frame to the next.
+    They are spread evenly over the set, degraded as for training, and shifted, turned and zoomed as a moving face is
+    from one frame to the next.
     """
     rng = np.random.default_rng(seed)
     degrade = TrainingDegradation(paper=0.68, webcam=0.28, call=0.0, shapes=0.0)
@@ -73,7 +73,7 @@ def cut_windows(faces: FaceSet, count: int = CALIBRATION_WINDOWS, seed: int = 0)
 
 
 def close_branch(detector: Path) -> onnx.ModelProto:
-    """The part of SCRFD that the outputs of stride CLOSE_STRIDE depend on; its input is what `pair_values` gives."""
+    """Return the part of SCRFD that the outputs of stride CLOSE_STRIDE depend on, with the input of `pair_values`."""
     model = onnx.load(detector)
     outputs = [f"{kind}_{CLOSE_STRIDE}" for kind in ("score", "bbox", "kps")]
     part = onnx.utils.Extractor(model).extract_model([model.graph.input[0].name], outputs)
@@ -85,13 +85,13 @@ def close_branch(detector: Path) -> onnx.ModelProto:
 
 
 def pair_values(window: Image) -> NDArray[np.float32]:
-    """What the network computes with: uint8 (WINDOW, WINDOW, 3) BGR as float32 (1, 6, WINDOW, WINDOW / 2)."""
+    """Return the network's input for uint8 (WINDOW, WINDOW, 3) BGR: float32 (1, 6, WINDOW, WINDOW / 2)."""
     pairs = window.reshape(WINDOW, WINDOW // 2, 6).transpose(2, 0, 1)[None]
     return (pairs.astype(np.float32) - ZERO_POINT) * np.float32(SCALE)
 
 
 def pair_pixels(graph: onnx.GraphProto) -> None:
-    """Let the first convolution, 3x3 with stride 2 over RGB, see two neighbouring BGR pixels as one of six channels.
+    """Let the first convolution, 3x3 with stride 2 over RGB, read two adjacent BGR pixels as one of six channels.
 
     It is then 3x2 with stride (2, 1), and a picture's bytes need no moving. SCRFD takes (byte - 127.5) / 128, but a
     zero point is a whole number, so the half goes into the bias.
@@ -145,7 +145,7 @@ def take_bytes(model: onnx.ModelProto) -> None:
 
 
 def fold_average_pools(graph: onnx.GraphProto) -> None:
-    """Make one convolution of every 2x2 average and the 1x1 convolution behind it: the same sums, a pass less."""
+    """Merge every 2x2 average pooling with the 1x1 convolution behind it into one equal convolution."""
     users = {name: node for node in graph.node for name in node.input}
     weights = {tensor.name: tensor for tensor in graph.initializer}
     for pool in [node for node in graph.node if node.op_type == "AveragePool"]:
@@ -160,9 +160,9 @@ def fold_average_pools(graph: onnx.GraphProto) -> None:
 
 
 def fill_channels(graph: onnx.GraphProto) -> None:
-    """Give the thin layers behind the input, 12 channels, zero channels up to the 16 that a kernel computes at once.
+    """Pad the layers of 12 channels behind the input with zero channels to the 16 that a kernel computes at once.
 
-    An output of 12 takes the kernels' slow way round the edge, at the largest size that the network has.
+    With 12, the kernels use their slow path, at the largest resolution of the network.
     """
     users = {name: node for node in graph.node for name in node.input}
     weights = {tensor.name: tensor for tensor in graph.initializer}
@@ -207,9 +207,9 @@ def make_window_detector(detector: Path, out: Path, windows: Iterator[Window]) -
 
 
 def judge(detector: FaceDetector, windows: Iterable[Window]) -> tuple[float, float]:
-    """(distance, jitter) of the landmarks in window pixels.
+    """Return (distance, jitter) of the landmarks in window pixels.
 
-    The mean distance from where they are, over the faces that are found, and the mean standard deviation of a
+    The mean distance from the true landmarks, over the faces that are found, and the mean standard deviation of a
     coordinate under sensor noise of sigma 3.
     """
     rng = np.random.default_rng(0)

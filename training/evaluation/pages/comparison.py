@@ -1,4 +1,4 @@
-"""Turns the figures of `training.evaluation.comparison` into docs/comparison.md."""
+"""Writing docs/comparison.md from the figures of `training.evaluation.comparison`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures of docs/results.md: contact sheets and the perception-distortion curve."""
+"""The figures of docs/results.md: contact sheets and the perception-distortion curve."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Images = NDArray[np.uint8]
 
 
 def draw_sheet(path: Path, rows: Images) -> None:
-    """A contact sheet of rows input, k = 1..4, truth: uint8 (N, 6, H, W, 3) BGR, written as JPEG."""
+    """Write a contact sheet of rows input, k = 1..4, truth, uint8 (N, 6, H, W, 3) BGR, as JPEG."""
     titles = ["input", *(f"k = {k}" for k in range(1, rows.shape[1] - 1)), "truth"]
     sheet = np.vstack([np.hstack(list(row)) for row in rows])
     _write(path, np.vstack([_headings(titles, rows.shape[3]), sheet]))
 
 
 def draw_photos(path: Path, rows: Images) -> None:
-    """Two photographs a line, each as input, k = 1..3: uint8 (N, 4, H, W, 3) BGR; evenly chosen if there are many."""
+    """Write two photographs a line, each as input, k = 1..3, uint8 (N, 4, H, W, 3) BGR; of many, an even choice."""
     chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2 * PHOTO_ROWS)).astype(int)]
     if len(chosen) % 2:
         chosen = chosen[:-1] if len(chosen) > 1 else np.repeat(chosen, 2, axis=0)
@@ -38,7 +38,7 @@ def draw_photos(path: Path, rows: Images) -> None:
 
 
 def draw_trade_off(path: Path, means: dict[str, dict[str, float]], cycles: int) -> None:
-    """Perception against distortion: PSNR and LPIPS of the input and of every k, both precisions, both backbones."""
+    """Plot perception against distortion: PSNR and LPIPS of the input and every k, for precisions and backbones."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.8))
@@ -70,7 +70,7 @@ def _headings(titles: list[str], width: int) -> Images:
 
 
 def _write(path: Path, image: Images) -> None:
-    """The best JPEG quality that keeps the file under LARGEST_FILE."""
+    """Write with the best JPEG quality that keeps the file under LARGEST_FILE."""
     for quality in (92, 88, 84, 80, 75, 70, 60):
         ok, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
         if not ok:

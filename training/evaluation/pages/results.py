@@ -1,4 +1,4 @@
-"""Turns the figures of `training.evaluation.evaluate` into docs/results.md."""
+"""Writing docs/results.md from the figures of `training.evaluation.evaluate`."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ _STEADINESS = (
 
 
 def steadiness_lines(section: dict[str, Any]) -> Iterator[str]:
-    """The tables of `training.evaluation.videos.steadiness`."""
+    """Yield the lines of the tables of `training.evaluation.videos.steadiness`."""
     yield "\n## Steadiness (INT8)\n"
     yield (
         f"Written by `python -m training steadiness` on {section['date']} for the file `{section['model'][:16]}…`. "
@@ -277,7 +277,7 @@ def _bfloat16(state: dict[str, Any]) -> str:
 def _states(
     means: dict[str, dict[str, float]], precision: str = "int8", *, with_truth: bool = False
 ) -> list[tuple[str, str]]:
-    """(label, name) of the input, every k that was measured, and the truth if wanted."""
+    """Return (label, name) of the input, every measured k, and the truth if wanted."""
     cycles = sorted(name for name in means if name.startswith(f"{precision} k"))
     states = [("input", "input"), *((name.removeprefix(f"{precision} k"), name) for name in cycles)]
     return [*states, ("truth", "truth")] if with_truth else states
@@ -292,7 +292,7 @@ def _number(value: float, digits: int) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """The lines of a Markdown table."""
+    """Yield the lines of a Markdown table."""
     yield "| " + " | ".join(headings) + " |"
     yield "|" + " --- |" * len(headings)
     for row in rows:

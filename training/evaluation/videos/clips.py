@@ -1,4 +1,4 @@
-"""Sharp videos of talking people, degraded as by a call and followed: what was given, and the truth at its place."""
+"""Sharp videos of talking people, degraded as by a call and tracked: given crops, and the truth at their place."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Images = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A tracked face: what was given and the truth at the same places, uint8 (T, 256, 256, 3) BGR."""
+    """A tracked face: given crops and the truth at the same places, uint8 (T, 256, 256, 3) BGR."""
 
     name: str
     given: Images
@@ -35,7 +35,7 @@ class Clip:
 
 
 def read_clips(folder: Path, detector: FaceDetector, limit: int | None = None) -> list[Clip]:
-    """The largest face of every sharp video in `folder`, degraded as by a call and tracked. Raises FaceFolderError."""
+    """Degrade every sharp video in `folder` as by a call and track its largest face. Raises FaceFolderError."""
     videos = sorted(folder.glob("*.mp4"))[:limit]
     if not videos:
         raise FaceFolderError(f"{folder} holds no videos")
@@ -48,7 +48,7 @@ def read_clips(folder: Path, detector: FaceDetector, limit: int | None = None) -
 
 
 def _clip(video: Path, detector: FaceDetector, rng: np.random.Generator) -> Clip | None:
-    """None for a video whose face is not found or not followed."""
+    """Return the clip of a video, None when its face is not found or not tracked."""
     frames, fps = _read(video)
     found = next((faces for frame in frames if (faces := detector.detect(frame, DETECT_SIZE))), None)
     if found is None:
@@ -73,13 +73,13 @@ def _clip(video: Path, detector: FaceDetector, rng: np.random.Generator) -> Clip
 
 
 def _read(video: Path) -> tuple[list[Images], float]:
-    """The first frames, and how many there are a second."""
+    """Return the first frames and the frame rate."""
     with contextlib.closing(VideoReader(video)) as reader:
         return [picture.image for picture in islice(reader.pictures(), FRAMES_A_CLIP)], reader.fps
 
 
 def _after_scaling(matrix: Matrix, scale: NDArray[np.float64]) -> Matrix:
-    """The matrix large picture -> crop of `matrix`, reduced picture -> crop; a pixel's centre lies half a pixel in."""
+    """Return the matrix large picture -> crop for `matrix`, reduced picture -> crop; pixel centres at half a pixel."""
     result = matrix.copy()
     result[:, :2] = matrix[:, :2] * scale
     result[:, 2] += matrix[:, :2] @ (0.5 * scale - 0.5)

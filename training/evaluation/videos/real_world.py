@@ -28,7 +28,7 @@ from training.metrics.scoring import Collected, Scorer, Scores
 CYCLES = 4
 DETECT_SIZE = 640
 FACES_A_PICTURE = 4
-SMALLEST_FACE = 24  # pixels of a crop's side: below this there is nothing left to judge
+SMALLEST_FACE = 24  # pixels of a crop's side, below which nothing can be judged
 FRAMES_A_VIDEO = 60
 FLICKER_CYCLES = 3
 
@@ -39,7 +39,7 @@ def judge_photos(
     folders: Mapping[str, Path], detector: FaceDetector, generator: ShippedGenerator, scorer: Scorer,
     limit: int | None,
 ) -> tuple[dict[str, Any], Images]:  # fmt: skip
-    """NIQE at k = 0..4 by kind of photograph, and rows of input, k = 1..3 for a contact sheet.
+    """Measure NIQE at k = 0..4 by kind of photograph; also return rows of input, k = 1..3 for a contact sheet.
 
     `folders` maps a kind to its folder. The rows are uint8 (N, 4, 256, 256, 3) BGR.
     """
@@ -67,9 +67,9 @@ def judge_photos(
 
 
 def _faces_of(path: Path, detector: StillDetector) -> list[Images]:
-    """Aligned crops of the largest faces of a picture, uint8 (256, 256, 3) BGR.
+    """Return aligned crops of the largest faces of a picture, uint8 (256, 256, 3) BGR.
 
-    A square picture in which none is found is one face that is aligned already, and too bad for the detector.
+    A square picture without a detection counts as one aligned face, too degraded for the detector.
     """
     read = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if read is None:
@@ -90,10 +90,10 @@ def _size(face: Face) -> float:
 def judge_videos(
     folder: Path, detector: FaceDetector, generator: ShippedGenerator, limit: int | None
 ) -> dict[str, dict[str, float]]:
-    """Flicker of every video's largest face over its first frames, see `training.metrics.pictures.flicker`.
+    """Measure the flicker of every video's largest face, see `training.metrics.pictures.flicker`.
 
-    The face is found once, in the first frame that shows one, and its place is held still: what flickers is the
-    network, not the tracker. Each frame is restored by itself.
+    The face is detected once, in the first frame that shows one, and its crop stays in place, so that only the network
+    can flicker, not the tracker. Each frame is restored by itself.
     """
     videos = sorted(folder.glob("*.mp4"))[:limit]
     if not videos:
@@ -120,7 +120,7 @@ def _cycles_of(generator: ShippedGenerator, values: NDArray[np.float32], part: s
 
 
 def held_crops(video: Path, detector: FaceDetector) -> list[Images]:
-    """Aligned crops of the first frames of a video, all cut where its largest face is first found; [] without one."""
+    """Return aligned crops of a video's first frames, all cut where its largest face is first found; [] without one."""
     frames = _frames(video)
     for frame in frames:
         faces = sorted(detector.detect(frame, DETECT_SIZE), key=_size, reverse=True)

@@ -1,10 +1,10 @@
-"""How steady restored videos are, always beside how sharp.
+"""Measuring how steady and how sharp restored videos are.
 
 `python -m training steadiness --data ../shared/data --weights ../shared/weights --out docs`
 
-Sharp videos of talking people, which serve as the truth, are degraded as by a call (seed = index) and followed by the
+Sharp videos of talking people, which serve as the truth, are degraded as by a call (seed = index) and tracked by the
 application's own tracker; each face is restored as the application does. Writes `steadiness.json`, which the results
-page of `evaluate` takes in, and prints the tables.
+page of `evaluate` includes, and prints the tables.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ VARIANTS = (
 
 
 def restored(given: Iterable[Images], restorer: Restorer, variant: Variant) -> tuple[Images, float]:
-    """The crops `given` of one face as the application shows them, and the cycles that a frame took."""
+    """Restore the crops `given` of one face as the application does; also return the mean cycles of a frame."""
     faces, shown = SteadyFaces(), []
     for crop in given:
         faces.begin([0], key=None)
@@ -93,7 +93,7 @@ class ClipJudge:
 
 
 def judge_calls(clips: list[Clip], restorer: Restorer, weights: Path) -> dict[str, dict[str, float]]:
-    """{"input", "truth" and each variant: {metric: mean over the clips}}."""
+    """Return {"input", "truth" and each variant: {metric: mean over the clips}}."""
     lpips, landmarks = LPIPS("alexnet", weights), LandmarkNetwork(weights)
     found: dict[str, list[dict[str, float]]] = {}
     for clip in tqdm(clips, desc="calls, restored", unit="video"):
@@ -107,7 +107,7 @@ def judge_calls(clips: list[Clip], restorer: Restorer, weights: Path) -> dict[st
 
 
 def judge_stills(folder: Path, detector: FaceDetector, restorer: Restorer) -> dict[str, dict[str, float]]:
-    """{video: flicker of the input and of each variant}, the place of the crop held still; see `flicker`."""
+    """Return {video: flicker of the input and of each variant}, with crops that stay in place; see `flicker`."""
     figures = {}
     for video in tqdm(sorted(folder.glob("*.mp4")), desc="videos", unit="video"):
         crops = held_crops(video, detector)
