@@ -52,9 +52,9 @@ def no_thread_is_left() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The faces and films that are not part of the repository; the environment variable CFRNET_DATA says where."""
+    """The faces and videos that are not part of the repository; the environment variable CFRNET_DATA says where."""
     root = Path(__file__).resolve().parents[1]
     folder = Path(os.environ.get("CFRNET_DATA", root.parent / "shared"))
     if not (folder / "data" / "video").is_dir():
-        pytest.skip(f"there are no films in {folder}; CFRNET_DATA names another folder")
+        pytest.skip(f"there are no videos in {folder}; CFRNET_DATA names another folder")
     return folder

@@ -87,8 +87,8 @@ def test_an_address_that_is_none_is_refused(cli: Cli) -> None:
 
 
 def test_a_source_that_cannot_be_opened_ends_it(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "film.mp4").write_bytes(b"no film")
-    answer = cli("live", "--source", str(tmp_path / "film.mp4"), "--serve", "127.0.0.1:0")
+    (tmp_path / "video.mp4").write_bytes(b"no video")
+    answer = cli("live", "--source", str(tmp_path / "video.mp4"), "--serve", "127.0.0.1:0")
     assert answer.code == 1
     assert len(answer.errors) == 1
     assert "source: failed" in answer.out

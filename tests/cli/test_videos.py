@@ -30,8 +30,8 @@ def moving(portrait: Pixels, count: int = len(TIMES_MS)) -> list[Pixels]:
 
 
 @pytest.fixture
-def film(tmp_path: Path, portrait: Pixels) -> Path:
-    path = tmp_path / "film.mp4"
+def video(tmp_path: Path, portrait: Pixels) -> Path:
+    path = tmp_path / "video.mp4"
     write_video(path, moving(portrait), times_ms=TIMES_MS, sound=True)
     return path
 
@@ -53,56 +53,56 @@ def sound_of(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
 
 
-def test_every_frame_its_time_and_the_sound_are_kept(cli: Cli, tmp_path: Path, film: Path) -> None:
-    answer = cli("restore", film, tmp_path / "new.mp4", "--k", 1, "--json")
+def test_every_frame_its_time_and_the_sound_are_kept(cli: Cli, tmp_path: Path, video: Path) -> None:
+    answer = cli("restore", video, tmp_path / "new.mp4", "--k", 1, "--json")
     assert answer.code == 0
-    assert times_of(tmp_path / "new.mp4") == times_of(film) == [Fraction(ms, 1000) for ms in TIMES_MS]
-    assert sound_of(tmp_path / "new.mp4") == sound_of(film)
+    assert times_of(tmp_path / "new.mp4") == times_of(video) == [Fraction(ms, 1000) for ms in TIMES_MS]
+    assert sound_of(tmp_path / "new.mp4") == sound_of(video)
     (entry,) = answer.document["files"]
     assert entry["frames"] == entry["faces"] == len(TIMES_MS)
     assert answer.document["stages"]["cycle_1"]["frames"] == len(TIMES_MS)
-    assert leftovers(tmp_path) == ["film.mp4", "log/cfrnet-live.log", "new.mp4"]
+    assert leftovers(tmp_path) == ["video.mp4", "log/cfrnet-live.log", "new.mp4"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
-def test_odd_names(cli: Cli, tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    film.rename(tmp_path / "12:30 -call %d ü?#.mp4")
+def test_odd_names(cli: Cli, tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video.rename(tmp_path / "12:30 -call %d ü?#.mp4")
     monkeypatch.chdir(tmp_path)
     assert cli("restore", "--k", 1, "--", "12:30 -call %d ü?#.mp4", "-concat:1|2.mkv").code == 0
     assert len(pictures_of(tmp_path / "-concat:1|2.mkv")) == len(TIMES_MS)
 
 
-def test_the_faces_are_restored(cli: Cli, tmp_path: Path, film: Path) -> None:
-    assert cli("restore", film, tmp_path / "new.mp4", "--k", 2).code == 0
-    for before, after in zip(pictures_of(film), pictures_of(tmp_path / "new.mp4"), strict=True):
+def test_the_faces_are_restored(cli: Cli, tmp_path: Path, video: Path) -> None:
+    assert cli("restore", video, tmp_path / "new.mp4", "--k", 2).code == 0
+    for before, after in zip(pictures_of(video), pictures_of(tmp_path / "new.mp4"), strict=True):
         changed = difference(before, after)
         assert changed[60:150, 190:250].mean() > 2 * changed[:, 340:].mean()
 
 
-def test_side_by_side_is_twice_as_wide(cli: Cli, tmp_path: Path, film: Path) -> None:
-    assert cli("restore", film, tmp_path / "new.mp4", "--k", 1, "--side-by-side").code == 0
+def test_side_by_side_is_twice_as_wide(cli: Cli, tmp_path: Path, video: Path) -> None:
+    assert cli("restore", video, tmp_path / "new.mp4", "--k", 1, "--side-by-side").code == 0
     pictures = pictures_of(tmp_path / "new.mp4")
     assert len(pictures) == len(TIMES_MS)
-    for before, both in zip(pictures_of(film), pictures, strict=True):
+    for before, both in zip(pictures_of(video), pictures, strict=True):
         assert both.shape == (320, 800, 3)
         assert difference(before, np.ascontiguousarray(both[:, :400])).mean() < 3
 
 
 def test_a_video_without_a_face(cli: Cli, tmp_path: Path, landscape: Pixels) -> None:
-    write_video(tmp_path / "film.mp4", [np.ascontiguousarray(landscape[:240, :320])] * 5)
-    answer = cli("restore", tmp_path / "film.mp4", tmp_path / "new.mp4")
+    write_video(tmp_path / "video.mp4", [np.ascontiguousarray(landscape[:240, :320])] * 5)
+    answer = cli("restore", tmp_path / "video.mp4", tmp_path / "new.mp4")
     assert answer.code == 0
     assert "no face" in answer.err
     assert len(pictures_of(tmp_path / "new.mp4")) == 5
 
 
-@pytest.mark.parametrize("content", [b"", b"this is a letter, not a film\n" * 100])
+@pytest.mark.parametrize("content", [b"", b"this is a letter, not a video\n" * 100])
 def test_a_file_that_is_no_video(cli: Cli, tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "film.mp4").write_bytes(content)
-    answer = cli("restore", tmp_path / "film.mp4", tmp_path / "new.mp4")
+    (tmp_path / "video.mp4").write_bytes(content)
+    answer = cli("restore", tmp_path / "video.mp4", tmp_path / "new.mp4")
     assert answer.code == 1
     assert len(answer.errors) == 1
-    assert "film.mp4" in answer.errors[0]
+    assert "video.mp4" in answer.errors[0]
     assert not [name for name in leftovers(tmp_path) if name.startswith("new")]
 
 
@@ -122,10 +122,10 @@ def test_a_video_cut_in_the_middle(cli: Cli, tmp_path: Path, portrait: Pixels, c
     assert 0 < len(pictures_of(tmp_path / f"new.incomplete{container}")) < 50
 
 
-def test_a_video_is_not_written_as_a_picture(cli: Cli, tmp_path: Path, film: Path) -> None:
-    answer = cli("restore", film, tmp_path / "new.png")
+def test_a_video_is_not_written_as_a_picture(cli: Cli, tmp_path: Path, video: Path) -> None:
+    answer = cli("restore", video, tmp_path / "new.png")
     assert answer.code == 1
-    assert "film.mp4 is a video" in answer.errors[0]
+    assert "video.mp4 is a video" in answer.errors[0]
 
 
 def test_a_network_stream_is_for_the_window(cli: Cli, tmp_path: Path) -> None:
@@ -135,9 +135,9 @@ def test_a_network_stream_is_for_the_window(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a limit on the size of files")
-def test_a_full_disk(cli_process: Callable[..., subprocess.Popen[str]], tmp_path: Path, film: Path) -> None:
+def test_a_full_disk(cli_process: Callable[..., subprocess.Popen[str]], tmp_path: Path, video: Path) -> None:
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"
-    process = cli_process("restore", film, tmp_path / "new.mp4", "--k", 1, before=limit)
+    process = cli_process("restore", video, tmp_path / "new.mp4", "--k", 1, before=limit)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "error: There is no room left" in said

@@ -54,7 +54,7 @@ def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Ca
     def make(source: str, **settings: Any) -> MainWindow:
         qapp.setStyle("Fusion")
         backend = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
-        folder = str(tmp_path / "films")
+        folder = str(tmp_path / "videos")
         window = MainWindow(
             host=SessionHost(),
             store=SettingsStore(backend),

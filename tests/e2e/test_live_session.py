@@ -1,4 +1,4 @@
-"""From a network camera on loopback through the window to a film that is decoded and checked."""
+"""From a network camera on loopback through the window to a video that is decoded and checked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FACE_MARGIN = 0.75
 
 @dataclass(frozen=True)
 class RecordingFile:
-    """A decoded film: seconds of every frame and the frames, uint8 BGR."""
+    """A decoded video: seconds of every frame and the frames, uint8 BGR."""
 
     seconds: NDArray[np.float64]
     images: list[Image]
@@ -103,18 +103,18 @@ def test_open_slide_k_record_and_stop(
     keep_picture(window, "saved")
     window.close()
 
-    film = decode(path)
+    video = decode(path)
     assert path.stat().st_size > 10_000
     assert not list(path.parent.glob("*.part"))
-    assert film.seconds[-1] >= 4.9
-    assert (np.diff(film.seconds) > 0).all()
-    assert len(film.images) >= 25
-    assert film.images[0].shape == (480, 1280, 3)
+    assert video.seconds[-1] >= 4.9
+    assert (np.diff(video.seconds) > 0).all()
+    assert len(video.images) >= 25
+    assert video.images[0].shape == (480, 1280, 3)
 
     sent = np.stack([small(image) for image in scene])
     shown = np.stack([small(restored.frame.image) for restored in painted])
     in_face, outside = [], []
-    for image in film.images[2::5]:
+    for image in video.images[2::5]:
         left, right = image[:, :640], image[:, 640:]
         source = scene[nearest(left, sent)]
         assert np.abs(left.astype(int) - source).mean() < 4.0, "the left half is the input, up to the codec's noise"
@@ -132,7 +132,7 @@ def test_open_slide_k_record_and_stop(
     assert np.median(in_face) > 2 * np.median(outside), "in the face the right half differs"
 
 
-def test_a_film_survives_a_camera_that_stalls_dies_and_comes_back(
+def test_a_video_survives_a_camera_that_stalls_dies_and_comes_back(
     qtbot: QtBot, open_window: OpenWindow, camera: MjpegServer, keep_picture: KeepPicture
 ) -> None:
     window = open_window(camera.url, k=1)
@@ -154,9 +154,9 @@ def test_a_film_survives_a_camera_that_stalls_dies_and_comes_back(
         timeout=20000,
     )
     path = stop(qtbot, window)
-    film = decode(path)
-    assert (np.diff(film.seconds) > 0).all()
-    assert film.seconds[-1] > 3.0, "the time that the camera was away is in the film"
+    video = decode(path)
+    assert (np.diff(video.seconds) > 0).all()
+    assert video.seconds[-1] > 3.0, "the time that the camera was away is in the video"
 
 
 def test_an_address_that_never_answers_does_not_hold_up_the_window(
@@ -177,7 +177,7 @@ def test_an_address_that_never_answers_does_not_hold_up_the_window(
     assert np.diff(beats).max() < 5.0, "giving the address up takes six seconds"
 
 
-def test_closing_the_window_leaves_a_whole_film(
+def test_closing_the_window_leaves_a_whole_video(
     qtbot: QtBot, open_window: OpenWindow, camera: MjpegServer, tmp_path: Path
 ) -> None:
     window = open_window(camera.url, k=1)
@@ -185,11 +185,11 @@ def test_closing_the_window_leaves_a_whole_film(
     record(qtbot, window)
     qtbot.waitUntil(lambda: seconds_recorded(window) >= 1.0, timeout=20000)
     window.close()
-    (path,) = (tmp_path / "films").iterdir()
-    film = decode(path)
+    (path,) = (tmp_path / "videos").iterdir()
+    video = decode(path)
     assert path.suffix == ".mp4"
-    assert film.seconds[-1] >= 0.8
-    assert (np.diff(film.seconds) > 0).all()
+    assert video.seconds[-1] >= 0.8
+    assert (np.diff(video.seconds) > 0).all()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -1,4 +1,4 @@
-"""Following faces through films that are made here, with the real detector."""
+"""Following faces through videos that are made here, with the real detector."""
 
 from __future__ import annotations
 

@@ -166,12 +166,12 @@ def test_a_view_is_composed_once_and_shared() -> None:
 
 
 def test_a_card_is_shown_to_live_outputs_alone_until_frames_come_again() -> None:
-    film, live = Listener(), Listener()
-    fan = fan_of(film, live)
+    video, live = Listener(), Listener()
+    fan = fan_of(video, live)
     put(fan, 1)
     fan.show_card("Paused")
     put(fan, 2)
-    assert [entry.restored.frame.index for entry in film.views] == [1, 2]  # type: ignore[attr-defined]
+    assert [entry.restored.frame.index for entry in video.views] == [1, 2]  # type: ignore[attr-defined]
     assert len(live.views) == 2
     assert live.views[1].image("split").shape == (180, 320, 3)  # type: ignore[attr-defined]
     fan.show_card("")

@@ -73,16 +73,16 @@ STEADY = [100.0 + i / 25 for i in range(30)]
 
 
 def test_side_by_side_has_before_at_the_left_and_after_at_the_right(tmp_path: Path) -> None:
-    assert record(tmp_path / "film.mp4", STEADY) == (tmp_path / "film.mp4",)
-    images, _ = decoded(tmp_path / "film.mp4")
+    assert record(tmp_path / "video.mp4", STEADY) == (tmp_path / "video.mp4",)
+    images, _ = decoded(tmp_path / "video.mp4")
     assert [number_of(image[:, : SIZE[0]]) for image in images] == list(range(30))
     assert [number_of(image[:, SIZE[0] :]) for image in images] == list(range(1, 31))
-    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+    assert [path.name for path in tmp_path.iterdir()] == ["video.mp4"]
 
 
 def test_pixels_come_back_without_a_shift_of_colour(tmp_path: Path) -> None:
-    record(tmp_path / "film.mp4", STEADY, mode="restored")
-    with av.open(str(tmp_path / "film.mp4")) as container:
+    record(tmp_path / "video.mp4", STEADY, mode="restored")
+    with av.open(str(tmp_path / "video.mp4")) as container:
         frame = next(container.decode(video=0))
     assert (frame.colorspace, frame.color_range) == (1, 1)
     back = frame.reformat(format="bgr24", src_colorspace="ITU709", interpolation=0x42002).to_ndarray().astype(int)
@@ -98,8 +98,8 @@ def test_time_stamps_are_even_and_follow_the_capture_times(tmp_path: Path) -> No
     kept = [i for i in range(60) if i != 20]
     times = [5.0 + i / 25 + (jitter[i] if i else 0.0) for i in kept]
     times += [times[-1] + 3.0, times[-1] + 3.04]
-    record(tmp_path / "film.mp4", times, mode="restored")
-    images, stamps = decoded(tmp_path / "film.mp4")
+    record(tmp_path / "video.mp4", times, mode="restored")
+    images, stamps = decoded(tmp_path / "video.mp4")
     assert np.allclose(np.diff(stamps)[:59], 1 / 25, atol=1e-4), "the missing one repeats the picture before"
     assert number_of(images[20]) == number_of(images[19])
     assert stamps[60] == pytest.approx(times[-2] - 5.0, abs=0.03), "while it is away the last picture stands"
@@ -107,31 +107,31 @@ def test_time_stamps_are_even_and_follow_the_capture_times(tmp_path: Path) -> No
 
 
 def test_frames_that_come_too_early_are_left_out(tmp_path: Path) -> None:
-    record(tmp_path / "film.mp4", [5.0, 5.04, 5.04, 5.01, 5.08, 5.12], mode="restored")
-    images, stamps = decoded(tmp_path / "film.mp4")
+    record(tmp_path / "video.mp4", [5.0, 5.04, 5.04, 5.01, 5.08, 5.12], mode="restored")
+    images, stamps = decoded(tmp_path / "video.mp4")
     assert np.allclose(stamps, [0.0, 0.04, 0.08, 0.12], atol=1e-4)
     assert [number_of(image) for image in images] == [1, 2, 5, 6]
 
 
 def test_split_follows_the_divider_of_each_frame(tmp_path: Path) -> None:
-    recorder = started(tmp_path / "film.mp4", SIZE, 25.0, mode="split")
+    recorder = started(tmp_path / "video.mp4", SIZE, 25.0, mode="split")
     for i, split in enumerate((0.0, 0.0, 1.0, 1.0)):
         recorder.put(FrameViews(restored(i, i / 25), split=split))
     recorder.finish()
-    images, _ = decoded(tmp_path / "film.mp4")
+    images, _ = decoded(tmp_path / "video.mp4")
     assert [number_of(image) for image in images] == [1, 2, 2, 3]
 
 
 def test_two_files_hold_before_and_after(tmp_path: Path) -> None:
-    paths = record(tmp_path / "film.mp4", STEADY, mode="two-files")
-    assert [path.name for path in paths] == ["film-before.mp4", "film-after.mp4"]
+    paths = record(tmp_path / "video.mp4", STEADY, mode="two-files")
+    assert [path.name for path in paths] == ["video-before.mp4", "video-after.mp4"]
     numbers = [[number_of(image) for image in decoded(path)[0]] for path in paths]
     assert numbers == [list(range(30)), list(range(1, 31))]
 
 
 @pytest.mark.parametrize("mode", ["side-by-side", "split", "restored", "two-files"])
 def test_odd_sizes_are_recorded_whole(tmp_path: Path, mode: str) -> None:
-    recorder = started(tmp_path / "film.mp4", (161, 121), 25.0, mode=mode)
+    recorder = started(tmp_path / "video.mp4", (161, 121), 25.0, mode=mode)
     image = np.full((121, 161, 3), 90, np.uint8)
     write_all(recorder, [restored(i, i / 25, image=image) for i in range(5)])
     for path in recorder.finish():
@@ -148,31 +148,31 @@ def _divider(image: Image) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 
 
 def test_a_source_that_changes_its_size_is_fitted_in_with_bars(tmp_path: Path) -> None:
-    recorder = started(tmp_path / "film.mp4", SIZE, 25.0, mode="restored")
+    recorder = started(tmp_path / "video.mp4", SIZE, 25.0, mode="restored")
     write_all(recorder, [restored(i, i / 25) for i in range(3)])
     tall = np.full((480, 320, 3), 200, np.uint8)
     write_all(recorder, [restored(i, i / 25, image=tall) for i in range(3, 6)])
     recorder.finish()
-    images, _ = decoded(tmp_path / "film.mp4")
+    images, _ = decoded(tmp_path / "video.mp4")
     assert {image.shape for image in images} == {(120, 160, 3)}
     assert images[5][:, 70:90].mean() > 190
     assert images[5][:, :35].mean() < 10
 
 
-def test_a_film_without_a_single_frame_leaves_nothing(tmp_path: Path) -> None:
-    assert started(tmp_path / "film.mp4", SIZE, 25.0).finish() == ()
+def test_a_video_without_a_single_frame_leaves_nothing(tmp_path: Path) -> None:
+    assert started(tmp_path / "video.mp4", SIZE, 25.0).finish() == ()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_frame_is_a_film(tmp_path: Path) -> None:
-    record(tmp_path / "film.mp4", [3.0], mode="restored")
-    assert len(decoded(tmp_path / "film.mp4")[0]) == 1
+def test_one_frame_is_a_video(tmp_path: Path) -> None:
+    record(tmp_path / "video.mp4", [3.0], mode="restored")
+    assert len(decoded(tmp_path / "video.mp4")[0]) == 1
 
 
 def test_finishing_twice_gives_the_same(tmp_path: Path) -> None:
-    recorder = started(tmp_path / "film.mp4", SIZE, 25.0)
+    recorder = started(tmp_path / "video.mp4", SIZE, 25.0)
     write_all(recorder, [restored(i, t) for i, t in enumerate(STEADY)])
-    assert recorder.finish() == recorder.finish() == (tmp_path / "film.mp4",)
+    assert recorder.finish() == recorder.finish() == (tmp_path / "video.mp4",)
     recorder.put(FrameViews(restored(99, 200.0), split=0.5))
 
 
@@ -184,47 +184,47 @@ def test_writing_never_waits_and_counts_what_it_drops(tmp_path: Path, monkeypatc
         write(self, image, pts)
 
     monkeypatch.setattr(RecordingFile, "write", held_up)
-    recorder = started(tmp_path / "film.mp4", SIZE, 25.0)
+    recorder = started(tmp_path / "video.mp4", SIZE, 25.0)
     for index in range(60):
         recorder.put(FrameViews(restored(index, index / 25), split=0.5))  # stands still if it waits for the encoder
     go_on.set()
     recorder.finish()
     dropped = recorder.state().dropped
     assert dropped > 0
-    assert len(decoded(tmp_path / "film.mp4")[0]) == 60 - dropped
+    assert len(decoded(tmp_path / "video.mp4")[0]) == 60 - dropped
 
 
 def test_the_state_tells_length_size_and_names(tmp_path: Path) -> None:
-    recorder = started(tmp_path / "film.mp4", SIZE, 25.0)
+    recorder = started(tmp_path / "video.mp4", SIZE, 25.0)
     write_all(recorder, [restored(i, t) for i, t in enumerate(STEADY)])
     recorder.finish()
     state = recorder.state()
-    assert state.paths == (tmp_path / "film.mp4",)
+    assert state.paths == (tmp_path / "video.mp4",)
     assert state.seconds == pytest.approx(29 / 25, abs=0.01)
-    assert state.bytes == (tmp_path / "film.mp4").stat().st_size
+    assert state.bytes == (tmp_path / "video.mp4").stat().st_size
     assert state.error is None
 
 
 def test_nothing_that_exists_is_written_over(tmp_path: Path) -> None:
-    (tmp_path / "film.mp4").write_bytes(b"precious")
+    (tmp_path / "video.mp4").write_bytes(b"precious")
     with pytest.raises(OutputError, match="already"):
-        started(tmp_path / "film.mp4", SIZE, 25.0)
-    assert (tmp_path / "film.mp4").read_bytes() == b"precious"
+        started(tmp_path / "video.mp4", SIZE, 25.0)
+    assert (tmp_path / "video.mp4").read_bytes() == b"precious"
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OutputError):
-        started(tmp_path / "file" / "film.mp4", SIZE, 25.0)
+        started(tmp_path / "file" / "video.mp4", SIZE, 25.0)
 
 
 def test_an_unknown_mode_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError):
-        started(tmp_path / "film.mp4", SIZE, 25.0, mode="upside-down")
+        started(tmp_path / "video.mp4", SIZE, 25.0, mode="upside-down")
 
 
 def noise(index: int) -> Image:
-    """A picture that costs about 40 kB in a film."""
+    """A picture that costs about 40 kB in a video."""
     grains = np.random.default_rng(index).integers(0, 256, (80, 106, 3), np.uint8)
     return np.asarray(cv2.resize(grains, (640, 480), interpolation=cv2.INTER_LINEAR), np.uint8)
 
@@ -264,46 +264,46 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_disk_that_fills_up_ends_the_film_before_it_is_full(small_disk: Path) -> None:
-    recorder, errors = record_until_it_ends(small_disk / "film.mp4", reserve_bytes=3_000_000)
+def test_a_disk_that_fills_up_ends_the_video_before_it_is_full(small_disk: Path) -> None:
+    recorder, errors = record_until_it_ends(small_disk / "video.mp4", reserve_bytes=3_000_000)
     assert "almost full" in errors[0].what
-    assert "film.mp4" in errors[0].hint
-    assert recorder.finish() == (small_disk / "film.mp4",)
+    assert "video.mp4" in errors[0].hint
+    assert recorder.finish() == (small_disk / "video.mp4",)
     assert len(errors) == 1
-    assert len(decoded(small_disk / "film.mp4")[0]) > 5
+    assert len(decoded(small_disk / "video.mp4")[0]) > 5
 
 
-def test_a_full_disk_leaves_a_film_that_plays(small_disk: Path) -> None:
-    recorder, errors = record_until_it_ends(small_disk / "film.mp4", reserve_bytes=0)
+def test_a_full_disk_leaves_a_video_that_plays(small_disk: Path) -> None:
+    recorder, errors = record_until_it_ends(small_disk / "video.mp4", reserve_bytes=0)
     assert "no room" in errors[0].what
-    assert recorder.finish() == (small_disk / "film.mp4",)
+    assert recorder.finish() == (small_disk / "video.mp4",)
     assert recorder.state().error is errors[0]
-    images, stamps = decoded(small_disk / "film.mp4")
+    images, stamps = decoded(small_disk / "video.mp4")
     assert len(images) >= 25
     assert all(a < b for a, b in itertools.pairwise(stamps))
 
 
-def test_without_a_listener_finish_raises_what_ended_the_film(small_disk: Path) -> None:
-    recorder = started(small_disk / "film.mp4", (640, 480), 25.0, mode="restored", reserve_bytes=0)
+def test_without_a_listener_finish_raises_what_ended_the_video(small_disk: Path) -> None:
+    recorder = started(small_disk / "video.mp4", (640, 480), 25.0, mode="restored", reserve_bytes=0)
     for i in range(400):
         write_all(recorder, [restored(i, i / 25, image=noise(i))])
         if recorder.state().error is not None:
             break
     with pytest.raises(RecordingError, match="no room"):
         recorder.finish()
-    assert len(decoded(small_disk / "film.mp4")[0]) >= 25
+    assert len(decoded(small_disk / "video.mp4")[0]) >= 25
 
 
 def test_a_disk_without_room_refuses_to_begin(small_disk: Path) -> None:
     with pytest.raises(OutputError, match="no room"):
-        started(small_disk / "film.mp4", SIZE, 25.0)
+        started(small_disk / "video.mp4", SIZE, 25.0)
     assert list(small_disk.iterdir()) == []
 
 
 def test_an_output_that_fails_in_any_other_way_is_reported_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorder = started(tmp_path / "film.mp4", SIZE, 25.0, mode="restored")
+    recorder = started(tmp_path / "video.mp4", SIZE, 25.0, mode="restored")
     write_all(recorder, [restored(i, i / 25) for i in range(5)])
 
     def fail(*arguments: object, **options: object) -> None:
@@ -316,7 +316,7 @@ def test_an_output_that_fails_in_any_other_way_is_reported_in_words(
 
 
 def _playable_part(path: Path) -> tuple[list[Image], list[float]]:
-    """What a player shows of a film whose end is missing."""
+    """What a player shows of a video whose end is missing."""
     images, stamps = [], []
     with av.open(str(path)) as container:
         try:
@@ -339,10 +339,10 @@ threading.Event().wait()
 """
 
 
-def test_the_film_of_a_killed_process_is_rescued(tmp_path: Path) -> None:
-    film = tmp_path / f"{RECORDING_STEM}-2026-01-01.mp4"
+def test_the_video_of_a_killed_process_is_rescued(tmp_path: Path) -> None:
+    video = tmp_path / f"{RECORDING_STEM}-2026-01-01.mp4"
     process = subprocess.Popen(
-        [sys.executable, "-c", _CRASHING, str(film)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _CRASHING, str(video)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "written\n"
@@ -350,16 +350,16 @@ def test_the_film_of_a_killed_process_is_rescued(tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
     process.wait()
     process.stdout.close()
-    assert not film.exists()
+    assert not video.exists()
     shown, _ = _playable_part(next(tmp_path.glob("*.part")))
     assert len(shown) >= 50
 
-    assert rescue_recordings(tmp_path) == (film,)
+    assert rescue_recordings(tmp_path) == (video,)
 
-    images, _ = decoded(film)  # to its end without an error
+    images, _ = decoded(video)  # to its end without an error
     assert len(images) >= 50
     assert [number_of(image) for image in images] == list(range(1, len(images) + 1))
-    assert list(tmp_path.iterdir()) == [film]
+    assert list(tmp_path.iterdir()) == [video]
 
 
 def test_a_recording_of_under_a_second_survives_a_kill(tmp_path: Path) -> None:
@@ -376,14 +376,14 @@ def test_a_recording_of_under_a_second_survives_a_kill(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     process.stdout.close()
-    (film,) = rescue_recordings(tmp_path)
-    assert [number_of(image) for image in decoded(film)[0]][:5] == [1, 2, 3, 4, 5]
+    (video,) = rescue_recordings(tmp_path)
+    assert [number_of(image) for image in decoded(video)[0]][:5] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no file that is open")
 def test_a_recording_that_is_deleted_while_it_grows_is_noticed(tmp_path: Path) -> None:
     ended: list[RecordingError] = []
-    recorder = VideoRecorder(tmp_path / "film.mp4", SIZE, 25.0, mode="restored", on_error=ended.append)
+    recorder = VideoRecorder(tmp_path / "video.mp4", SIZE, 25.0, mode="restored", on_error=ended.append)
     recorder.start()
     write_all(recorder, [restored(i, i / 25) for i in range(10)])
     (part,) = tmp_path.glob("*.part")
@@ -398,12 +398,12 @@ def test_a_recording_that_is_deleted_while_it_grows_is_noticed(tmp_path: Path) -
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
 def test_recordings_are_private(tmp_path: Path) -> None:
-    (film,) = record(tmp_path / "films" / "film.mp4", [0.0, 0.04])
-    assert film.stat().st_mode & 0o777 == 0o600
-    assert film.parent.stat().st_mode & 0o777 == 0o700
+    (video,) = record(tmp_path / "videos" / "video.mp4", [0.0, 0.04])
+    assert video.stat().st_mode & 0o777 == 0o600
+    assert video.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_what_is_no_film_is_not_rescued(tmp_path: Path) -> None:
+def test_what_is_no_video_is_not_rescued(tmp_path: Path) -> None:
     empty, foreign = tmp_path / f"{RECORDING_STEM}-1.mp4.0123abcd.part", tmp_path / "holiday.mp4.part"
     own, whole = tmp_path / f"{RECORDING_STEM}-2.mp4.part", tmp_path / f"{RECORDING_STEM}-2.mp4"
     for path in (empty, foreign, own, whole):
@@ -448,10 +448,10 @@ def heard(path: Path) -> tuple[np.ndarray[tuple[int], np.dtype[np.float32]], int
 
 
 def test_sound_is_in_step_with_the_pictures(tmp_path: Path) -> None:
-    # Pictures start 0.4 s after the microphone, so its clicks at whole seconds lie at 0.6 s and 1.6 s of the film.
+    # Pictures start 0.4 s after the microphone, so its clicks at whole seconds lie at 0.6 s and 1.6 s of the video.
     microphone = Tone(t_start=100.0, seconds=3.0)
-    record(tmp_path / "film.mp4", [100.4 + i / 25 for i in range(50)], mode="restored", audio=microphone)
-    samples, rate = heard(tmp_path / "film.mp4")
+    record(tmp_path / "video.mp4", [100.4 + i / 25 for i in range(50)], mode="restored", audio=microphone)
+    samples, rate = heard(tmp_path / "video.mp4")
     loud = np.flatnonzero(np.abs(samples) > 0.4) / rate
     starts = loud[np.flatnonzero(np.diff(loud, prepend=-1.0) > 0.5)]
     assert np.allclose(starts, [0.6, 1.6, 2.6][: len(starts)], atol=0.03)
@@ -467,15 +467,15 @@ def test_sound_that_waits_for_the_first_picture_is_kept(tmp_path: Path) -> None:
             asked.set()
             return super().read()
 
-    recorder = started(tmp_path / "film.mp4", SIZE, 25.0, mode="restored", audio=Eager(t_start=100.0, seconds=1.5))
+    recorder = started(tmp_path / "video.mp4", SIZE, 25.0, mode="restored", audio=Eager(t_start=100.0, seconds=1.5))
     asked.wait(0.2)  # a recorder that asked now would have no place for the answer
     write_all(recorder, [restored(i, 100.0 + i / 25) for i in range(30)])
     recorder.finish()
-    assert np.abs(heard(tmp_path / "film.mp4")[0][:24000]).max() > 0.4, "the click at the very beginning"
+    assert np.abs(heard(tmp_path / "video.mp4")[0][:24000]).max() > 0.4, "the click at the very beginning"
 
 
 def test_both_of_two_files_have_the_sound(tmp_path: Path) -> None:
-    paths = record(tmp_path / "film.mp4", STEADY, mode="two-files", audio=Tone(t_start=100.0, seconds=1.5))
+    paths = record(tmp_path / "video.mp4", STEADY, mode="two-files", audio=Tone(t_start=100.0, seconds=1.5))
     for path in paths:
         assert np.abs(heard(path)[0]).max() > 0.4
 
@@ -485,8 +485,8 @@ def test_a_microphone_that_does_not_start_costs_only_the_sound(tmp_path: Path) -
         def start(self) -> None:
             raise OSError("no such device")
 
-    record(tmp_path / "film.mp4", STEADY, mode="restored", audio=Dead(0.0, 1.0))
-    with av.open(str(tmp_path / "film.mp4")) as container:
+    record(tmp_path / "video.mp4", STEADY, mode="restored", audio=Dead(0.0, 1.0))
+    with av.open(str(tmp_path / "video.mp4")) as container:
         assert not container.streams.audio
         assert len(list(container.decode(video=0))) == 30
 
@@ -498,9 +498,9 @@ def test_the_first_encoder_that_opens_is_used() -> None:
         choose_encoder((absent,), width=64, height=64, time_base=TIME_BASE)
 
 
-def test_without_h264_the_film_is_still_recorded(tmp_path: Path) -> None:
-    record(tmp_path / "film.mp4", STEADY, mode="restored", candidates=LIVE_ENCODERS[-1:])
-    images, _ = decoded(tmp_path / "film.mp4")
+def test_without_h264_the_video_is_still_recorded(tmp_path: Path) -> None:
+    record(tmp_path / "video.mp4", STEADY, mode="restored", candidates=LIVE_ENCODERS[-1:])
+    images, _ = decoded(tmp_path / "video.mp4")
     assert [number_of(image) for image in images] == list(range(1, 31))
 
 

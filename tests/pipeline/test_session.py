@@ -344,7 +344,7 @@ def test_statistics_tell_where_the_time_goes(scene: MovingFaceScene) -> None:
         assert statistics.cycle_ms > 0
 
 
-def test_a_film_is_recorded_and_plays(scene: MovingFaceScene, tmp_path: Path) -> None:
+def test_a_video_is_recorded_and_plays(scene: MovingFaceScene, tmp_path: Path) -> None:
     with live(lambda spec: MovingFaceSource(scene), record_sound=False) as (session, listener):
         listener.wait_for_frame(has_face)
         path = session.start_recording(tmp_path)
@@ -359,8 +359,8 @@ def test_a_film_is_recorded_and_plays(scene: MovingFaceScene, tmp_path: Path) ->
         assert session.recording() is None
         assert session.stop_recording() == ()
         assert RecordingSaved(paths=(path,)) in listener.notices
-    with av.open(str(path)) as film:
-        frames = list(film.decode(video=0))
+    with av.open(str(path)) as video:
+        frames = list(video.decode(video=0))
     times = [frame.pts for frame in frames]
     assert len(frames) >= 15
     assert times == sorted(set(times))
@@ -392,14 +392,14 @@ def test_of_two_callers_at_once_one_starts_the_recording(scene: MovingFaceScene,
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_closing_finishes_the_film(scene: MovingFaceScene, tmp_path: Path) -> None:
+def test_closing_finishes_the_video(scene: MovingFaceScene, tmp_path: Path) -> None:
     with live(lambda spec: MovingFaceSource(scene), record_sound=False) as (session, listener):
         listener.wait_for_frame(has_face)
         path = session.start_recording(tmp_path)
         seen = len(listener.frames)
         listener.wait(lambda: len(listener.frames) > seen + 5)
-    with av.open(str(path)) as film:
-        assert sum(1 for _ in film.decode(video=0)) >= 3
+    with av.open(str(path)) as video:
+        assert sum(1 for _ in video.decode(video=0)) >= 3
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 

@@ -49,8 +49,8 @@ def _camera(folder: Path) -> Iterator[Case]:
 
 
 def _video(folder: Path) -> Iterator[Case]:
-    write_video(folder / "film.mp4", [numbered_picture(i) for i in range(12)])
-    yield Case(make=lambda: VideoSource(folder / "film.mp4"), kind=VIDEO, count=12)
+    write_video(folder / "video.mp4", [numbered_picture(i) for i in range(12)])
+    yield Case(make=lambda: VideoSource(folder / "video.mp4"), kind=VIDEO, count=12)
 
 
 def _folder(folder: Path) -> Iterator[Case]:

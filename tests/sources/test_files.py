@@ -1,4 +1,4 @@
-"""What is particular to films and pictures: time stamps, seeking, turning, damage."""
+"""What is particular to videos and pictures: time stamps, seeking, turning, damage."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def opened(path: Path) -> VideoSource:
     return source
 
 
-def film(path: Path, count: int = 50, **options: object) -> Path:
+def video(path: Path, count: int = 50, **options: object) -> Path:
     write_video(path, [numbered_picture(i) for i in range(count)], **options)
     return path
 
 
 def test_a_variable_frame_rate_gives_exact_times(tmp_path: Path) -> None:
-    source = opened(film(tmp_path / "film.mp4", 12, times_ms=UNEVEN_MS))
+    source = opened(video(tmp_path / "video.mp4", 12, times_ms=UNEVEN_MS))
     frames = read_all(source)
     source.close()
     assert [frame.t_media for frame in frames] == [ms / 1000 for ms in UNEVEN_MS]
@@ -50,7 +50,7 @@ def test_a_variable_frame_rate_gives_exact_times(tmp_path: Path) -> None:
 
 
 def test_time_counts_from_the_first_picture(tmp_path: Path) -> None:
-    source = opened(film(tmp_path / "film.mkv", 12, times_ms=[ms + 5000 for ms in UNEVEN_MS]))
+    source = opened(video(tmp_path / "video.mkv", 12, times_ms=[ms + 5000 for ms in UNEVEN_MS]))
     frames = read_all(source)
     source.close()
     assert [frame.t_media for frame in frames] == [ms / 1000 for ms in UNEVEN_MS]
@@ -59,7 +59,7 @@ def test_time_counts_from_the_first_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 @pytest.mark.parametrize(("seconds", "number"), [(0.0, 0), (1.0, 25), (1.96, 49), (-5.0, 0)])
 def test_seeking_is_exact(tmp_path: Path, suffix: str, seconds: float, number: int) -> None:
-    source = opened(film(tmp_path / f"film{suffix}", options={"g": "10", "crf": "12"}))
+    source = opened(video(tmp_path / f"video{suffix}", options={"g": "10", "crf": "12"}))
     for _ in range(30):
         source.read()
     source.seek(seconds)
@@ -70,15 +70,15 @@ def test_seeking_is_exact(tmp_path: Path, suffix: str, seconds: float, number: i
 
 
 def test_seeking_beyond_the_end_shows_the_last_picture(tmp_path: Path) -> None:
-    source = opened(film(tmp_path / "film.mp4"))
+    source = opened(video(tmp_path / "video.mp4"))
     source.seek(1000.0)
     frames = read_all(source)
     source.close()
     assert [number_of(frame.image) for frame in frames] == [49]
 
 
-def test_a_film_can_be_read_again_after_its_end(tmp_path: Path) -> None:
-    source = opened(film(tmp_path / "film.mp4", 10))
+def test_a_video_can_be_read_again_after_its_end(tmp_path: Path) -> None:
+    source = opened(video(tmp_path / "video.mp4", 10))
     assert len(read_all(source)) == 10
     source.seek(0.0)
     again = read_all(source)
@@ -89,7 +89,7 @@ def test_a_film_can_be_read_again_after_its_end(tmp_path: Path) -> None:
 
 def test_the_sound_is_told_of(tmp_path: Path) -> None:
     for sound in (True, False):
-        source = opened(film(tmp_path / f"{sound}.mp4", 10, sound=sound))
+        source = opened(video(tmp_path / f"{sound}.mp4", 10, sound=sound))
         assert source.info.has_audio is sound
         assert source.info.fps == pytest.approx(25, abs=0.5)
         assert source.info.duration_s == pytest.approx(0.4, abs=0.05)
@@ -97,22 +97,22 @@ def test_the_sound_is_told_of(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rotation", [90, 180, -90])
-def test_a_film_turned_by_its_metadata_is_upright(tmp_path: Path, rotation: int) -> None:
+def test_a_video_turned_by_its_metadata_is_upright(tmp_path: Path, rotation: int) -> None:
     lying = [np.rot90(numbered_picture(i), -rotation // 90).copy() for i in range(5)]
-    write_video(tmp_path / "film.mp4", lying, rotation=rotation)
-    source = opened(tmp_path / "film.mp4")
+    write_video(tmp_path / "video.mp4", lying, rotation=rotation)
+    source = opened(tmp_path / "video.mp4")
     assert (source.info.width, source.info.height) == (160, 120)
     assert [number_of(frame.image) for frame in read_all(source)] == list(range(5))
     source.close()
 
 
 @pytest.mark.parametrize(("suffix", "share"), [(".mp4", 0.6), (".mp4", 0.97), (".mkv", 0.6), (".avi", 0.6)])
-def test_a_film_that_breaks_off_plays_to_there_and_says_so(tmp_path: Path, suffix: str, share: float) -> None:
-    path = tmp_path / f"film{suffix}"
+def test_a_video_that_breaks_off_plays_to_there_and_says_so(tmp_path: Path, suffix: str, share: float) -> None:
+    path = tmp_path / f"video{suffix}"
     if suffix == ".avi":
         _write_avi(path)
     else:
-        film(path, container_options={"movflags": "faststart"} if suffix == ".mp4" else {}, options={"g": "10"})
+        video(path, container_options={"movflags": "faststart"} if suffix == ".mp4" else {}, options={"g": "10"})
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     source = opened(path)
     frames: list[Frame] = []
@@ -142,7 +142,7 @@ def _nothing(path: Path) -> None:
 
 
 def _half(path: Path) -> None:
-    film(path)
+    video(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
@@ -151,8 +151,8 @@ def _folder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [_text, _nothing, _half, _folder])
-def test_what_is_no_film_is_refused_in_words(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    path = tmp_path / "film.mp4"
+def test_what_is_no_video_is_refused_in_words(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "video.mp4"
     make(path)
     with pytest.raises(UnreadableMediaError) as refusal:
         opened(path)

@@ -50,7 +50,7 @@ def test_names_numbers_and_addresses(text: str, kind: str, address: str) -> None
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.mp4", VIDEO), ("a.PNG", IMAGES), ("a.xyz", VIDEO), ("12", VIDEO)])
-def test_a_file_is_a_picture_or_a_film_by_its_suffix(tmp_path: Path, name: str, kind: SourceKind) -> None:
+def test_a_file_is_a_picture_or_a_video_by_its_suffix(tmp_path: Path, name: str, kind: SourceKind) -> None:
     (tmp_path / name).touch()
     assert parse(str(tmp_path / name)) == SourceSpec(kind=kind, address=str(tmp_path / name))
 
@@ -60,7 +60,7 @@ def test_a_folder_is_its_pictures(tmp_path: Path) -> None:
 
 
 def test_a_dropped_file_address_is_a_path(tmp_path: Path) -> None:
-    for name in ("holiday film ä.mp4", "100%41.mp4"):
+    for name in ("holiday video ä.mp4", "100%41.mp4"):
         (tmp_path / name).touch()
         assert parse((tmp_path / name).as_uri()).address == str(tmp_path / name)
 
@@ -70,7 +70,7 @@ def test_a_dropped_file_address_is_a_path(tmp_path: Path) -> None:
     [
         "absent.mp4",
         "some/absent/folder",
-        "gopher://host/film",
+        "gopher://host/video",
         "a letter, " * 500,
         "nul\0byte",
         "http://[::1/video",

@@ -206,10 +206,10 @@ def test_a_boundary_inside_quotes_with_dashes_is_understood() -> None:
 
 
 def test_another_kind_of_stream_over_http_goes_to_ffmpeg(tmp_path: Path) -> None:
-    write_video(tmp_path / "film.ts", [numbered_picture(i) for i in range(30)])
-    film = (tmp_path / "film.ts").read_bytes()
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\nContent-Length: %d\r\n\r\n" % len(film)
-    with raw_server(lambda connection: connection.sendall(head + film)) as url:
+    write_video(tmp_path / "video.ts", [numbered_picture(i) for i in range(30)])
+    video = (tmp_path / "video.ts").read_bytes()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\nContent-Length: %d\r\n\r\n" % len(video)
+    with raw_server(lambda connection: connection.sendall(head + video)) as url:
         source = opened(url)
         frame = source.read()
         assert frame is not None
@@ -222,7 +222,7 @@ def test_another_kind_of_stream_over_http_goes_to_ffmpeg(tmp_path: Path) -> None
 def test_what_ffmpeg_does_not_know_either_is_refused() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
     with (
-        raw_server(lambda connection: connection.sendall(head + b"no film " * 2000)) as url,
+        raw_server(lambda connection: connection.sendall(head + b"no video " * 2000)) as url,
         pytest.raises(StreamOpenError, match="cannot be opened"),
     ):
         opened(url)

@@ -259,7 +259,7 @@ def test_a_surprise_in_a_driver_is_reported_in_words(harness: Callable[..., Harn
 
 def test_a_file_keeps_its_own_speed_however_slow_the_taker(harness: Callable[..., Harness], tmp_path: Path) -> None:
     h = harness()
-    h.worker.open(video_spec(tmp_path / "film.mp4", count=100))
+    h.worker.open(video_spec(tmp_path / "video.mp4", count=100))
     h.frames(1)
     taken = 1
     busy = threading.Event()
@@ -272,16 +272,16 @@ def test_a_file_keeps_its_own_speed_however_slow_the_taker(harness: Callable[...
 
 def test_a_file_is_played_at_its_own_pace(harness: Callable[..., Harness], tmp_path: Path) -> None:
     h = harness()
-    h.worker.open(video_spec(tmp_path / "film.mp4", count=20))
+    h.worker.open(video_spec(tmp_path / "video.mp4", count=20))
     frames = h.until_ended()
     for before, after in itertools.pairwise(frames):
         assert after.t_capture - before.t_capture == pytest.approx(after.t_media - before.t_media, abs=1e-6)
     assert time.perf_counter() - frames[0].t_capture >= frames[-1].t_media
 
 
-def test_a_looped_film_starts_again_and_its_time_goes_on(harness: Callable[..., Harness], tmp_path: Path) -> None:
+def test_a_looped_video_starts_again_and_its_time_goes_on(harness: Callable[..., Harness], tmp_path: Path) -> None:
     h = harness()
-    h.worker.open(video_spec(tmp_path / "film.mp4", count=5), loop=True)
+    h.worker.open(video_spec(tmp_path / "video.mp4", count=5), loop=True)
     frames = h.frames(13)  # a slow taker misses some, the numbers of the others stay right
     assert [number_of(frame.image) for frame in frames] == [frame.index % 5 for frame in frames]
     assert [round(frame.t_media, 3) for frame in frames] == [round(frame.index / 50, 3) for frame in frames]
@@ -289,7 +289,7 @@ def test_a_looped_film_starts_again_and_its_time_goes_on(harness: Callable[..., 
 
 def test_seeking_while_paused_shows_the_place(harness: Callable[..., Harness], tmp_path: Path) -> None:
     h = harness()
-    h.worker.open(video_spec(tmp_path / "film.mp4", count=50, fps=25))
+    h.worker.open(video_spec(tmp_path / "video.mp4", count=50, fps=25))
     h.frames(1)
     h.worker.set_paused(True)
     h.worker.seek(1.0)
@@ -302,7 +302,7 @@ def test_seeking_while_paused_shows_the_place(harness: Callable[..., Harness], t
 
 def test_seeking_after_the_end_plays_from_there(harness: Callable[..., Harness], tmp_path: Path) -> None:
     h = harness()
-    h.worker.open(video_spec(tmp_path / "film.mp4"))
+    h.worker.open(video_spec(tmp_path / "video.mp4"))
     h.until_ended()
     seen = len(h.statuses)
     h.worker.seek(0.1)
@@ -337,8 +337,8 @@ def test_a_folder_without_a_slide_show_stands_until_the_next_is_sought(
     assert int(frame.t_media / info.picture_s) == 2
 
 
-def test_a_damaged_film_plays_to_the_damage_and_says_so(harness: Callable[..., Harness], tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
+def test_a_damaged_video_plays_to_the_damage_and_says_so(harness: Callable[..., Harness], tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
     write_video(path, [numbered_picture(i) for i in range(60)], container_options={"movflags": "faststart"})
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 4 // 5])
     h = harness()
@@ -359,7 +359,7 @@ def test_another_source_takes_over_and_the_index_goes_on(harness: Callable[..., 
     h.worker.open(CAMERA)
     first = h.frames(3)
     seen = len(h.statuses)
-    h.worker.open(video_spec(tmp_path / "film.mp4"))
+    h.worker.open(video_spec(tmp_path / "video.mp4"))
     h.wait_for("ended", after=seen)
     second = h.frames(1)
     assert second[0].index > first[-1].index
