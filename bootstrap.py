@@ -102,7 +102,7 @@ def say(text):
 def start_again_with_a_newer_python(arguments):
     for minor in range(OLDEST[1] + 6, OLDEST[1] - 1, -1):
         found = shutil.which("python3.%d" % minor)  # noqa: UP031  (this line must also run on an old Python)
-        # A version manager's stand-in is found even where the version behind it is not installed.
+        # A version manager's shim is found even where its version is not installed.
         if found and is_new_enough(found):
             return subprocess.call([found, __file__, *arguments])
     say("this is Python %d.%d, but 3.11 or newer is needed: https://www.python.org" % sys.version_info[:2])  # noqa: UP031
@@ -110,13 +110,13 @@ def start_again_with_a_newer_python(arguments):
 
 
 def is_new_enough(python):
-    """Whether `python` really starts, and is what its name says."""
+    """Whether `python` starts and is of a supported version."""
     check = "import sys; sys.exit(sys.version_info < %r)" % (OLDEST,)  # noqa: UP031
     return quietly([python, "-c", check])
 
 
 def quietly(words):
-    """Whether a program can be started and does what it is asked; what it says is of no interest."""
+    """Whether a program can be started and succeeds; its output is discarded."""
     try:
         return subprocess.call(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
     except OSError:
@@ -124,7 +124,7 @@ def quietly(words):
 
 
 def run(words, **how):
-    """The exit code of a program. Ctrl-C reaches it as well, and it is waited for while it tidies up."""
+    """Run a program and return its exit code. On Ctrl-C, which it also receives, wait until it has ended."""
     process = subprocess.Popen(words, **how)
     while True:
         try:
@@ -134,7 +134,7 @@ def run(words, **how):
 
 
 def missing_system_packages(*, for_tests):
-    """The packages to install, `needed` and merely `useful`, as pairs of Debian's and Fedora's names."""
+    """Return the packages to install, `needed` and merely `useful`, as pairs of Debian's and Fedora's names."""
     missing = {"needed": [], "useful": []}
     if not sys.platform.startswith("linux"):
         return missing
@@ -202,7 +202,7 @@ def install_system_packages():
 
 
 def set_up(command):
-    """Brings .venv up to date for `run` or `test`; does nothing when no requirement changed."""
+    """Bring .venv up to date for `run` or `test`; do nothing when no requirement changed."""
     if is_ready(command):
         return True
     with only_one_at_a_time():
@@ -216,7 +216,7 @@ def is_ready(command):
 
 @contextlib.contextmanager
 def only_one_at_a_time():
-    """Waits until no other bootstrap works on .venv. The lock goes with the process, however that ends."""
+    """Wait until no other bootstrap works on .venv. The lock ends with the process, however that ends."""
     with VENV.with_name(VENV.name + ".lock").open("a+b") as file:
         told = False
         while not locked(file):
@@ -228,7 +228,7 @@ def only_one_at_a_time():
 
 
 def locked(file):
-    """Locks an open file; False when another process has."""
+    """Lock an open file; False when another process holds the lock."""
     try:
         if os.name == "nt":
             import msvcrt
@@ -244,7 +244,7 @@ def locked(file):
 
 
 def make_environment():
-    """A .venv whose Python starts and has pip. What an interrupted set-up left is mended, or made anew."""
+    """Create .venv with a Python that starts and has pip; repair or replace what an interrupted set-up left."""
     if PYTHON.exists() and quietly([str(PYTHON), "-c", ""]):
         if quietly([str(PYTHON), "-m", "pip", "--version"]):
             return True
@@ -263,7 +263,7 @@ def make_environment():
 
 
 def remove(path):
-    """Deletes a file, a link or a folder with all that is in it, if it is there."""
+    """Delete a file, a link or a folder with its contents, if it exists."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():
@@ -290,7 +290,7 @@ def install(command):
 
 
 def pip(*words):
-    """Whether pip of .venv did what it was asked; if not, a sentence says what to do."""
+    """Run pip of .venv and return whether it succeeded; if not, say what to do."""
     command = [str(PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check", *words]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
     unreachable = False
@@ -309,7 +309,7 @@ def pip(*words):
 
 
 def set_up_accelerator(name):
-    """Brings the package of an accelerator into .venv, unless it is there; "" needs none."""
+    """Install the package of an accelerator into .venv, unless it is there; "" needs none."""
     package, replaces = ACCELERATORS.get(name, ("", False))
     stamp = VENV / (".with-" + name)
     if not package or (stamp.exists() and stamp.read_text() == package):
@@ -333,7 +333,7 @@ def fingerprint(files):
 
 
 def check_and_test(options):
-    """Every check runs even if one failed; pytest comes last, so that its summary closes the output."""
+    """Run every check, even if one failed; pytest comes last, so that its summary ends the output."""
     failed = []
     for tool, *words in CHECKS:
         say("checking: " + " ".join([tool, *words]))
@@ -342,7 +342,7 @@ def check_and_test(options):
     if failed:
         say("FAILED before the tests: " + ", ".join(failed))
     say("testing" + ("" if has_display() else " (without a display, the windows open on a virtual one)"))
-    # Coverage belongs to all the tests; a few of them say nothing about it.
+    # Coverage is meaningful for all the tests only.
     options = options or ["--cov=app", "--cov-report=term:skip-covered"]
     return run([str(PYTHON), "-m", "pytest", *options], cwd=ROOT) or (1 if failed else 0)
 

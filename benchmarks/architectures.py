@@ -1,4 +1,4 @@
-"""What each generator costs: parameters, GMAC and the time of a cycle, FP32 and INT8.
+"""The cost of each generator: parameters, GMAC and the time of a cycle, FP32 and INT8.
 
 python benchmarks/architectures.py [--repeats 40]
 
@@ -34,7 +34,7 @@ SHIPPED = Path(__file__).resolve().parents[1] / "models" / "training" / "cfrnet-
 
 
 def gmac(generator: torch.nn.Module) -> float:
-    """Billions of multiply-accumulates of one cycle at 256x256."""
+    """Return the billions of multiply-accumulates of one cycle at 256x256."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         generator(torch.zeros(1, 3, FACE_SIZE, FACE_SIZE))
     return float(counter.get_total_flops() / 2e9)

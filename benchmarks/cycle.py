@@ -1,4 +1,4 @@
-"""Time of one cycle of every network, INT8 and FP32 taking turns in one run.
+"""Time of one cycle of every network, INT8 and FP32 alternating in one run.
 
 python benchmarks/cycle.py [--repeats 200] [--threads 0] [--json FILE]
 """

@@ -2,8 +2,8 @@
 
 python benchmarks/degradation.py --faces FOLDER [--repeats 200]
 
-Needs the training requirements. Training degrades in a process of its own; it starves the step only if a batch takes
-longer than one.
+Needs the training requirements. Training degrades in a separate process, which delays the step only if a batch takes
+longer than a step.
 """
 
 from __future__ import annotations

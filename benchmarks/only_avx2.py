@@ -1,10 +1,10 @@
-"""Run another benchmark as on a processor that has AVX2 and nothing newer: no AVX-512, no VNNI, no AMX.
+"""Run another benchmark as on a processor with AVX2 and nothing newer: no AVX-512, no VNNI, no AMX.
 
 python benchmarks/only_avx2.py benchmarks/cycle.py [OPTIONS OF THAT SCRIPT]
 
 VNNI makes INT8 about three times as fast, and most computers of the last ten years have none. Needs Linux on x86-64, a
 C compiler, and a processor (or hypervisor) that can make CPUID trap: Intel since 2012, AMD since 2024. Exits with 3
-where that cannot be had. The machine's own description still names all that it has.
+where that is not available. The printed description of the machine still names all its instructions.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""How far sound and picture are apart in the recording of a video, at its start and at its end.
+"""The offset between sound and picture in the recording of a video, at its start and at its end.
 
 python benchmarks/sound_step.py [--minutes 10]
 
-A video with a flash and a beep every second is played and recorded by the parts that the window uses, on a clock that
-runs as fast as the encoder. The table says by how much the beep comes after the flash.
+A video with a flash and a beep every second is played and recorded by the window's own parts, on a clock that runs as
+fast as the encoder. The table shows the delay of the beep after the flash.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tools.beeps import steps_ms, write_beeps  # noqa: E402
 
 
 class FastStage:
-    """A stage whose clock jumps to the moment that is waited for. Every frame goes to the recorder."""
+    """A stage whose clock jumps to the time that is waited for. Every frame goes to the recorder."""
 
     paused = False
 

@@ -1,4 +1,4 @@
-"""What steadiness costs a face, and what it saves on six of them: 1280x720, k = 3, faces that hold still or speak.
+"""The time of steadiness for a face, and what it saves with six: 1280x720, k = 3, still or speaking faces.
 
 python benchmarks/steady.py [--frames 60] [--speaking 0] [--json FILE]
 """
@@ -39,7 +39,7 @@ _MOUTH = (226.0, 141.0)  # of the portrait
 
 
 class _Unchanged:
-    """A restorer that takes no time, so that what is left is steadiness itself."""
+    """A restorer that takes no time, so that only steadiness is measured."""
 
     name, family, k_range = "unchanged", family("cfrnet"), (1, 4)
     engine = EngineInfo(provider_asked="", provider_got="", precision="", threads=1)
@@ -52,7 +52,7 @@ class _Unchanged:
 
 
 def cost_of_a_face(repeats: int = 300) -> float:
-    """Median milliseconds that a noisy face of the crop's size takes, without any cycle."""
+    """Measure the median milliseconds of a noisy face of the crop's size, without cycles."""
     rng = np.random.default_rng(0)
     crops = [rng.normal(120, NOISE, (TEMPLATE_SIDE, TEMPLATE_SIDE, 3)).clip(0, 255).astype(np.uint8) for _ in range(8)]
     faces, taken = SteadyFaces(), []
@@ -65,7 +65,7 @@ def cost_of_a_face(repeats: int = 300) -> float:
 
 
 def six_faces(frames: int, *, speaking: int) -> list[Image]:
-    """Six soft portraits with new noise in every frame; the first `speaking` of them open and close their mouths."""
+    """Return six soft portraits with new noise in every frame; the first `speaking` open and close their mouths."""
     from skimage.data import astronaut
 
     head = np.ascontiguousarray(cv2.GaussianBlur(astronaut()[20:260, 104:344, ::-1], (0, 0), 2.5))
@@ -85,7 +85,7 @@ def six_faces(frames: int, *, speaking: int) -> list[Image]:
 
 
 def rate(images: list[Image], *, steady: int) -> dict[str, float]:
-    """Frames a second that the whole pipeline restores, and cycles a frame, after the first ten frames."""
+    """Measure the frame rate of the whole pipeline, and the cycles a frame, after the first ten frames."""
     store, settings = ModelStore(), Settings(k=3, steady=steady)
     restorer = store.create_restorer()
     cycle_ms = restorer.warm_up()

@@ -1,4 +1,4 @@
-"""A video with a white flash and a beep at every full second, and how far apart the two are in a recording of it."""
+"""A video with a white flash and a beep at every full second, and measuring their offset in a recording of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 RATE = 48000
 FLASH_S = 0.2
-"""How long flash and beep last."""
+"""Seconds that flash and beep last."""
 
 
 def write_beeps(path: Path, *, seconds: int, fps: int = 25, size: tuple[int, int] = (160, 120)) -> None:
@@ -38,7 +38,7 @@ def write_beeps(path: Path, *, seconds: int, fps: int = 25, size: tuple[int, int
 
 
 def flashes_and_beeps(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The seconds at which flashes and beeps begin in the video at `path`."""
+    """Return the seconds at which flashes and beeps begin in the video at `path`."""
     with av.open(str(path)) as container:
         levels = [(frame.time, frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
     with av.open(str(path)) as container:
@@ -59,7 +59,7 @@ def flashes_and_beeps(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 def steps_ms(path: Path) -> NDArray[np.float64]:
-    """Beep after flash in milliseconds, for every flash that has a beep within half a second."""
+    """Return the delay of the beep in milliseconds for every flash with a beep within half a second."""
     flashes, beeps = flashes_and_beeps(path)
     nearest = [beeps[np.abs(beeps - flash).argmin()] - flash for flash in flashes] if len(beeps) else []
     return np.array([step * 1000 for step in nearest if abs(step) < 0.5])

@@ -1,9 +1,9 @@
-"""Make the golden images that every shipped network is compared with, and the bounds of that comparison.
+"""Make the golden images of every shipped network, and the bounds of the comparison with them.
 
 python tools/golden.py [NAME ...]
 
-For each restorer (or those named) one face is restored by the most exact precision that ships, with the number of
-cycles that the family is made for, and written to tests/restorers/golden/NAME.png. bounds.json states how far every
+For each restorer (or those named) one face is restored by the most exact precision that ships, with the family's own
+number of cycles, and written to tests/restorers/golden/NAME.png. bounds.json states how far every
 precision may be from it: half as much again as it was when this ran, and never less than what another processor's
 rounding changes. Run it when a network is published, and look at the pictures.
 """
@@ -40,13 +40,13 @@ def degraded_face(side: int) -> Image:
 
 
 def restored_face(store: ModelStore, name: str, precision: str) -> Image:
-    """The degraded face as the restorer `name` gives it back, with the family's own number of cycles."""
+    """The degraded face restored by the restorer `name` with the family's own number of cycles."""
     restorer = store.create_restorer(name, precision, threads=1)
     return restorer.restore(degraded_face(restorer.family.crop_side), k=restorer.family.default_k).image
 
 
 def distance(image: Image, golden: Image) -> dict[str, float]:
-    """Mean and maximum absolute difference in levels of 255."""
+    """Return the mean and maximum absolute difference in levels of 255."""
     difference = np.abs(image.astype(np.int16) - golden)
     return {"mean": float(difference.mean()), "max": float(difference.max())}
 

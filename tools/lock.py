@@ -2,10 +2,10 @@
 
     python -m tools.lock
 
-Run it in the environment that `bootstrap.py test` made, after a requirements file changed. It asks pip which versions
-go together and the package index for the hashes; `bootstrap.py` then installs nothing whose hash is not in the lock.
+Run it in the environment of `bootstrap.py test` after changing a requirements file. It asks pip for compatible versions
+and the package index for the hashes; `bootstrap.py` then installs nothing whose hash is not in the lock.
 
-torch is left out: which build is right depends on the machine, and its vendor serves more than the index does.
+torch is left out: the right build depends on the machine.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def resolve(requirements: Path) -> list[Pin]:
-    """What pip would install for a requirements file into an empty environment."""
+    """Return what pip would install for a requirements file into an empty environment."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         words = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", str(report)]
@@ -90,7 +90,7 @@ def resolve(requirements: Path) -> list[Pin]:
 
 
 def for_other_platforms(requirements: Path) -> Iterator[Pin]:
-    """The pins of a requirements file, and of those that it names, which are not for this platform."""
+    """Return the pins for other platforms of a requirements file and of those that it includes."""
     for line in requirements.read_text(encoding="utf-8").splitlines():
         text = line.partition("#")[0].strip()
         if text.startswith("-r "):
@@ -103,7 +103,7 @@ def for_other_platforms(requirements: Path) -> Iterator[Pin]:
 
 
 def hashes_of(pin: Pin, index: str) -> Iterator[str]:
-    """The hashes of every file of `pin` that a supported Python may install, as the index lists them (PEP 691)."""
+    """Return the hashes of the files of `pin` that a supported Python may install, from the index (PEP 691)."""
     headers = {"Accept": "application/vnd.pypi.simple.v1+json"}
     with urllib.request.urlopen(urllib.request.Request(f"{index}/{pin.name}/", headers=headers), timeout=60) as answer:
         files = json.load(answer)["files"]
@@ -124,7 +124,7 @@ def _is_file_of(pin: Pin, name: str) -> bool:
 
 
 def _missing_elsewhere(locked: Iterable[str]) -> Iterator[str]:
-    """What a locked package needs on another platform and no requirements file pins."""
+    """Return what locked packages need on other platforms and no requirements file pins."""
     known = set(locked) | UNLOCKED
     for distribution in metadata.distributions():
         if canonicalize_name(distribution.name) not in known:
@@ -140,7 +140,7 @@ def _missing_elsewhere(locked: Iterable[str]) -> Iterator[str]:
 
 
 def _index_address() -> str:
-    """The package index that pip asks."""
+    """Return the address of the package index that pip uses."""
     asked = subprocess.run(
         [sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True, check=False
     )

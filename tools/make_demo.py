@@ -3,8 +3,8 @@
     python tools/make_demo.py [OUTPUT]
 
 A person sits before a webcam: she sways, leans in and out and tilts her head; the room behind stands still. Then the
-picture is spoilt the way a bad webcam does it: too little light, a soft and coarse sensor, noise, strong compression.
-The person and her room come from scikit-image's astronaut picture (NASA, public domain). Every motion returns to its
+picture is degraded as by a bad webcam: too little light, a soft and coarse sensor, noise, strong compression.
+The person and the room come from scikit-image's astronaut picture (NASA, public domain). Every motion returns to its
 start, so the clip loops without a jump. Everything random is seeded.
 """
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the demo clip.")
     parser.add_argument("output", nargs="?", type=Path, default=Path(__file__).parents[1] / "assets" / "demo.mp4")
     output = parser.parse_args().output
-    write_video(output, (spoil(scene, moment=moment) for moment, scene in enumerate(scenes())))
+    write_video(output, (degrade_frame(scene, moment=moment) for moment, scene in enumerate(scenes())))
     print(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
 
 
@@ -95,8 +95,8 @@ def empty_room(picture: Picture, person: Floats) -> Floats:
     return cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
-def spoil(scene: Picture, *, moment: int) -> Picture:
-    """What a bad webcam makes of a clean frame, both uint8 (HEIGHT, WIDTH, 3) BGR."""
+def degrade_frame(scene: Picture, *, moment: int) -> Picture:
+    """Degrade a clean frame as a bad webcam does, both uint8 (HEIGHT, WIDTH, 3) BGR."""
     random = np.random.default_rng((SEED, moment))
     size = (round(WIDTH / SENSOR), round(HEIGHT / SENSOR))
     coarse = cv2.resize(cv2.GaussianBlur(scene, (0, 0), 1.8), size, interpolation=cv2.INTER_AREA)

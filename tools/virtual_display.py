@@ -1,4 +1,4 @@
-"""A screen where there is none: starts Xvfb for as long as it is needed."""
+"""A virtual display: runs Xvfb for as long as it is needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def virtual_display(*, size: str = "1920x1200", force: bool = False) -> Iterator[str]:
-    """Give DISPLAY a screen of `size` unless there is one; yields the name of Qt's platform that draws on it.
+    """Set DISPLAY to a screen of `size` unless there is one; yields the name of Qt's platform for it.
 
     `force` takes a screen of its own even where there is one. Without Xvfb, Qt's offscreen platform is used.
     """
