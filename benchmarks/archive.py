@@ -43,7 +43,7 @@ from app.batch.videos.restore import restore_video
 from app.core.settings import Settings
 from app.faces.detector import FaceDetector
 from app.faces.tracker import FaceTracker
-from app.media.picture import read_picture
+from app.media.pictures.picture import read_picture
 from app.pipeline.measuring.scene import MovingFaceScene
 from app.pipeline.process import FramePipeline
 from app.restorers.store import ModelStore

@@ -27,7 +27,7 @@ import psutil
 from app.batch.videos.restore import restore_video
 from app.core.errors import AppError
 from app.core.types import Frame, Restored
-from app.media.picture import read_picture, write_picture
+from app.media.pictures.picture import read_picture, write_picture
 
 MEMORY_BYTES = 1_500_000_000
 BYTES_A_PIXEL = 12

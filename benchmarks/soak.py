@@ -36,9 +36,9 @@ from app.core.machine import describe_machine
 from app.core.settings import Settings
 from app.core.types import Frame, Image
 from app.outputs.recordings.file import playable_seconds
+from app.pipeline.live.session import LiveSession
 from app.pipeline.measuring.bench import Finished, running_session
 from app.pipeline.measuring.scene import MovingFaceScene, MovingFaceSource
-from app.pipeline.session import LiveSession
 from app.restorers.store import ModelStore
 from app.sources.base import Source, SourceSpec
 

@@ -24,7 +24,7 @@ from app.core.types import Frame, Restored  # noqa: E402
 from app.outputs.recordings.recorder import VideoRecorder  # noqa: E402
 from app.outputs.views import FrameViews  # noqa: E402
 from app.pipeline.capture.playback import FilePlayer, Signal, Timeline  # noqa: E402
-from app.pipeline.file_sound import FileSound  # noqa: E402
+from app.pipeline.live.file_sound import FileSound  # noqa: E402
 from app.sources.video import VideoSource  # noqa: E402
 from tools.beeps import steps_ms, write_beeps  # noqa: E402
 

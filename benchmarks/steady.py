@@ -25,7 +25,7 @@ from app.core.types import Frame, Image
 from app.faces.alignment import TEMPLATE_SIDE
 from app.faces.detector import FaceDetector
 from app.faces.tracker import FaceTracker
-from app.pipeline.loader import make_lanes
+from app.pipeline.live.loader import make_lanes
 from app.pipeline.process import FramePipeline
 from app.pipeline.steady import SteadyFaces
 from app.restorers.base import EngineInfo, RestoredCrop

@@ -31,9 +31,9 @@ def first_restored_frame_s() -> float:
     from app.core.errors import AppError
     from app.core.settings import Settings
     from app.pipeline.capture.status import SourceStatus
-    from app.pipeline.events import Notice
+    from app.pipeline.live.events import Notice
+    from app.pipeline.live.session import LiveSession
     from app.pipeline.measuring.scene import MOVING_FACE
-    from app.pipeline.session import LiveSession
     from app.restorers.store import ModelStore
 
     class Listener:

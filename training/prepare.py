@@ -24,7 +24,7 @@ from app.core.errors import AppError
 from app.faces.alignment import estimate_similarity, scale_of, transform, warp_crop
 from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
-from app.media.picture import PICTURE_SUFFIXES
+from app.media.pictures.picture import PICTURE_SUFFIXES
 from app.restorers.store import MODELS_FOLDER, ModelStore
 from training.data import FACE_SIZE, FaceFolderError
 

@@ -20,8 +20,8 @@ from app.core.types import Frame, Image
 from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
-from app.media.picture import PICTURE_SUFFIXES, read_picture, write_image
-from app.media.picture_facts import PROFILE
+from app.media.pictures.picture import PICTURE_SUFFIXES, read_picture, write_image
+from app.media.pictures.picture_facts import PROFILE
 from app.outputs.compose import letterbox
 from app.pipeline.process import FramePipeline
 from app.restorers.base import Restorer

@@ -23,8 +23,8 @@ from app.core.types import Frame, Image, Restored, Timings
 from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
-from app.media.enlarge import expect_affordable_result
-from app.media.picture import enlarged, read_picture, resized, side_by_side, write_picture
+from app.media.pictures.enlarge import expect_affordable_result
+from app.media.pictures.picture import enlarged, read_picture, resized, side_by_side, write_picture
 from app.outputs.compose import compose
 from app.pipeline.enlarging import at_scale
 from app.pipeline.process import FramePipeline

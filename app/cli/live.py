@@ -13,8 +13,8 @@ from app.core.errors import AppError, SourceOpenError
 from app.core.settings import Settings
 from app.outputs.base import OutputState
 from app.pipeline.capture.status import SourceStatus
-from app.pipeline.events import CyclesChanged, Notice
-from app.pipeline.session import LiveSession
+from app.pipeline.live.events import CyclesChanged, Notice
+from app.pipeline.live.session import LiveSession
 from app.restorers.store import ModelStore
 from app.sources.registry import parse_source
 

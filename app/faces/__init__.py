@@ -1,0 +1,1 @@
+"""Faces: detecting, tracking, aligning, pasting back. Imports core and media only."""

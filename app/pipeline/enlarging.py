@@ -10,7 +10,7 @@ import numpy as np
 from app.core.types import Face, Restored
 from app.faces.enlarging import enlarged_change
 from app.faces.pasting import add_change
-from app.media.enlarge import enlarge
+from app.media.pictures.enlarge import enlarge
 
 
 def at_scale(restored: Restored, scale: int) -> Restored:

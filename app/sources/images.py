@@ -11,7 +11,7 @@ from pathlib import Path
 from app.core.errors import EmptyFolderError, UnreadableMediaError
 from app.core.settings import Settings
 from app.core.types import Frame, Image
-from app.media.picture import PICTURE_SUFFIXES, read_picture
+from app.media.pictures.picture import PICTURE_SUFFIXES, read_picture
 from app.sources.base import SourceInfo, SourceKind, SourceSpec
 
 PICTURE_SECONDS = 2.0

@@ -14,10 +14,10 @@ from app.core.address import StreamAddress
 from app.core.errors import SourceOfflineError, StreamOpenError
 from app.core.settings import Settings
 from app.core.types import Image
-from app.media.colour import BgrConverter
 from app.media.files import reason
-from app.media.picture_size import jpeg_size
-from app.media.tracks import main_video
+from app.media.pictures.picture_size import jpeg_size
+from app.media.videos.colour import BgrConverter
+from app.media.videos.tracks import main_video
 from app.sources.base import SourceInfo, SourceKind, SourceSpec
 from app.sources.guarded import LiveSource
 from app.sources.mjpeg import MjpegReader, NotMjpegError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.core.settings import Settings
 from app.core.types import Frame
-from app.media.video_reader import VideoPicture, VideoReader
+from app.media.videos.video_reader import VideoPicture, VideoReader
 from app.sources.base import SourceInfo, SourceKind, SourceSpec
 from app.sources.guarded import GuardedSource
 

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from app.outputs.recordings.microphone import LevelMeter
     from app.outputs.recordings.recorder import RecordingState
     from app.pipeline.capture.status import SourceStatus
-    from app.pipeline.events import Notice
+    from app.pipeline.live.events import Notice
+    from app.pipeline.live.session import LiveSession
     from app.pipeline.measuring.latency import LiveStatistics
-    from app.pipeline.session import LiveSession
     from app.restorers.base import EngineInfo
     from app.restorers.store import ShippedRestorer
 
 
 def make_live_session(settings: Settings, listener: SessionHost) -> tuple[LiveSession, Sequence[ShippedRestorer]]:
     """The session over the shipped models, and the restorers that are installed. Imports the heavy libraries."""
-    from app.pipeline.session import LiveSession
+    from app.pipeline.live.session import LiveSession
     from app.restorers.store import ModelStore
 
     store = ModelStore()

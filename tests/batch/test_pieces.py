@@ -21,7 +21,7 @@ from app.core.errors import OutputError, UnreadableMediaError
 from app.core.settings import Settings
 from app.core.types import Frame, Image, Restored
 from app.faces.tracker import FaceTracker
-from app.media.enlarge import enlarge
+from app.media.pictures.enlarge import enlarge
 from app.pipeline.process import FramePipeline
 from tests.batch.test_video import brighter, pictures, same, sound_packets, stamps
 from tests.media_files import number_of, numbered_picture, write_video

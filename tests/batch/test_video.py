@@ -18,7 +18,7 @@ import pytest
 from app.batch.videos.restore import restore_video
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Frame, Image, Restored
-from app.media.video_reader import VideoReader
+from app.media.videos.video_reader import VideoReader
 from tests.media_files import number_of, numbered_picture, write_video
 
 UNEVEN_MS = [0, 40, 73, 120, 121, 200, 360, 400, 900, 917, 960, 1000]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.media import enlarge as limits
-from app.media.enlarge import enlarge
+from app.media.pictures import enlarge as limits
+from app.media.pictures.enlarge import enlarge
 from tests.cli.helpers import Cli, leftovers, read
 from tests.media_files import write_video
 

@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 from app.cli import main
 from app.core.types import Image, Restored
 from app.outputs.fanout import FanOut
-from app.pipeline.events import RecordingReduced
-from app.pipeline.recording import SessionRecording
+from app.pipeline.live.events import RecordingReduced
+from app.pipeline.live.recording import SessionRecording
 from app.ui.settings_store import DEFAULTS
 from app.ui.window import MainWindow
 from tests.e2e.test_live_film import decode, nearest, record, seconds_recorded, small, stop, wait_for_restored_face

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from app.core.errors import UnreadableMediaError
-from app.media.picture import read_picture
-from app.media.picture_size import jpeg_size, picture_size
-from app.media.video_reader import VideoReader
+from app.media.pictures.picture import read_picture
+from app.media.pictures.picture_size import jpeg_size, picture_size
+from app.media.videos.video_reader import VideoReader
 from tests.media_files import encode_jpeg, numbered_picture, write_video
 
 

@@ -16,7 +16,7 @@ from PIL import Image as PillowImage
 from PIL import ImageCms, ImageOps
 
 from app.core.errors import OutputError, UnreadableMediaError
-from app.media.picture import read_picture, write_image, write_picture
+from app.media.pictures.picture import read_picture, write_image, write_picture
 
 
 def scene(height: int = 60, width: int = 80) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import UnreadableMediaError
-from app.media.video_reader import VideoReader
+from app.media.videos.video_reader import VideoReader
 from tests.media_files import number_of, numbered_picture, write_video
 
 

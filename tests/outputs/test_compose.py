@@ -8,7 +8,7 @@ import pytest
 
 from app.core.errors import OutputError, SettingError
 from app.core.types import Frame, Image, Restored
-from app.media.picture import read_picture
+from app.media.pictures.picture import read_picture
 from app.outputs.compose import DIVIDER_PX, caption, card, compose, letterbox
 from app.outputs.sharing.snapshot import save_snapshot
 

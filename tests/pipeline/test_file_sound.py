@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from app.core.errors import UnreadableMediaError
-from app.media.sound_reader import SOUND_RATE, SoundReader
+from app.media.videos.sound_reader import SOUND_RATE, SoundReader
 from app.outputs.recordings.microphone import AudioBlock, decibel_scale
 from app.outputs.speaker import SoundQueue
 from app.pipeline.capture.playback import Anchor, Timeline
-from app.pipeline.file_sound import FileSound
+from app.pipeline.live.file_sound import FileSound
 from benchmarks.sound_step import record
 from tests.media_files import numbered_picture, write_video
 from tools.beeps import steps_ms, write_beeps

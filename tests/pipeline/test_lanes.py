@@ -15,7 +15,7 @@ from app.core.settings import Settings
 from app.core.types import Image, Restored
 from app.faces.tracker import FaceTracker
 from app.pipeline.lanes import Lanes, rounds
-from app.pipeline.loader import make_lanes
+from app.pipeline.live.loader import make_lanes
 from app.pipeline.process import FramePipeline
 from app.restorers.base import Restorer
 from tests.vision import blurred, detector, frame_of, restorer, show, store

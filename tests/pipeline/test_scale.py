@@ -13,7 +13,7 @@ from app.core.types import Image, Restored
 from app.faces.alignment import crop_matrix, enlarged_matrix, invert, region_of, transform
 from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
-from app.media.enlarge import enlarge
+from app.media.pictures.enlarge import enlarge
 from app.pipeline.enlarging import at_scale
 from app.pipeline.process import FramePipeline
 from tests.vision import blurred, detector, frame_of, noisy, restorer, show

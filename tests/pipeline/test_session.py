@@ -26,9 +26,9 @@ from app.core.errors import (
 from app.core.settings import Settings
 from app.core.types import Frame, Image, Restored
 from app.pipeline.capture.status import SourceStatus
-from app.pipeline.events import CyclesChanged, Notice, RecordingSaved
+from app.pipeline.live.events import CyclesChanged, Notice, RecordingSaved
+from app.pipeline.live.session import LiveSession
 from app.pipeline.measuring.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
-from app.pipeline.session import LiveSession
 from app.restorers.base import EngineInfo, RestoredCrop, Restorer
 from app.restorers.families import family
 from app.restorers.store import ModelStore

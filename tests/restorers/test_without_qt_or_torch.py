@@ -10,7 +10,7 @@ PROGRAM = """
 import sys
 for name in ("PySide6", "shiboken6", "pyqtgraph", "torch", "torchvision", "training"):
     sys.modules[name] = None  # importing it raises ImportError
-import app.pipeline.session, app.pipeline.measuring.bench
+import app.pipeline.live.session, app.pipeline.measuring.bench
 from app.core.settings import Settings
 from app.faces.detector import FaceDetector
 from app.faces.tracker import FaceTracker

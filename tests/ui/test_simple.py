@@ -14,9 +14,9 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import SourceOfflineError
 from app.core.settings import Settings
 from app.core.types import Frame, Image
-from app.media.degrade import degrade
+from app.media.pictures.degrade import degrade
 from app.pipeline.capture.status import SourceStatus
-from app.pipeline.inference import made_bad
+from app.pipeline.live.inference import made_bad
 from app.ui.preview.state_text import Badge, badges, slowed_down, tile_words
 from app.ui.settings_store import DEFAULTS, SettingsStore
 from app.ui.texts.quality import changes_for, quality_of, quality_sentence

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import CameraOpenError
-from app.pipeline.events import CyclesChanged, RecordingSaved
+from app.pipeline.live.events import CyclesChanged, RecordingSaved
 from app.restorers.base import EngineInfo
 from app.sources.base import SourceInfo
 from app.sources.video import VIDEO

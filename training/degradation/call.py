@@ -20,7 +20,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from app.faces.alignment import warp_crop
-from app.media.colour import BgrConverter, YuvConverter
+from app.media.videos.colour import BgrConverter, YuvConverter
 from training.degradation.operators import Image, blur, jpeg, sensor_noise, to_uint8
 
 _MARGIN = 16

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from app.media.colour import BgrConverter
+from app.media.videos.colour import BgrConverter
 from training.degradation.call import CallDegradation, transmitted, x264_options
 from training.degradation.operators import Image, blur, draw_blotches, sensor_noise, to_uint8
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from app.media.picture import PICTURE_SUFFIXES
+from app.media.pictures.picture import PICTURE_SUFFIXES
 from training.data import FACE_SIZE, FaceFolderError
 from training.degradation.kinds import KINDS
 from training.degradation.operators import Degradation, Image

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.faces.alignment import FFHQ_TEMPLATE
 from app.faces.detector import FaceDetector
-from app.media.picture import PICTURE_SUFFIXES
+from app.media.pictures.picture import PICTURE_SUFFIXES
 from training.data import FACE_SIZE, FaceFolderError
 
 DEFAULT_SETS = Path(__file__).parents[1] / "test_sets.toml"

@@ -12,7 +12,7 @@ from app.batch.videos.output import FORMATS
 from app.core.address import shown_source
 from app.core.errors import EmptyFolderError, OutputError, UnreadableMediaError
 from app.media.files import output_error
-from app.media.picture import PICTURE_SUFFIXES
+from app.media.pictures.picture import PICTURE_SUFFIXES
 
 VIDEO_SUFFIXES = frozenset(FORMATS)
 """File names that are taken for videos, and that can be written."""

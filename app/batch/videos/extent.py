@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from app.media.video_reader import VideoReader
+from app.media.videos.video_reader import VideoReader
 
 _INDEXED = frozenset({"mov", "mp4", "matroska", "webm"})
 

@@ -15,7 +15,7 @@ import av
 from app.batch.videos.output import VideoOutput
 from app.core.errors import OutputError, UnreadableMediaError
 from app.media.files import ffmpeg_name, free_name, reason
-from app.media.video_reader import VideoReader
+from app.media.videos.video_reader import VideoReader
 
 _Timed: TypeAlias = "tuple[float, int, av.Packet[Any]]"
 

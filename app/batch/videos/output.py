@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from app.core.errors import OutputError, RecordingError
 from app.core.types import Restored
-from app.media.colour import UNSPECIFIED, matrix_of
-from app.media.encoder import FILE_ENCODERS, ColourTags, VideoEncoder
-from app.media.enlarge import enlarge, expect_affordable_result
 from app.media.files import NewFile, ffmpeg_name, output_error, permissions_of, reason
-from app.media.tracks import OtherTracks
-from app.media.video_reader import MediaPacket, VideoPicture, VideoReader
+from app.media.pictures.enlarge import enlarge, expect_affordable_result
+from app.media.videos.colour import UNSPECIFIED, matrix_of
+from app.media.videos.encoder import FILE_ENCODERS, ColourTags, VideoEncoder
+from app.media.videos.tracks import OtherTracks
+from app.media.videos.video_reader import MediaPacket, VideoPicture, VideoReader
 from app.outputs.compose import compose
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}

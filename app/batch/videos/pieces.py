@@ -12,7 +12,7 @@ from app.batch.videos.output import VideoOutput
 from app.batch.videos.restore import Process, Progress, frame_of
 from app.core.errors import UnreadableMediaError
 from app.core.types import Frame
-from app.media.video_reader import VideoReader
+from app.media.videos.video_reader import VideoReader
 
 LEAD_S = 1.0
 """A piece is tracked from this long before its first picture, so that its faces are known and smoothed by then."""

@@ -11,7 +11,7 @@ from app.batch.videos.output import FORMATS, VideoOutput
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Frame, Restored
 from app.media.files import free_name
-from app.media.video_reader import VideoPicture, VideoReader
+from app.media.videos.video_reader import VideoPicture, VideoReader
 
 Process = Callable[[Frame], Restored]
 Progress = Callable[[int, int | None], None]

@@ -18,9 +18,9 @@ import numpy as np
 from av.audio.stream import AudioStream
 
 from app.core.types import Image
-from app.media.containers import open_video
-from app.media.encoder import EncoderChoice, VideoEncoder
 from app.media.files import PRIVATE, NewFile, ffmpeg_name, output_error
+from app.media.videos.containers import open_video
+from app.media.videos.encoder import EncoderChoice, VideoEncoder
 from app.outputs.recordings.microphone import Samples
 
 TIME_BASE = Fraction(1, 60000)

@@ -10,8 +10,8 @@ import numpy as np
 
 from app.core.errors import AppError
 from app.core.types import Image
-from app.media.picture import PICTURE_SUFFIXES, read_picture
-from app.media.video_reader import VideoReader
+from app.media.pictures.picture import PICTURE_SUFFIXES, read_picture
+from app.media.videos.video_reader import VideoReader
 from app.outputs.recordings.file import RECORDING_STEM
 
 _MOST = 200

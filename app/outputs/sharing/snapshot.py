@@ -9,7 +9,7 @@ from pathlib import Path
 from app.core.errors import OutputError
 from app.core.types import Image, Restored
 from app.media.files import PRIVATE, make_private_folder, output_error
-from app.media.picture import write_image
+from app.media.pictures.picture import write_image
 from app.outputs.compose import BEFORE_AFTER, compose, write_captions
 from app.outputs.recordings.file import RECORDING_STEM
 

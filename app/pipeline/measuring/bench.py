@@ -19,10 +19,10 @@ from app.core.machine import describe_machine
 from app.core.settings import Settings
 from app.core.types import Timings
 from app.pipeline.capture.status import SourceStatus
-from app.pipeline.events import Notice
+from app.pipeline.live.events import Notice
+from app.pipeline.live.session import LiveSession
 from app.pipeline.measuring.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
 from app.pipeline.measuring.stages import percentiles, stage_statistics
-from app.pipeline.session import LiveSession
 from app.restorers.base import EngineOptions, Restorer
 from app.restorers.providers import PROVIDERS, available_providers
 from app.restorers.store import SHIPPED, ModelStore, ShippedRestorer

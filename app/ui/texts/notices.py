@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.pipeline.events import CyclesChanged, Notice, RecordingReduced
+from app.pipeline.live.events import CyclesChanged, Notice, RecordingReduced
 
 
 def notice_text(notice: Notice) -> str:

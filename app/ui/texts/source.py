@@ -28,7 +28,7 @@ def source_facts(info: SourceInfo) -> str:
 
 def file_filters() -> str:
     """The kinds of files that a file dialog offers, in Qt's format."""
-    from app.media.picture import PICTURE_SUFFIXES  # OpenCV comes with it, which the window does not wait for
+    from app.media.pictures.picture import PICTURE_SUFFIXES  # OpenCV comes with it, which the window does not wait for
 
     videos = " ".join(f"*{suffix}" for suffix in VIDEO_SUFFIXES)
     pictures = " ".join(f"*{suffix}" for suffix in sorted(PICTURE_SUFFIXES))

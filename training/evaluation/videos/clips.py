@@ -15,7 +15,7 @@ from app.core.types import Frame
 from app.faces.alignment import TEMPLATE_SIDE, Matrix, estimate_similarity, scale_of, warp_crop
 from app.faces.detector import FaceDetector
 from app.faces.tracker import FaceTracker
-from app.media.video_reader import VideoReader
+from app.media.videos.video_reader import VideoReader
 from training.data import FaceFolderError
 from training.degradation.call_video import degrade_video, draw_call
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.media.sound_reader import SOUND_CHANNELS, SOUND_RATE, SoundReader
+from app.media.videos.sound_reader import SOUND_CHANNELS, SOUND_RATE, SoundReader
 from app.outputs.recordings.microphone import AudioBlock, AudioInput, open_microphone
 from app.outputs.speaker import Speaker, open_speaker
 from app.pipeline.capture.playback import Anchor, Timeline

@@ -16,7 +16,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
-from app.media.containers import open_video
+from app.media.videos.containers import open_video
 
 _NAMES = {"subtitle": "subtitles", "video": "another video", "attachment": "an attached file", "data": "a data track"}
 

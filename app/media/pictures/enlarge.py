@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import OutputError
-from app.media.picture_size import MAX_PICTURE_PIXELS
+from app.media.pictures.picture_size import MAX_PICTURE_PIXELS
 
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
 

@@ -11,9 +11,9 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from app.core.errors import UnreadableMediaError
-from app.media.containers import open_video
 from app.media.files import reason
-from app.media.tracks import main_video
+from app.media.videos.containers import open_video
+from app.media.videos.tracks import main_video
 
 SOUND_RATE = 48000
 SOUND_CHANNELS = 2

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from app.core.errors import UnreadableMediaError
 from app.core.types import Image
-from app.media.colour import BgrConverter, quarter_turns
-from app.media.containers import expect_affordable_video, open_video
 from app.media.files import reason
-from app.media.tracks import main_video
+from app.media.videos.colour import BgrConverter, quarter_turns
+from app.media.videos.containers import expect_affordable_video, open_video
+from app.media.videos.tracks import main_video
 
 MediaPacket: TypeAlias = "av.Packet[Stream]"
 

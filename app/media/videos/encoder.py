@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
-from app.media.colour import DEEP_PIXELS, PIXELS, YuvConverter
+from app.media.videos.colour import DEEP_PIXELS, PIXELS, YuvConverter
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from app.outputs.recordings.microphone import AudioInput
 from app.outputs.recordings.output import DESCRIPTOR, create_recorder
 from app.outputs.recordings.recorder import RecordingState, VideoRecorder
 from app.pipeline.enlarging import at_scale
-from app.pipeline.events import RecordingReduced
+from app.pipeline.live.events import RecordingReduced
 
 SCALES = (4, 2, 1)
 """How many times as large as the source a recording may be, the largest first."""

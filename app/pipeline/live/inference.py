@@ -14,7 +14,7 @@ from app.core.setting import Effect
 from app.core.settings import Settings
 from app.core.types import Face, Frame, Restored, Timings
 from app.pipeline.choice import FaceChoice
-from app.pipeline.events import CyclesChanged
+from app.pipeline.live.events import CyclesChanged
 from app.pipeline.process import FramePipeline
 
 _IDLE_S = 0.1
@@ -166,7 +166,7 @@ def made_bad(frame: Frame, settings: Settings) -> Frame:
     true = frame.true_image if frame.true_image is not None else frame.image
     if not settings.degrade:
         return frame if frame.true_image is None else replace(frame, image=true, true_image=None)
-    from app.media.degrade import degrade
+    from app.media.pictures.degrade import degrade
 
     bad = degrade(true, settings.degrade_strength / 100, index=frame.index)
     return replace(frame, image=bad, true_image=true)

@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from app.core.errors import OutputError
-from app.media.picture_facts import EXIF, PROFILE, XMP, XMP_OF_JPEG, XMP_OF_PNG, PictureFacts, is_profile
+from app.media.pictures.picture_facts import EXIF, PROFILE, XMP, XMP_OF_JPEG, XMP_OF_PNG, PictureFacts, is_profile
 
 JPEG = frozenset({".jpg", ".jpeg", ".jpe"})
 TIFF = frozenset({".tif", ".tiff"})

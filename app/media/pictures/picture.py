@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Image
-from app.media.enlarge import enlarge
 from app.media.files import permissions_of, write_atomically
-from app.media.picture_encoding import DEEP, JPEG, TIFF, WITH_ALPHA, WITH_METADATA, WITH_RESOLUTION, encode
-from app.media.picture_facts import EXIF, PROFILE, XMP, XMP_OF_JPEG, PictureFacts, facts_of
-from app.media.picture_size import expect_affordable
+from app.media.pictures.enlarge import enlarge
+from app.media.pictures.picture_encoding import DEEP, JPEG, TIFF, WITH_ALPHA, WITH_METADATA, WITH_RESOLUTION, encode
+from app.media.pictures.picture_facts import EXIF, PROFILE, XMP, XMP_OF_JPEG, PictureFacts, facts_of
+from app.media.pictures.picture_size import expect_affordable
 
 PICTURE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif"}

@@ -20,12 +20,12 @@ from app.outputs.sharing.clip import ClipMemory, make_clip
 from app.outputs.sharing.snapshot import save_before_after, save_snapshot
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.capture.worker import CaptureWorker
-from app.pipeline.events import RecordingSaved, SessionListener
-from app.pipeline.file_sound import SourceSound
-from app.pipeline.inference import InferenceWorker
-from app.pipeline.loader import PipelineLoader
+from app.pipeline.live.events import RecordingSaved, SessionListener
+from app.pipeline.live.file_sound import SourceSound
+from app.pipeline.live.inference import InferenceWorker
+from app.pipeline.live.loader import PipelineLoader
+from app.pipeline.live.recording import SessionRecording
 from app.pipeline.measuring.latency import LatencyStatistics, LiveStatistics
-from app.pipeline.recording import SessionRecording
 from app.restorers.base import EngineInfo
 from app.restorers.store import ModelStore
 from app.sources.base import Source, SourceSpec

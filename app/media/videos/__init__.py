@@ -1,0 +1,1 @@
+"""Video files: reading, encoding, colour conversion, sound and other tracks."""

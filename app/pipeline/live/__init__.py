@@ -1,0 +1,1 @@
+"""The live session and its threads: loading, inference, recording, sound."""
