@@ -1,4 +1,4 @@
-"""The command line. Without a command it opens the window; the others need neither Qt nor a display."""
+"""The command line. Without a command it opens the window; other commands need neither Qt nor a display."""
 
 from app.cli.entry import console, main
 

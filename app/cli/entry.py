@@ -1,4 +1,4 @@
-"""From the typed words to an exit code: the one place where an error becomes a line on stderr."""
+"""The entry of the command line: parsing, running, exit codes, and errors as lines on stderr."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Carries out one command line. 0 done, 1 not done (stderr says why), 2 wrong option, 130 interrupted."""
+    """Run one command line; returns 0 done, 1 not done (stderr says why), 2 wrong option, 130 interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A camera's name may have letters that a console or a pipe of Windows has not.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         say("interrupted: what was finished is kept, nothing half-written was left.")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # whoever read along, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of the pipe, such as `head`, has ended
         _discard_stdout()
         return EXIT_FAILED
     except OSError as error:
@@ -58,13 +58,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def console() -> int:
-    """Carry out the command line of this process, under whatever name it was started."""
-    multiprocessing.freeze_support()  # in a package without Python the workers of a batch are this program again
+    """Run the command line of this process."""
+    multiprocessing.freeze_support()  # in a package without Python, batch workers run this program again
     return main(sys.argv[1:])
 
 
 def _discard_stdout() -> None:
-    """What is still to be printed goes nowhere, instead of failing once more at the end of the process."""
+    """Discard further output, which would fail again at the end of the process."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -78,7 +78,7 @@ def _missing_library(error: ImportError) -> AppError:
 
 
 def _expect_display() -> None:
-    """Say plainly what Qt would only abort on."""
+    """Raise DisplayError where Qt would abort the process."""
     names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in names):
         raise DisplayError(
@@ -88,7 +88,7 @@ def _expect_display() -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    # Each command imports what it needs, so that --help and a wrong option answer at once and only the window
+    # Each command imports what it needs, so that --help and wrong options respond at once and only the window
     # asks for Qt.
     if options.command == "window":
         _expect_display()

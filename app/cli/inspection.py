@@ -1,4 +1,4 @@
-"""The commands that look at what is there: cameras, models, and how fast this machine is."""
+"""The commands `cameras`, `models` and `bench`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.sources.camera import list_cameras
 
 
 def print_cameras() -> None:
-    """One line a camera: its number and its name, by which every other command takes it."""
+    """Print one line for each camera: its number and its name, which other commands accept."""
     cameras = list_cameras()
     for camera in cameras:
         print(f"{camera.index:>3}  {camera.name}" + (f"  ({camera.path})" if camera.path else ""))
@@ -23,7 +23,7 @@ def print_cameras() -> None:
 
 
 def print_models() -> bool:
-    """One line a model with the result of checking its hash; True when every one is as it was shipped."""
+    """Print one line for each model with the result of checking its hash; return whether all match."""
     store = ModelStore()
     faults: list[AppError] = []
     for entry in store.entries():
@@ -49,7 +49,7 @@ def print_models() -> bool:
 
 
 def print_providers() -> None:
-    """What can run the networks on this machine, how fast, and whether it gives the CPU's picture. Raises AppError."""
+    """Print which providers run the networks here, their times and differences from the CPU. Raises AppError."""
     from app.pipeline.measuring.bench import measure_providers, providers_table
 
     print(providers_table(measure_providers(ModelStore(), progress=say)))
@@ -59,7 +59,7 @@ def print_benchmark(*, json_path: str | None, overwrite: bool) -> None:
     """Measure this machine, print the tables, and write the figures to `json_path`. Raises OutputError or others."""
     from app.pipeline.measuring.bench import affordable_table, cycles_table, pipeline_table, run_benchmark
 
-    # Made first: a place that cannot be written is better told now than at the end.
+    # Created first, so that a path that cannot be written is reported before the measurement.
     with nullcontext() if json_path is None else NewFile(Path(json_path), overwrite=overwrite) as file:
         say("Measuring this machine for about half a minute; close what else it does.")
         result = run_benchmark(ModelStore(), progress=say)

@@ -22,14 +22,14 @@ _POLL_S = 0.2
 
 
 class _Console:
-    """Prints what happens to the source, line by line, and keeps the error that ends the command."""
+    """Prints the source's events line by line, and keeps the error that ends the command."""
 
     def __init__(self) -> None:
         self.failed = threading.Event()
         self.error: AppError | None = None
 
     def on_frame(self) -> None:
-        """Nothing is shown: the outputs have the frame already."""
+        """Ignore it: the outputs have the frame already."""
 
     def on_status(self, status: SourceStatus) -> None:
         name = f", {status.info.name}" if status.info is not None else ""
@@ -48,12 +48,12 @@ class _Console:
 
 
 def live(options: argparse.Namespace) -> None:
-    """Run until Ctrl-C, or until nothing can go on: raises the AppError of the source, or of the last output."""
+    """Run until Ctrl-C or a final failure, which raises the AppError of the source or of the last output."""
     settings = Settings(mirror=False).replace(**given_settings(options))
     names = ["virtual-camera"] if options.virtual_camera else []
     names += ["network-stream"] if hasattr(options, "stream_address") else []
     console = _Console()
-    # Whoever stops a service politely does so with SIGTERM; it is the same as Ctrl-C.
+    # Services are stopped with SIGTERM, which is treated like Ctrl-C.
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     session: LiveSession | None = None
     try:
@@ -87,13 +87,13 @@ def _watch(session: LiveSession, console: _Console) -> None:
 
 
 def state_line(name: str, state: OutputState) -> str:
-    """What one output is doing, in one line: its name, its state, and what it shows where, or why it does not."""
+    """Return one line about an output: its name, its state, and its detail or error."""
     detail = f", {state.detail}" if state.detail else ""
     return f"{name}: {state.status}{detail}{_reason(state.error)}"
 
 
 def _all_failed(states: Iterable[OutputState]) -> AppError | None:
-    """The last output's error when every one has failed for good."""
+    """Return the last output's error when all have failed for good, else None."""
     error: AppError | None = None
     for state in states:
         if state.status != "failed":

@@ -1,4 +1,4 @@
-"""What the command line says on stderr. stdout is for results alone."""
+"""Messages of the command line on stderr; stdout is for results only."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from app.core.log import log_path
 
 
 def program_name() -> str:
-    """What a person types to start this: `cfrnet-live` where it was installed, `python main.py` in a checkout."""
+    """Return the command that starts this: `cfrnet-live` when installed, `python main.py` in a checkout."""
     return "cfrnet-live" if Path(sys.argv[0]).stem == "cfrnet-live" else "python main.py"
 
 
 def say(text: str) -> None:
-    """One line on stderr, above a progress bar if one is shown. A stderr that is closed or full changes nothing."""
-    # Whoever shows a bar has loaded tqdm; without it there is none, and a missing library can be reported.
+    """Print one line on stderr, above a progress bar if one is shown; ignore a stderr that is closed or full."""
+    # Without tqdm loaded no bar is shown; not importing it here keeps a missing library reportable.
     loaded = sys.modules.get("tqdm")
     if sys.stderr is None:
         return
@@ -27,21 +27,21 @@ def say(text: str) -> None:
 
 
 def print_error(error: AppError, *, about: str = "") -> None:
-    """One line that says what happened and, if there is something to do about it, one that says what."""
+    """Print one line that says what happened and, with a hint, one that says what to do."""
     say(f"error: {about}{': ' if about else ''}{one_line(error.what)}")
     if error.hint:
         say(f"hint: {one_line(error.hint)}")
 
 
 def print_unexpected(error: Exception, *, about: str) -> None:
-    """A short message instead of a traceback, which goes to the log file. Call it while handling `error`."""
+    """Print a short message and log the traceback. Call it while handling `error`."""
     logging.getLogger(__name__).exception("unexpected error: %s", about)
     say(f"error: {about}: something unexpected went wrong ({type(error).__name__}: {one_line(str(error))}).")
     say(f"hint: The details are in {log_path()}")
 
 
 def printable(text: str) -> str:
-    """`text` without the control codes by which the name of a file could write on the terminal as it likes."""
+    """Return `text` without control codes, by which a file's name could control the terminal."""
     return "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 

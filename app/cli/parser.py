@@ -1,4 +1,4 @@
-"""What can be typed. Every option that is also a setting is made from the settings table, with its limits."""
+"""The options of the command line. Those that are settings are made from the settings table, with its limits."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _examples() -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse that answers a wrong option in two lines, not with the whole usage."""
+    """An ArgumentParser that reports a wrong option in two lines instead of the whole usage."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}\nhint: {self.prog} --help shows every option with examples.\n")
@@ -82,7 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The parsed command; options without a command are the window's. Exits with 2 on a wrong one."""
+    """Parse a command; options without a command are the window's. Exits with 2 on a wrong one."""
     words = list(arguments)
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
         words.insert(0, "window")
@@ -96,7 +96,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def given_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """Only the settings that were typed, by their names in the settings table."""
+    """Return only the settings that were typed, by their names in the settings table."""
     given = {name: value for name, value in vars(options).items() if name in TABLE}
     if getattr(options, "insecure", False) and "://" in given.get("source", ""):
         given["source"] += "#insecure"
@@ -210,7 +210,7 @@ def _add_overwrite(parser: argparse.ArgumentParser) -> None:
 
 
 def _is_for_live(row: Setting) -> bool:
-    """Whether a session without a window has a use for the setting."""
+    """Whether the setting applies to a session without a window."""
     outputs = ("split", "output_view", "output_captions", "virtual_camera_size", "virtual_camera_fps", "stream_viewers")
     return row.name in outputs or (row.group in ("source", "restoration", "engine") and row.name != "mirror")
 

@@ -33,7 +33,7 @@ _MOST_NAMED = 5
 
 
 def restore(options: argparse.Namespace) -> bool:
-    """Carry out `restore INPUT OUTPUT`; True when every file was restored.
+    """Run `restore INPUT OUTPUT`; return whether every file was restored.
 
     A single file that fails raises its AppError. In a folder the others are still restored, each failure is printed
     when it happens and counted at the end; files that are there already are kept unless they are to be overwritten.
@@ -54,7 +54,7 @@ def restore(options: argparse.Namespace) -> bool:
             say(f"note: {source.name}: {note}")
         return True
     started = time.perf_counter()
-    # A supervisor's polite "stop" and a closed terminal are to leave as little behind as Ctrl-C.
+    # SIGTERM and a closed terminal must leave nothing behind, like Ctrl-C.
     endings = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     previous = {ending: signal.signal(ending, signal.default_int_handler) for ending in endings}
     try:
@@ -94,7 +94,7 @@ def _cluster(address: str) -> Executor:
 
 
 def _watch(job: Job, options: argparse.Namespace) -> JobReport:
-    """Restore what arrives until Ctrl-C; one while something is being restored is an interruption as ever."""
+    """Restore what arrives until Ctrl-C; during a restoration Ctrl-C interrupts it as usual."""
     results: list[ItemDone | ItemFailed] = []
 
     def take(items: list[Item]) -> None:
@@ -116,7 +116,7 @@ def _watch(job: Job, options: argparse.Namespace) -> JobReport:
 
 
 class _Display:
-    """A bar on stderr, with a line above it for everything that is worth one."""
+    """A progress bar on stderr, with lines for events above it."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -156,7 +156,7 @@ class _Display:
 
 
 def _sum_up(report: JobReport) -> None:
-    """Say how a job ended; a single file that failed raises its error."""
+    """Print how a job ended; raise the error of a single file that failed."""
     results = report.results
     if report.resumable:
         say("note: what was done of a video is kept; the same command goes on from there")
@@ -182,7 +182,7 @@ def _postfix(event: JobProgress) -> str:
 
 
 def _bar() -> Any:
-    # A log file gets a line now and then, a terminal a bar that moves.
+    # A log file gets occasional lines, a terminal a moving bar.
     return tqdm(
         total=100,
         desc="restoring",

@@ -1,1 +1,1 @@
-"""Values, settings and errors that every other folder shares. Imports nothing of ours."""
+"""Values, settings and errors shared by every other folder. Imports no other folder."""

@@ -1,4 +1,4 @@
-"""Addresses of streams: what may be shown, logged and remembered of them, and what may not."""
+"""Addresses of streams: which parts may be shown, logged and stored, and which are secret."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _INSECURE = "insecure"
 class StreamAddress:
     """An address that never prints its secrets: `str`, `repr` and formatting leave out the login and secret values.
 
-    `text` is what the person wrote, with a login in which `@`, `/` and spaces may stand as they are, and `#insecure` at
-    its end for a camera whose certificate is not to be checked. Raises ValueError for a text that is no address.
+    `text` is as typed: the login may contain unescaped `@`, `/` and spaces, and a final `#insecure` turns off checking
+    the certificate. Raises ValueError for a text that is no address.
     """
 
     text: str = field(repr=False)
@@ -32,7 +32,7 @@ class StreamAddress:
         self._parts().port  # noqa: B018  (raises ValueError for a port that is no number)
 
     def __str__(self) -> str:
-        """The address for people: scheme, host and path; a secret value of the query as three dots."""
+        """Return the address for display: scheme, host and path; secret values of the query as three dots."""
         parts = self._parts()
         shown = urlunsplit((parts.scheme, self._place(), parts.path, "", ""))
         return shown + ("?" + _hidden_query(parts.query) if parts.query else "")
@@ -57,13 +57,13 @@ class StreamAddress:
 
     @property
     def login(self) -> tuple[str, str] | None:
-        """The name and the password, None without."""
+        """The name and the password, None without a login."""
         parts = self._parts()
         return (unquote(parts.username), unquote(parts.password or "")) if parts.username is not None else None
 
     @property
     def insecure(self) -> bool:
-        """Whether the person said that the certificate is not to be checked."""
+        """Whether checking the certificate is turned off."""
         return self._parts().fragment == _INSECURE
 
     @property
@@ -71,15 +71,15 @@ class StreamAddress:
         return self.login is not None or _HIDDEN in str(self)
 
     def revealed(self) -> str:
-        """The whole address as a library takes it, its login escaped. Never to be shown or logged."""
+        """Return the complete address for a library, with the login escaped. Must not be shown or logged."""
         return urlunsplit(self._parts()._replace(fragment=""))
 
     def without_login(self) -> StreamAddress:
-        """The same place without the name and the password."""
+        """Return the same address without the name and the password."""
         return StreamAddress(urlunsplit(self._parts()._replace(netloc=self._place())))
 
     def moved_to(self, place: StreamAddress) -> StreamAddress:
-        """The address of `place` with this one's login and trust."""
+        """Return the address of `place` with this one's login and trust."""
         login, at, _ = self._parts().netloc.rpartition("@")
         parts = place._parts()
         return StreamAddress(
@@ -87,7 +87,7 @@ class StreamAddress:
         )
 
     def remembered(self) -> str:
-        """What may be written to a file: no secrets, but that the certificate is not to be checked."""
+        """Return what may be stored: no secrets, but `#insecure` if it is set."""
         return str(self) + (f"#{_INSECURE}" if self.insecure else "")
 
     def _place(self) -> str:
@@ -105,12 +105,12 @@ class StreamAddress:
 
 
 def without_secrets(text: str) -> str:
-    """`text` with the logins and secret values of all addresses in it left out; for what others wrote."""
+    """Return `text` without the logins and secret values of all addresses in it, for messages of libraries."""
     return _SECRET_IN_TEXT.sub(_hide, _LOGIN_IN_TEXT.sub("", text))
 
 
 def shown_source(text: str) -> str:
-    """What a person named as a source, fit to be shown: an address without its secrets, anything else as it is."""
+    """Return a source's text for display: an address without its secrets, anything else unchanged."""
     try:
         return str(StreamAddress(text))
     except ValueError:
@@ -118,20 +118,20 @@ def shown_source(text: str) -> str:
 
 
 def with_scheme(text: str) -> str:
-    """`text` as an address: `http://` is put before one that names no kind; empty for nothing."""
+    """Return `text` as an address, with `http://` in front of one without a scheme; empty stays empty."""
     text = text.strip()
     return text if not text or "://" in text else f"http://{text.lstrip('/')}"
 
 
 def _split_login(rest: str) -> tuple[str | None, str]:
-    """The login, None without, and what follows it. A password may hold `@` and `/`, a path may hold `@`."""
+    """Split off the login, None without one. A password may contain `@` and `/`, a path may contain `@`."""
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     plain, at, _ = authority.rpartition("@")
     after = rest[len(plain) + 1 :] if at else rest
     *_, last = rest.split("?", 1)[0].rpartition("@")
     looks_like_host = "@" in rest and _HOST.match(last) and re.match(r"[^/?#]*[.:\]]|localhost", last)
     if at:
-        # NAME:PASS@WORD/MORE@HOST: the standard reading takes WORD for the host.
+        # NAME:PASS@WORD/MORE@HOST: urlsplit takes WORD for the host.
         return (
             (rest[: len(rest.split("?", 1)[0]) - len(last) - 1], _after(rest, last))
             if ("@" in after.split("?", 1)[0] and looks_like_host)

@@ -23,19 +23,19 @@ class SettingError(AppError):
 
 
 class SourceOpenError(AppError):
-    """A source that cannot be opened. CameraOpenError and friends say which kind."""
+    """A source that cannot be opened; CameraOpenError and others say which kind."""
 
 
 class CameraOpenError(SourceOpenError):
-    """A camera that is absent, in use or forbidden."""
+    """A camera that is absent, in use or not permitted."""
 
 
 class StreamOpenError(SourceOpenError):
-    """A network stream that does not answer or is none."""
+    """A network stream that does not respond or has another format."""
 
 
 class UnreadableMediaError(SourceOpenError):
-    """A file that is not the picture or video that its name promises, or is damaged."""
+    """A file that is damaged, or not the picture or video that its name says."""
 
 
 class EmptyFolderError(SourceOpenError):
@@ -59,23 +59,23 @@ class ManifestError(AppError):
 
 
 class InferenceError(AppError):
-    """The inference engine refused a model or failed while running it."""
+    """The inference engine rejected a model or failed while running it."""
 
 
 class OutputError(AppError):
-    """A place that cannot be written: read-only, full, or it exists already as something else."""
+    """A path that cannot be written: read-only, full, or already something else."""
 
 
 class JournalError(AppError):
-    """A job that cannot be begun or gone on with, such as one that another process is doing."""
+    """A job that cannot be started or resumed, such as one that another process is running."""
 
 
 class ClusterError(AppError):
-    """A cluster that does not answer, has no workers, or has another version of the application."""
+    """A cluster that does not respond, has no workers, or has another version of the application."""
 
 
 class WorkerError(AppError):
-    """A worker of a job that died, or that failed in a way nobody foresaw; `details` is its traceback for the log."""
+    """A worker of a job that died or failed unexpectedly; `details` is its traceback for the log."""
 
     def __init__(self, what: str, hint: str = "", details: str = "") -> None:
         super().__init__(what, hint)
@@ -83,12 +83,12 @@ class WorkerError(AppError):
 
 
 class OutputUnavailableError(OutputError):
-    """An output that this installation lacks a part for; trying again does not help."""
+    """An output that needs a part that is not installed; trying again does not help."""
 
 
 class RecordingError(AppError):
-    """A recording that had to end early; its `hint` says where the playable part is."""
+    """A recording that ended early; its `hint` says where the playable part is."""
 
 
 class DisplayError(AppError):
-    """A window that was asked for where there is nothing to show it on."""
+    """A window requested without a display."""

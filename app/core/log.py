@@ -1,4 +1,4 @@
-"""Where the application writes what a person need not read, such as the traceback of a surprise."""
+"""The log file, for details such as the traceback of an unexpected error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FORMAT = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
 
 
 def log_folder() -> Path:
-    """The platform's folder for logs. The environment variable CFRNET_LIVE_LOG_FOLDER overrides it."""
+    """Return the platform's folder for logs. The environment variable CFRNET_LIVE_LOG_FOLDER overrides it."""
     override = os.environ.get("CFRNET_LIVE_LOG_FOLDER")
     if override:
         return Path(override)
@@ -28,7 +28,7 @@ def log_folder() -> Path:
 
 
 def log_path() -> Path:
-    """The log file in use: where the handler of `set_up_log` writes, or would write before it was called."""
+    """Return the log file that the handler of `set_up_log` writes, or would write."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.handlers.RotatingFileHandler):
             return Path(handler.baseFilename)
@@ -38,14 +38,14 @@ def log_path() -> Path:
 def set_up_log(*, level: int = logging.INFO) -> Path:
     """Send the root logger to the log file and return its path; calling it again changes nothing.
 
-    A folder that cannot be written is replaced by a private one among the system's temporary files: a missing log must
-    not keep the application from working. The log is its owner's alone.
+    A folder that cannot be written is replaced by a private temporary one, so that a missing log does not stop the
+    application. Only the owner can read the log.
     """
     root = logging.getLogger()
     if not any(isinstance(handler, logging.handlers.RotatingFileHandler) for handler in root.handlers):
         try:
             handler = _open(log_folder())
-        except RuntimeError:  # a user without a home
+        except RuntimeError:  # a user without a home folder
             handler = None
         handler = handler or _open(Path(tempfile.mkdtemp(prefix="cfrnet-live-")))
         if handler is not None:
@@ -64,7 +64,7 @@ def _open(folder: Path) -> logging.Handler | None:
 
 
 class _PrivateLog(logging.handlers.RotatingFileHandler):
-    """A log that only its owner can read, and that is never written through a link."""
+    """A log file that only its owner can read and that follows no link."""
 
     def _open(self) -> io.TextIOWrapper:
         flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)

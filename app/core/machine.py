@@ -1,4 +1,4 @@
-"""What a measurement was made on: the processor, and the instructions that decide how fast a network runs on it."""
+"""The machine of a measurement: the processor, and the instructions that matter for a network's speed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 
 import psutil
 
-# They decide how fast, and with ONNX Runtime's INT8 kernels how exact, a network runs.
+# They decide a network's speed and, with ONNX Runtime's INT8 kernels, its accuracy.
 _TELLING = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 
 
 @cache
 def _cpuinfo(field: str) -> str:
-    """A field of Linux's /proc/cpuinfo; "" elsewhere."""
+    """Return a field of Linux's /proc/cpuinfo, "" elsewhere."""
     path = Path("/proc/cpuinfo")
     if path.is_file():
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -28,17 +28,17 @@ def _cpuinfo(field: str) -> str:
 
 
 def processor_name() -> str:
-    """The processor as it calls itself."""
+    """Return the processor's own name."""
     return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def processor_has(*instructions: str) -> bool:
-    """Whether the processor names any of these; False where it cannot be asked."""
+    """Whether the processor lists any of these; False where that is unknown."""
     return bool(set(instructions) & set(_cpuinfo("flags").split()))
 
 
 def telling_instructions() -> str:
-    """The vector and matrix instructions that matter here, or "unknown"."""
+    """Return the vector and matrix instructions that matter here, or "unknown"."""
     return ", ".join(name for name in _TELLING if processor_has(name)) or "unknown"
 
 
@@ -56,7 +56,7 @@ def system_name() -> str:
 
 
 def describe_machine(packages: Sequence[str] = ("onnxruntime", "numpy", "opencv-python")) -> dict[str, str]:
-    """Return what a measurement was made on, ready for JSON.
+    """Return the machine of a measurement, ready for JSON.
 
     The keys are processor, instructions, cores (logical), physical_cores, system, load (the average of the last minute,
     "unknown" where there is none) and packages with their versions.

@@ -1,4 +1,4 @@
-"""What lies between two threads: a slot in which the newest value wins."""
+"""The mailbox between two threads: one slot in which the newest value wins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Mailbox(Generic[T]):
-    """One slot. A live picture that nobody took in time is replaced and counted, never queued."""
+    """One slot. A value that was not taken in time is replaced and counted, never queued."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -20,7 +20,7 @@ class Mailbox(Generic[T]):
 
     @property
     def dropped(self) -> int:
-        """Values that were replaced before anybody took them."""
+        """The number of values that were replaced before they were taken."""
         with self._changed:
             return self._dropped
 
@@ -30,7 +30,7 @@ class Mailbox(Generic[T]):
             return self._closed
 
     def put(self, value: T) -> int:
-        """Leave `value`, never blocks. Returns 1 when it replaced one that nobody took, else 0. Ignored once closed."""
+        """Put `value`; never blocks. Returns 1 when it replaced an untaken value, else 0. Ignored once closed."""
         with self._changed:
             if self._closed:
                 return 0
@@ -41,20 +41,20 @@ class Mailbox(Generic[T]):
             return replaced
 
     def take(self, timeout: float | None = None) -> T | None:
-        """The newest value, at most once. None after `timeout` seconds (0 only looks), or when closed."""
+        """Return the newest value, at most once; None after `timeout` seconds (0 does not wait), or when closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._full or self._closed, timeout)
             value, self._value, self._full = self._value, None, False
             return value
 
     def clear(self) -> None:
-        """Throw away what lies in the slot without counting it as dropped."""
+        """Discard the value in the slot without counting it as dropped."""
         with self._changed:
             self._value, self._full = None, False
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Empty the slot for good and wake everybody who waits on it."""
+        """Empty the slot for good and wake all waiting threads."""
         with self._changed:
             self._value, self._full, self._closed = None, False, True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""How every ONNX Runtime session of the application is set up: the detector's and the restorers'."""
+"""The options of every ONNX Runtime session of the application, the detector's and the restorers'."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 import onnxruntime
 import psutil
 
-onnxruntime.disable_telemetry_events()  # for builds that do not heed the variable set in app/__init__.py
+onnxruntime.disable_telemetry_events()  # for builds that ignore the variable set in app/__init__.py
 
-_PATIENCE_US = 50  # longer than the way from layer to layer, shorter than anything that a person could notice
+_PATIENCE_US = 50  # longer than the gap between two layers, shorter than a person could notice
 
 
 def usable_threads(asked: int) -> int:
-    """Threads for an inference engine: `asked`, or with 0 one for every physical core this process may use."""
+    """Return the threads for an inference engine: `asked`, or for 0 one for every usable physical core."""
     if asked > 0:
         return asked
     physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
@@ -22,16 +22,15 @@ def usable_threads(asked: int) -> int:
 
 
 def session_options(*, threads: int, spinning: bool) -> onnxruntime.SessionOptions:
-    """Options shared by every session of the application.
+    """Return the options of a session.
 
-    Without `spinning`, an idle thread gives its core back after _PATIENCE_US. A pool that spins on after a run keeps
-    the cores from everything beside it, one that sleeps at once has to be woken for every layer
-    (docs/decisions/engine-threads.md).
+    Without `spinning`, an idle thread releases its core after _PATIENCE_US. A pool that keeps spinning takes the cores
+    from everything else, one that sleeps at once has to be woken for every layer (docs/decisions/engine-threads.md).
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_threads(threads)
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # what goes wrong comes back as an exception or as the provider that was got
+    options.log_severity_level = 3  # failures are reported as exceptions or by the provider in use
     if not spinning:
         options.add_session_config_entry("session.intra_op.spin_duration_us", str(_PATIENCE_US))
     return options

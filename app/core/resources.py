@@ -1,4 +1,4 @@
-"""Where the files lie that are data and not code: the models, the demo clip, the icons."""
+"""The places of data files: the models, the demo clip, the icons."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def resource_folder(name: str) -> Path:
-    """The folder `name`: inside the package where it was installed, beside it in a checkout."""
+    """Return the folder `name`: inside an installed package, beside it in a checkout."""
     installed = _PACKAGE / "data" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
 
 
 def third_party_packages() -> tuple[tuple[str, str], ...]:
-    """The packages that the application runs on, as (name and version, licence); none when their list is missing."""
+    """Return the packages that the application uses as (name and version, licence); none without their list."""
     installed = _PACKAGE / "data" / "licences" / _THIRD_PARTY
     page = installed if installed.is_file() else _PACKAGE.parent / _THIRD_PARTY
     if not page.is_file():

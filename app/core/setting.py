@@ -1,4 +1,4 @@
-"""What the settings table says about one setting, and the checks made from it."""
+"""One row of the settings table, and the checks made from it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ GROUPS: Mapping[Group, str] = MappingProxyType(
 """The groups of the settings and their headings, in the order in which they are shown."""
 
 Effect = Literal["start", "source", "engine", "picture", "pacing", "view", "output"]
-"""What a change of a setting takes: nothing before the next start, opening the device again, loading the network anew,
-restoring the frame anew, another decision of auto-k, another view, the next recording."""
+"""The effects of a change: at the next start, reopening the device, reloading the network, restoring the frame again,
+another decision of auto-k, another view, the next recording."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Setting:
 
     @property
     def type(self) -> type:
-        """The type of its values: bool, int, float or str."""
+        """The type of the values: bool, int, float or str."""
         return type(self.default)
 
     @property

@@ -1,6 +1,6 @@
 """The values that travel from the camera to the screen. All of them are immutable.
 
-Images are uint8 (H, W, 3) BGR and are never written to after they were put into one of these. Times are seconds of
+Images are uint8 (H, W, 3) BGR and are not written to once they are part of one of these. Times are seconds of
 `time.perf_counter()`, durations end in `_ms`.
 """
 
@@ -53,7 +53,7 @@ class Face:
 class RestoredFace:
     """A face after its cycles: `steps[i]` is mean |x_{i+1} - x_i| of cycle i on the [-1, 1] scale.
 
-    `already_sharp` faces are hardly changed, because there is next to nothing to restore.
+    `already_sharp` faces are hardly changed, because they need almost no restoring.
     """
 
     face: Face
