@@ -8,6 +8,7 @@ A noisy frame keeps its finest grain in the face as around it (docs/decisions/pa
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import cv2
@@ -17,12 +18,24 @@ from numpy.typing import NDArray
 from app.core.types import FaceChange, Image
 from app.faces.alignment import TEMPLATE_SIDE, Matrix, antialias, region_of, scale_of, shift_origin, warp_linear
 
-# The mask in pixels of the template: a superellipse round the face, whole inside and fading to nothing at its rim. The
-# rim stays inside the crop, so that no edge of the square can ever show.
-_CENTRE = (127.5, 134.0)
-_RADII = (104.0, 118.0)
-_EXPONENT = 2.5
-_WHOLE_UNTIL = 0.62
+
+@dataclass(frozen=True, kw_only=True)
+class Area:
+    """A superellipse of the crop in pixels of the template, whole inside and fading to nothing at its rim."""
+
+    centre: tuple[float, float]
+    radii: tuple[float, float]
+    exponent: float
+    whole_until: float
+    """Share of the radius from which it fades."""
+
+
+HEAD = Area(centre=(127.5, 127.5), radii=(119.0, 123.0), exponent=5.0, whole_until=0.7)
+"""What is pasted: the whole head with its hair (docs/decisions/pasted-area.md). The rim stays inside the crop, so that
+no edge of the square can ever show."""
+
+FACE = Area(centre=(127.5, 134.0), radii=(104.0, 118.0), exponent=2.5, whole_until=0.62)
+"""Whose colours are matched: mostly skin, hardly any background."""
 
 # Colour statistics are taken on 16x16 averages, which neither noise nor restored detail changes, and are limited to
 # these bounds, so that coloured light is not corrected away.
@@ -32,31 +45,26 @@ _SHIFT_BOUND = 24.0
 
 
 @cache
-def feathered_mask(side: int) -> NDArray[np.float32]:
+def feathered_mask(side: int, area: Area = HEAD) -> NDArray[np.float32]:
     """float32 (side, side, 3) in [0, 1], the same in every channel; 0 at the crop's border. Do not write to it."""
     pixel = TEMPLATE_SIDE / side
     y, x = ((np.mgrid[:side, :side] + 0.5) * pixel - 0.5).astype(np.float32)
-    radius = (
-        (np.abs(x - _CENTRE[0]) / _RADII[0]) ** _EXPONENT + (np.abs(y - _CENTRE[1]) / _RADII[1]) ** _EXPONENT
-    ) ** (1 / _EXPONENT)
-    t = np.clip((1 - radius) / (1 - _WHOLE_UNTIL), 0, 1)
+    distances = (
+        np.abs(place - middle) / reach for place, middle, reach in zip((x, y), area.centre, area.radii, strict=True)
+    )
+    radius = sum(distance**area.exponent for distance in distances) ** (1 / area.exponent)
+    t = np.clip((1 - radius) / (1 - area.whole_until), 0, 1)
     mask = (t * t * (3 - 2 * t)).astype(np.float32)  # smoothstep: no visible beginning, no visible end
     result = np.repeat(mask[:, :, None], 3, axis=2)
     result.setflags(write=False)
     return result
 
 
-def _mask_box(side: int) -> tuple[float, float, float, float]:
-    """x1, y1, x2, y2 of the mask in crop pixels."""
-    scale = side / TEMPLATE_SIDE
-    (x, y), (across, down) = ((np.array(_CENTRE) + 0.5) * scale - 0.5).tolist(), (np.array(_RADII) * scale).tolist()
-    return x - across, y - down, x + across, y + down
-
-
 @cache
 def _coarse_weights(side: int) -> NDArray[np.float32]:
     """float32 (256,): how much each pixel of a 16x16 average counts, together 1."""
-    weights = cv2.resize(feathered_mask(side)[:, :, 0], (_COARSE, _COARSE), interpolation=cv2.INTER_AREA).reshape(-1)
+    face = feathered_mask(side, FACE)[:, :, 0]
+    weights = cv2.resize(face, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA).reshape(-1)
     normalised: NDArray[np.float32] = (weights / weights.sum()).astype(np.float32)
     return normalised
 
@@ -94,8 +102,9 @@ def paste(
     *,
     strength: float = 1.0,
     opacity: float = 1.0,
+    area: Area = HEAD,
 ) -> FaceChange | None:
-    """Add the network's change to `image`, uint8 (H, W, 3) BGR, in place and inside the face's region only.
+    """Add the network's change to `image`, uint8 (H, W, 3) BGR, in place and inside `area` of the crop only.
 
     `original` is the crop that was cut from this image with `matrix` (2, 3), frame -> crop, `restored` the network's
     output; both uint8 (side, side, 3) BGR. `strength` and `opacity` in [0, 1] scale the change. Returns the change,
@@ -105,7 +114,7 @@ def paste(
     if weight <= 0:
         return None
     levels = cv2.subtract(match_colour(restored, original), original, dtype=cv2.CV_32F)
-    cv2.multiply(levels, feathered_mask(side), dst=levels, scale=weight)
+    cv2.multiply(levels, feathered_mask(side, area), dst=levels, scale=weight)
     change = FaceChange(levels=np.asarray(levels, np.float32), matrix=matrix)
     add_change(image, change)
     return change
@@ -127,4 +136,5 @@ def add_change(image: Image, change: FaceChange) -> None:
 
 def changed_region(change: FaceChange, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
     """Smallest rectangle x1, y1, x2, y2 (x2, y2 excluded) of a frame of `size` (width, height) that holds `change`."""
-    return region_of(change.matrix, *size, box=_mask_box(change.levels.shape[0]))
+    last = change.levels.shape[0] - 1
+    return region_of(change.matrix, *size, box=(0, 0, last, last))

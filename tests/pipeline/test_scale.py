@@ -11,6 +11,7 @@ import pytest
 from app.core.settings import Settings
 from app.core.types import Image, Restored
 from app.faces.alignment import crop_matrix, enlarged_matrix, invert, region_of, transform
+from app.faces.pasting import feathered_mask
 from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
 from app.media.pictures.enlarge import enlarge
@@ -68,17 +69,16 @@ def test_outside_the_face_the_picture_is_only_enlarged(scale: int) -> None:
 
 @pytest.mark.parametrize(("size", "scale"), [(0.22, 4), (0.25, 4), (0.5, 2)])
 def test_neither_a_seam_nor_an_oval_shows(size: float, scale: int) -> None:
-    """From the mask's rim inwards the change begins gently, however small the face is."""
+    """From the rim of what is pasted inwards the change begins gently, however small the face is."""
     image = reduced(show(size=(960, 720), centre=(480, 360), scale=3 * size)[0], 3)
     result = restored(image, scale)
     matrix = crop_matrix(result.faces[0].face.landmarks, side=256)
     height, width = result.image.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     place = transform(np.stack((x.ravel(), y.ravel()), 1), matrix)
-    away = np.abs(place - (127.5, 134.0)) / (104.0, 118.0)  # the mask is a superellipse
-    radius = ((away**2.5).sum(1) ** 0.4).reshape(height, width)
+    mask = cv2.remap(feathered_mask(256)[:, :, 0], place.reshape(height, width, 2), None, cv2.INTER_LINEAR)
     change = np.abs(result.image.astype(float) - result.frame.image).mean(axis=2)
-    rim, middle = change[(radius > 0.93) & (radius < 1.02)], change[radius < 0.6]
+    rim, middle = change[(mask > 0) & (mask < 0.05)], change[mask > 0.99]
     assert middle.mean() > 2
     assert rim.mean() < 0.25 * middle.mean()
     assert np.percentile(rim, 99) < 6
