@@ -223,4 +223,5 @@ def _with_capture(timings: Timings, capture_s: float) -> Timings:
 
 
 def blend(original: Image, restored: Image, strength: float) -> Image:
+    """Mix two crops, uint8 (H, W, 3) BGR; `strength` in [0, 1] is the restored one's share."""
     return np.asarray(cv2.addWeighted(restored, strength, original, 1 - strength, 0), np.uint8)

@@ -46,4 +46,5 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
+    """Return `text` in one line, without control codes."""
     return " ".join(text.split())

@@ -56,6 +56,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of every command."""
     parser = _Parser(
         prog=program_name(),
         description="Restores faces live, with a small network applied k times. No command opens the window.",
