@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -16,10 +15,11 @@ from app.batch.jobs.plan import Item, is_done
 from app.batch.jobs.progress import ProgressMeter
 from app.batch.jobs.task import Task, TaskEvent, TaskFailed, TaskProgress, TaskResult
 from app.batch.jobs.work import Work
+from app.batch.leftovers import Leftovers
 from app.batch.videos.joining import PieceFile
 from app.batch.worker import NO_FACE
-from app.core.errors import UnreadableMediaError, WorkerError
-from app.media.files import already_there, is_locked, is_part
+from app.core.errors import AppError, UnreadableMediaError, WorkerError
+from app.media.files import already_there
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +71,8 @@ class JobRun:
         self._kept: list[Item] = []
         self._pieces_before = 0
         self._worth_keeping = False
+        # What lies about is nobody's, but for the parts that the machines of other shards write just now.
+        self._leftovers = Leftovers(() if is_shard else {work.final.target.parent for work in works})
         resumed = [done for work in works if (done := self._admit(work, fresh=fresh)) is not None]
         self._items = len(self._states) + len(resumed)
         notes = () if journal.damaged is None else (f"the journal was damaged; it is kept as {journal.damaged}",)
@@ -146,8 +148,6 @@ class JobRun:
         """
         task, item = work.final, work.item
         entry, there = self._journal.entry(task.key), is_done(item)
-        if entry is not None and not entry.done:
-            _discard_parts(task.target)
         same = entry is not None and entry.digest == task.digest and not fresh
         # Killed between the last step and the journal: only a task with nothing in its place is ever begun.
         just_done = entry is not None and not entry.done and not self._job.overwrite
@@ -218,6 +218,8 @@ class JobRun:
         self._meter.finish(task, 0)
         if task.name in self._results:
             return  # another piece of the same video has failed before
+        if isinstance(error, WorkerError) and not self._is_shard:
+            self._leftovers.look_again(task.target)
         state = self._states[task.name]
         if state.pieces and not isinstance(error, UnreadableMediaError):
             self._worth_keeping = True
@@ -237,6 +239,12 @@ class JobRun:
             queue.extend(kept)
 
     def _conclude(self, result: ItemDone | ItemFailed) -> None:
+        target = result.item.target
+        if isinstance(result, ItemFailed) and result.item.kind == "video":
+            if (kept := self._leftovers.rescue(target)) is not None:
+                result = replace(result, error=_with_rescued(result.error, kept))
+        else:
+            self._leftovers.discard(target)
         self._results[result.item.name] = result
         self._on_event(result)
         self._tell_progress()
@@ -253,6 +261,11 @@ class JobRun:
         )
 
 
+def _with_rescued(error: AppError, kept: Path) -> AppError:
+    hint = f"{error.hint} What an interrupted run had restored of it is in {kept}.".strip()
+    return type(error)(error.what, hint)
+
+
 def _merged(state: _State, joined: TaskResult) -> TaskResult:
     """The result of a video from those of its pieces and of joining them."""
     pieces = [state.pieces[piece.key] for piece in state.work.pieces]
@@ -266,10 +279,3 @@ def _merged(state: _State, joined: TaskResult) -> TaskResult:
         engine=engine,
         k=k,
     )
-
-
-def _discard_parts(target: Path) -> None:
-    """Delete what a worker that was killed has left of `target`."""
-    for path in target.parent.glob(f"{glob.escape(target.name[:100])}*"):
-        if is_part(path) and path.name.startswith(target.name) and not is_locked(path):
-            path.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ PRIVATE = 0o600
 """Permissions of files that only their owner may read: recordings, snapshots, log and settings."""
 
 _LONGEST_NAME = 200
+_PART = re.compile(r"\.[0-9a-f]{8}\.part$")
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.EINVAL)
 
 
@@ -200,13 +201,19 @@ class NewFile:
 
 def part_of(path: Path) -> Path:
     """Return a new random name for `path` while it is incomplete: NAME.<8 letters>.part."""
-    name = path.name.encode(errors="surrogateescape")[:_LONGEST_NAME].decode(errors="ignore")
-    return path.with_name(f"{name}.{secrets.token_hex(4)}.part")
+    return path.with_name(f"{part_prefix(path)}.{secrets.token_hex(4)}.part")
+
+
+def part_prefix(path: Path) -> str:
+    """What the parts of `path` have in common, for a part the same as for its file."""
+    if is_part(path):
+        return _PART.sub("", path.name)
+    return path.name.encode(errors="surrogateescape")[:_LONGEST_NAME].decode(errors="ignore")
 
 
 def is_part(path: Path) -> bool:
     """Whether `path` has a name that `part_of` makes."""
-    return re.search(r"\.[0-9a-f]{8}\.part$", path.name) is not None
+    return _PART.search(path.name) is not None
 
 
 def free_name(path: Path) -> Path:

@@ -20,7 +20,7 @@ from app.media.files import NewFile, ffmpeg_name, output_error, permissions_of, 
 from app.media.pictures.enlarge import enlarge, expect_affordable_result
 from app.media.videos.colour import UNSPECIFIED, matrix_of
 from app.media.videos.encoder import FILE_ENCODERS, ColourTags, VideoEncoder
-from app.media.videos.tracks import OtherTracks
+from app.media.videos.tracks import OtherTracks, container_options, keep_description
 from app.media.videos.video_reader import MediaPacket, VideoPicture, VideoReader
 from app.outputs.compose import compose
 
@@ -60,7 +60,8 @@ class VideoOutput:
             undo.callback(self._file.discard)
             with self._writing():
                 kind = FORMATS[target.suffix.lower()]
-                self._container = av.open(ffmpeg_name(self._file.part), "w", format=kind)
+                options = container_options(reader.container, kind, growing=with_tracks and like is None)
+                self._container = av.open(ffmpeg_name(self._file.part), "w", format=kind, options=options)
             undo.callback(self._container.close)  # first: Windows deletes no file that is open
             self.notes: list[str] = []
             self._encoder: VideoEncoder | None = None
@@ -69,8 +70,10 @@ class VideoOutput:
                 if like is None:
                     self._encoder = self._encoder_for(reader, deep=reader.bits > 8)
                     self.notes += _losses(reader, self._encoder)
+                    stream = self._encoder.stream
                 else:
-                    self._copy = self._like(like, reader)
+                    stream = self._copy = self._like(like, reader)
+                keep_description(reader.stream, stream)
                 if with_tracks:
                     self._tracks = OtherTracks(reader.container, reader.stream, self._container, kind)
                     self.notes += self._tracks.notes
@@ -99,6 +102,9 @@ class VideoOutput:
                 self._container.mux(list(self._tracks.packets(packet)))
 
     def close(self) -> None:
+        """Write what is still held back; after it `notes` are complete."""
+        if self._encoder is not None and self._reader.lost_beside:
+            self.notes.append(f"left out: {', '.join(sorted(self._reader.lost_beside))}")
         with self._writing():
             if self._encoder is not None:
                 self._container.mux(self._encoder.flush())
@@ -156,6 +162,7 @@ class VideoOutput:
                 pixel_shape=reader.pixel_shape,
                 deep=deep,
                 fields=reader.fields if self._scale == 1 else "",  # enlarged lines belong to no field
+                hdr10=reader.hdr10,
             )
         except RecordingError as error:
             if deep:
@@ -189,6 +196,8 @@ def _losses(reader: VideoReader, encoder: VideoEncoder) -> list[str]:
         losses.append("its transparency was left out")
     if reader.fields and not encoder.interlaced:
         losses.append("it is interlaced and was marked progressive")
+    if reader.hdr10 and not encoder.keeps_hdr10:
+        losses.append("its HDR10 description (mastering display, light levels) was left out")
     return losses
 
 

@@ -77,7 +77,9 @@ class VideoEncoder:
     """A video stream of `container`. Pictures of another size than `size` (width, height) are fitted into it.
 
     An odd size becomes even by repeating the last row or column, which 4:2:0 needs. With `deep` the pictures are uint16
-    and 10 bits are kept. `fields` is "tff" or "bff" for interlaced pictures whose top or bottom field comes first.
+    and 10 bits are kept. `fields` is "tff" or "bff" for interlaced pictures whose top or bottom field comes first,
+    `hdr10` a description as `hdr10_parameters` gives it; both are kept by x264 alone, as `interlaced` and `keeps_hdr10`
+    say.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class VideoEncoder:
         threads: int = 0,
         deep: bool = False,
         fields: str = "",
+        hdr10: str = "",
     ) -> None:
         colour = colour or ColourTags()
         self._size = size
@@ -104,9 +107,11 @@ class VideoEncoder:
         )
         options = dict(self.choice.options)
         self.deep = deep
-        self.interlaced = bool(fields) and self.choice.name == "libx264"
-        if self.interlaced:
-            options["x264-params"] = f"{fields}=1"
+        by_x264 = self.choice.name == "libx264"
+        self.interlaced, self.keeps_hdr10 = bool(fields) and by_x264, bool(hdr10) and by_x264
+        parameters = ([f"{fields}=1"] if self.interlaced else []) + ([hdr10] if self.keeps_hdr10 else [])
+        if parameters:
+            options["x264-params"] = ":".join(parameters)
         self.stream = cast(VideoStream, container.add_stream(self.choice.name, rate=rate, options=options))
         self.stream.width, self.stream.height = self._even
         self.stream.pix_fmt = pixels

@@ -18,6 +18,18 @@ from av.video.stream import VideoStream
 
 from app.media.videos.containers import open_video
 
+_OF_THE_FILE = frozenset({"encoder", "major_brand", "minor_version", "compatible_brands"})
+_IN_EVERY_MP4 = _OF_THE_FILE | {
+    *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping"),
+    *("lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "episode_sort"),
+    *("season_number", "media_type", "hd_video", "gapless_playback", "compilation", "track", "disc", "tempo"),
+    "creation_time",
+}
+"""Metadata that describe the old file, and those for which MP4 has places of its own."""
+
+_OF_THE_OLD_STREAM = ("encoder", "bps", "duration", "number_of_", "_statistics_", "rotate", "vendor_id", "handler_")
+_DISCARD_ALL = 48
+
 _NAMES = {"subtitle": "subtitles", "video": "another video", "attachment": "an attached file", "data": "a data track"}
 
 _COVERS = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
@@ -45,17 +57,23 @@ class OtherTracks:
         self._changed: list[str] = []
         chapters = source.chapters()
         for stream in source.streams:
-            if stream is not main and not (chapters and stream.type == "data"):  # MP4 holds its chapters in one
+            # MP4 holds its chapters in a data track that FFmpeg discards, and the time code of the pictures in another.
+            is_chapters = stream.type == "data" and bool(chapters) and int(stream.discard) == _DISCARD_ALL
+            is_time_code = stream.type == "data" and "timecode" in stream.metadata
+            if stream is not main and not is_chapters and not is_time_code:
                 self._add(stream)
         if chapters:
             container.set_chapters(chapters)
-        container.metadata.update(source.metadata)
+        container.metadata.update(
+            {name: value for name, value in source.metadata.items() if name.lower() not in _OF_THE_FILE}
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
         notes = list(self._changed)
         if self._lost:
-            hint = "" if self._kind == "matroska" else "; a name that ends in .mkv may keep them"
+            elsewhere = self._kind != "matroska" and any(not each.startswith("a data track") for each in self._lost)
+            hint = "; a name that ends in .mkv may keep them" if elsewhere else ""
             notes.append(f"left out, as the format cannot hold it: {', '.join(self._lost)}{hint}")
         return tuple(notes)
 
@@ -78,7 +96,7 @@ class OtherTracks:
                 self._lost.append(_described(stream))
         elif stream.disposition & Disposition.attached_pic and self._kind == "matroska":
             self._attach_cover(stream)
-        elif stream.type in ("audio", "video", "subtitle") and _fits(stream, self._kind):
+        elif stream.type in ("audio", "video", "subtitle", "data") and _fits(stream, self._kind):
             copy = self._container.add_stream_from_template(stream, opaque=True)
             copy.metadata.update(stream.metadata)
             copy.disposition = Disposition(stream.disposition)
@@ -155,6 +173,29 @@ class _Transcoded:
     def _encoded(self, frame: Any) -> Iterator[av.Packet[Any]]:
         for each in self._resampler.resample(frame):
             yield from self._stream.encode(each)
+
+
+def keep_description(source: Stream, copy: Stream) -> None:
+    """Language, title, time code and role of a stream whose pictures are encoded anew; nothing about its bytes."""
+    for name, value in source.metadata.items():
+        if not name.lower().startswith(_OF_THE_OLD_STREAM):
+            copy.metadata["title" if name.lower() == "name" else name] = value  # MP4 calls a track's title so
+    copy.disposition = Disposition(source.disposition)
+
+
+def container_options(source: InputContainer, kind: str, *, growing: bool) -> dict[str, str]:
+    """Options for a container of FFmpeg's format `kind` that make room for all metadata of `source`.
+
+    One that is `growing` plays up to its last seconds at any time, though the process be killed.
+    """
+    flags = ""
+    if kind != "matroska" and not {name.lower() for name in source.metadata} <= _IN_EVERY_MP4:
+        flags += "+use_metadata_tags"
+    if not growing:
+        return {"movflags": flags} if flags else {}
+    if kind == "matroska":
+        return {"flush_packets": "1", "cluster_time_limit": "1000"}
+    return {"movflags": flags + "+hybrid_fragmented+delay_moov", "frag_duration": "1000000", "flush_packets": "1"}
 
 
 def main_video(container: InputContainer) -> VideoStream | None:

@@ -25,6 +25,7 @@ from app.core.types import Image
 from app.media.files import reason
 from app.media.videos.colour import BgrConverter, quarter_turns
 from app.media.videos.containers import expect_affordable_video, open_video
+from app.media.videos.side_data import hdr10_parameters, lost_with
 from app.media.videos.tracks import main_video
 
 MediaPacket: TypeAlias = "av.Packet[Stream]"
@@ -55,10 +56,11 @@ class VideoPicture:
 class VideoReader:
     """An open video file. Raises UnreadableMediaError when it is not a video, and on reading when it is truncated.
 
-    `width` and `height` are those of the upright picture, `pixel_shape` is how wide its pixels are for their height.
-    Colour tags are FFmpeg's numbers. `frame_count` and `duration_s` are None when the file does not say. `bits` is the
-    depth of a sample, `subsampling` how coarse the colours are (such as "4:2:0"), `fields` "tff" or "bff" when the
-    pictures are interlaced. `with_depth` yields each picture in its full depth as well.
+        `width` and `height` are those of the upright picture, `pixel_shape` is how wide its pixels are for their height.
+        Colour tags are FFmpeg's numbers. `frame_count` and `duration_s` are None when the file does not say. `bits` is the
+        depth of a sample, `subsampling` how coarse the colours are (such as "4:2:0"), `fields` "tff" or "bff" when the
+    pictures are interlaced, `hdr10` the description of its HDR10 as x264 takes it. `lost_beside` names what was found
+    so far beside the pixels that no restored picture will have. `with_depth` yields each picture in its full depth, too.
     """
 
     def __init__(self, path: Path, *, with_depth: bool = False) -> None:
@@ -95,6 +97,8 @@ class VideoReader:
         self.has_alpha = any(component.is_alpha for component in first.format.components)
         self.subsampling = _subsampling(first.format)
         self.fields = _fields(first, self.stream)
+        self.hdr10 = hdr10_parameters(first)
+        self.lost_beside: set[str] = set()
         self._deep = with_depth and self.bits > 8
         self.first_pts = first.pts if first.pts is not None else 0
 
@@ -240,6 +244,7 @@ class VideoReader:
         if self._last_pts is not None and (pts is None or pts <= self._last_pts):
             pts = self._last_pts + 1
         self._last_pts = pts if pts is not None else 0
+        self.lost_beside |= lost_with(frame)
         return VideoPicture(
             image=self._converter.convert(frame),
             pts=self._last_pts,

@@ -25,17 +25,27 @@ def rescue_recordings(folder: Path) -> tuple[Path, ...]:
     for part in sorted(folder.glob(f"{RECORDING_STEM}-*.mp4*.part")):
         if is_locked(part) or _is_being_written(part):
             continue
-        with contextlib.suppress(OSError):
-            cut_to_whole_fragments(part)
-            if playable_seconds(part) is None:
-                if is_part(part):
-                    part.unlink()
-                continue
-            path = free_name(part.with_name(part.name.partition(".mp4")[0] + ".mp4"))
-            rename_to_new(part, path)
+        path = complete(part, free_name(part.with_name(part.name.partition(".mp4")[0] + ".mp4")))
+        if path is not None:
             _log.info("a recording that was cut short is kept as %s", path)
             rescued.append(path)
     return tuple(rescued)
+
+
+def complete(part: Path, path: Path) -> Path | None:
+    """Give the video `part`, which nobody writes any more, the free name `path`, which is returned.
+
+    None when not one picture of it plays; it is then deleted if its name is one that only this application gives.
+    """
+    with contextlib.suppress(OSError):
+        if path.suffix.lower() != ".mkv":
+            cut_to_whole_fragments(part)
+        if playable_seconds(part) is not None:
+            rename_to_new(part, path)
+            return path
+        if is_part(part):
+            part.unlink()
+    return None
 
 
 def _is_being_written(path: Path) -> bool:
