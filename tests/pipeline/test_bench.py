@@ -85,18 +85,19 @@ def test_the_scripts_run_from_any_folder_and_write_json(tmp_path: Path, script: 
         ({"memory_mb": lambda i: 200 + 0.1 * i}, "memory_flat"),
         ({"threads": lambda i: 10 + i // 60}, "threads_constant"),
         ({"descriptors": lambda i: 20 + i // 60}, "descriptors_constant"),
-        ({"outputs_work": lambda i: i < 80}, "outputs_worked"),
+        ({"sent": lambda i: {"stream": i, "recording": min(i, 80)}}, "outputs_worked"),
         ({"age_ms": lambda i: 20 + 0.2 * i}, "age_steady"),
     ],
 )
 def test_the_soak_s_verdict(change: dict[str, object], failed: str | None) -> None:
     from benchmarks.soak import Sample, judge
 
-    usual = {"memory_mb": 200.0, "threads": 10, "descriptors": 20, "age_ms": 20.0, "outputs_work": True}
-    series = {**{name: lambda i, value=value: value for name, value in usual.items()}, **change}
+    usual = {"memory_mb": 200.0, "threads": 10, "descriptors": 20, "age_ms": 20.0}
+    series = {name: lambda i, value=value: value for name, value in usual.items()}
+    series |= {"sent": lambda i: {"stream": i, "recording": i}, **change}
     samples = [
         # Every half minute the camera is away, with fewer threads and no frames.
-        Sample(seconds=i, frames=0, memory_mb=200, threads=8, descriptors=12, age_ms=0, outputs_work=False)
+        Sample(seconds=i, frames=0, memory_mb=200, threads=8, descriptors=12, age_ms=0, sent={})
         if i % 30 < 3
         else Sample(seconds=i, frames=30, **{name: value(i) for name, value in series.items()})  # type: ignore[operator]
         for i in range(120)

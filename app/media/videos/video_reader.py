@@ -56,11 +56,11 @@ class VideoPicture:
 class VideoReader:
     """An open video file. Raises UnreadableMediaError when it is not a video, and on reading when it is truncated.
 
-        `width` and `height` are those of the upright picture, `pixel_shape` is how wide its pixels are for their height.
-        Colour tags are FFmpeg's numbers. `frame_count` and `duration_s` are None when the file does not say. `bits` is the
-        depth of a sample, `subsampling` how coarse the colours are (such as "4:2:0"), `fields` "tff" or "bff" when the
+    `width` and `height` are those of the upright picture, `pixel_shape` is how wide its pixels are for their height.
+    Colour tags are FFmpeg's numbers. `frame_count` and `duration_s` are None when the file does not say. `bits` is the
+    depth of a sample, `subsampling` how coarse the colours are (such as "4:2:0"), `fields` "tff" or "bff" when the
     pictures are interlaced, `hdr10` the description of its HDR10 as x264 takes it. `lost_beside` names what was found
-    so far beside the pixels that no restored picture will have. `with_depth` yields each picture in its full depth, too.
+    so far beside the pixels that no restored picture will have. `with_depth` yields full depth as well.
     """
 
     def __init__(self, path: Path, *, with_depth: bool = False) -> None:
