@@ -1,1 +1,1 @@
-"""Restoring files without a window: what is to be done, one file at a time, video files frame by frame."""
+"""Restoring files without a window: jobs, their tasks, executors, and videos frame by frame."""

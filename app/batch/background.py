@@ -1,4 +1,4 @@
-"""A job beside something else, such as a window: in a thread of its own, with events and a way to cancel it."""
+"""A job on a thread of its own, with events and cancelling, for the window."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _log = logging.getLogger(__name__)
 
 
 class BackgroundJob:
-    """Carries out `job` in a thread. The callbacks come from that thread and must return at once.
+    """Runs `job` on a thread. The callbacks are called on that thread and must return at once.
 
-    `on_event` gets what happens on the way, `on_end` the report, or the AppError that kept the job from being done at
-    all; nothing comes after it. A cancelled job keeps what was finished: the same job started again goes on from there.
+    `on_event` receives events, `on_end` the report or the AppError that prevented the job; it is the last call. A
+    cancelled job keeps what was finished: the same job started again resumes from there.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class BackgroundJob:
         on_end: Callable[[JobReport | AppError], None],
         workers: int = 0,
     ) -> None:
-        """Start at once. `workers` 0 takes as many processes as this machine carries."""
+        """Start at once. `workers` 0 uses as many processes as this machine supports."""
         self._job = job
         self._workers = workers
         self._on_event = on_event
@@ -58,7 +58,7 @@ class BackgroundJob:
             )
         except AppError as error:
             ending = error
-        except Exception as error:  # a surprise must reach the person, not end the thread in silence
+        except Exception as error:  # an unforeseen error must be reported, not end the thread silently
             _log.exception("A job ended in an unexpected way")
             ending = WorkerError(f"Restoring failed: {error!r}.", f"The details are in {log_path()}")
         self._on_end(ending)

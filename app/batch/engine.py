@@ -1,6 +1,6 @@
-"""The job engine: a job becomes tasks, an executor carries them out, a journal remembers, events tell.
+"""The job engine: a job becomes tasks, an executor runs them, a journal records them, events report them.
 
-Command line and window only show what comes out of `run_job`.
+Command line and window only show the events and the report of `run_job`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _WORTH_PROCESSES = 150.0
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
-    """Part `number`, from 1, of `count` disjoint parts of a job's tasks. A task's name decides, so all agree."""
+    """Part `number`, from 1, of `count` disjoint parts of a job's tasks, decided by the tasks' names."""
 
     number: int
     count: int
@@ -59,14 +59,14 @@ def run_job(
 ) -> JobReport:
     """Restore every file of `job`; a file that fails does not stop the others.
 
-    `workers` 0 takes as many as this machine carries, `executor` is for other ways to carry tasks out. What an
+    `workers` 0 uses as many as this machine supports, `executor` is another way to run tasks. What an
     interrupted run has finished is not done again unless `fresh`. With `retry`, a task that failed is tried once more
     at the end. `only` leaves files out. `on_event` is called in this thread, `cancelled` is asked often and leaves the
     journal for another run. With `shard` only that part of the tasks is done, and videos stay in pieces; when every
     shard is done, `join` makes the whole of them.
 
-    Raises UnreadableMediaError, EmptyFolderError or OutputError for a job that makes no sense, JournalError when
-    another process is doing it or a shard is not done, ClusterError for a cluster that cannot be used, ManifestError,
+    Raises UnreadableMediaError, EmptyFolderError or OutputError for an invalid job, JournalError when
+    another process is running it or a shard is not done, ClusterError for a cluster that cannot be used, ManifestError,
     ModelMissingError, ModelIntegrityError, InferenceError or SettingError for networks that cannot be used.
     """
     store = store or ModelStore()
@@ -78,7 +78,7 @@ def run_job(
         return work_for(item, how, folder / "pieces")
 
     works = [make(item) for item in items]
-    # One task alone has nothing to go on from.
+    # A single task cannot be resumed.
     alone = len(works) == 1 and not works[0].pieces and shard is None and not join
     with Journal(None if alone else folder, name=shard.journal if shard else "journal") as journal:
         if shard is None and not alone:
@@ -107,7 +107,7 @@ def run_job(
 
 
 def _expect_all_done(tasks: Sequence[Task]) -> None:
-    """Raise JournalError if anything is left to do but joining."""
+    """Raise JournalError if anything but joining is left to do."""
     missing = [task for task in tasks if task.kind != "join"]
     if missing:
         raise JournalError(
@@ -117,7 +117,7 @@ def _expect_all_done(tasks: Sequence[Task]) -> None:
 
 
 def job_folder(job: Job, items: list[Item]) -> Path:
-    """The hidden folder of a job, for its journal and pieces: in its output folder, or beside its output file."""
+    """Return the hidden folder of a job's journal and pieces, in its output folder or beside its output file."""
     if Path(job.input).is_dir():
         return Path(job.output) / ".cfrnet-job"
     (item,) = items
@@ -125,7 +125,7 @@ def job_folder(job: Job, items: list[Item]) -> Path:
 
 
 def _executor_for(tasks: Sequence[Task], workers: int) -> Executor:
-    """The processes of this machine for as many workers as there is work for, this one if that is one."""
+    """Return processes of this machine for as many workers as there is work for, or this process for one."""
     if not workers:
         workers = default_workers() if sum(task.weight for task in tasks) >= _WORTH_PROCESSES else 1
     workers = min(workers, len(tasks))

@@ -1,4 +1,4 @@
-"""One run of a job: which tasks are to be given out, and what became of them. Executors and clocks are elsewhere."""
+"""One run of a job: the tasks to give out and their results, independent of executors and clocks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _State:
-    """How far the work for one file is."""
+    """The state of the work for one file."""
 
     work: Work
     overwrite: bool
@@ -34,7 +34,7 @@ class _State:
 
 
 class JobRun:
-    """Gives out the tasks of `works`, takes what became of them, and keeps the journal.
+    """Gives out the tasks of `works`, receives their results, and keeps the journal.
 
     `remake` plans a file again, before its task is tried once more with `retry`. `mine` tells which tasks this run may
     do; when others do the rest, videos are not joined and `is_shard` is true.
@@ -90,11 +90,11 @@ class JobRun:
 
     @property
     def tasks_left(self) -> tuple[Task, ...]:
-        """The tasks that are still to be given out; joining comes up when its pieces are done."""
+        """The tasks that are still to be given out; joining is added when its pieces are done."""
         return tuple(self._queue)
 
     def next_task(self) -> Task | None:
-        """The next task to give out, None when there is none for now."""
+        """Return the next task to give out, None when there is none for now."""
         if self._queue:
             task = self._queue.popleft()
         elif self._again:
@@ -109,7 +109,7 @@ class JobRun:
         return task
 
     def report(self, event: TaskEvent) -> None:
-        """Take what an executor says about a task that it was given."""
+        """Receive an executor's event about a task."""
         if isinstance(event, TaskProgress):
             self._meter.advance(event.task, event.frames)
             self._tell_progress()
@@ -132,7 +132,7 @@ class JobRun:
         self._conclude(ItemDone(item=self._states[task.name].work.item, result=result))
 
     def ended(self, left_alone: tuple[Path, ...] = ()) -> JobReport:
-        """What became of everything. `resumable` when the journal is worth keeping for the same command."""
+        """Return the report; it is `resumable` when the journal is worth keeping for the same command."""
         cancelled = bool(self._queue or self._again or self._under_way)
         return JobReport(
             results=tuple(self._results[name] for name in self._order if name in self._results),
@@ -142,7 +142,7 @@ class JobRun:
         )
 
     def _admit(self, work: Work, *, fresh: bool) -> ItemDone | None:
-        """Queue what `work` needs, keep what is in its place, or give the result that an earlier run left.
+        """Queue what `work` needs, keep an existing target, or return the result of an earlier run.
 
         Raises OutputError when the file that a job names is there already.
         """
@@ -201,7 +201,7 @@ class JobRun:
                 break
         if files:
             final = replace(state.work.final, pieces=tuple(files), damage=damage)
-        else:  # done in one go it says what is wrong with the video
+        else:  # restored as a whole, it reports what is wrong with the video
             final = replace(state.work.final, kind="video")
         self._queue.appendleft(replace(final, overwrite=state.overwrite))
 
@@ -267,7 +267,7 @@ def _with_rescued(error: AppError, kept: Path) -> AppError:
 
 
 def _merged(state: _State, joined: TaskResult) -> TaskResult:
-    """The result of a video from those of its pieces and of joining them."""
+    """Return the result of a video from those of its pieces and of joining them."""
     pieces = [state.pieces[piece.key] for piece in state.work.pieces]
     faces = sum(piece.faces for piece in pieces)
     engine, k = next(((piece.engine, piece.k) for piece in pieces if piece.engine), (joined.engine, joined.k))

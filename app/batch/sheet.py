@@ -1,4 +1,4 @@
-"""A sheet of one picture: as it is, and as each of several networks restores it, every part with its name."""
+"""A comparison sheet: one picture unrestored and restored by several networks, each part with its name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from app.restorers.base import Restorer
 from app.restorers.store import ModelStore
 
 _LONGER_SIDE = 900
-"""Pixels of a part's longer side at most, so that a sheet of a large photograph can be sent to somebody."""
+"""Largest longer side of a part in pixels, which keeps sheets of large photographs small."""
 
 _COLUMNS = 4
 _BAR = 34
@@ -38,7 +38,7 @@ _TEXT = 0.55
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Part:
-    """A picture of the sheet, uint8 (H, W, 3) BGR, and what is written above it."""
+    """A picture of the sheet, uint8 (H, W, 3) BGR, and its label."""
 
     label: str
     image: Image
@@ -47,10 +47,10 @@ class Part:
 def compare(
     store: ModelStore, source: Path, target: Path, names: Sequence[str], options: RestoreOptions, *, overwrite: bool
 ) -> tuple[str, ...]:
-    """Write the sheet of `source` to `target`, with a part for each restorer in `names`; returns what is worth saying.
+    """Write the sheet of `source` to `target`, with a part for each restorer in `names`; return notes for the person.
 
     Each network is applied as often as it is made for, or `options.settings.k` times where that was given and it can.
-    Raises SettingError for no or repeated names, UnreadableMediaError for what is no picture, OutputError, and what
+    Raises SettingError for no or equal names, UnreadableMediaError for other files than pictures, OutputError, and as
     `ModelStore.create_restorer` raises.
     """
     if not names or len(set(names)) != len(names):
@@ -96,7 +96,7 @@ def _restore_crop(restorer: Restorer, crop: Image, k: int, settings: Settings) -
 
 
 def sheet(parts: Sequence[Part]) -> Image:
-    """The parts in rows of at most four, uint8 (H, W, 3) BGR, each below its label. They are made equally large."""
+    """Arrange the parts in rows of at most four, uint8 (H, W, 3) BGR, each below its label. All parts get one size."""
     height, width = parts[0].image.shape[:2]
     scale = min(1.0, _LONGER_SIDE / max(height, width))
     size = max(round(width * scale), 1), max(round(height * scale), 1)

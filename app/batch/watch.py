@@ -1,4 +1,4 @@
-"""Watching a folder: what arrives is restored as soon as nothing writes to it any more."""
+"""Watching a folder: new files are restored once nothing writes to them any more."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _Look = tuple[int, int]
 
 
 class FolderWatch:
-    """Tells which files of a job's folder are new and have kept size and time since the look before.
+    """Finds files of a job's folder that are new and whose size and time did not change between two scans.
 
-    A file is given once; if it changes later, once more.
+    Each file is reported once, and again after each change.
     """
 
     def __init__(self, job: Job) -> None:
@@ -25,7 +25,7 @@ class FolderWatch:
         self._given: dict[str, _Look] = {}
 
     def arrived(self) -> list[Item]:
-        """Raises UnreadableMediaError or OutputError for a folder that makes no sense."""
+        """Return the files that have arrived. Raises UnreadableMediaError or OutputError for an invalid folder."""
         try:
             items = plan(self._job.input, self._job.output, aligned=self._job.options.aligned)
         except EmptyFolderError:
@@ -35,7 +35,7 @@ class FolderWatch:
         for item in items:
             try:
                 status = item.source.stat()
-            except OSError:  # it left again
+            except OSError:  # it is gone again
                 continue
             look = self._seen[item.name] = (status.st_size, status.st_mtime_ns)
             waiting = self._job.overwrite or item.name in self._given or not is_done(item)
@@ -46,7 +46,7 @@ class FolderWatch:
 
 
 def watch(job: Job, restore: Callable[[list[Item]], None], wait: Callable[[float], bool]) -> None:
-    """Call `restore` with what arrives, until `wait`, which gets the seconds to wait, returns True."""
+    """Call `restore` with new files until `wait`, called with the seconds to wait, returns True."""
     folder = FolderWatch(job)
     while True:
         if items := folder.arrived():

@@ -1,4 +1,4 @@
-"""One task at a time through detector, network and pasting: what a worker does to a picture, a video or a crop."""
+"""The worker: one task at a time, a picture, a video or a crop, through detector, network and pasting."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from app.restorers.store import ModelStore
 
 PICTURE_DETECT_SIZE = 1280
 VIDEO_DETECT_SIZE = 640
-"""Nobody waits for a batch in real time, so it searches more finely than the window does."""
+"""The size of a batch's detection sweep, larger than the window's because it does not run in real time."""
 
 NO_FACE = "no face was found in any of its frames"
 
@@ -40,7 +40,7 @@ Progress = Callable[[int, int | None], None]
 
 
 class Stopped(BaseException):
-    """Raised by a progress callback to leave a task; no failure, so nothing that catches errors catches it."""
+    """Raised by a progress callback to leave a task. It is no error, so handlers of errors do not catch it."""
 
 
 class RestoreWorker:
@@ -81,9 +81,9 @@ class RestoreWorker:
         self._detector: FaceDetector | None = None
 
     def restore(self, task: Task, *, progress: Progress | None = None) -> TaskResult:
-        """Carry out one task; `progress` gets the frames done and, if known, all of them.
+        """Run one task; `progress` receives the frames done and, if known, the total.
 
-        Raises UnreadableMediaError, OutputError or InferenceError; then nothing is at `task.target` that was not there.
+        Raises UnreadableMediaError, OutputError or InferenceError, leaving `task.target` as it was.
         """
         make_room(task.source, task.target)
         if task.kind == "crop":
@@ -207,7 +207,7 @@ class RestoreWorker:
 
 
 def carry_out(worker: RestoreWorker, task: Task, progress: Progress | None) -> TaskDone | TaskFailed:
-    """Do `task` and say how it ended; only what `progress` raises by itself, and interruptions, come through."""
+    """Run `task` and return how it ended; only exceptions of `progress` and interruptions are propagated."""
     try:
         return TaskDone(task=task, result=worker.restore(task, progress=progress))
     except AppError as error:

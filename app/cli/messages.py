@@ -46,5 +46,5 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return `text` in one line, without control codes."""
+    """Return `text` with every run of white space as one space."""
     return " ".join(text.split())

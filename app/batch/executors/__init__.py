@@ -1,4 +1,4 @@
-"""The door for executors: every way to carry out tasks, by its name."""
+"""The door for executors: every way to run tasks, by its name."""
 
 from app.batch.executors import dask, inline, processes
 from app.batch.executors.base import ExecutorDescriptor

@@ -1,4 +1,4 @@
-"""What an executor is: something that carries out tasks, one after the other or many at once."""
+"""The contract of an executor, which runs tasks, one after the other or in parallel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class WorkerSetup:
 
 
 class Executor(Protocol):
-    """Carries out tasks. `run` is called by one thread and calls back in that thread only."""
+    """Runs tasks. `run` is called by one thread and calls back on that thread only."""
 
     def run(
         self,
@@ -32,18 +32,18 @@ class Executor(Protocol):
         report: Callable[[TaskEvent], None],
         cancelled: Callable[[], bool],
     ) -> None:
-        """Carry out tasks until `next_task` has none and none is under way, or `cancelled` says so.
+        """Run tasks until `next_task` has none and none is running, or `cancelled` returns true.
 
         Every task ends in one TaskDone or TaskFailed, after which `next_task` may have more. When it is cancelled or
-        interrupted, tasks under way are stopped and leave nothing behind. A worker that dies costs its own task only,
-        which another one gets. Raises what keeps every task from being done, such as a missing model.
+        interrupted, running tasks are stopped and leave nothing behind. A worker that dies loses its own task only,
+        which another one gets. Raises what prevents every task, such as a missing model.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorOptions:
-    """What an executor may be made with: local `workers`, the `address` of a scheduler."""
+    """The options of an executor: local `workers`, the `address` of a scheduler."""
 
     workers: int = 1
     address: str = ""
@@ -51,7 +51,7 @@ class ExecutorOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorDescriptor:
-    """One way to carry out tasks. `needs` names the Python package it cannot do without, "" for none."""
+    """The descriptor of an executor. `needs` names the Python package that it requires, "" for none."""
 
     name: str
     label: str

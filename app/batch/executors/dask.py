@@ -1,4 +1,4 @@
-"""The executor that hands tasks to a Dask cluster. Paths travel, never pixels: every worker sees the same folders."""
+"""The executor for a Dask cluster. Paths are sent, not pixels: every worker sees the same folders."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _POLL_S = 0.2
 _STOP_S = 10.0
 _PROGRESS_S = 1.0
 _AHEAD = 2
-"""Tasks handed out for each thread of the cluster, so that none waits for the next one."""
+"""Tasks submitted for each thread of the cluster, so that none waits for the next one."""
 
 
 class DaskExecutor:
@@ -70,7 +70,7 @@ class DaskExecutor:
 
 
 class _Session:
-    """The tasks that are with the cluster, and what comes back from it."""
+    """The tasks that were submitted to the cluster, and their results."""
 
     def __init__(self, client: Client, setup: WorkerSetup) -> None:
         self._client = client
@@ -136,12 +136,12 @@ class _Session:
             raise ClusterError("The scheduler is gone.", "Start it again and give the same command: it goes on.")
 
     def _stop(self) -> None:
-        """Take back what is not begun, and wait a little for what is: it stops by itself and cleans up."""
+        """Cancel tasks that are not begun, and wait briefly for running ones, which stop and clean up."""
         if not self._tasks:
             return
         from distributed import Event
 
-        with contextlib.suppress(Exception):  # the cluster may be gone, and then there is nobody to stop
+        with contextlib.suppress(Exception):  # without a cluster there is nothing to stop
             Event(self._topic, client=self._client).set()
             futures = [future for _, future in self._tasks.values()]
             end = time.monotonic() + _STOP_S
@@ -155,7 +155,7 @@ _worker: tuple[WorkerSetup, RestoreWorker] | None = None
 
 
 def _carry_out(setup: WorkerSetup, task: Task, topic: str, key: str) -> TaskDone | TaskFailed | AppError | None:
-    """Runs on a worker of the cluster, which loads its networks once, by its own verified files."""
+    """Run a task on a worker of the cluster, which loads its networks once, from its own verified files."""
     global _worker
     from distributed import Event, get_client, get_worker
 
@@ -171,7 +171,7 @@ def _carry_out(setup: WorkerSetup, task: Task, topic: str, key: str) -> TaskDone
         if stop.is_set():
             raise Stopped
 
-    with _lock:  # a worker of several threads does one task at a time
+    with _lock:  # a worker of several threads runs one task at a time
         if stop.is_set():
             return None
         begun = Event(key, client=get_client())
@@ -190,7 +190,7 @@ def _carry_out(setup: WorkerSetup, task: Task, topic: str, key: str) -> TaskDone
 
 
 def _fingerprint() -> tuple[str, str]:
-    """The version of the application, and the hash of its list of networks."""
+    """Return the version of the application and the hash of its manifest."""
     return __version__, hashlib.sha256((MODELS_FOLDER / "manifest.json").read_bytes()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The executor that does everything itself, one task after the other, with every core for the engine."""
+"""The executor without other processes: one task after the other, with every core for the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The executor that shares tasks out among processes of this machine, each with one thread of the engine."""
+"""The executor with processes of this machine, each with one thread of the engine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _Message: TypeAlias = int | TaskDone | TaskFailed | AppError
 
 
 class ProcessExecutor:
-    """See `Executor`: up to `workers` processes, started when there is something for them to do."""
+    """See `Executor`: up to `workers` processes, started when there are tasks for them."""
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
@@ -85,18 +85,18 @@ class ProcessExecutor:
 
 
 class _Worker:
-    """A process and the task it is doing."""
+    """A process and its current task."""
 
     def __init__(self, setup: WorkerSetup) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks but not the threads
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, setup), daemon=True)
         self.process.start()
-        theirs.close()  # so that the death of the process is the end of the connection
+        theirs.close()  # so that the connection ends with the process
 
     def give(self, task: Task) -> None:
         self.task = task
-        with contextlib.suppress(OSError):  # it died while idle; receiving says so
+        with contextlib.suppress(OSError):  # it died while idle, which receiving reports
             self.connection.send(task)
 
     def receive(self) -> _Message:
@@ -104,14 +104,14 @@ class _Worker:
         return message
 
     def bury(self) -> Task:
-        """Take leave of a process that died; gives the task that was lost with it."""
+        """Clean up after a process that died; return the task that was lost with it."""
         self.connection.close()
         self.process.join()
         return self.task
 
 
 def _stop(workers: list[_Worker]) -> None:
-    """End every worker: politely, so that nothing half-written is left, and by force if that takes too long."""
+    """Ask every worker to end, so that nothing half-written is left; kill it after a while."""
     for worker in workers:
         with contextlib.suppress(OSError):
             worker.connection.send(None)
@@ -132,11 +132,11 @@ def _death(task: Task) -> WorkerError:
 
 
 def _work(connection: Connection, setup: WorkerSetup) -> None:
-    """The life of a worker process: a task comes in, its progress and its end go out, None means to stop."""
+    """Run a worker process: it receives tasks, sends their progress and end, and stops on None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the parent decides
     cv2.setNumThreads(1)
     worker: RestoreWorker | None = None
-    with contextlib.suppress(EOFError, OSError, Stopped):  # the parent is gone: nobody waits for the rest
+    with contextlib.suppress(EOFError, OSError, Stopped):  # the parent is gone
         while (task := connection.recv()) is not None:
             try:
                 worker = worker or RestoreWorker(ModelStore(setup.models), setup.options, threads=setup.threads)
@@ -147,7 +147,7 @@ def _work(connection: Connection, setup: WorkerSetup) -> None:
 
 
 class _Progress:
-    """Sends the frames done now and then, and stops the task when the parent wants that or is gone."""
+    """Sends progress at intervals, and stops the task when the parent asks for it or is gone."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -1,1 +1,1 @@
-"""What is to be done, as values: jobs, the files and tasks they become, the journal, events and progress."""
+"""Jobs as values: their files and tasks, the journal, events and progress."""

@@ -1,4 +1,4 @@
-"""What a job tells whoever shows it."""
+"""The events and the report of a job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.core.errors import AppError
 class JobStarted:
     """A job is planned: `items` files. `resumed` of them an earlier run has finished, and `pieces` of the others.
 
-    `kept` were there before and are neither replaced nor among those that are reported on.
+    `kept` files existed before and are neither replaced nor reported on.
     """
 
     items: int
@@ -29,7 +29,7 @@ class JobStarted:
 class JobProgress:
     """How far a job is. `fraction` is in [0, 1]; `frames` are those restored by this run, pictures count as one.
 
-    `time_left_s` in seconds is None until there is something to go by.
+    `time_left_s` is None until it can be estimated.
     """
 
     items_done: int
@@ -61,10 +61,10 @@ JobEvent: TypeAlias = JobStarted | JobProgress | ItemDone | ItemFailed
 
 @dataclass(frozen=True, kw_only=True)
 class JobReport:
-    """How a job ended: what became of each file, in the order of the plan, but for those that were kept as they were.
+    """How a job ended: the result of each file in the order of the plan, except for those that were kept.
 
-    When it is `resumable`, the same job goes on from what is done. `left_alone` are the files of the input folder that
-    are neither pictures nor videos.
+    When it is `resumable`, the same job continues from there. `left_alone` are the files of the input folder that are
+    neither pictures nor videos.
     """
 
     results: tuple[ItemDone | ItemFailed, ...]

@@ -1,4 +1,4 @@
-"""What a person asks for: an input, an output and how to restore. Values that can be sent to another machine."""
+"""A job: an input, an output and options. Values that can be sent to another machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.core.settings import TABLE, Settings
 from app.restorers.store import ModelStore
 
 _NO_PIXELS = frozenset({"threads", "spinning", "provider"})
-"""Settings of a restoration that decide how fast it is, not what comes out."""
+"""Settings that affect the speed of a restoration but not its result."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class RestoreOptions:
     scale: int = 1
 
     def digest(self, store: ModelStore) -> str:
-        """SHA-256 of everything that decides a result besides its input: options, settings and the networks' hashes.
+        """Return the SHA-256 of everything but the input that decides a result: options, settings, networks' hashes.
 
         Raises ManifestError, or ModelMissingError for a restorer that is not shipped.
         """

@@ -1,7 +1,7 @@
-"""What of a job is finished: an SQLite file beside the output that survives a kill at any moment.
+"""The journal of finished tasks: an SQLite file beside the output that survives a kill at any moment.
 
-The journal lives in a folder of the job's own, which goes away with the job. SQLite's exclusive lock, which the system
-releases when its holder dies, keeps a second process out.
+It is in a folder of the job's own, which is removed with the job. SQLite's exclusive lock, which the system releases
+when its holder dies, excludes a second process.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What the journal knows of a task: `record` is what its worker returned, empty while it is under way."""
+    """The journal's entry of a task: `record` is what its worker returned, empty while it is running."""
 
     digest: str
     done: bool
@@ -79,26 +79,26 @@ class Journal:
         return None if row is None else Entry(digest=row[0], done=bool(row[1]), record=json.loads(row[2]))
 
     def start(self, task: Task) -> None:
-        """Note that `task` is under way: what it writes is this job's."""
+        """Record that `task` is running: what it writes belongs to this job."""
         self._write(task, done=False, record={})
 
     def finish(self, task: Task, record: dict[str, Any]) -> None:
-        """Note what came of `task`; its results are on the disk already."""
+        """Record the result of `task`, which is on the disk already."""
         self._write(task, done=True, record=record)
 
     def forget(self, key: str) -> None:
-        """Take a task out, as if it had never been begun."""
+        """Remove a task, as if it had never been started."""
         self._execute("DELETE FROM tasks WHERE key = ?", (key,))
 
     def take_over(self, name: str) -> None:
-        """Add what the journal `name` of the same folder has finished. Raises JournalError while its process works."""
+        """Add the finished tasks of the journal `name` in the same folder. Raises JournalError while it is in use."""
         with Journal(self.folder, name=name) as other:
             rows = other._database.execute("SELECT key, digest, done, record FROM tasks WHERE done").fetchall()
         for row in rows:
             self._execute("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?)", row)
 
     def close(self) -> None:
-        """Let go of the journal; what is in it stays for the next run."""
+        """Close the journal; its content stays for the next run."""
         self._database.close()
 
     def remove(self) -> None:
@@ -123,7 +123,7 @@ class Journal:
 
     @staticmethod
     def _open(path: str) -> sqlite3.Connection:
-        """An open, locked and sound database. Raises sqlite3.OperationalError or another DatabaseError."""
+        """Open and lock a valid database. Raises sqlite3.OperationalError or another DatabaseError."""
         database = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
             # A write-ahead log needs shared memory, which network folders lack.

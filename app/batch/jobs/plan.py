@@ -1,4 +1,4 @@
-"""The files that a job restores, and where each result goes, decided before anything is written."""
+"""The plan of a job: its files and their targets, decided before anything is written."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from app.media.files import output_error
 from app.media.pictures.picture import PICTURE_SUFFIXES
 
 VIDEO_SUFFIXES = frozenset(FORMATS)
-"""File names that are taken for videos, and that can be written."""
+"""Suffixes of videos that are read and written."""
 
 READ_ONLY_SUFFIXES = frozenset(
     {".avi", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv"}
 )
-"""Videos that are read but not written: into a folder they go as Matroska, which takes every kind of sound."""
+"""Suffixes of videos that are read only; in a folder they become Matroska, which supports every kind of sound."""
 
 ItemKind = Literal["picture", "video", "crop"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One file to restore: `name` is how it is called in messages, a path relative to the folder that was given."""
+    """One file to restore; `name`, for messages, is its path relative to the input folder."""
 
     kind: ItemKind
     name: str
@@ -36,10 +36,10 @@ class Item:
 
 
 def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
-    """Every item of `restore INPUT OUTPUT`, in order. `aligned` makes PNGs of crops.
+    """Plan every item of `restore INPUT OUTPUT`, in order. `aligned` makes PNGs of crops.
 
     Raises UnreadableMediaError for an input that is missing or no file, EmptyFolderError for a folder without a
-    picture or video, OutputError for an output that cannot be meant.
+    picture or video, OutputError for an invalid output.
     """
     if "://" in input_text:
         raise UnreadableMediaError(
@@ -61,19 +61,19 @@ def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
 
 
 def is_done(item: Item) -> bool:
-    """Whether something is at `item.target`: what an earlier run wrote, or a file of the person's own."""
+    """Whether `item.target` exists, written by an earlier run or otherwise."""
     return os.path.lexists(item.target)
 
 
 def left_alone(input_text: str, output_text: str, items: list[Item]) -> list[Path]:
-    """The files of an input folder that are none of `items`: neither pictures nor videos by their names."""
+    """Return the files of an input folder that are not in `items`: neither pictures nor videos by their names."""
     folder, output = Path(input_text), Path(output_text).resolve()
     known = {item.source for item in items}
     return [path for path in _files_in(folder, without=output) if path not in known]
 
 
 def make_room(source: Path, target: Path) -> None:
-    """Make the folder that `target` goes into. Refuses to write over `source`. Raises OutputError."""
+    """Create the folder of `target`; refuse to overwrite `source`. Raises OutputError."""
     _expect_not_the_input(source, target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Item]:
 
 
 def _each_its_own(items: list[Item]) -> list[Item]:
-    """`items` with targets of their own: where a.mkv and a.avi would both become a.mkv, the second is a.avi.mkv."""
+    """Return `items` with unique targets: where a.mkv and a.avi would both become a.mkv, the second is a.avi.mkv."""
     kept = {item.target for item in items if item.target.name == item.source.name}
     taken: set[Path] = set()
     parted = []
@@ -127,7 +127,7 @@ def _media_in(folder: Path, *, without: Path, aligned: bool) -> Iterator[Path]:
 
 
 def _files_in(folder: Path, *, without: Path) -> Iterator[Path]:
-    """Every file that is not hidden, in order, but for those in the folder `without`."""
+    """Return every file that is not hidden, in order, except those in the folder `without`."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and path.is_file() and not path.resolve().is_relative_to(without):
@@ -138,7 +138,7 @@ def _item(source: Path, target: Path, *, name: str, aligned: bool) -> Item:
     if aligned:
         _expect_suffix(target, frozenset({".png"}), f"{name} becomes an aligned crop")
         return Item(kind="crop", name=name, source=source, target=target)
-    # A source whose name tells nothing is taken for what the target's name says.
+    # A source of unknown suffix is taken for what the target's suffix says.
     telling = source if source.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES else target
     if telling.suffix.lower() in PICTURE_SUFFIXES:
         _expect_suffix(target, PICTURE_SUFFIXES, f"{name} is a picture")

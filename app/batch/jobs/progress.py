@@ -1,4 +1,4 @@
-"""How far a job is and how long it still takes."""
+"""The progress of a job and its remaining time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from app.batch.jobs.task import Task
 
 _ENOUGH_S = 2.0
-"""Before this, what was done mostly shows how long a worker takes to begin."""
+"""Seconds before which the speed mostly reflects the workers' start."""
 
 
 class ProgressMeter:
-    """Counts the weight of tasks, done and under way. The time left is what is left at the average speed of this run.
+    """Counts the weight of tasks, done and under way. The time left is estimated from the average speed of this run.
 
     Work that an earlier run has done counts as done but says nothing about the speed.
     """
@@ -32,7 +32,7 @@ class ProgressMeter:
             self._before += task.weight
 
     def begin(self) -> None:
-        """The first task is about to be given out: from here on time counts."""
+        """Start the clock: the first task is about to be given out."""
         if self._started is None:
             self._started = self._clock()
 
@@ -41,14 +41,14 @@ class ProgressMeter:
         self._frames_under_way[task.key] = frames
 
     def finish(self, task: Task, frames: int) -> None:
-        """`task` ended with `frames` restored, or was given up."""
+        """Record that `task` ended with `frames` restored, or was given up."""
         self._under_way.pop(task.key, None)
         self._frames_under_way.pop(task.key, None)
         self._done += task.weight
         self._frames += frames
 
     def again(self, task: Task) -> None:
-        """`task` is begun once more."""
+        """Record that `task` is started again."""
         self._under_way.pop(task.key, None)
         self._frames_under_way.pop(task.key, None)
 
@@ -61,7 +61,7 @@ class ProgressMeter:
         return min((self._before + self._now()) / self._total, 1.0) if self._total else 0.0
 
     def time_left_s(self) -> float | None:
-        """Seconds, None while too little is done to tell."""
+        """Return the seconds left, None while too little is done for an estimate."""
         done = self._now()
         elapsed = self._clock() - self._started if self._started is not None else 0.0
         if done <= 0 or elapsed < _ENOUGH_S:

@@ -1,4 +1,4 @@
-"""What one worker does in one go, and what came of it: plain values that travel to processes and machines."""
+"""Tasks and their results: plain values that are sent to processes and machines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TaskKind = Literal["picture", "crop", "video", "piece", "join"]
 
 @dataclass(frozen=True, kw_only=True)
 class InputIdentity:
-    """How an input is recognised: size in bytes, time of change in ns, SHA-256 of its first 64 KiB."""
+    """The identity of an input: size in bytes, time of change in ns, SHA-256 of its first 64 KiB."""
 
     size: int
     modified_ns: int
@@ -64,7 +64,7 @@ class Task:
     damage: str = ""
 
     def expect_unchanged(self) -> None:
-        """Raise UnreadableMediaError if the input is not what it was when the job was planned."""
+        """Raise UnreadableMediaError if the input has changed since the job was planned."""
         if self.identity is not None and InputIdentity.of(self.source) != self.identity:
             raise UnreadableMediaError(
                 f"{self.source} changed while it was being restored.", "Restore it again when nothing writes to it."
@@ -73,11 +73,11 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskResult:
-    """What was done: frames, faces over all of them, and what is worth saying.
+    """The result of a task: frames, faces over all of them, and notes for the person.
 
     A piece also has the time stamp of its first picture, None if there is none, and says in `damage` where its source
     broke off. `timings` has an entry for every frame, `engine` and `k` say what restored them. These three are empty in
-    a result that an earlier run left in the journal.
+    a result from the journal.
     """
 
     frames: int
@@ -90,7 +90,7 @@ class TaskResult:
     k: int = 0
 
     def record(self) -> dict[str, Any]:
-        """What the journal keeps, as JSON takes it."""
+        """Return the part that the journal keeps, ready for JSON."""
         return {
             "frames": self.frames,
             "faces": self.faces,
@@ -101,7 +101,7 @@ class TaskResult:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """The result in a journal; a task that was killed after its last step left an empty record."""
+        """Restore a result from the journal; a task killed after its last step left an empty record."""
         return cls(**{"frames": 0, "faces": 0, **record, "notes": tuple(record.get("notes", ()))})
 
 
@@ -123,7 +123,7 @@ class TaskDone:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskFailed:
-    """A task failed and left nothing behind. A WorkerError stands for what nobody foresaw."""
+    """A task failed and left nothing behind. A WorkerError stands for unforeseen errors."""
 
     task: Task
     error: AppError

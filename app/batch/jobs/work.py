@@ -1,4 +1,4 @@
-"""From files to tasks: what has to be done for each file of a job, as values."""
+"""From files to tasks: the work for each file of a job, as values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PICTURE_WEIGHT = 8.0
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What one file needs: its `pieces`, if it is a video worth cutting, and the `final` task that makes the result."""
+    """The tasks of one file: `pieces` of a video worth cutting, and the `final` task that makes the result."""
 
     item: Item
     final: Task
@@ -29,7 +29,7 @@ class Work:
 def work_for(item: Item, how: str, folder: Path) -> Work:
     """Decide how `item` is restored. `how` is the digest of the job's options; pieces go into `folder`.
 
-    A file that cannot be read is one task all the same: the worker says what is wrong with it when its turn comes.
+    A file that cannot be read is one task too; its worker reports the error.
     """
     try:
         identity = InputIdentity.of(item.source)
@@ -70,7 +70,7 @@ def _piece(
 ) -> Task:
     file = hashlib.sha256(item.name.encode(errors="surrogateescape")).hexdigest()[:16]
     return Task(
-        key=f"{item.name}/#{number}",  # no file can be called that: the video is no folder
+        key=f"{item.name}/#{number}",  # no other file can have that name, because the video is no folder
         kind="piece",
         name=item.name,
         source=item.source,
