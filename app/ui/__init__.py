@@ -1,4 +1,4 @@
-"""The window. Only this package knows Qt; its decisions are value-only functions beside the widgets."""
+"""The window. Only this package uses Qt; its decisions are pure functions beside the widgets."""
 
 import sys
 

@@ -26,13 +26,13 @@ _log = logging.getLogger(__name__)
 
 
 def forget_opencv_plugins() -> None:
-    """Importing OpenCV's wheel points Qt at OpenCV's own Qt plug-ins, with which no window opens."""
+    """Undo OpenCV's environment variable for its own Qt plug-ins, with which no window opens."""
     if "cv2" in os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH", ""):
         del os.environ["QT_QPA_PLATFORM_PLUGIN_PATH"]
 
 
 def make_application() -> QApplication:
-    """The QApplication with the names that QSettings and QStandardPaths go by."""
+    """Create the QApplication with the names that QSettings and QStandardPaths use."""
     forget_opencv_plugins()
     application = QApplication(sys.argv[:1])
     application.setApplicationName("CFRNet Live")
@@ -45,7 +45,7 @@ def make_application() -> QApplication:
 def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
     """Open the window and stay until it is closed; returns the exit code.
 
-    `settings_overrides` count for this run over the remembered ones. `source` None opens the remembered one.
+    `settings_overrides` override the stored settings in this run. `source` None opens the stored one.
     Raises SettingError for an override out of range.
     """
     application = make_application()
@@ -74,9 +74,9 @@ def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
 
 
 def _quit_on_signals(application: QApplication) -> Callable[[], None]:
-    """Close the window in good order when the system or a closed terminal ends it: a recording is to be finished.
+    """Close the window properly on signals of the system or a closed terminal, so that recordings are finished.
 
-    Returns what puts the old handlers back.
+    Returns a function that restores the old handlers.
     """
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.signal(number, lambda *_: application.quit()) for number in numbers}
@@ -89,7 +89,7 @@ def _quit_on_signals(application: QApplication) -> Callable[[], None]:
 
 
 def _log_first_restored(window: MainWindow) -> None:
-    """Note how long a person waited for the first restored picture, and how much of it this process computed."""
+    """Log the time to the first restored picture, and this process's computing time in it."""
     since, computed = time.perf_counter(), time.process_time()
 
     def on_painted(restored: Restored, _paint_ms: float) -> None:

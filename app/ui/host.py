@@ -1,4 +1,4 @@
-"""Between the session's threads and the window: blocking calls go out, signals come back in the window's thread."""
+"""The link between window and session: blocking calls run on other threads, signals return on the window's."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ def make_live_session(settings: Settings, listener: SessionHost) -> tuple[LiveSe
     try:
         return session, store.restorers()
     except AppError:
-        return session, ()  # the session loads from the same manifest and tells what is wrong with it
+        return session, ()  # the session loads the same manifest and reports what is wrong with it
 
 
 def camera_names() -> list[str]:
-    """The cameras by name; asks the system, which may take a second."""
+    """Return the cameras' names; asking the system may take a second."""
     from app.sources.camera import list_cameras
 
     return [camera.name for camera in list_cameras()]
 
 
 def microphone_names() -> tuple[str, ...]:
-    """The microphones by name; asks the system."""
+    """Return the microphones' names, asking the system."""
     from app.outputs.recordings.microphone import list_microphones
 
     return list_microphones()
 
 
 def usable_engines() -> tuple[str, ...]:
-    """The engines that this machine has, by the names of the setting `provider`."""
+    """Return the providers of this machine, by the names of the setting `provider`."""
     from app.restorers.providers import usable_names
 
     return usable_names()
@@ -66,7 +66,7 @@ def usable_engines() -> tuple[str, ...]:
 class SessionHost(QObject):
     """Owns the live session. Its public methods return at once and belong to the window's thread.
 
-    One background thread carries out what may block, in order: loading, opening, starting and ending a recording,
+    One background thread runs what may block, in order: loading, opening, starting and ending a recording,
     snapshots, looking for cameras and for recordings cut short. It implements the session's listener, whose calls come
     from any thread.
     """
@@ -284,7 +284,7 @@ class SessionHost(QObject):
             self._session.seek(seconds)
 
     def close(self) -> tuple[Path, ...]:
-        """Finish a running recording and let go of everything; returns the recording's files. Waits."""
+        """Finish a running recording, release everything and return the recording's files. Blocks."""
         if self._closed:
             return ()
         self._closed = True

@@ -35,7 +35,7 @@ def _handle(handler: Callable[[MainWindow], object], window: MainWindow, _checke
 
 
 class ShareMenu(QMenu):
-    """What can be taken along. `on_clip` receives a shape and a suffix."""
+    """The share menu. `on_clip` receives a shape and a suffix."""
 
     def __init__(self, parent: QWidget, actions: Mapping[str, QAction], on_clip: Callable[[str, str], None]) -> None:
         super().__init__(parent)
@@ -54,7 +54,7 @@ class ShareMenu(QMenu):
 
 
 class MoreMenu(QMenu):
-    """Everything that is not needed every minute."""
+    """The menu of less frequent actions."""
 
     def __init__(self, parent: QWidget, actions: Mapping[str, QAction], on_theme: Callable[[str], None]) -> None:
         super().__init__(parent)

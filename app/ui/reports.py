@@ -1,4 +1,4 @@
-"""Errors of any thread become one report in words. The filter is a plain value; the hooks are set once at start."""
+"""Turning errors of any thread into messages, once each. The hooks are set at start."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Report:
-    """What a person reads about an error: one sentence, what to do, and whether the log has more to tell."""
+    """The message for an error: one sentence, what to do, and whether the log has more."""
 
     what: str
     hint: str = ""
@@ -27,7 +27,7 @@ class Report:
 
 
 def describe(error: BaseException) -> Report:
-    """The words for an error: an AppError's own, or a general sentence that names the log's place for a surprise."""
+    """Return the message for an error: an AppError's own, otherwise a general one that names the log."""
     if isinstance(error, AppError):
         return Report(error.what, error.hint)
     return Report(
@@ -38,7 +38,7 @@ def describe(error: BaseException) -> Report:
 
 
 class OnceFilter:
-    """Lets a report through once; the same again only after it was quiet for `quiet_s` seconds."""
+    """Admits a report once, and again only after `quiet_s` seconds without it."""
 
     def __init__(self, *, clock: Callable[[], float], quiet_s: float = 30.0) -> None:
         self._clock = clock
@@ -47,7 +47,7 @@ class OnceFilter:
         self._lock = threading.Lock()
 
     def admits(self, report: Report) -> bool:
-        """Whether the report is new. Any thread."""
+        """Whether the report is new. Thread-safe."""
         now = self._clock()
         with self._lock:
             last = self._seen.get(report)
@@ -65,7 +65,7 @@ class Reporter(QObject):
         self._once = once
 
     def report(self, error: BaseException) -> None:
-        """Log the error, with its traceback when it is a surprise, and tell of it unless it was just told."""
+        """Log the error, with a traceback if unforeseen, and report it unless it was just reported."""
         report = describe(error)
         if report.unexpected:
             _log.error("unexpected error", exc_info=(type(error), error, error.__traceback__))
@@ -75,7 +75,7 @@ class Reporter(QObject):
             self.reported.emit(report)
 
     def set_hooks(self, *, on_interrupt: Callable[[], None]) -> Callable[[], None]:
-        """Catch what nobody caught, in every thread, and Qt's own messages. Returns what puts the old hooks back."""
+        """Catch unhandled exceptions of every thread, and Qt's messages. Returns what restores the old hooks."""
         old_hook, old_thread_hook = sys.excepthook, threading.excepthook
 
         def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -41,7 +41,7 @@ class SecretStore:
                 keyring = self._keyring or _installed()
                 if keyring is not None:
                     keyring.set_password(_SERVICE, address.remembered(), source)
-            except Exception as error:  # every system has keyrings, and failures, of its own
+            except Exception as error:  # every system's keyring has its own failures
                 _log.info("the login is not remembered: %s", type(error).__name__)
         return address.remembered()
 

@@ -1,4 +1,4 @@
-"""Remembered settings: the table's values and the window's place, in the platform's own store."""
+"""Stored settings: the table's values and the window's geometry, in the platform's own store."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SettingsStore:
         self._keep_private()
         self._overrides = dict(overrides or {})
         if "k" in self._overrides:
-            self._overrides.setdefault("auto_k", False)  # who names a number of cycles wants that number
+            self._overrides.setdefault("auto_k", False)  # a number of cycles on the command line turns auto-k off
         self._stored = DEFAULTS
 
     def load(self) -> Settings:
@@ -116,7 +116,7 @@ class SettingsStore:
         self._backend.setValue(_RECENT, "\n".join(self._secrets.without(text) for text in texts))
 
     def flush(self) -> None:
-        """Bring everything to the disk."""
+        """Write everything to the disk."""
         self._backend.sync()
         self._keep_private()
 

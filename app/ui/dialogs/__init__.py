@@ -1,1 +1,1 @@
-"""What opens on top of the window: dialogs, diagnostics, notifications."""
+"""Dialogs, diagnostics and notifications, which open above the window."""

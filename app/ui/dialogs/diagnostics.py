@@ -1,4 +1,4 @@
-"""The facts that a bug report needs, as text."""
+"""The facts for a bug report, as text."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def diagnostics_text(
     log: Path,
     packages: Sequence[str] = _PACKAGES,
 ) -> str:
-    """Version, machine, packages, `facts` (source, engine, screen), changed settings, timings, the log's end.
+    """Return version, machine, packages, `facts` (source, engine, screen), changed settings, timings, the log's end.
 
-    Without the logins in the addresses of streams.
+    Logins in the addresses of streams are left out.
     """
     lines = [
         f"CFRNet Live {version}",

@@ -1,4 +1,4 @@
-"""The sheet of shortcuts and the question for a stream's address."""
+"""The sheet of shortcuts, the dialog for a stream's address, and the diagnostics."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ShortcutsSheet(QDialog):
 
 
 class StreamDialog(QDialog):
-    """Asks for an address; `address` is what was written, with `http://` before it where no kind was named."""
+    """Asks for an address; `address` is the text, with `http://` in front of one without a scheme."""
 
     def __init__(self, parent: QWidget, *, suggestion: str = "") -> None:
         super().__init__(parent)
@@ -103,7 +103,7 @@ class StreamDialog(QDialog):
 
 
 class DiagnosticsDialog(QDialog):
-    """The facts that a bug report needs, to read before they are copied."""
+    """The facts for a bug report, shown before they are copied."""
 
     def __init__(self, parent: QWidget, text: str) -> None:
         super().__init__(parent)

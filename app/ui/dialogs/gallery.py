@@ -1,4 +1,4 @@
-"""The gallery: what was recorded, with play, reveal and delete to the trash."""
+"""The gallery of recordings, clips and snapshots, with play, reveal and delete to the trash."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def play(path: Path) -> None:
 
 
 class GalleryDialog(QDialog):
-    """Shows `folder`; thumbnails appear one after the other, so that the window never waits for them."""
+    """Shows `folder`; thumbnails are loaded one by one, so that the window never waits for them."""
 
     def __init__(
         self, parent: QWidget, folder: Path, *, reveal: Callable[[Path], None], play: Callable[[Path], None] = play
@@ -72,7 +72,7 @@ class GalleryDialog(QDialog):
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the folder anew."""
+        """Reload the folder."""
         from app.outputs.sharing.gallery import recorded_files
 
         self.list.clear()

@@ -1,4 +1,4 @@
-"""Three bubbles on the first start, and never again."""
+"""Three hint bubbles, shown on the first start only."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Bubble(QFrame):
 
 
 class Hints:
-    """Shows the bubbles over `window` until one of them is pressed; `on_done` is called then."""
+    """Shows the bubbles over `window` until one is clicked, then calls `on_done`."""
 
     def __init__(self, window: QWidget, hints: Sequence[Hint], *, on_done: Callable[[], None]) -> None:
         self._on_done = on_done
@@ -68,7 +68,7 @@ class Hints:
         return tuple(bubble.words for bubble in self._bubbles)
 
     def close(self) -> None:
-        """Take the bubbles away for good."""
+        """Remove the bubbles for good."""
         if not self._bubbles:
             return
         for bubble in self._bubbles:

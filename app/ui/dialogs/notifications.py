@@ -1,4 +1,4 @@
-"""Messages that float at the bottom of the picture: errors stay until closed, notices go by themselves."""
+"""Messages at the bottom of the picture: errors stay until closed, notices disappear by themselves."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Notifications(QWidget):
         self._push(title, detail, "error", actions)
 
     def notice(self, title: str, detail: str = "", actions: tuple[tuple[str, Callable[[], None]], ...] = ()) -> Toast:
-        """Show a notice for some seconds; one with buttons twice as long. A pressed button closes it."""
+        """Show a notice for some seconds, one with buttons twice as long. Pressing a button closes it."""
         toast = self._push(title, detail, "notice", actions)
         QTimer.singleShot(_NOTICE_MS if not actions else 2 * _NOTICE_MS, toast, lambda: self.dismiss(toast))
         return toast
@@ -128,7 +128,7 @@ class Notifications(QWidget):
         return tuple((toast.title, toast.detail) for toast in self._toasts)
 
     def dismiss(self, toast: Toast) -> None:
-        """Take a message away, if it is still there."""
+        """Remove a message, if it is still there."""
         self._remove(toast)
 
     def clear(self) -> None:
@@ -175,7 +175,7 @@ class Notifications(QWidget):
 
 
 class Banner(QFrame):
-    """A pill at the top of its parent, for as long as something lasts: a camera that is offline."""
+    """A banner at the top of its parent for a lasting state, such as a camera that is offline."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

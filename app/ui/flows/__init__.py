@@ -1,1 +1,1 @@
-"""What a click sets off: changing the source, recording, snapshots, and the text that goes with them."""
+"""What actions do: changing the source, recording, snapshots, and their messages."""

@@ -1,4 +1,4 @@
-"""Recordings and snapshots: from the button to the message with "Open folder"."""
+"""Recordings and snapshots, from the button to the message with "Open folder"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.ui.style.formatting import duration, file_size
 
 
 def default_folder() -> Path:
-    """Where recordings and snapshots go when no folder was chosen."""
+    """Return the folder for recordings and snapshots when none was chosen."""
     movies = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
     return Path(movies or Path.home()) / "CFRNet Live"
 
@@ -26,7 +26,7 @@ def open_folder(folder: Path) -> None:
 
 
 class CaptureFlow(QObject):
-    """Starts and ends recordings, saves snapshots and tells where they are."""
+    """Starts and ends recordings, saves snapshots and reports where they are."""
 
     def __init__(
         self, *, host: SessionHost, panel: Panel, notifications: Notifications, folder: Callable[[], Path]
@@ -45,16 +45,16 @@ class CaptureFlow(QObject):
 
     @property
     def recording(self) -> bool:
-        """Whether a recording is being made, or about to be."""
+        """Whether a recording is running or starting."""
         return self._state in ("starting", "recording")
 
     @property
     def seconds(self) -> float | None:
-        """How long the recording is, None while there is none."""
+        """The length of the recording in seconds, None without one."""
         return self._seconds if self._state == "recording" else None
 
     def toggle(self) -> None:
-        """Start a recording, or end the one that is being made."""
+        """Start a recording, or end the running one."""
         if self._state == "idle":
             self._state, self._seconds = "starting", 0.0
             self._panel.show_recording(active=True)

@@ -28,7 +28,7 @@ class ChoosingFlow(QObject):
         open_source: Callable[[str], None],
         last_tried: Callable[[], str],
     ) -> None:
-        """`last_tried` gives the text of the source that was tried last, whether or not it opened."""
+        """`last_tried` returns the text of the source that was tried last, whether or not it opened."""
         super().__init__()
         self._window, self._store, self._menu = window, store, menu
         self._notifications, self._open, self._last_tried = notifications, open_source, last_tried
@@ -56,7 +56,7 @@ class ChoosingFlow(QObject):
             self._open(dialog.address)
 
     def dropped(self, texts: Sequence[str]) -> None:
-        """Open the first of what was dropped; the others are one click away, under the recent sources."""
+        """Open the first dropped source; the others are added to the recent sources."""
         first, *others = texts
         for text in reversed(others):
             self.note(text)

@@ -1,4 +1,4 @@
-"""What tells about the program itself: shortcuts, licences, diagnostics, the log."""
+"""Information about the application: shortcuts, licences, diagnostics, the log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class HelpFlow(QObject):
-    """Shows the sheets and dialogs that tell about the program, and what went wrong in it."""
+    """Shows the dialogs about the application and its diagnostics."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class HelpFlow(QObject):
         reporter.reported.connect(self._on_report)
 
     def diagnostics(self) -> str:
-        """The facts that a bug report needs."""
+        """Return the facts for a bug report."""
         info, engine, screen = self._source.info, self._host.engine_info(), self._window.screen()
         state = self._source.state
         facts = {
@@ -63,12 +63,12 @@ class HelpFlow(QObject):
         )
 
     def copy_diagnostics(self) -> None:
-        """Copy the facts that a bug report needs."""
+        """Copy the facts for a bug report."""
         QApplication.clipboard().setText(self.diagnostics())
         self._notifications.notice("Diagnostics copied", "Paste them where you report the problem.")
 
     def show_diagnostics(self) -> None:
-        """Show the facts that a bug report needs."""
+        """Show the facts for a bug report."""
         DiagnosticsDialog(self._window, self.diagnostics()).exec()
 
     def show_shortcuts(self) -> None:

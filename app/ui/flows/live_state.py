@@ -1,4 +1,4 @@
-"""What is told four times a second while a source runs: engine, rates, cycles, and the states on the picture."""
+"""What is updated four times a second while a source runs: engine, rates, cycles, badges on the picture."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TICK_MS = 250
 
 
 class LiveStateFlow(QObject):
-    """Keeps status line, panel, latency card, plot and the badges on the picture true to what runs."""
+    """Keeps status line, panel, latency card, plot and badges up to date."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class LiveStateFlow(QObject):
         return self._overlay
 
     def stop(self) -> None:
-        """Tell nothing any more."""
+        """Stop updating."""
         self._timer.stop()
 
     def refresh(self, settings: Settings) -> None:
@@ -78,7 +78,7 @@ class LiveStateFlow(QObject):
             self._plot.setVisible(settings.show_plot)
 
     def tick(self) -> None:
-        """Tell how things are now."""
+        """Update everything."""
         self._source.tick()
         self._capture.tick()
         self._show_badges()

@@ -1,4 +1,4 @@
-"""Going through a folder of pictures, one by one; nothing moves by itself."""
+"""Stepping through a folder of pictures, without a slide show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def stepped(place: int, step: int, count: int) -> int:
 
 
 class PictureFlow(QObject):
-    """Shows the bar for a folder, keeps it true, and steps."""
+    """Shows the bar for a folder, keeps it up to date, and steps."""
 
     def __init__(self, *, host: SessionHost, source: SourceFlow, bar: PictureBar) -> None:
         super().__init__()

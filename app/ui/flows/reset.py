@@ -1,4 +1,4 @@
-"""Back to the defaults, and back again."""
+"""Resetting the settings, and undoing that."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class ResetFlow(QObject):
         undo_action.setEnabled(False)
 
     def reset(self) -> None:
-        """Back to the defaults, but for the source; can be undone."""
+        """Reset every setting but the source; can be undone."""
         before = self._settings()
         self._replace_all(DEFAULTS.replace(source=before.source), undone_by=before)
         self._notice = self._notifications.notice("Settings are back to their defaults", "", (("Undo", self.undo),))
 
     def undo(self) -> None:
-        """Bring back what the last reset took."""
+        """Restore the settings before the last reset."""
         if self._before is None:
             return
         if self._notice is not None:

@@ -1,4 +1,4 @@
-"""What changes with another network: the settings that it can follow. No Qt."""
+"""Adapting the settings to another network. No Qt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking it along: clips, before/after pictures, the clipboard, whole files restored in the background, the gallery."""
+"""Sharing: clips, before/after pictures, the clipboard, files restored in the background, the gallery."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 
 def restored_name(source: Path) -> Path:
-    """Where a restored file or folder is offered to be saved: beside it, with `-restored` behind its name."""
+    """Return the proposed path of a restored file or folder: beside it, with `-restored` after its name."""
     if source.is_dir():
         return source.with_name(f"{source.name}-restored")
     return source.with_stem(f"{source.stem}-restored")
 
 
 def clip_name(folder: Path, suffix: str, now: datetime) -> Path:
-    """The name of a clip made at the time `now`."""
+    """Return the name of a clip made at the time `now`."""
     return folder / f"cfrnet-live-{now:%Y-%m-%d-%H%M%S}-clip{suffix}"
 
 
 class SharingFlow(QObject):
-    """What the share menu does. `source` gives the file or folder that is open, None for anything live."""
+    """Runs the share menu. `source` returns the open file or folder, None for a live source."""
 
     def __init__(
         self,

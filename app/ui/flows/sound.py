@@ -1,4 +1,4 @@
-"""Sound: which is recorded, how loud the microphone is, and whether the video is heard."""
+"""Sound: what is recorded, the microphone's level, and playing a video's sound."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.ui.texts.sound import (
 
 
 class SoundFlow(QObject):
-    """Keeps the row of the sound, the microphone's level and the loudspeaker button true to source and settings."""
+    """Keeps the sound row, the microphone's level and the loudspeaker button up to date."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What happens to the source: choosing, opening, going offline and back, the demo clip when there is no camera."""
+"""The state of the source: opening, offline and reconnected, and the demo clip without a camera."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ _log = logging.getLogger(__name__)
 class SourceFlow(QObject):
     """Follows the source's status and shows it everywhere.
 
-    `failed` carries an error that a person must read, `opened` the words that a source was opened by, once it is
-    online and to be remembered, `changed` comes when `info` or `state` may be another.
+    `failed` carries an error for the person, `opened` the text of a source once it is online and to be remembered,
+    `changed` is emitted when `info` or `state` may have changed.
     """
 
     failed = Signal(object)
@@ -117,7 +117,7 @@ class SourceFlow(QObject):
         return t_capture < self._failed_at
 
     def open(self, text: str, settings: Settings, *, remember: bool = False) -> None:
-        """Open what a person named; the old picture makes room for a word about it."""
+        """Open a source by its text; a message replaces the old picture meanwhile."""
         self._set_paused(False)
         self._wanted = self._opening = text
         self._settings, self._remember = settings, remember
@@ -136,7 +136,7 @@ class SourceFlow(QObject):
         self._host.look_for_cameras()
 
     def toggle_pause(self) -> None:
-        """Hold the picture, or go on."""
+        """Pause, or go on."""
         if self._info is not None:
             self._set_paused(not self._paused)
 
@@ -145,7 +145,7 @@ class SourceFlow(QObject):
         self._transport.show_place(seconds)
 
     def tick(self) -> None:
-        """Count the time to the next try down."""
+        """Update the seconds until the next attempt."""
         if self._state == "offline":
             left = None if self._retry_at is None else max(self._retry_at - self._clock(), 0.0)
             self._banner.say(offline_text(self._name(), left, since=self._offline_since))

@@ -1,4 +1,4 @@
-"""Controls made from the settings table: each knows how to show a setting and tells when a person changes it."""
+"""Controls made from the settings table: each shows a setting and reports when a person changes it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Bindings(QObject):
         self._choices: dict[str, Choice] = {}
 
     def show_settings(self, settings: Settings) -> None:
-        """Bring every control to these values without telling of a change."""
+        """Set every control to these values without reporting a change."""
         for name, setters in self._show.items():
             for setter in setters:
                 setter(getattr(settings, name))
 
     def set_enabled(self, name: str, enabled: bool) -> None:
-        """Let the controls of a setting be used, or not."""
+        """Enable or disable the controls of a setting."""
         for widget in self._widgets.get(name, ()):
             widget.setEnabled(enabled)
 
@@ -116,7 +116,7 @@ class Bindings(QObject):
         return row(words, control, tip=tip, buddy=control)
 
     def offer(self, name: str, values: Sequence[str]) -> None:
-        """Let the drop-down of a setting list only these of its choices."""
+        """Limit the drop-down of a setting to these of its choices."""
         control, texts = self._choices[name], specification(name).choices
         if [control.itemData(place) for place in range(control.count())] == list(values):
             return

@@ -1,4 +1,4 @@
-"""How often the network is applied: a slider for a fixed-point network, passes and drift for the others."""
+"""The number of cycles: a slider for a fixed-point network, passes and drift for others."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class CyclesControl(QWidget):
         self.passes.changed.connect(self._choose)
 
     def show_restorer(self, restorer: ShippedRestorer) -> None:
-        """Offer what this network can do."""
+        """Offer this network's range."""
         if restorer == self._restorer:
             return
         self._restorer = restorer
@@ -67,7 +67,7 @@ class CyclesControl(QWidget):
         self.show_k(self._k)
 
     def show_k(self, k: int) -> None:
-        """Bring the controls to `k`, or to the nearest number that the network is made for."""
+        """Set the controls to `k`, or to the nearest number in the network's range."""
         self._k = k
         low, high = self._restorer.k_range if self._restorer is not None else (k, k)
         k = min(max(k, low), high)
@@ -78,7 +78,7 @@ class CyclesControl(QWidget):
         self.passes.set_value(k)
 
     def show_steps(self, steps: Sequence[float]) -> None:
-        """What a single-pass network is weak at, and the drift of each pass over the largest face."""
+        """Show a single-pass network's weakness, and the drift of each pass on the largest face."""
         if self._restorer is None or self._restorer.family.fixed_point:
             text = ""
         else:

@@ -1,4 +1,4 @@
-"""The line under the picture while files are restored in the background: how far, how long still, cancel."""
+"""The line under the picture while files are restored in the background: progress, time left, cancel."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ class JobBar(QFrame):
         self.show()
 
     def show_progress(self, fraction: float, left_s: float | None) -> None:
-        """`fraction` in [0, 1], `left_s` seconds still to go, None while nobody knows."""
+        """`fraction` in [0, 1], `left_s` seconds left, None while unknown."""
         self.bar.setValue(round(fraction * 1000))
         self.left.setText("" if left_s is None else f"{duration(left_s)} left")

@@ -1,4 +1,4 @@
-"""The outputs that others watch, each with a switch and, while it is on, what it is doing."""
+"""The live outputs, each with a switch and, while it is on, its state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _POLL_MS = 250
 
 
 class OutputsSection(QWidget):
-    """A row for every live output of the registry, and what they show while one is on."""
+    """A row for every live output of the registry, and the choice of their view while one is on."""
 
     def __init__(self, bindings: Bindings) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class OutputsSection(QWidget):
         self._column.addWidget(self._view)
 
     def attach(self, host: SessionHost) -> None:
-        """Switch the outputs of `host` from now on and show how they are doing."""
+        """Control the outputs of `host` from now on and show their states."""
         for name, switch in self.switches.items():
             switch.toggled.connect(lambda on, name=name: self._switch(host, name, on))
         host.output_switched.connect(self._changing.discard)
@@ -46,7 +46,7 @@ class OutputsSection(QWidget):
         timer.start(_POLL_MS)
 
     def show_states(self, states: Mapping[str, OutputState]) -> None:
-        """Bring switches and texts to these states, by the outputs' names; one that is not named is off."""
+        """Set switches and texts to these states by the outputs' names; others are off."""
         for name, switch in self.switches.items():
             state = states.get(name)
             if name not in self._changing:
@@ -79,7 +79,7 @@ class OutputsSection(QWidget):
 
 
 def output_text(state: OutputState) -> str:
-    """What an output is doing, for a person: where it can be seen, or why it cannot and what to do."""
+    """Return an output's state as text: where it can be seen, or why it cannot and what to do."""
     if state.error is not None:
         return str(state.error)
     return {"starting": "Starting…", "live": state.detail}.get(state.status, "")

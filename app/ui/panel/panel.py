@@ -1,4 +1,4 @@
-"""The panel at the right: source, quality, view, everything else folded away, and the recording card."""
+"""The panel at the right: source, quality, view, the folded advanced section, and the recording card."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PANEL_WIDTH = 312
 
 _SENTENCE_LINES = 3
-"""Room under the quality that is always there, so that nothing jumps when its sentence changes."""
+"""Height reserved under the quality, so that nothing moves when its sentence changes."""
 
 _VIEW_TIPS = {
     "split": "Split: drag the divider",
@@ -207,7 +207,7 @@ class Panel(QFrame):
 
     def _show_advanced(self, shown: bool) -> None:
         self._advanced_body.setVisible(shown)
-        if shown:  # bring it into view, once the layout knows its height
+        if shown:  # scroll to it once the layout knows its height
             QTimer.singleShot(0, self, self._scroll_to_advanced)
 
     def _scroll_to_advanced(self) -> None:
@@ -227,7 +227,7 @@ class Panel(QFrame):
         self.record: LabelledButton = LabelledButton("Record", "record", kind="record")
         self.record.setToolTip(_tip("Record a video", "record"))
         self.record.clicked.connect(self.record_clicked)
-        self.record.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves Space to the picture
+        self.record.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the space bar to the picture
         self.snapshot: IconButton = IconButton(
             "snapshot", _tip("Snapshot: saves before and after", "snapshot"), size=40, boxed=True
         )
@@ -242,7 +242,7 @@ class Panel(QFrame):
     # What is shown
 
     def show_settings(self, settings: Settings) -> None:
-        """Bring every control to these values."""
+        """Set every control to these values."""
         self.bindings.show_settings(settings)
         self.cycles.show_k(settings.k)
         self._show_restorer(settings)
@@ -284,7 +284,7 @@ class Panel(QFrame):
         self.bindings.offer("precision", ("auto", *chosen.precisions))
 
     def show_camera_controls(self, shown: bool) -> None:
-        """Resolution, rate and mirror belong to cameras alone."""
+        """Show resolution, rate and mirror, which apply to cameras only."""
         for widget in self._camera_rows:
             widget.setVisible(shown)
 
@@ -330,12 +330,12 @@ class Panel(QFrame):
                 choice.removeItem(place)
 
     def set_ready(self, ready: bool) -> None:
-        """Recording and snapshots need a picture."""
+        """Enable recording and snapshots once there is a picture."""
         self.record.setEnabled(ready or self._recording)
         self.snapshot.setEnabled(ready)
 
     def open_advanced(self) -> None:
-        """Unfold everything else."""
+        """Unfold the advanced section."""
         self._advanced_toggle.setChecked(True)
 
 

@@ -1,4 +1,4 @@
-"""Which picture of a folder is shown: its name, "3 of 5", the one before and the next."""
+"""The bar for a folder of pictures: the name, "3 of 5", previous and next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sound is recorded, and how loud the microphone is."""
+"""The choice of the recorded sound, and the microphone's level."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOUD = 0.93
 
 
 class LevelBar(QWidget):
-    """A thin bar that jumps up with the sound and falls slowly; red where it is too loud."""
+    """A level bar that rises at once and falls slowly; red where it is too loud."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,8 +54,8 @@ class LevelBar(QWidget):
 class SoundRow(QWidget):
     """The choice of the sound, with a level below it while a microphone is listened to.
 
-    `chosen` carries a key of `sound_choices`. `read_level` is asked while the level shows; None says that there is no
-    microphone to listen to.
+    `chosen` carries a key of `sound_choices`. `read_level` is called while the level is visible; None means that there
+    is no microphone.
     """
 
     chosen = Signal(str)
@@ -80,7 +80,7 @@ class SoundRow(QWidget):
         self._timer.timeout.connect(self._measure)
 
     def listen(self, read_level: Callable[[], float | None]) -> None:
-        """Ask `read_level` for the microphone's level."""
+        """Show the level that `read_level` returns."""
         self._read_level = read_level
         self._timer.start()
 

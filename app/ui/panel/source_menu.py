@@ -35,7 +35,7 @@ class SourceMenu(QMenu):
         self.show_cameras(None, "")
 
     def show_cameras(self, names: Sequence[str] | None, current: str) -> None:
-        """List the cameras; None while they are being looked for."""
+        """List the cameras; None while they are being searched."""
         for action in self._cameras:
             self.removeAction(action)
             action.deleteLater()

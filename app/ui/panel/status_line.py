@@ -1,4 +1,4 @@
-"""The line at the bottom: the source and what it really gives, the engine and what it really runs on."""
+"""The line at the bottom: the source with its actual rate and size, the engine actually in use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOTICE_MS = 6000
 
 
 class Dot(QWidget):
-    """A light: the colour's name says how things are."""
+    """A status light in a named colour of the theme."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class StatusLine(QFrame):
         self.dot.setAccessibleName(f"Source is {state}")
 
     def show_notice(self, text: str) -> None:
-        """Something to know, for some seconds."""
+        """Show a notice for some seconds."""
         self.notice.setText(text)
         self._forget.start()
 

@@ -51,7 +51,7 @@ class Transport(QFrame):
         self._end.setText(duration(seconds))
 
     def show_place(self, seconds: float) -> None:
-        """Follow the video, whose time goes on when it is looped, but not while a person drags the bar."""
+        """Follow the video's position, also over loops, but not while a person drags the bar."""
         if self.bar.isSliderDown() or self._duration <= 0:
             return
         seconds %= self._duration
@@ -61,7 +61,7 @@ class Transport(QFrame):
         self.bar.update()
 
     def show_sound(self, *, there: bool, on: bool) -> None:
-        """The loudspeaker, for a video that has sound."""
+        """Show the loudspeaker button, for a video with sound."""
         self.sound.setVisible(there)
         self.sound.set_icon("sound" if on else "mute")
         self.sound.set_words("Mute the video" if on else "Play the video's sound")

@@ -1,4 +1,4 @@
-"""Where the latency card lies: where a person put it, but never on a face."""
+"""The place of the latency card: where a person put it, but never on a face."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _MARGIN = 24.0
 def card_place(
     width: float, height: float, *, area: Box, faces: Sequence[Box], wanted: tuple[float, float] | None = None
 ) -> Box | None:
-    """The card's box of this size in `area`: at the `wanted` left top corner, else in the first free corner.
+    """Return the card's box of this size in `area`: at the `wanted` top left corner, else in the first free corner.
 
-    None where it would lie on a face everywhere, or does not fit.
+    None where it would cover a face everywhere, or does not fit.
     """
     if width > area.width or height > area.height:
         return None
@@ -33,7 +33,7 @@ def card_place(
 
 
 class LatencyCard:
-    """The card as a picture, drawn anew when its numbers change, and its place."""
+    """The card as a picture, redrawn when its numbers change, and its place."""
 
     def __init__(self) -> None:
         self._model: OverlayModel | None = None

@@ -1,4 +1,4 @@
-"""Where the pictures and the divider fall. No Qt: rectangles in, rectangles out, in logical pixels."""
+"""The layout of pictures and divider. No Qt: rectangles in logical pixels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 Content = Literal["original", "restored"]
 
 DIVIDER_REACH = 14.0
-"""How far from the divider a press still takes hold of it."""
+"""Distance in pixels at which a press grabs the divider."""
 
 MAXIMUM_MAGNIFICATION = 4.0
 
@@ -51,7 +51,7 @@ class Tile:
 
     @property
     def frame(self) -> Box:
-        """Where the picture is on the canvas, however much of it is seen."""
+        """The whole picture's box on the canvas, however much of it is visible."""
         return self.zoom_frame or self.target
 
 
@@ -63,14 +63,14 @@ class Layout:
     divider: float | None = None
 
     def is_on_divider(self, x: float, y: float, *, reach: float = DIVIDER_REACH) -> bool:
-        """Whether a press at (x, y) takes hold of the divider."""
+        """Whether a press at (x, y) grabs the divider."""
         if self.divider is None or not self.tiles:
             return False
         target = self.tiles[0].frame
         return abs(x - self.divider) <= reach and target.y <= y <= target.bottom
 
     def split_at(self, x: float) -> float:
-        """The split in [0, 1] that puts the divider at x."""
+        """Return the split in [0, 1] that puts the divider at x."""
         target = self.tiles[0].frame
         return min(max((x - target.x) / max(target.width, 1.0), 0.0), 1.0)
 
@@ -120,7 +120,7 @@ def arrange(view: str, *, width: int, height: int, area: Box, split: float, gap:
 
 
 def _together(pair: tuple[Box, Box], *, gap: float, horizontal: bool) -> tuple[Box, Box]:
-    """The two boxes moved towards each other until only the gap is between them."""
+    """Move the two boxes towards each other until only the gap is between them."""
     first, second = pair
     if horizontal:
         slack = (second.x - first.right - gap) / 2

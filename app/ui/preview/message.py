@@ -1,4 +1,4 @@
-"""Words in place of a picture, with buttons that say what can be done about it."""
+"""A message in place of a picture, with buttons for what can be done."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Message(QWidget):
         """Show the words, and a button for each (text, name)."""
         self._icon.name = icon
         self._icon.update()
-        # The path of a file is one long word; it may be broken after every part of it.
+        # A file's path is one long word; allow breaking it after every part.
         self.title.setText(title.replace("/", "/\u200b").replace("\\", "\\\u200b"))
         self.detail.setText(detail)
         while (item := self._buttons.takeAt(0)) is not None:

@@ -1,4 +1,4 @@
-"""What the latency overlay says. No Qt: statistics in, words and bar lengths out."""
+"""The content of the latency overlay. No Qt: statistics in, texts and bar lengths out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Usage:
-    """What the process takes of the machine: CPU in percent of one core, resident memory in bytes."""
+    """The process's usage: CPU in percent of one core, resident memory in bytes."""
 
     cpu_percent: float = 0.0
     memory_bytes: int = 0
@@ -40,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True)
 class OverlayModel:
-    """All that the overlay tells: the card paints the bar and the `summary`, the diagnostics have the `lines`.
+    """The overlay's content: the card paints the bar and the `summary`, the diagnostics have the `lines`.
 
     `budget_at` is the budget's place on the bar, a part of its width."""
 

@@ -44,7 +44,7 @@ class LivePlot(QFrame):
         self._colour()
 
     def show_history(self, points: Sequence[HistoryPoint], *, budget_ms: float) -> None:
-        """Draw the minute anew."""
+        """Redraw the minute."""
         seconds = [-point.t for point in points]
         ages = [point.age_ms for point in points]
         process = [point.process_ms for point in points]

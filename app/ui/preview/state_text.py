@@ -1,4 +1,4 @@
-"""What the picture says about itself, in words. No Qt."""
+"""The badges and labels on the picture. No Qt."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from app.ui.style.theme import colour
 
 
 def restyle(widget: QWidget, name: str, value: object) -> None:
-    """Set a property that the style sheet looks at, and have it looked at again; free when nothing changes."""
+    """Set a property that the style sheet uses, and apply the style again if it changed."""
     if widget.property(name) != value:
         widget.setProperty(name, value)
         widget.style().unpolish(widget)

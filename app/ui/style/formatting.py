@@ -1,4 +1,4 @@
-"""Numbers as people read them. No Qt."""
+"""Formatting numbers for people. No Qt."""
 
 from __future__ import annotations
 

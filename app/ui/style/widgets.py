@@ -1,4 +1,4 @@
-"""The few widgets of our own: small, drawn from the theme, usable with the keyboard and a screen reader."""
+"""Small custom widgets, drawn from the theme, usable with the keyboard and a screen reader."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def label(text: str, role: str = "") -> QLabel:
 
 
 class ElidedLabel(QLabel):
-    """A line of words that gives way: what does not fit is left out at its end and stands in the tooltip."""
+    """A line of text that is elided at its end; the tooltip has all of it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class ElidedLabel(QLabel):
 
 
 class Choice(QComboBox):
-    """A drop-down with a chevron; the wheel leaves it alone, so scrolling the panel changes nothing."""
+    """A drop-down with a chevron; it ignores the wheel, so scrolling the panel changes nothing."""
 
     def __init__(self) -> None:
         super().__init__()
