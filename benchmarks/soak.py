@@ -211,7 +211,7 @@ def _address(session: LiveSession) -> tuple[str, int]:
         if state.error is not None or time.perf_counter() > deadline:
             raise state.error or AppError("The network stream does not start.")
         time.sleep(0.05)
-    host, _, port = state.detail.partition("://")[2].split("/")[0].rpartition(":")
+    host, _, port = str(state.detail).partition("://")[2].split("/")[0].rpartition(":")
     return host, int(port)
 
 

@@ -15,10 +15,22 @@ import pytest
 import shiboken6
 from PySide6.QtCore import QCoreApplication
 
+from app.core.words import set_language
 from tools.virtual_display import virtual_display
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tests read English, whatever the language of the machine; so do the programs that they start.
+os.environ["LC_ALL"] = "C.UTF-8"
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Begin and end every test in English."""
+    set_language("en")
+    yield
+    set_language("en")
 
 
 @pytest.fixture(scope="session")

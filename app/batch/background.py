@@ -60,5 +60,7 @@ class BackgroundJob:
             ending = error
         except Exception as error:  # an unforeseen error must be reported, not end the thread silently
             _log.exception("A job ended in an unexpected way")
-            ending = WorkerError(f"Restoring failed: {error!r}.", f"The details are in {log_path()}")
+            ending = WorkerError(
+                "Restoring failed: {error}.", "The details are in {log}", error=repr(error), log=log_path()
+            )
         self._on_end(ending)

@@ -21,6 +21,7 @@ from app.batch.jobs.work import Work, work_for
 from app.batch.resources import default_workers
 from app.batch.run import JobRun
 from app.core.errors import JournalError
+from app.core.words import phrase_n
 from app.restorers.store import ModelStore
 
 _WORTH_PROCESSES = 150.0
@@ -111,7 +112,12 @@ def _expect_all_done(tasks: Sequence[Task]) -> None:
     missing = [task for task in tasks if task.kind != "join"]
     if missing:
         raise JournalError(
-            f"{len(missing)} tasks are not done yet, first {missing[0].key}.",
+            phrase_n(
+                "{n} task is not done yet: {key}.",
+                "{n} tasks are not done yet, first {key}.",
+                len(missing),
+                key=missing[0].key,
+            ),
             "Run the shards that are missing, or leave --join out to do the rest here.",
         )
 

@@ -19,6 +19,7 @@ from app.batch.leftovers import Leftovers
 from app.batch.videos.joining import PieceFile
 from app.batch.worker import NO_FACE
 from app.core.errors import AppError, UnreadableMediaError, WorkerError
+from app.core.words import Phrase, joined, phrase
 from app.media.files import already_there
 
 _log = logging.getLogger(__name__)
@@ -75,7 +76,11 @@ class JobRun:
         self._leftovers = Leftovers(() if is_shard else {work.final.target.parent for work in works})
         resumed = [done for work in works if (done := self._admit(work, fresh=fresh)) is not None]
         self._items = len(self._states) + len(resumed)
-        notes = () if journal.damaged is None else (f"the journal was damaged; it is kept as {journal.damaged}",)
+        notes = (
+            ()
+            if journal.damaged is None
+            else (phrase("the journal was damaged; it is kept as {path}", path=journal.damaged),)
+        )
         on_event(
             JobStarted(
                 items=self._items + len(self._kept),
@@ -191,12 +196,13 @@ class JobRun:
         state.pieces[piece.key] = result
         if len(state.pieces) < len(state.work.pieces) or self._is_shard or piece.name in self._results:
             return
-        files, damage = [], ""
+        files: list[PieceFile] = []
+        damage: Phrase | None = None
         for each in state.work.pieces:
             done = state.pieces[each.key]
             if done.first_pts is not None:
                 files.append(PieceFile(path=each.target, first_pts=done.first_pts))
-            if done.damage:
+            if done.damage is not None:
                 damage = done.damage
                 break
         if files:
@@ -210,7 +216,7 @@ class JobRun:
         if isinstance(error, WorkerError):
             _log.error("unexpected error: %s\n%s", task.name, error.details or error)
         self._journal.forget(task.key)
-        if self._retry and task.key not in self._tried_again and not task.damage:
+        if self._retry and task.key not in self._tried_again and task.damage is None:
             self._tried_again.add(task.key)
             self._meter.again(task)
             self._again.append(task)
@@ -262,19 +268,20 @@ class JobRun:
 
 
 def _with_rescued(error: AppError, kept: Path) -> AppError:
-    hint = f"{error.hint} What an interrupted run had restored of it is in {kept}.".strip()
-    return type(error)(error.what, hint)
+    rescued = phrase("What an interrupted run had restored of it is in {kept}.", kept=kept)
+    hint = joined((error.hint_phrase, rescued), " ") if error.hint else rescued
+    return type(error)(error.what_phrase, hint)
 
 
-def _merged(state: _State, joined: TaskResult) -> TaskResult:
+def _merged(state: _State, whole: TaskResult) -> TaskResult:
     """Return the result of a video from those of its pieces and of joining them."""
     pieces = [state.pieces[piece.key] for piece in state.work.pieces]
     faces = sum(piece.faces for piece in pieces)
-    engine, k = next(((piece.engine, piece.k) for piece in pieces if piece.engine), (joined.engine, joined.k))
+    engine, k = next(((piece.engine, piece.k) for piece in pieces if piece.engine), (whole.engine, whole.k))
     return TaskResult(
         frames=sum(piece.frames for piece in pieces),
         faces=faces,
-        notes=(*pieces[0].notes, *joined.notes, *(() if faces else (NO_FACE,))),
+        notes=(*pieces[0].notes, *whole.notes, *(() if faces else (NO_FACE,))),
         timings=tuple(timings for piece in pieces for timings in piece.timings),
         engine=engine,
         k=k,

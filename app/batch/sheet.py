@@ -17,9 +17,11 @@ from app.batch.worker import PICTURE_DETECT_SIZE, blend
 from app.core.errors import SettingError, UnreadableMediaError
 from app.core.settings import Settings
 from app.core.types import Frame, Image
+from app.core.words import Phrase, phrase, tr
 from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
+from app.media.pictures.lettering import text_size, write_text
 from app.media.pictures.picture import PICTURE_SUFFIXES, read_picture, write_image
 from app.media.pictures.picture_facts import PROFILE
 from app.outputs.compose import letterbox
@@ -33,7 +35,7 @@ _LONGER_SIDE = 900
 _COLUMNS = 4
 _BAR = 34
 _GAP = 6
-_TEXT = 0.55
+_TEXT = 16
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,7 +48,7 @@ class Part:
 
 def compare(
     store: ModelStore, source: Path, target: Path, names: Sequence[str], options: RestoreOptions, *, overwrite: bool
-) -> tuple[str, ...]:
+) -> tuple[Phrase, ...]:
     """Write the sheet of `source` to `target`, with a part for each restorer in `names`; return notes for the person.
 
     Each network is applied as often as it is made for, or `options.settings.k` times where that was given and it can.
@@ -55,16 +57,21 @@ def compare(
     """
     if not names or len(set(names)) != len(names):
         known = ", ".join(store.restorer_names())
-        raise SettingError("A comparison needs names of restorers, each once.", f"There are: {known}.")
+        raise SettingError("A comparison needs names of restorers, each once.", "There are: {known}.", known=known)
     if source.suffix.lower() not in PICTURE_SUFFIXES:
-        raise UnreadableMediaError(f"{source} is no picture, and a sheet is made of one.", "Name a picture.")
+        raise UnreadableMediaError(
+            "{source} is no picture, and a sheet is made of one.", "Name a picture.", source=source
+        )
     make_room(source, target)
     picture = read_picture(source)
     original = picture.bgr
     if options.aligned and original.shape[0] != original.shape[1]:
-        raise UnreadableMediaError(f"{source} is not square, as an aligned face crop is.", "Leave --aligned out.")
+        raise UnreadableMediaError(
+            "{source} is not square, as an aligned face crop is.", "Leave --aligned out.", source=source
+        )
     detector = None if options.aligned else FaceDetector(*store.detectors(), threads=options.settings.threads)
-    parts, notes = [Part(label="Original", image=original)], set()
+    parts = [Part(label=tr("Original"), image=original)]
+    notes: set[Phrase] = set()
     for name in names:
         settings = options.settings
         restorer = store.create_restorer(
@@ -81,7 +88,7 @@ def compare(
             restored = FramePipeline(FaceTracker(StillDetector(detector)), restorer).process(frame, chosen)
             image = restored.image
             if not restored.faces:
-                notes.add("no face was found, every part is the picture itself")
+                notes.add(phrase("no face was found, every part is the picture itself"))
         parts.append(Part(label=f"{name}, k = {k}, {restorer.engine.precision.upper()}", image=image))
     write_image(target, sheet(parts), overwrite=overwrite, profile=picture.metadata.get(PROFILE, b""))
     return tuple(notes)
@@ -102,19 +109,12 @@ def sheet(parts: Sequence[Part]) -> Image:
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     columns = min(len(parts), _COLUMNS)
     rows = math.ceil(len(parts) / columns)
-    wide = max(size[0], max(_text_width(part.label) for part in parts) + 16)
+    wide = max(size[0], max(text_size(part.label, _TEXT)[0] for part in parts) + 16)
     page = np.full((rows * (size[1] + _BAR + _GAP) + _GAP, columns * (wide + _GAP) + _GAP, 3), 24, np.uint8)
     for place, part in enumerate(parts):
         top = _GAP + place // columns * (size[1] + _BAR + _GAP)
         left = _GAP + place % columns * (wide + _GAP)
         inner = page[top + _BAR : top + _BAR + size[1], left : left + size[0]]
         inner[:] = letterbox(part.image, size)
-        cv2.putText(
-            page, part.label, (left + 4, top + 23), cv2.FONT_HERSHEY_SIMPLEX, _TEXT, (235, 235, 235), 1, cv2.LINE_AA
-        )
+        write_text(page, part.label, (left + 4, top + 8), _TEXT, (235, 235, 235))
     return page
-
-
-def _text_width(text: str) -> int:
-    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, _TEXT, 1)
-    return int(width)

@@ -20,6 +20,7 @@ from app.core.errors import AppError, SettingError, UnreadableMediaError, Worker
 from app.core.log import log_path
 from app.core.settings import Settings
 from app.core.types import Frame, Image, Restored, Timings
+from app.core.words import Phrase, phrase
 from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
@@ -34,7 +35,7 @@ PICTURE_DETECT_SIZE = 1280
 VIDEO_DETECT_SIZE = 640
 """The size of a batch's detection sweep, larger than the window's because it does not run in real time."""
 
-NO_FACE = "no face was found in any of its frames"
+NO_FACE = phrase("no face was found in any of its frames")
 
 Progress = Callable[[int, int | None], None]
 
@@ -66,11 +67,16 @@ class RestoreWorker:
             spinning=settings.spinning,
         )
         low, high = self._restorer.k_range
-        times = "once" if low == high == 1 else f"{low} to {high} times"
         if options.k_is_given and not low <= settings.k <= high:
             raise SettingError(
-                f"{self._restorer.name} is applied {times}, not {settings.k} times.",
+                phrase("{name} is applied once, not {k} times.")
+                if high == 1
+                else phrase("{name} is applied {low} to {high} times, not {k} times."),
                 "Choose another --k or another --restorer.",
+                name=self._restorer.name,
+                low=low,
+                high=high,
+                k=settings.k,
             )
         self.k = settings.k if options.k_is_given else min(max(self._restorer.family.default_k, low), high)
         self.settings = settings
@@ -110,8 +116,7 @@ class RestoreWorker:
             picture, image = side_by_side(picture), compose(restored, "side-by-side", 0.5)
         notes = write_picture(task.target, picture, image, overwrite=task.overwrite)
         if not restored.faces:
-            written = ", it was written unchanged" if self._scale == 1 else ", it was only enlarged"
-            notes = ("no face was found" + ("" if self._side_by_side else written), *notes)
+            notes = (self._without_face(), *notes)
         timings = _with_capture(restored.timings, frame.t_capture - started)
         return self._result((timings,), faces=len(restored.faces), notes=notes)
 
@@ -121,8 +126,11 @@ class RestoreWorker:
         height, width = picture.bgr.shape[:2]
         if height != width:
             raise UnreadableMediaError(
-                f"{task.source} has {width}x{height} pixels, but an aligned face crop is square.",
+                "{source} has {width}x{height} pixels, but an aligned face crop is square.",
                 "Leave --aligned out to have the face found.",
+                source=task.source,
+                width=width,
+                height=height,
             )
         picture = resized(picture, self._restorer.family.crop_side)
         read_s = time.perf_counter() - started
@@ -192,10 +200,17 @@ class RestoreWorker:
         )
         return self._result((), faces=0, notes=notes)
 
-    def _result(self, timings: tuple[Timings, ...], *, faces: int, notes: tuple[str, ...] = ()) -> TaskResult:
+    def _result(self, timings: tuple[Timings, ...], *, faces: int, notes: tuple[Phrase, ...] = ()) -> TaskResult:
         return TaskResult(
             frames=len(timings), faces=faces, notes=notes, timings=timings, engine=self._restorer.engine, k=self.k
         )
+
+    def _without_face(self) -> Phrase:
+        if self._side_by_side:
+            return phrase("no face was found")
+        if self._scale == 1:
+            return phrase("no face was found, it was written unchanged")
+        return phrase("no face was found, it was only enlarged")
 
     def _settings_for(self, detect_size: int) -> Settings:
         return self.settings.replace(k=self.k, auto_k=False, detect_size=self._detect_size or detect_size)
@@ -213,9 +228,14 @@ def carry_out(worker: RestoreWorker, task: Task, progress: Progress | None) -> T
     except AppError as error:
         return TaskFailed(task=task, error=error)
     except Exception as error:
-        what = f"something unexpected went wrong ({type(error).__name__}: {error})."
-        hint = f"The details are in {log_path()}"
-        return TaskFailed(task=task, error=WorkerError(what, hint, details=traceback.format_exc()))
+        surprise = WorkerError(
+            "something unexpected went wrong ({error}).",
+            "The details are in {log}",
+            details=traceback.format_exc(),
+            error=f"{type(error).__name__}: {error}",
+            log=log_path(),
+        )
+        return TaskFailed(task=task, error=surprise)
 
 
 def _with_capture(timings: Timings, capture_s: float) -> Timings:

@@ -15,6 +15,7 @@ from app.cli.messages import print_error, print_unexpected, program_name, say
 from app.cli.parser import given_settings, parse
 from app.core.errors import AppError, DisplayError
 from app.core.log import set_up_log
+from app.core.words import tr
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     except AppError as error:
         print_error(error)
     except KeyboardInterrupt:
-        say("interrupted: what was finished is kept, nothing half-written was left.")
+        say(tr("interrupted: what was finished is kept, nothing half-written was left."))
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of the pipe, such as `head`, has ended
         _discard_stdout()
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
             print_unexpected(error, about=options.command)
         else:
             _discard_stdout()
-            print_error(AppError(f"The results cannot be printed: {error.strerror or error}."))
+            print_error(AppError("The results cannot be printed: {reason}.", reason=error.strerror or error))
     except ImportError as error:
         print_error(_missing_library(error))
     except Exception as error:
@@ -72,8 +73,9 @@ def _discard_stdout() -> None:
 def _missing_library(error: ImportError) -> AppError:
     logging.getLogger(__name__).exception("a library is missing")
     return AppError(
-        f"A library that this needs cannot be loaded: {error}.",
+        "A library that this needs cannot be loaded: {error}.",
         "Set everything up with `python3 bootstrap.py run`; it names what the system itself lacks.",
+        error=error,
     )
 
 
@@ -83,7 +85,8 @@ def _expect_display() -> None:
     if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in names):
         raise DisplayError(
             "There is no display to open a window on.",
-            f"Start it on a desktop. Without one, `{program_name()} restore` works on files; see --help.",
+            "Start it on a desktop. Without one, `{program} restore` works on files; see --help.",
+            program=program_name(),
         )
 
 

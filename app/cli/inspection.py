@@ -6,8 +6,9 @@ import json
 from contextlib import nullcontext
 from pathlib import Path
 
-from app.cli.messages import print_error, say
+from app.cli.messages import note, print_error, say
 from app.core.errors import AppError, ModelIntegrityError, ModelMissingError
+from app.core.words import number, padded, phrase, tr
 from app.media.files import NewFile
 from app.restorers.store import ModelStore
 from app.sources.camera import list_cameras
@@ -19,7 +20,7 @@ def print_cameras() -> None:
     for camera in cameras:
         print(f"{camera.index:>3}  {camera.name}" + (f"  ({camera.path})" if camera.path else ""))
     if not cameras:
-        say("note: no camera was found.")
+        note(phrase("no camera was found."))
 
 
 def print_models() -> bool:
@@ -29,20 +30,21 @@ def print_models() -> bool:
     for entry in store.entries():
         try:
             store.load(entry)
-            state = "ok"
+            state = phrase("ok")
         except ModelMissingError as error:
-            state = "MISSING"
+            state = phrase("MISSING")
             faults.append(error)
         except ModelIntegrityError as error:
-            state = "ALTERED"
+            state = phrase("ALTERED")
             faults.append(error)
         k = "k {}-{}".format(*entry.k_range) if entry.family is not None else ""
+        size = number(entry.bytes / 1e6, "6.1f")
         print(
-            f"{state:<8} {entry.name:<17} {entry.precision:<4} {entry.kind:<15} {k:<5} {entry.bytes / 1e6:6.1f} MB  "
+            f"{padded(state, 8)} {entry.name:<17} {entry.precision:<4} {entry.kind:<15} {k:<5} {size} MB  "
             f"sha256 {entry.sha256}  {entry.path.name}"
         )
         print(f"{'':<8} {entry.family.title + ', ' if entry.family is not None else ''}{entry.source}")
-        print(f"{'':<8} licence: {entry.licence}")
+        print(f"{'':<8} {tr('licence: {licence}', licence=entry.licence)}")
     for fault in faults:
         print_error(fault)
     return not faults
@@ -61,7 +63,7 @@ def print_benchmark(*, json_path: str | None, overwrite: bool) -> None:
 
     # Created first, so that a path that cannot be written is reported before the measurement.
     with nullcontext() if json_path is None else NewFile(Path(json_path), overwrite=overwrite) as file:
-        say("Measuring this machine for about half a minute; close what else it does.")
+        say(tr("Measuring this machine for about half a minute; close what else it does."))
         result = run_benchmark(ModelStore(), progress=say)
         print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
         print(cycles_table(result["cycles"]))

@@ -11,6 +11,7 @@ from app.cli.messages import one_line, print_error
 from app.cli.parser import given_settings
 from app.core.errors import AppError, SourceOpenError
 from app.core.settings import Settings
+from app.core.words import Phrase, Words, joined, phrase, tr
 from app.outputs.base import OutputState
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.live.events import CyclesChanged, Notice
@@ -19,6 +20,19 @@ from app.restorers.store import ModelStore
 from app.sources.registry import parse_source
 
 _POLL_S = 0.2
+
+_STATES = {
+    "connecting": phrase("connecting"),
+    "online": phrase("online"),
+    "offline": phrase("offline"),
+    "ended": phrase("ended"),
+    "failed": phrase("failed"),
+    "starting": phrase("starting"),
+    "live": phrase("live"),
+    "waiting": phrase("waiting"),
+    "stopped": phrase("stopped"),
+}
+"""The states of sources and outputs, as they are called."""
 
 
 class _Console:
@@ -32,9 +46,10 @@ class _Console:
         """Ignore it: the outputs have the frame already."""
 
     def on_status(self, status: SourceStatus) -> None:
-        name = f", {status.info.name}" if status.info is not None else ""
-        size = f", {status.info.width} x {status.info.height}" if status.info is not None else ""
-        _print(f"source: {status.state}{name}{size}{_reason(status.error)}")
+        facts: list[Words] = [_STATES[status.state]]
+        if status.info is not None:
+            facts += [status.info.name, f"{status.info.width} x {status.info.height}"]
+        _print(_with_reason(phrase("source: {facts}", facts=joined(facts)), status.error))
         if status.state == "failed":
             self.error = status.error or SourceOpenError("The source failed.")
             self.failed.set()
@@ -44,7 +59,7 @@ class _Console:
 
     def on_notice(self, notice: Notice) -> None:
         if isinstance(notice, CyclesChanged):
-            _print(f"auto k: {notice.k} of {notice.wanted}")
+            _print(tr("auto k: {k} of {wanted}", k=notice.k, wanted=notice.wanted))
 
 
 def live(options: argparse.Namespace) -> None:
@@ -63,7 +78,7 @@ def live(options: argparse.Namespace) -> None:
             session.start_output(name)
         _watch(session, console)
     except KeyboardInterrupt:
-        _print("stopped.")
+        _print(tr("stopped."))
     finally:
         if session is not None:
             session.close()
@@ -88,8 +103,8 @@ def _watch(session: LiveSession, console: _Console) -> None:
 
 def state_line(name: str, state: OutputState) -> str:
     """Return one line about an output: its name, its state, and its detail or error."""
-    detail = f", {state.detail}" if state.detail else ""
-    return f"{name}: {state.status}{detail}{_reason(state.error)}"
+    facts = (_STATES[state.status], state.detail) if state.detail else (_STATES[state.status],)
+    return _with_reason(joined((name, joined(facts)), ": "), state.error)
 
 
 def _all_failed(states: Iterable[OutputState]) -> AppError | None:
@@ -102,8 +117,8 @@ def _all_failed(states: Iterable[OutputState]) -> AppError | None:
     return error
 
 
-def _reason(error: AppError | None) -> str:
-    return f": {one_line(str(error))}" if error is not None else ""
+def _with_reason(words: Phrase, error: AppError | None) -> str:
+    return one_line(f"{words}: {error}" if error is not None else str(words))
 
 
 def _print(line: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.core.errors import AppError
 from app.core.log import log_path
+from app.core.words import Words, phrase, tr
 
 
 def program_name() -> str:
@@ -28,16 +29,22 @@ def say(text: str) -> None:
 
 def print_error(error: AppError, *, about: str = "") -> None:
     """Print one line that says what happened and, with a hint, one that says what to do."""
-    say(f"error: {about}{': ' if about else ''}{one_line(error.what)}")
+    what = f"{about}: {error.what}" if about else error.what
+    say(one_line(tr("error: {what}", what=what)))
     if error.hint:
-        say(f"hint: {one_line(error.hint)}")
+        say(one_line(tr("hint: {what}", what=error.hint)))
 
 
 def print_unexpected(error: Exception, *, about: str) -> None:
     """Print a short message and log the traceback. Call it while handling `error`."""
     logging.getLogger(__name__).exception("unexpected error: %s", about)
-    say(f"error: {about}: something unexpected went wrong ({type(error).__name__}: {one_line(str(error))}).")
-    say(f"hint: The details are in {log_path()}")
+    unexpected = phrase("something unexpected went wrong ({error}).", error=f"{type(error).__name__}: {error}")
+    print_error(AppError(unexpected, phrase("The details are in {log}", log=log_path())), about=about)
+
+
+def note(words: Words, *, about: str = "") -> None:
+    """One line that says something worth knowing."""
+    say(one_line(tr("note: {what}", what=f"{about}: {words}" if about else str(words))))
 
 
 def printable(text: str) -> str:

@@ -7,42 +7,48 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from app import __version__
+from app.cli.argument_words import translate_argparse
 from app.cli.messages import program_name
+from app.core.languages import system_language
 from app.core.setting import GROUPS, Setting
-from app.core.settings import TABLE, Settings
+from app.core.settings import SYSTEM, TABLE, Settings
+from app.core.words import Words, phrase, set_language, tr
 
 COMMANDS = ("window", "live", "restore", "cameras", "models", "bench")
 
-_EXAMPLES = """\
-examples:
-  {program}                                       open the window on the last used or first camera
-  {program} --source clip.mp4 --k 2               open the window on a video, two cycles
-  {program} --source http://192.0.2.7:8080/video  open the window on a network camera
-  {program} live --virtual-camera --serve         no window: a camera for calls, and a stream for OBS or a browser
-  {program} restore old.jpg better.png            one picture
-  {program} restore call.mp4 call-restored.mp4 --k 3 --side-by-side
-  {program} restore album/ album-restored/ --strength 70 --faces 2
-  {program} restore old.jpg large.png --scale 2
-  {program} restore archive/ archive-restored/ --workers 8
-  {program} restore crops/ restored/ --aligned    256x256 face crops, no detection
-  {program} restore old.jpg better.png --json     with the milliseconds of every stage
-  {program} restore old.jpg sheet.png --compare A,B  several networks on one labelled sheet
-  {program} models                                list the shipped networks and check their hashes
-  {program} bench --json bench.json               measure this machine
-
-exit codes: 0 the work was done, 1 it was not (one line on stderr says why), 2 a wrong option, 130 interrupted
-"""
+_EXAMPLES: tuple[tuple[str, Words], ...] = (
+    ("", phrase("open the window on the last used or first camera")),
+    ("--source clip.mp4 --k 2", phrase("open the window on a video, two cycles")),
+    ("--source http://192.0.2.7:8080/video", phrase("open the window on a network camera")),
+    ("live --virtual-camera --serve", phrase("no window: a camera for calls, and a stream for OBS or a browser")),
+    ("restore old.jpg better.png", phrase("one picture")),
+    ("restore call.mp4 call-restored.mp4 --k 3 --side-by-side", ""),
+    ("restore album/ album-restored/ --strength 70 --faces 2", ""),
+    ("restore old.jpg large.png --scale 2", ""),
+    ("restore archive/ archive-restored/ --workers 8", ""),
+    ("restore crops/ restored/ --aligned", phrase("256x256 face crops, no detection")),
+    ("restore old.jpg better.png --json", phrase("with the milliseconds of every stage")),
+    ("restore old.jpg sheet.png --compare A,B", phrase("several networks on one labelled sheet")),
+    ("models", phrase("list the shipped networks and check their hashes")),
+    ("bench --json bench.json", phrase("measure this machine")),
+)
 
 
 def _examples() -> str:
-    return _EXAMPLES.format(program=program_name())
+    width = max(len(words) for words, meaning in _EXAMPLES if meaning)
+    lines = [f"  {program_name()} {words:<{width}}  {meaning}".rstrip() for words, meaning in _EXAMPLES]
+    codes = tr(
+        "exit codes: 0 the work was done, 1 it was not (one line on stderr says why), 2 a wrong option, 130 interrupted"
+    )
+    return "\n".join((tr("examples:"), *lines, "", codes, ""))
 
 
 class _Parser(argparse.ArgumentParser):
     """An ArgumentParser that reports a wrong option in two lines instead of the whole usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}\nhint: {self.prog} --help shows every option with examples.\n")
+        hint = tr("{command} --help shows every option with examples.", command=self.prog)
+        self.exit(2, f"{tr('error: {what}', what=message)}\n{tr('hint: {what}', what=hint)}\n")
 
     def format_help(self) -> str:
         """Return the help, which lists only the engines of this machine; detecting them is left to this moment."""
@@ -59,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the parser of every command."""
     parser = _Parser(
         prog=program_name(),
-        description="Restores faces live, with a small network applied k times. No command opens the window.",
+        description=tr("Restores faces live, with a small network applied k times. No command opens the window."),
         epilog=_examples(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -69,30 +75,54 @@ def build_parser() -> argparse.ArgumentParser:
     _add_window(commands)
     _add_live(commands)
     _add_restore(commands)
-    commands.add_parser("cameras", help="list the cameras by name", allow_abbrev=False)
-    commands.add_parser("models", help="list the shipped networks and verify their SHA-256", allow_abbrev=False)
+    for name, words in (
+        ("cameras", tr("list the cameras by name")),
+        ("models", tr("list the shipped networks and verify their SHA-256")),
+    ):
+        _add_language(commands.add_parser(name, help=words, allow_abbrev=False))
     bench = commands.add_parser(
-        "bench", help="measure the networks and the pipeline on this machine", allow_abbrev=False
+        "bench", help=tr("measure the networks and the pipeline on this machine"), allow_abbrev=False
     )
-    bench.add_argument("--json", metavar="FILE", help="also write the medians to FILE")
+    bench.add_argument("--json", metavar="FILE", help=tr("also write the medians to FILE"))
     bench.add_argument(
-        "--providers", action="store_true", help="measure every network on everything here that can run one, and stop"
+        "--providers",
+        action="store_true",
+        help=tr("measure every network on everything here that can run one, and stop"),
     )
     _add_overwrite(bench)
+    _add_language(bench)
     return parser
 
 
+def asked_language(arguments: Sequence[str]) -> str:
+    """The code of the language that `--language` names, the system's without it."""
+    for place, word in enumerate(arguments):
+        option, _, value = word.partition("=")
+        if option == "--language":
+            chosen = value or "".join(arguments[place + 1 : place + 2])
+            if chosen in TABLE["language"].choices and chosen != SYSTEM:
+                return chosen
+    return system_language()
+
+
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse a command; options without a command are the window's. Exits with 2 on a wrong one."""
+    """Parse a command; options without a command are the window's. Exits with 2 on a wrong one.
+
+    Everything is said in the language that the arguments or the system ask for.
+    """
+    set_language(asked_language(arguments))
+    translate_argparse()
     words = list(arguments)
+    if words[:1] == ["--language"] and words[2:3] and words[2] in (*COMMANDS, "-h", "--help", "--version"):
+        words = [words[2], *words[:2], *words[3:]]
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
         words.insert(0, "window")
     parser = build_parser()
     options = parser.parse_args(words)
     if options.command == "live" and not (options.virtual_camera or hasattr(options, "stream_address")):
-        parser.error("live needs an output: --virtual-camera, --serve or both")
+        parser.error(tr("live needs an output: --virtual-camera, --serve or both"))
     if options.command == "restore" and options.scale > 1 and (options.aligned or options.compare):
-        parser.error("--scale enlarges pictures and videos, neither aligned crops nor sheets")
+        parser.error(tr("--scale enlarges pictures and videos, neither aligned crops nor sheets"))
     return options
 
 
@@ -107,8 +137,8 @@ def given_settings(options: argparse.Namespace) -> dict[str, Any]:
 def _add_window(commands: Any) -> None:
     window = commands.add_parser(
         "window",
-        help="open the window (the default); every setting can be given as an option",
-        description="Opens the window. Settings given here hold this time; the others are as they were left.",
+        help=tr("open the window (the default); every setting can be given as an option"),
+        description=tr("Opens the window. Settings given here hold this time; the others are as they were left."),
         allow_abbrev=False,
     )
     _add_settings(window, TABLE.values())
@@ -118,16 +148,19 @@ def _add_window(commands: Any) -> None:
 def _add_live(commands: Any) -> None:
     live = commands.add_parser(
         "live",
-        help="restore a camera, file or stream without a window, for a virtual camera or the network",
+        help=tr("restore a camera, file or stream without a window, for a virtual camera or the network"),
         description=(
-            "Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is\n"
-            "mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on Windows and macOS."
+            tr(
+                "Restores until Ctrl-C and prints the state of the source and of every output when it changes. "
+                "Nothing is\nmirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on Windows "
+                "and macOS."
+            )
         ),
         epilog=_examples(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    live.add_argument("--virtual-camera", action="store_true", help="be a camera that video calls can choose")
+    live.add_argument("--virtual-camera", action="store_true", help=tr("be a camera that video calls can choose"))
     live.add_argument(
         "--serve",
         dest="stream_address",
@@ -136,78 +169,95 @@ def _add_live(commands: Any) -> None:
         type=_checked("stream_address"),
         const=TABLE["stream_address"].default,
         default=argparse.SUPPRESS,
-        help="serve MJPEG over HTTP, with a page on / (default %(const)s, which this machine alone can see)",
+        help=tr("serve MJPEG over HTTP, with a page on / (default %(const)s, which this machine alone can see)"),
     )
     _add_settings(live, [row for row in TABLE.values() if _is_for_live(row)])
     _add_insecure(live)
+    _add_language(live)
 
 
 def _add_insecure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--insecure", action="store_true", help="do not check the certificate of the address that --source names"
+        "--insecure", action="store_true", help=tr("do not check the certificate of the address that --source names")
     )
 
 
 def _add_restore(commands: Any) -> None:
     restore = commands.add_parser(
         "restore",
-        help="restore a picture, a video or a folder",
+        help=tr("restore a picture, a video or a folder"),
         description=(
-            "Restores every face in a picture, a video (every frame and the sound are kept) or a folder of both\n"
-            "(names and subfolders are kept). Outside the faces nothing changes. The input is never overwritten."
+            tr(
+                "Restores every face in a picture, a video (every frame and the sound are kept) or a folder of both\n"
+                "(names and subfolders are kept). Outside the faces nothing changes. The input is never overwritten."
+            )
         ),
         epilog=_examples(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    restore.add_argument("input", metavar="INPUT", help="a picture, a video or a folder")
-    restore.add_argument("output", metavar="OUTPUT", help="the file or folder to write")
+    restore.add_argument("input", metavar="INPUT", help=tr("a picture, a video or a folder"))
+    restore.add_argument("output", metavar="OUTPUT", help=tr("the file or folder to write"))
     _add_settings(restore, [row for row in TABLE.values() if row.in_restore])
     how = restore.add_mutually_exclusive_group()
     how.add_argument(
-        "--side-by-side", action="store_true", help="write the original and the restored one next to each other"
+        "--side-by-side", action="store_true", help=tr("write the original and the restored one next to each other")
     )
     how.add_argument(
         "--aligned",
         action="store_true",
-        help="the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem",
+        help=tr("the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem"),
     )
     restore.add_argument(
         "--scale",
         type=int,
         choices=(1, 2, 4),
         default=1,
-        help="make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is "
-        "enlarged; the window does not enlarge (default 1)",
+        help=tr(
+            "make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is "
+            "enlarged; the window does not enlarge (default 1)"
+        ),
     )
     restore.add_argument(
         "--workers",
         metavar="N",
         type=_whole_number,
         default=0,
-        help="processes that restore side by side, each with one thread of the engine (default: as many as this "
-        "machine's cores and memory carry, and one where there is little to do)",
+        help=tr(
+            "processes that restore side by side, each with one thread of the engine (default: as many as this "
+            "machine's cores and memory carry, and one where there is little to do)"
+        ),
     )
     restore.add_argument(
         "--compare",
         metavar="NAMES",
-        help="restorers, with commas between: write one labelled sheet of a picture and what each makes of it",
+        help=tr("restorers, with commas between: write one labelled sheet of a picture and what each makes of it"),
     )
     where = restore.add_mutually_exclusive_group()
-    where.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://scheduler:8786")
-    where.add_argument("--shard", metavar="I/N", type=_shard, help="do part I of N only, as in a job array")
-    where.add_argument("--join", action="store_true", help="make the whole of what all the shards have done")
-    where.add_argument("--watch", action="store_true", help="go on restoring what arrives in the folder, until Ctrl-C")
-    restore.add_argument("--fresh", action="store_true", help="begin anew instead of going on where a run stopped")
-    restore.add_argument("--retry", action="store_true", help="try a file that fails once more at the end")
-    restore.add_argument("--json", action="store_true", help="print the milliseconds of every stage as JSON on stdout")
+    where.add_argument("--cluster", metavar="ADDRESS", help=tr("a Dask scheduler, such as tcp://scheduler:8786"))
+    where.add_argument("--shard", metavar="I/N", type=_shard, help=tr("do part I of N only, as in a job array"))
+    where.add_argument("--join", action="store_true", help=tr("make the whole of what all the shards have done"))
+    where.add_argument(
+        "--watch", action="store_true", help=tr("go on restoring what arrives in the folder, until Ctrl-C")
+    )
+    restore.add_argument("--fresh", action="store_true", help=tr("begin anew instead of going on where a run stopped"))
+    restore.add_argument("--retry", action="store_true", help=tr("try a file that fails once more at the end"))
+    restore.add_argument(
+        "--json", action="store_true", help=tr("print the milliseconds of every stage as JSON on stdout")
+    )
     _add_overwrite(restore)
+    _add_language(restore)
 
 
 def _add_overwrite(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace files that are there; without it they are kept"
+        "--overwrite", action="store_true", help=tr("replace files that are there; without it they are kept")
     )
+
+
+def _add_language(parser: argparse.ArgumentParser) -> None:
+    """Every command speaks the language that is asked for; the window has the option among its settings."""
+    _add_setting(parser, TABLE["language"])
 
 
 def _is_for_live(row: Setting) -> bool:
@@ -220,14 +270,14 @@ def _add_settings(parser: argparse.ArgumentParser, rows: Iterable[Setting]) -> N
     """Add an option for every row, under the headings of the table's groups."""
     rows = list(rows)
     for group, heading in GROUPS.items():
-        section = parser.add_argument_group(heading.lower())
+        section = parser.add_argument_group(str(heading))
         for row in rows:
             if row.group == group:
                 _add_setting(section, row)
 
 
 def _add_setting(section: Any, row: Setting) -> None:
-    help_text = row.help.replace("%", "%%")
+    help_text = str(row.help).replace("%", "%%")
     if row.type is bool:
         section.add_argument(
             row.option, dest=row.name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help_text
@@ -237,27 +287,30 @@ def _add_setting(section: Any, row: Setting) -> None:
     if row.choices:
         limits = " | ".join(row.choices)
     elif row.low is not None:
-        limits = f"{row.low:g} to {row.high:g} {row.unit}".rstrip().replace("%", "%%")
+        limits = tr("{low:g} to {high:g}", low=row.low, high=row.high or 0.0)
+        limits = f"{limits} {row.unit}".rstrip().replace("%", "%%")
     section.add_argument(
         row.option,
         dest=row.name,
         type=_checked(row.name),
         default=argparse.SUPPRESS,
         metavar=row.name.upper().split("_")[-1],
-        help=f"{help_text} ({limits}; default {row.default})" if limits else help_text,
+        help=tr("{meaning} ({limits}; default {value})", meaning=help_text, limits=limits, value=str(row.default))
+        if limits
+        else help_text,
     )
 
 
 def _shard(text: str) -> tuple[int, int]:
     number, _, count = text.partition("/")
     if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not I/N with I from 1 to N, such as 3/16")
+        raise argparse.ArgumentTypeError(tr("{text} is not I/N with I from 1 to N, such as 3/16", text=repr(text)))
     return int(number), int(count)
 
 
 def _whole_number(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+        raise argparse.ArgumentTypeError(tr("{text} is no whole number of at least 1", text=repr(text)))
     return int(text)
 
 

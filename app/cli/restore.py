@@ -23,10 +23,11 @@ from app.batch.jobs.plan import Item
 from app.batch.jobs.timings import StageTimings
 from app.batch.sheet import compare
 from app.batch.watch import watch
-from app.cli.messages import print_error, say
+from app.cli.messages import note, print_error, say
 from app.cli.parser import given_settings
 from app.core.errors import ClusterError, OutputError
 from app.core.settings import Settings
+from app.core.words import joined, phrase, phrase_n, tr
 from app.restorers.store import ModelStore
 
 _MOST_NAMED = 5
@@ -50,8 +51,8 @@ def restore(options: argparse.Namespace) -> bool:
     if options.compare:
         names = [name.strip() for name in options.compare.split(",")]
         source, target = Path(options.input), Path(options.output)
-        for note in compare(ModelStore(), source, target, names, how, overwrite=options.overwrite):
-            say(f"note: {source.name}: {note}")
+        for words in compare(ModelStore(), source, target, names, how, overwrite=options.overwrite):
+            note(words, about=source.name)
         return True
     started = time.perf_counter()
     # SIGTERM and a closed terminal must leave nothing behind, like Ctrl-C.
@@ -88,7 +89,9 @@ def _cluster(address: str) -> Executor:
     descriptor = EXECUTORS["dask"]
     if not descriptor.is_available():
         raise ClusterError(
-            f"--cluster needs the package {descriptor.needs}.", "Install it: pip install -r requirements-cluster.txt"
+            "--cluster needs the package {package}.",
+            "Install it: pip install -r requirements-cluster.txt",
+            package=descriptor.needs,
         )
     return descriptor.make(ExecutorOptions(address=address))
 
@@ -109,8 +112,8 @@ def _watch(job: Job, options: argparse.Namespace) -> JobReport:
         return False
 
     if not Path(job.input).is_dir():
-        raise OutputError(f"{job.input} is no folder, so there is nothing to watch.", "Leave --watch out.")
-    say(f"watching {job.input}; Ctrl-C ends it")
+        raise OutputError("{path} is no folder, so there is nothing to watch.", "Leave --watch out.", path=job.input)
+    say(tr("watching {path}; Ctrl-C ends it", path=job.input))
     watch(job, take, wait)
     return JobReport(results=tuple(results))
 
@@ -137,21 +140,29 @@ class _Display:
             self._bar.update(round(event.fraction * 100, 1) - self._bar.n)
         elif isinstance(event, ItemDone):
             if not event.resumed:
-                for note in event.result.notes:
-                    say(f"note: {event.item.name}: {note}")
+                for words in event.result.notes:
+                    note(words, about=event.item.name)
         elif self._items > 1:
             print_error(event.error, about=event.item.name)
 
     def _start(self, event: JobStarted) -> None:
         self._items = event.items
-        for note in event.notes:
-            say(f"note: {note}")
+        for words in event.notes:
+            note(words)
         if event.kept:
-            count, first = len(event.kept), event.kept[0].name
-            say(f"note: already there, kept: {count} of {event.items} files, first {first}; --overwrite replaces them")
+            note(
+                phrase(
+                    "already there, kept: {kept} of {all} files, first {first}; --overwrite replaces them",
+                    kept=len(event.kept),
+                    all=event.items,
+                    first=event.kept[0].name,
+                )
+            )
         if event.resumed or event.pieces:
-            pieces = f" and {event.pieces} pieces of videos" if event.pieces else ""
-            say(f"going on where an earlier run stopped: {event.resumed} files{pieces} are restored already")
+            done = [phrase_n("{n} file", "{n} files", event.resumed)]
+            if event.pieces:
+                done.append(phrase_n("{n} piece of a video", "{n} pieces of videos", event.pieces))
+            say(tr("going on where an earlier run stopped; restored already: {done}", done=joined(done)))
         self._bar = _bar()
 
 
@@ -159,33 +170,50 @@ def _sum_up(report: JobReport) -> None:
     """Print how a job ended; raise the error of a single file that failed."""
     results = report.results
     if report.resumable:
-        say("note: what was done of a video is kept; the same command goes on from there")
+        note(phrase("what was done of a video is kept; the same command goes on from there"))
     if len(results) == 1 and isinstance(results[0], ItemFailed):
         raise results[0].error
     if len(results) > 1:
         done = len(results) - report.failed
-        say(
-            f"{done} of {len(results)} files restored"
-            + (f", {report.failed} failed (named above)" if report.failed else "")
-        )
+        if report.failed:
+            say(
+                tr(
+                    "{done} of {all} files restored, {failed} failed (named above)",
+                    done=done,
+                    all=len(results),
+                    failed=report.failed,
+                )
+            )
+        else:
+            say(tr("{done} of {all} files restored", done=done, all=len(results)))
     if report.left_alone:
         names = ", ".join(path.name for path in report.left_alone[:_MOST_NAMED])
         more = ", …" if len(report.left_alone) > _MOST_NAMED else ""
-        say(f"note: left alone: {len(report.left_alone)} other files: {names}{more}")
+        note(
+            phrase_n(
+                "left alone: {n} other file: {names}",
+                "left alone: {n} other files: {names}",
+                len(report.left_alone),
+                names=names + more,
+            )
+        )
 
 
 def _postfix(event: JobProgress) -> str:
-    left = "" if event.time_left_s is None else f", {tqdm.format_interval(event.time_left_s)} left"
-    files = f"{event.items_done}/{event.items} files, " if event.items > 1 else ""
-    frames = "1 frame" if event.frames == 1 else f"{event.frames} frames"
-    return f"{files}{frames}{left}"
+    parts = []
+    if event.items > 1:
+        parts.append(phrase("{done}/{all} files", done=event.items_done, all=event.items))
+    parts.append(phrase_n("{n} frame", "{n} frames", event.frames))
+    if event.time_left_s is not None:
+        parts.append(phrase("{duration} left", duration=tqdm.format_interval(event.time_left_s)))
+    return str(joined(parts))
 
 
 def _bar() -> Any:
     # A log file gets occasional lines, a terminal a moving bar.
     return tqdm(
         total=100,
-        desc="restoring",
+        desc=tr("restoring"),
         bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
         mininterval=0.1 if sys.stderr.isatty() else 5.0,
         dynamic_ncols=True,
@@ -204,14 +232,18 @@ def _document(options: argparse.Namespace, settings: Settings, report: JobReport
             "kind": each.item.kind,
         }
         if isinstance(each, ItemFailed):
-            entry["error"] = str(each.error)
+            entry["error"] = each.error.english
         else:
             result = each.result
             for timings in result.timings:
                 stages.add(timings)
             if result.engine is not None:
                 engine, k = result.engine, result.k
-            entry |= {"frames": result.frames, "faces": result.faces, "notes": list(result.notes)}
+            entry |= {
+                "frames": result.frames,
+                "faces": result.faces,
+                "notes": [words.english for words in result.notes],
+            }
             if each.resumed:
                 entry["resumed"] = True
         files.append(entry)

@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+from app.core.words import Phrase, Words, joined, with_values
+
 
 class AppError(Exception):
-    """Base of every error that a person is meant to read.
+    """Base of every error that a person is meant to read, in the language that is current when it is read.
 
-    `what` is one sentence without a trailing newline, `hint` says what to do and may be empty.
+    `what` is one sentence without a trailing newline, `hint` says what to do and may be empty. Both are English
+    templates, whose `{names}` stand for `values`; an error among them is its words.
     """
 
-    def __init__(self, what: str, hint: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.hint = hint
+    def __init__(self, what: Words, hint: Words = "", /, **values: object) -> None:
+        told = {name: value.phrase if isinstance(value, AppError) else value for name, value in values.items()}
+        self._what, self._hint = (with_values(words, **told) for words in (what, hint))
+        super().__init__(self._what, self._hint)
+
+    @property
+    def what(self) -> str:
+        """What happened, in the current language."""
+        return str(self._what)
+
+    @property
+    def hint(self) -> str:
+        """What can be done about it, in the current language."""
+        return str(self._hint)
+
+    @property
+    def what_phrase(self) -> Phrase:
+        """What happened, for another error that passes it on."""
+        return self._what
+
+    @property
+    def hint_phrase(self) -> Phrase:
+        """What can be done about it, for another error that passes it on."""
+        return self._hint
+
+    @property
+    def phrase(self) -> Phrase:
+        """Both, for other words that tell of it."""
+        return joined((self._what, self._hint), " ") if self._hint else self._what
+
+    @property
+    def english(self) -> str:
+        """Both in English, for the log and for documents."""
+        return self.phrase.english
 
     def __str__(self) -> str:
-        return f"{self.what} {self.hint}".strip()
+        return str(self.phrase)
 
 
 class SettingError(AppError):
@@ -77,8 +110,8 @@ class ClusterError(AppError):
 class WorkerError(AppError):
     """A worker of a job that died or failed unexpectedly; `details` is its traceback for the log."""
 
-    def __init__(self, what: str, hint: str = "", details: str = "") -> None:
-        super().__init__(what, hint)
+    def __init__(self, what: Words, hint: Words = "", /, details: str = "", **values: object) -> None:
+        super().__init__(what, hint, **values)
         self.details = details
 
 

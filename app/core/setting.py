@@ -8,10 +8,17 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from app.core.errors import SettingError
+from app.core.words import Phrase, Words, phrase, with_values
 
 Group = Literal["source", "restoration", "engine", "view", "output"]
-GROUPS: Mapping[Group, str] = MappingProxyType(
-    {"source": "Source", "restoration": "Restoration", "engine": "Engine", "view": "View", "output": "Recording"}
+GROUPS: Mapping[Group, Phrase] = MappingProxyType(
+    {
+        "source": phrase("Source"),
+        "restoration": phrase("Restoration"),
+        "engine": phrase("Engine"),
+        "view": phrase("View"),
+        "output": phrase("Recording"),
+    }
 )
 """The groups of the settings and their headings, in the order in which they are shown."""
 
@@ -28,14 +35,14 @@ class Setting:
     option of the command `restore` too; `flag` is the option's name where it differs from the setting's.
     """
 
-    label: str
-    help: str
+    label: Phrase
+    help: Phrase
     group: Group
     effect: Effect
     low: float | None = None
     high: float | None = None
-    choices: Mapping[str, str] = field(default_factory=dict)
-    unit: str = ""
+    choices: Mapping[str, Words] = field(default_factory=dict)
+    unit: Words = ""
     in_restore: bool = False
     flag: str = ""
     name: str = ""
@@ -80,10 +87,18 @@ class Setting:
         return self.low <= value <= self.high
 
     def _refusal(self, value: object) -> SettingError:
-        return SettingError(f"{self.name} cannot be {value!r}; it needs {self._needs()}.")
+        return SettingError(
+            "{name} cannot be {value}; it needs {needs}.", name=self.name, value=repr(value), needs=self._needs()
+        )
 
-    def _needs(self) -> str:
+    def _needs(self) -> Phrase:
         if self.choices:
-            return "one of " + ", ".join(self.choices)
-        kind = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[self.type]
-        return kind if self.low is None else f"{kind} from {self.low:g} to {self.high:g}"
+            return phrase("one of {choices}", choices=", ".join(self.choices))
+        if self.low is None or self.high is None:
+            return {bool: phrase("true or false"), str: phrase("text")}.get(self.type, phrase("a number"))
+        limits = (
+            phrase("a whole number from {low:g} to {high:g}")
+            if self.type is int
+            else phrase("a number from {low:g} to {high:g}")
+        )
+        return with_values(limits, low=self.low, high=self.high)

@@ -11,6 +11,10 @@ from typing import Any, Self
 
 from app.core.errors import SettingError
 from app.core.setting import Effect, Setting
+from app.core.words import languages, phrase
+
+SYSTEM = "system"
+"""As a language: the one of the operating system."""
 
 _SIZES = {"640x480": "640 × 480", "1280x720": "1280 × 720", "1920x1080": "1920 × 1080"}
 
@@ -25,59 +29,66 @@ class Settings:
 
     source: str = _setting(
         "",
-        label="Source",
-        help="Camera name, file, folder or stream address; empty for the first camera",
+        label=phrase("Source"),
+        help=phrase("Camera name, file, folder or stream address; empty for the first camera"),
         group="source",
         effect="start",
     )
     camera_size: str = _setting(
         "1280x720",
-        label="Resolution",
-        help="Requested from the camera; the window shows what it delivers",
+        label=phrase("Resolution"),
+        help=phrase("Requested from the camera; the window shows what it delivers"),
         group="source",
         effect="source",
         choices=_SIZES,
     )
     camera_fps: int = _setting(
         30,
-        label="Frame rate",
-        help="Requested from the camera",
+        label=phrase("Frame rate"),
+        help=phrase("Requested from the camera"),
         group="source",
         effect="source",
         low=5,
         high=120,
-        unit="fps",
+        unit=phrase("fps"),
     )
     mirror: bool = _setting(
         True,
-        label="Mirror",
-        help="Show a camera as a mirror does; recordings are not mirrored",
+        label=phrase("Mirror"),
+        help=phrase("Show a camera as a mirror does; recordings are not mirrored"),
         group="source",
         effect="view",
     )
     mirror_recording: bool = _setting(
         False,
-        label="Mirror recordings",
-        help="Record and save the mirrored picture too",
+        label=phrase("Mirror recordings"),
+        help=phrase("Record and save the mirrored picture too"),
         group="source",
         effect="source",
     )
 
     degrade: bool = _setting(
         False,
-        label="Make my camera bad",
-        help="Degrade the source: few pixels, blur, noise and blocks",
+        label=phrase("Make my camera bad"),
+        help=phrase("Degrade the source: few pixels, blur, noise and blocks"),
         group="source",
         effect="picture",
     )
     degrade_strength: int = _setting(
-        60, label="How bad", help="How much it is degraded", group="source", effect="picture", low=0, high=100, unit="%"
+        60,
+        label=phrase("How bad"),
+        help=phrase("How much it is degraded"),
+        group="source",
+        effect="picture",
+        low=0,
+        high=100,
+        unit="%",
     )
 
     k: int = _setting(
         3,
-        label="Cycles k",
-        help="How often the network is applied, within what it is made for",
+        label=phrase("Cycles k"),
+        help=phrase("How often the network is applied, within what it is made for"),
         group="restoration",
         effect="picture",
         low=1,
@@ -85,12 +96,16 @@ class Settings:
         in_restore=True,
     )
     auto_k: bool = _setting(
-        False, label="Auto k", help="Lower k before frames are dropped", group="restoration", effect="pacing"
+        False,
+        label=phrase("Auto k"),
+        help=phrase("Lower k before frames are dropped"),
+        group="restoration",
+        effect="pacing",
     )
     strength: int = _setting(
         100,
-        label="Strength",
-        help="How much of the restored face is blended in",
+        label=phrase("Strength"),
+        help=phrase("How much of the restored face is blended in"),
         group="restoration",
         effect="picture",
         low=0,
@@ -100,8 +115,10 @@ class Settings:
     )
     steady: int = _setting(
         100,
-        label="Steady",
-        help="Average what holds still in a moving picture, so that it does not flicker; 0 restores every frame alone",
+        label=phrase("Steady"),
+        help=phrase(
+            "Average what holds still in a moving picture, so that it does not flicker; 0 restores every frame alone"
+        ),
         group="restoration",
         effect="picture",
         low=0,
@@ -111,8 +128,8 @@ class Settings:
     )
     max_faces: int = _setting(
         0,
-        label="Faces",
-        help="Restore the largest N faces; 0 restores all",
+        label=phrase("Faces"),
+        help=phrase("Restore the largest N faces; 0 restores all"),
         group="restoration",
         effect="picture",
         low=0,
@@ -123,36 +140,43 @@ class Settings:
 
     restorer: str = _setting(
         "",
-        label="Restorer",
-        help="The network that restores faces; empty for the default one",
+        label=phrase("Restorer"),
+        help=phrase("The network that restores faces; empty for the default one"),
         group="engine",
         effect="engine",
         in_restore=True,
     )
     compare_with: str = _setting(
         "",
-        label="Left half",
-        help="Another network in place of the original, in the window only; every frame is then restored twice",
+        label=phrase("Left half"),
+        help=phrase("Another network in place of the original, in the window only; every frame is then restored twice"),
         group="engine",
         effect="engine",
     )
     precision: str = _setting(
         "auto",
-        label="Precision",
-        help="INT8 is the fastest on a processor, FP32 the reference; auto takes the fastest that ships",
+        label=phrase("Precision"),
+        help=phrase("INT8 is the fastest on a processor, FP32 the reference; auto takes the fastest that ships"),
         group="engine",
         effect="engine",
-        choices={"auto": "Auto", "int8": "INT8, faster", "fp16": "FP16", "fp32": "FP32, reference"},
+        choices={
+            "auto": phrase("Auto"),
+            "int8": phrase("INT8, faster"),
+            "fp16": "FP16",
+            "fp32": phrase("FP32, reference"),
+        },
         in_restore=True,
     )
     provider: str = _setting(
         "cpu",
-        label="Engine",
-        help="What runs the network; auto takes the fastest here, one that is not available is replaced by the CPU",
+        label=phrase("Engine"),
+        help=phrase(
+            "What runs the network; auto takes the fastest here, one that is not available is replaced by the CPU"
+        ),
         group="engine",
         effect="engine",
         choices={
-            "auto": "Auto",
+            "auto": phrase("Auto"),
             "cpu": "CPU",
             "cuda": "NVIDIA CUDA",
             "directml": "DirectML",
@@ -164,8 +188,8 @@ class Settings:
     )
     threads: int = _setting(
         0,
-        label="Threads",
-        help="Threads of the inference engine; 0 uses every physical core",
+        label=phrase("Threads"),
+        help=phrase("Threads of the inference engine; 0 uses every physical core"),
         group="engine",
         effect="engine",
         low=0,
@@ -174,26 +198,26 @@ class Settings:
     )
     spinning: bool = _setting(
         False,
-        label="Spinning",
-        help="Let idle engine threads keep their core: a little faster alone, much slower beside other work",
+        label=phrase("Spinning"),
+        help=phrase("Let idle engine threads keep their core: a little faster alone, much slower beside other work"),
         group="engine",
         effect="engine",
         in_restore=True,
     )
     target_fps: int = _setting(
         25,
-        label="Target rate",
-        help="The frame rate that auto k holds",
+        label=phrase("Target rate"),
+        help=phrase("The frame rate that auto k holds"),
         group="engine",
         effect="pacing",
         low=5,
         high=60,
-        unit="fps",
+        unit=phrase("fps"),
     )
     stop_threshold: float = _setting(
         0.0,
-        label="Stop below",
-        help="End a face's cycles when mean |G(x) - x| falls under this; 0 never stops early",
+        label=phrase("Stop below"),
+        help=phrase("End a face's cycles when mean |G(x) - x| falls under this; 0 never stops early"),
         group="engine",
         effect="picture",
         low=0.0,
@@ -202,8 +226,8 @@ class Settings:
     )
     detect_size: int = _setting(
         320,
-        label="Detector size",
-        help="Longer side of the picture that the detector receives",
+        label=phrase("Detector size"),
+        help=phrase("Longer side of the picture that the detector receives"),
         group="engine",
         effect="picture",
         low=160,
@@ -214,117 +238,151 @@ class Settings:
 
     view: str = _setting(
         "split",
-        label="View",
-        help="What the preview shows",
+        label=phrase("View"),
+        help=phrase("What the preview shows"),
         group="view",
         effect="view",
-        choices={"split": "Split", "side-by-side": "Side by side", "restored": "Restored", "original": "Original"},
+        choices={
+            "split": phrase("Split"),
+            "side-by-side": phrase("Side by side"),
+            "restored": phrase("Restored"),
+            "original": phrase("Original"),
+        },
     )
     split: float = _setting(
-        0.5, label="Split", help="Position of the divider", group="view", effect="view", low=0.0, high=1.0
+        0.5,
+        label=phrase("Split"),
+        help=phrase("Position of the divider"),
+        group="view",
+        effect="view",
+        low=0.0,
+        high=1.0,
     )
     show_overlay: bool = _setting(
-        False, label="Latency card", help="Show the time of every stage", group="view", effect="view"
+        False, label=phrase("Latency card"), help=phrase("Show the time of every stage"), group="view", effect="view"
     )
     show_faces: bool = _setting(
-        True, label="Face marks", help="Show each face's box and the cycles it took", group="view", effect="view"
+        True,
+        label=phrase("Face marks"),
+        help=phrase("Show each face's box and the cycles it took"),
+        group="view",
+        effect="view",
     )
     show_plot: bool = _setting(
-        False, label="Live plot", help="Plot the last minute under the picture", group="view", effect="view"
+        False,
+        label=phrase("Live plot"),
+        help=phrase("Plot the last minute under the picture"),
+        group="view",
+        effect="view",
     )
     theme: str = _setting(
         "system",
-        label="Theme",
-        help="Light, dark or the system's",
+        label=phrase("Theme"),
+        help=phrase("Light, dark or the system's"),
         group="view",
         effect="view",
-        choices={"system": "Same as the system", "light": "Light", "dark": "Dark"},
+        choices={"system": phrase("Same as the system"), "light": phrase("Light"), "dark": phrase("Dark")},
+    )
+
+    language: str = _setting(
+        SYSTEM,
+        label=phrase("Language"),
+        help=phrase("Language of the window and of messages; system follows the operating system"),
+        group="view",
+        effect="view",
+        choices={SYSTEM: phrase("Same as the system"), **{each.code: each.name for each in languages()}},
     )
 
     record_mode: str = _setting(
         "side-by-side",
-        label="Recording",
-        help="What is recorded",
+        label=phrase("Recording"),
+        help=phrase("What is recorded"),
         group="output",
         effect="output",
         choices={
-            "side-by-side": "Side by side",
-            "split": "Split as seen",
-            "restored": "Restored",
-            "two-files": "Two files",
-            "three": "True, bad, restored",
+            "side-by-side": phrase("Side by side"),
+            "split": phrase("Split as seen"),
+            "restored": phrase("Restored"),
+            "two-files": phrase("Two files"),
+            "three": phrase("True, bad, restored"),
         },
     )
     output_scale: str = _setting(
         "1",
-        label="Output size",
-        help="Of recordings and saved files; larger ones keep small faces finer. "
-        "A live recording falls back to a smaller size where this machine is too slow",
+        label=phrase("Output size"),
+        help=phrase(
+            "Of recordings and saved files; larger ones keep small faces finer. "
+            "A live recording falls back to a smaller size where this machine is too slow"
+        ),
         group="output",
         effect="output",
-        choices={"1": "As the source", "2": "Twice as large", "4": "Four times"},
+        choices={"1": phrase("As the source"), "2": phrase("Twice as large"), "4": phrase("Four times")},
     )
     record_sound: bool = _setting(
         True,
-        label="Sound",
-        help="Record the video's own sound, or the microphone beside a camera",
+        label=phrase("Sound"),
+        help=phrase("Record the video's own sound, or the microphone beside a camera"),
         group="output",
         effect="output",
     )
     microphone: str = _setting(
         "",
-        label="Microphone",
-        help="Microphone by name; empty for the system's default",
+        label=phrase("Microphone"),
+        help=phrase("Microphone by name; empty for the system's default"),
         group="output",
         effect="output",
     )
     play_sound: bool = _setting(
-        True, label="Play sound", help="Play the sound of a video", group="output", effect="output"
+        True, label=phrase("Play sound"), help=phrase("Play the sound of a video"), group="output", effect="output"
     )
     output_view: str = _setting(
         "restored",
-        label="Others see",
-        help="What the virtual camera and the stream show",
+        label=phrase("Others see"),
+        help=phrase("What the virtual camera and the stream show"),
         group="output",
         effect="output",
-        choices={"restored": "Restored", "split": "Split as seen", "side-by-side": "Side by side"},
+        choices={
+            "restored": phrase("Restored"),
+            "split": phrase("Split as seen"),
+            "side-by-side": phrase("Side by side"),
+        },
     )
     output_captions: bool = _setting(
         True,
-        label="Captions",
-        help="Write Original and Restored, and a thin line between them, into every output that shows both",
+        label=phrase("Captions"),
+        help=phrase("Write Original and Restored, and a thin line between them, into every output that shows both"),
         group="output",
         effect="output",
     )
     virtual_camera_size: str = _setting(
         "1280x720",
-        label="Virtual camera",
-        help="Size of its picture; another shape gets bars",
+        label=phrase("Virtual camera"),
+        help=phrase("Size of its picture; another shape gets bars"),
         group="output",
         effect="output",
         choices=_SIZES,
     )
     virtual_camera_fps: int = _setting(
         30,
-        label="Its rate",
-        help="Pictures per second of the virtual camera",
+        label=phrase("Its rate"),
+        help=phrase("Pictures per second of the virtual camera"),
         group="output",
         effect="output",
         low=5,
         high=60,
-        unit="fps",
+        unit=phrase("fps"),
     )
     stream_address: str = _setting(
         "127.0.0.1:8090",
-        label="Stream",
-        help="HOST:PORT of the stream; 127.0.0.1 is seen by this machine alone",
+        label=phrase("Stream"),
+        help=phrase("HOST:PORT of the stream; 127.0.0.1 is seen by this machine alone"),
         group="output",
         effect="output",
     )
     stream_viewers: int = _setting(
         4,
-        label="Viewers",
-        help="How many may watch the stream at once",
+        label=phrase("Viewers"),
+        help=phrase("How many may watch the stream at once"),
         group="output",
         effect="output",
         low=1,
@@ -332,8 +390,8 @@ class Settings:
     )
     output_folder: str = _setting(
         "",
-        label="Folder",
-        help="Where recordings and snapshots go; empty for the system's videos folder",
+        label=phrase("Folder"),
+        help=phrase("Where recordings and snapshots go; empty for the system's videos folder"),
         group="output",
         effect="output",
     )
@@ -346,7 +404,7 @@ class Settings:
         """Return a copy with `changes`; raises SettingError for an unknown name or a value out of range."""
         unknown = set(changes) - set(TABLE)
         if unknown:
-            raise SettingError(f"There is no setting called {', '.join(sorted(unknown))}.")
+            raise SettingError("There is no setting called {names}.", names=", ".join(sorted(unknown)))
         return replace(self, **changes)
 
     def affecting(self, *effects: Effect) -> dict[str, object]:
@@ -375,5 +433,5 @@ TABLE: Mapping[str, Setting] = {
 def specification(name: str) -> Setting:
     """Return the row of a setting. Raises SettingError when there is none."""
     if name not in TABLE:
-        raise SettingError(f"There is no setting called {name}.")
+        raise SettingError("There is no setting called {name}.", name=name)
     return TABLE[name]

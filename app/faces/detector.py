@@ -66,7 +66,7 @@ class FaceDetector:
             # The size is given on every call: without one the model zoo runs a free-sized detector twice.
             boxes, landmarks = self._network.detect(canvas, input_size=(wide, high), det_thresh=threshold)
         except Exception as error:
-            raise InferenceError(f"The face detector failed: {error}.") from error
+            raise InferenceError("The face detector failed: {error}.", error=error) from error
         return [
             Face(
                 track_id=-1,
@@ -85,7 +85,7 @@ class FaceDetector:
         try:
             scores, sides, offsets = self._close_network.run(None, {self._close_input: window[None]})
         except Exception as error:
-            raise InferenceError(f"The face detector failed: {error}.") from error
+            raise InferenceError("The face detector failed: {error}.", error=error) from error
         scores = scores.reshape(-1)
         certain = np.flatnonzero(scores >= threshold)
         # Every position predicts the distances to the four sides and the five points, in strides.
@@ -102,13 +102,13 @@ def _open_session(model: Path | bytes, purpose: str, *, threads: int) -> onnxrun
     try:
         content = model if isinstance(model, bytes) else model.read_bytes()
     except OSError as error:
-        raise ModelMissingError(f"The face detector is missing: {model!s}.") from error
+        raise ModelMissingError("The face detector is missing: {model}.", model=model) from error
     try:
         return onnxruntime.InferenceSession(
             content, session_options(threads=threads, spinning=False), providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # ONNX Runtime raises a different class for every kind of refusal
-        raise InferenceError(f"The face detector {name} was refused: {error}.") from error
+        raise InferenceError("The face detector {name} was refused: {error}.", name=name, error=error) from error
 
 
 def _weighted_nms(

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from app.core.errors import OutputError
+from app.core.words import Words, phrase
 
 PRIVATE = 0o600
 """Permissions of files that only their owner may read: recordings, snapshots, log and settings."""
@@ -29,28 +30,28 @@ def ffmpeg_name(path: Path) -> str:
 
 
 _REASONS = {
-    errno.ECONNREFUSED: "nothing answers at this address",
-    errno.ETIMEDOUT: "there was no answer in time",
-    errno.EHOSTUNREACH: "there is no way to this address",
-    errno.ENETUNREACH: "there is no network",
-    errno.ECONNRESET: "the other side closed the connection",
-    errno.EPIPE: "the other side closed the connection",
-    errno.EACCES: "access is not allowed",
-    errno.EPERM: "access is not allowed",
-    errno.ENOENT: "there is nothing of that name",
-    errno.EIO: "it cannot be read",
+    errno.ECONNREFUSED: phrase("nothing answers at this address"),
+    errno.ETIMEDOUT: phrase("there was no answer in time"),
+    errno.EHOSTUNREACH: phrase("there is no way to this address"),
+    errno.ENETUNREACH: phrase("there is no network"),
+    errno.ECONNRESET: phrase("the other side closed the connection"),
+    errno.EPIPE: phrase("the other side closed the connection"),
+    errno.EACCES: phrase("access is not allowed"),
+    errno.EPERM: phrase("access is not allowed"),
+    errno.ENOENT: phrase("there is nothing of that name"),
+    errno.EIO: phrase("it cannot be read"),
 }
 _FFMPEG_REASONS = {
-    "Invalid data found when processing input": "its contents are damaged or of an unknown format",
-    "Immediate exit requested": "there was no answer in time",
-    "Server returned 404 Not Found": "there is nothing at this address",
-    "Server returned 401 Unauthorized (authorization failed)": "it asks for a name and a password",
-    "Server returned 403 Forbidden (access denied)": "access is not allowed",
-    "Protocol not found": "this kind of address is not known",
+    "Invalid data found when processing input": phrase("its contents are damaged or of an unknown format"),
+    "Immediate exit requested": phrase("there was no answer in time"),
+    "Server returned 404 Not Found": phrase("there is nothing at this address"),
+    "Server returned 401 Unauthorized (authorization failed)": phrase("it asks for a name and a password"),
+    "Server returned 403 Forbidden (access denied)": phrase("access is not allowed"),
+    "Protocol not found": phrase("this kind of address is not known"),
 }
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception) -> Words:
     """Return the cause of `error` as text, without the error number and the file's name."""
     if isinstance(error, TimeoutError):
         return _REASONS[errno.ETIMEDOUT]
@@ -66,24 +67,24 @@ def reason(error: Exception) -> str:
 
 def already_there(path: Path) -> OutputError:
     """Return the error for an output that exists and must not be replaced."""
-    return OutputError(f"{path} is there already.", "Choose another name, or add --overwrite to replace it.")
+    return OutputError("{path} is there already.", "Choose another name, or add --overwrite to replace it.", path=path)
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
     """Return the OutputError that explains why `path` could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return OutputError(f"There is no room left for {path}.", "Free some space or choose another folder.")
+        return OutputError("There is no room left for {path}.", "Free some space or choose another folder.", path=path)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return OutputError(f"{path} may not be written.", "Choose a folder that you may write to.")
+        return OutputError("{path} may not be written.", "Choose a folder that you may write to.", path=path)
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return OutputError(f"The folder of {path} does not exist.", "Make it first or choose another one.")
+        return OutputError("The folder of {path} does not exist.", "Make it first or choose another one.", path=path)
     if error.errno == errno.EISDIR:
-        return OutputError(f"{path} is there already and is no file.", "Choose another name.")
+        return OutputError("{path} is there already and is no file.", "Choose another name.", path=path)
     if error.errno == errno.EEXIST:
         return already_there(path)
     if error.errno == errno.ENAMETOOLONG:
-        return OutputError(f"The name of {path} is too long for this disk.", "Choose a shorter one.")
-    return OutputError(f"{path} cannot be written: {error.strerror or error}.")
+        return OutputError("The name of {path} is too long for this disk.", "Choose a shorter one.", path=path)
+    return OutputError("{path} cannot be written: {reason}.", path=path, reason=error.strerror or error)
 
 
 def permissions_of(path: Path) -> int | None:

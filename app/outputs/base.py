@@ -14,6 +14,7 @@ from app.core.errors import AppError, OutputError
 from app.core.log import log_path
 from app.core.settings import Settings
 from app.core.types import Restored
+from app.core.words import Phrase, Words
 from app.outputs.recordings.microphone import AudioInput
 from app.outputs.views import FrameViews
 
@@ -34,7 +35,7 @@ class OutputState:
     """
 
     status: OutputStatus
-    detail: str = ""
+    detail: Words = ""
     sent: int = 0
     dropped: int = 0
     error: AppError | None = None
@@ -83,9 +84,9 @@ class OutputDescriptor:
     """
 
     name: str
-    label: str
+    label: Phrase
     icon: str
-    needs: str
+    needs: Phrase
     views: tuple[str, ...]
     pacing: Pacing
     create: Callable[[Settings, OutputContext], Output]
@@ -135,7 +136,7 @@ class ThreadedOutput(ABC):
     def _wake(self) -> None:
         """End the wait of `_run`, after `_stopping` was set."""
 
-    def _tell(self, status: OutputStatus, detail: str = "", error: AppError | None = None) -> None:
+    def _tell(self, status: OutputStatus, detail: Words = "", error: AppError | None = None) -> None:
         with self._state_lock:
             self._state = replace(self._state, status=status, detail=detail, error=error)
 
@@ -150,4 +151,9 @@ class ThreadedOutput(ABC):
             self._tell("failed", error=error)
         except Exception as error:
             _log.exception("An output failed in an unexpected way")
-            self._tell("failed", error=OutputError(f"The output failed: {error!r}.", f"Details are in {log_path()}."))
+            self._tell(
+                "failed",
+                error=OutputError(
+                    "The output failed: {error}.", "Details are in {log}.", error=repr(error), log=log_path()
+                ),
+            )

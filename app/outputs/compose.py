@@ -12,6 +12,8 @@ import numpy as np
 
 from app.core.errors import SettingError
 from app.core.types import Image, Restored
+from app.core.words import Phrase, phrase
+from app.media.pictures.lettering import text_size, write_text
 
 View = Literal["side-by-side", "split", "restored", "three"]
 
@@ -52,13 +54,13 @@ def compose(restored: Restored, view: str, split: float, *, out: Image | None = 
         picture[:, width : 2 * width] = before
         picture[:, 2 * width :] = after
         return picture
-    raise SettingError(f"There is no view called {view}.", "Use side-by-side, split or restored.")
+    raise SettingError("There is no view called {view}.", "Use side-by-side, split or restored.", view=view)
 
 
-CAPTIONS = ("Original", "Restored")
+CAPTIONS = (phrase("Original"), phrase("Restored"))
 """Captions of the two halves."""
 
-BEFORE_AFTER = ("Before", "After")
+BEFORE_AFTER = (phrase("Before"), phrase("After"))
 """Captions of the two halves in what is shared with people who do not know the window."""
 
 _CARD_BGR = (32, 27, 24)
@@ -96,13 +98,13 @@ def caption(picture: Image, view: str, split: float) -> Image:
     return picture
 
 
-def write_captions(picture: Image, view: str, split: float, *, names: Sequence[str] = CAPTIONS) -> None:
+def write_captions(picture: Image, view: str, split: float, *, names: Sequence[Phrase] = CAPTIONS) -> None:
     """Draw the captions of `caption` into `picture` itself; `names` are those of its two halves."""
     width = picture.shape[1]
     seams: tuple[int, ...]
-    words: tuple[str, ...]
+    words: tuple[Phrase, ...]
     if view == "three":
-        seams, words = (width // 3, 2 * width // 3), ("True", "Made bad", names[1])
+        seams, words = (width // 3, 2 * width // 3), (phrase("True"), phrase("Made bad"), names[1])
     elif view in ("split", "side-by-side"):
         seam = width // 2 if view == "side-by-side" else round(min(max(split, 0.0), 1.0) * width)
         seams, words = (seam,), tuple(names)
@@ -110,39 +112,31 @@ def write_captions(picture: Image, view: str, split: float, *, names: Sequence[s
         return
     edges = (0, *seams, width)
     for place, word in enumerate(words):
-        _write_name(picture[:, edges[place] : edges[place + 1]], word, at_right=place == len(words) - 1)
+        _write_name(picture[:, edges[place] : edges[place + 1]], str(word), at_right=place == len(words) - 1)
     for seam in seams:
         if 0 < seam < width:
             picture[:, max(seam - DIVIDER_PX // 2, 0) : seam + DIVIDER_PX // 2] = 255
 
 
 def card(text: str, size: tuple[int, int]) -> Image:
-    """Return a dark picture of `size` (width, height) with `text` (ASCII) in its centre, uint8 BGR."""
-    import cv2
-
+    """Return a dark picture of `size` (width, height) with `text` in its centre, uint8 BGR."""
     width, height = size
     picture = np.full((height, width, 3), _CARD_BGR, np.uint8)
-    scale = min(width, height) / 400
-    (text_width, text_height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-    place = ((width - text_width) // 2, (height + text_height) // 2)
-    thickness = max(round(2 * scale), 1)
-    cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, _TEXT_BGR, thickness, cv2.LINE_AA)
+    text_px = max(min(width, height) // 14, 4)
+    text_width, text_height = text_size(text, text_px)
+    write_text(picture, text, ((width - text_width) // 2, (height - text_height) // 2), text_px, _TEXT_BGR)
     return picture
 
 
 def _write_name(half: Image, text: str, *, at_right: bool) -> None:
-    import cv2
-
     height, width = half.shape[:2]
-    scale = max(height / 900, 0.35)
-    (text_width, text_height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-    margin = round(10 * scale) + 2
-    box_width, box_height = text_width + 2 * margin, text_height + below + 2 * margin
+    text_px = max(round(height / 32), 10)
+    text_width, text_height = text_size(text, text_px)
+    margin = round(text_px / 3) + 2
+    box_width, box_height = text_width + 2 * margin, text_height + 2 * margin
     if box_width + 2 * margin > width or box_height + 2 * margin > height:
         return
     left = width - box_width - margin if at_right else margin
     box = half[margin : margin + box_height, left : left + box_width]
     box[:] = box // 3
-    place = (left + margin, 2 * margin + text_height)
-    thickness = max(round(1.5 * scale), 1)
-    cv2.putText(half, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, _TEXT_BGR, thickness, cv2.LINE_AA)
+    write_text(half, text, (left + margin, 2 * margin), text_px, _TEXT_BGR)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from app.core.errors import OutputError
 from app.core.types import Restored
+from app.core.words import Words
 from app.outputs.base import Output, OutputDescriptor, OutputState
 from app.outputs.views import Card, FrameViews
 
@@ -21,14 +22,14 @@ class FanOut:
         self._clock = clock
         self._lock = threading.Lock()
         self._running: dict[str, tuple[OutputDescriptor, Output]] = {}
-        self._away = ""
+        self._away: Words = ""
         self._newest: FrameViews | None = None
 
     def start(self, descriptor: OutputDescriptor, output: Output) -> None:
         """Start `output` and send it every frame from now on. Raises OutputError when one of its kind runs."""
         with self._lock:
             if descriptor.name in self._running:
-                raise OutputError(f"{descriptor.label} is on already.", "Stop it first.")
+                raise OutputError("{label} is on already.", "Stop it first.", label=descriptor.label)
             self._running[descriptor.name] = descriptor, output
             newest = self._newest
         try:
@@ -66,8 +67,8 @@ class FanOut:
                 if not (self._away and descriptor.is_live):
                     output.put(views)
 
-    def show_card(self, text: str) -> None:
-        """Show live outputs a card with `text` (ASCII) instead of frames from now on; empty ends that."""
+    def show_card(self, text: Words) -> None:
+        """Show live outputs a card with `text` instead of frames from now on; empty ends that."""
         with self._lock:
             if text == self._away:
                 return

@@ -19,4 +19,6 @@ def descriptor(name: str) -> OutputDescriptor:
     for entry in OUTPUTS:
         if entry.name == name:
             return entry
-    raise SettingError(f"There is no output called {name}.", f"Use one of {', '.join(e.name for e in OUTPUTS)}.")
+    raise SettingError(
+        "There is no output called {name}.", "Use one of {names}.", name=name, names=", ".join(e.name for e in OUTPUTS)
+    )

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import ipaddress
 import logging
 import socket
 import socketserver
+import string
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler
@@ -18,6 +20,7 @@ from urllib.parse import urlsplit
 
 from app.core.errors import OutputError, SettingError
 from app.core.settings import Settings
+from app.core.words import current_language, phrase, tr
 from app.outputs.base import OutputContext, OutputDescriptor, ThreadedOutput
 from app.outputs.views import FrameViews
 
@@ -33,10 +36,10 @@ _SEND_BUFFER_BYTES = 128 * 1024
 
 _log = logging.getLogger(__name__)
 
-_PAGE = b"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>CFRNet Live</title>
+_PAGE = """<!doctype html>
+<html lang="$language"><head><meta charset="utf-8"><title>CFRNet Live</title>
 <style>html,body{margin:0;height:100%;background:#000}img{display:block;width:100%;height:100%;object-fit:contain}</style></head>
-<body><img src="/stream.mjpg" alt="The restored picture"></body></html>
+<body><img src="/stream.mjpg" alt="$picture"></body></html>
 """
 
 
@@ -89,7 +92,11 @@ class NetworkStream(ThreadedOutput):
         except OSError as error:
             reason = error.strerror or str(error)
             raise OutputError(
-                f"The stream cannot be served at {host}:{port}: {reason}.", "Choose another address or port."
+                "The stream cannot be served at {host}:{port}: {reason}.",
+                "Choose another address or port.",
+                host=host,
+                port=port,
+                reason=reason,
             ) from error
         self.port = server.server_address[1]
         self._tell_viewers()
@@ -140,8 +147,10 @@ class NetworkStream(ThreadedOutput):
     def _tell_viewers(self) -> None:
         with self._changed:
             if not self.over:
-                viewers = f"{self._viewers} of {self._most_viewers} viewers"
-                self._tell("live", f"{self.url}, {viewers}")
+                words = phrase(
+                    "{url}, {viewers} of {most} viewers", url=self.url, viewers=self._viewers, most=self._most_viewers
+                )
+                self._tell("live", words)
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
@@ -200,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
             # DNS rebinding: a web page whose host name resolves to this machine must not read the picture.
             self.send_error(403, "Only this machine's own addresses are served")
         elif path == "/":
-            self._answer("text/html; charset=utf-8", _PAGE)
+            self._answer("text/html; charset=utf-8", _page())
         elif path == "/picture.jpg":
             self._send_picture()
         elif path == "/stream.mjpg":
@@ -262,7 +271,9 @@ def parse_address(text: str) -> tuple[str, int]:
     host, _, port = text.strip().rpartition(":")
     host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
     if not port.isdecimal() or not 0 <= int(port) <= 65535:
-        raise SettingError(f"{text!r} is not an address to serve at.", "Write HOST:PORT, such as 127.0.0.1:8090.")
+        raise SettingError(
+            "{text} is not an address to serve at.", "Write HOST:PORT, such as 127.0.0.1:8090.", text=repr(text)
+        )
     return host, int(port)
 
 
@@ -281,6 +292,12 @@ def _host_of(header: str) -> str:
     return urlsplit(f"//{header}").hostname or ""
 
 
+def _page() -> bytes:
+    """The page with the picture, in the current language."""
+    words = {"language": current_language().code.replace("_", "-"), "picture": html.escape(tr("The restored picture"))}
+    return string.Template(_PAGE).substitute(words).encode()
+
+
 def _jpeg(views: FrameViews) -> bytes:
     import cv2
 
@@ -294,9 +311,9 @@ def _create(settings: Settings, context: OutputContext) -> NetworkStream:
 
 DESCRIPTOR = OutputDescriptor(
     name="network-stream",
-    label="Network stream",
+    label=phrase("Network stream"),
     icon="stream",
-    needs="A free port; a browser, OBS or VLC opens its address",
+    needs=phrase("A free port; a browser, OBS or VLC opens its address"),
     views=("restored", "split", "side-by-side"),
     pacing="newest frame",
     create=_create,

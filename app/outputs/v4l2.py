@@ -14,6 +14,7 @@ from pathlib import Path
 
 from app.core.errors import OutputError
 from app.core.types import Image
+from app.core.words import phrase
 
 _QUERYCAP = 0x80685600
 _S_FMT = 0xC0D05605
@@ -111,8 +112,13 @@ class LoopbackDevice:
         _, got_width, got_height, got_pixels, *_ = _FORMAT.unpack(wanted)
         if (got_width, got_height, got_pixels) != (width, height, _I420):
             raise OutputError(
-                f"{self._path} keeps {got_width} x {got_height} instead of {width} x {height}.",
+                "{path} keeps {got_width} x {got_height} instead of {width} x {height}.",
                 "Close the program that uses it, or choose that size.",
+                path=self._path,
+                got_width=got_width,
+                got_height=got_height,
+                width=width,
+                height=height,
             )
         with contextlib.suppress(OSError):  # only informs readers of the rate; not every driver supports it
             ioctl(self._descriptor, _S_PARM, bytearray(_PARAMETERS.pack(_BUF_TYPE_VIDEO_OUTPUT, 0, 0, 1, fps, 0)))
@@ -124,20 +130,22 @@ def _card_name(descriptor: int, path: Path, ioctl: Ioctl) -> str:
     try:
         ioctl(descriptor, _QUERYCAP, answer)
     except OSError as error:
-        raise _NoLoopbackError(f"{path} is not a video device.") from error
+        raise _NoLoopbackError("{path} is not a video device.", path=path) from error
     _, card, _, _, capabilities, device_capabilities = _CAPABILITY.unpack(answer)
     if capabilities & _CAP_DEVICE_CAPS:
         capabilities = device_capabilities
     if not capabilities & _CAP_VIDEO_OUTPUT:
-        raise _NoLoopbackError(f"{path} is a camera, not a loopback device.", "Choose another device.")
+        raise _NoLoopbackError("{path} is a camera, not a loopback device.", "Choose another device.", path=path)
     return str(card.split(b"\0")[0].decode("utf-8", "replace")) or str(path)
 
 
 def _output_error(path: Path, error: OSError) -> OutputError:
     hints = {
-        errno.EACCES: "Add yourself to the group video: sudo usermod -aG video $USER, then log in again.",
-        errno.EBUSY: "Another program writes to it; close that one.",
-        errno.ENODEV: "Its driver was unloaded; it is tried again.",
+        errno.EACCES: phrase("Add yourself to the group video: sudo usermod -aG video $USER, then log in again."),
+        errno.EBUSY: phrase("Another program writes to it; close that one."),
+        errno.ENODEV: phrase("Its driver was unloaded; it is tried again."),
     }
     reason = error.strerror or str(error)
-    return OutputError(f"The virtual camera {path} cannot be used: {reason}.", hints.get(error.errno or 0, ""))
+    return OutputError(
+        "The virtual camera {path} cannot be used: {reason}.", hints.get(error.errno or 0, ""), path=path, reason=reason
+    )

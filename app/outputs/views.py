@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from app.core.types import Frame, Image, Restored
+from app.core.words import Words
 from app.outputs.compose import caption, card, compose
 
 
@@ -57,9 +58,9 @@ class FrameViews:
 class Card(FrameViews):
     """A card with a text in place of a frame while there is none: the same in every view."""
 
-    def __init__(self, text: str, *, size: tuple[int, int], t_capture: float) -> None:
+    def __init__(self, text: Words, *, size: tuple[int, int], t_capture: float) -> None:
         """`size` is (width, height) in pixels, `t_capture` the time from which the card is shown."""
-        picture = card(text, size)
+        picture = card(str(text), size)
         frame = Frame(image=picture, index=0, t_capture=t_capture, t_media=0.0)
         super().__init__(Restored(frame=frame, image=picture, k=0))
 

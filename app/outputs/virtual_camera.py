@@ -19,6 +19,7 @@ from app.core.errors import AppError, OutputError, OutputUnavailableError
 from app.core.mailbox import Mailbox
 from app.core.settings import Settings
 from app.core.types import Image
+from app.core.words import phrase
 from app.outputs.base import OutputContext, OutputDescriptor, ThreadedOutput
 from app.outputs.compose import letterbox
 from app.outputs.v4l2 import LoopbackDevice
@@ -26,12 +27,16 @@ from app.outputs.views import FrameViews
 
 _RETRY_S = (1.0, 2.0, 4.0, 8.0)
 
-_INSTALL_PYVIRTUALCAM = "Install it: pip install pyvirtualcam. Then restart."
+_INSTALL_PYVIRTUALCAM = phrase("Install it: pip install pyvirtualcam. Then restart.")
 _MISSING_DEVICE = {
-    "linux": "Make one: sudo modprobe v4l2loopback exclusive_caps=1 card_label='CFRNet Live' "
-    "(package v4l2loopback-dkms; Chrome needs exclusive_caps=1).",
-    "darwin": "Install OBS 30 or newer from obsproject.com, press Start Virtual Camera in it once, then close it.",
-    "win32": "Install OBS from obsproject.com, which brings the device; Unity Capture works as well.",
+    "linux": phrase(
+        "Make one: sudo modprobe v4l2loopback exclusive_caps=1 card_label='CFRNet Live' "
+        "(package v4l2loopback-dkms; Chrome needs exclusive_caps=1)."
+    ),
+    "darwin": phrase(
+        "Install OBS 30 or newer from obsproject.com, press Start Virtual Camera in it once, then close it."
+    ),
+    "win32": phrase("Install OBS from obsproject.com, which brings the device; Unity Capture works as well."),
 }
 
 _log = logging.getLogger(__name__)
@@ -87,7 +92,16 @@ class VirtualCamera(ThreadedOutput):
             try:
                 with closing(self._open_device(self._size, self._fps)) as device:
                     width, height = self._size
-                    self._tell("live", f"{device.name}, {width} x {height} at {self._fps} fps")
+                    self._tell(
+                        "live",
+                        phrase(
+                            "{device}, {width} x {height} at {fps} fps",
+                            device=device.name,
+                            width=width,
+                            height=height,
+                            fps=self._fps,
+                        ),
+                    )
                     self._feed(device)
             except OutputUnavailableError:
                 raise
@@ -129,7 +143,9 @@ class _PyVirtualCam:
         try:
             self._camera.send(image)
         except (RuntimeError, OSError) as error:
-            raise OutputError(f"The virtual camera {self.name} is gone ({error}).", "It is tried again.") from error
+            raise OutputError(
+                "The virtual camera {name} is gone ({error}).", "It is tried again.", name=self.name, error=error
+            ) from error
 
     def close(self) -> None:
         try:
@@ -156,7 +172,7 @@ def open_camera_device(size: tuple[int, int], fps: int) -> CameraDevice:
 
 def missing_device(platform: str = sys.platform) -> OutputError:
     """Return the message for a missing driver, with the command that installs one on `platform`."""
-    hint = _MISSING_DEVICE.get(platform, "pyvirtualcam knows no driver for this system.")
+    hint = _MISSING_DEVICE.get(platform, phrase("pyvirtualcam knows no driver for this system."))
     return OutputError("There is no virtual camera that can be opened.", hint)
 
 
@@ -167,9 +183,9 @@ def _create(settings: Settings, context: OutputContext) -> VirtualCamera:
 
 DESCRIPTOR = OutputDescriptor(
     name="virtual-camera",
-    label="Virtual camera",
+    label=phrase("Virtual camera"),
     icon="camera",
-    needs="A camera driver (v4l2loopback on Linux, OBS on Windows and macOS) and, but for Linux, pyvirtualcam",
+    needs=phrase("A camera driver (v4l2loopback on Linux, OBS on Windows and macOS) and, but for Linux, pyvirtualcam"),
     views=("restored", "split", "side-by-side"),
     pacing="fixed rate",
     create=_create,

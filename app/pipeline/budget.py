@@ -6,6 +6,8 @@ import statistics
 from collections import deque
 from dataclasses import dataclass
 
+from app.core.words import Words, joined, phrase, phrase_n
+
 DEFAULT_CYCLE_MS = 23.0
 """Milliseconds assumed for a cycle before it is measured: the paper's figure for its NPU (arXiv 2606.06850)."""
 
@@ -24,7 +26,7 @@ class KChoice:
     """The k to use now, and the reason why it is not the requested one ("" when it is)."""
 
     k: int
-    reason: str = ""
+    reason: Words = ""
 
 
 class AutoK:
@@ -69,12 +71,19 @@ class AutoK:
         if k == wanted and fitting >= wanted:
             return KChoice(k=k)
         if fitting >= wanted:
-            return KChoice(k=k, reason="there is room for more cycles, which are used if it lasts")
+            return KChoice(k=k, reason=phrase("there is room for more cycles, which are used if it lasts"))
         need_ms = overhead_ms + wanted * one_k_ms
-        who = "1 face" if faces == 1 else f"{faces} faces"
-        reason = f"{who} x {wanted} cycles need {need_ms:.0f} ms, {target_fps:g} fps leave {budget_ms:.0f} ms for them"
+        reason = phrase_n(
+            "1 face x {cycles} cycles need {need:.0f} ms, {fps:g} fps leave {budget:.0f} ms for them",
+            "{n} faces x {cycles} cycles need {need:.0f} ms, {fps:g} fps leave {budget:.0f} ms for them",
+            faces,
+            cycles=wanted,
+            need=need_ms,
+            fps=target_fps,
+            budget=budget_ms,
+        )
         if fitting < lowest:
-            reason += f"; even k = {lowest} is too slow, frames are dropped"
+            reason = joined((reason, phrase("even k = {k} is too slow, frames are dropped", k=lowest)), "; ")
         return KChoice(k=k, reason=reason)
 
 

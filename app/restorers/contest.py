@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.core.words import Words, english, phrase
 from app.restorers.probe import Probe
 from app.restorers.providers import CPU, Provider
 
@@ -27,19 +28,19 @@ class Candidate:
     nodes: tuple[tuple[str, int], ...] = ()
     cycle_ms: float | None = None
     difference: float | None = None
-    problem: str = ""
+    problem: Words = ""
 
 
 def judge(provider: Provider, precision: str, found: Probe, reference: Probe) -> Candidate:
     """Compare a probe on `provider` with the one on the CPU."""
     if found.error or found.engine is None or found.image is None or reference.image is None:
-        return Candidate(provider=provider, precision=precision, problem=found.error or "it gave nothing")
+        return Candidate(provider=provider, precision=precision, problem=found.error or phrase("it gave nothing"))
     difference = float(np.abs(found.image.astype(np.int16) - reference.image).mean())
-    problem = ""
+    problem: Words = ""
     if found.engine.provider_got != provider.execution:
-        problem = f"ONNX Runtime used {found.engine.provider_got} instead"
+        problem = phrase("ONNX Runtime used {provider} instead", provider=found.engine.provider_got)
     elif difference > MOST_DIFFERENCE:
-        problem = f"its picture is {difference:.1f} levels from the CPU's"
+        problem = phrase("its picture is {levels:.1f} levels from the CPU's", levels=difference)
     return Candidate(
         provider=provider,
         precision=precision,
@@ -61,7 +62,7 @@ def compare(
             candidate = judge(provider, precision_of(provider), try_on(provider), reference)
             found.append(candidate)
             if candidate.problem:
-                _log.warning("%s is not used: %s", provider.title, candidate.problem)
+                _log.warning("%s is not used: %s", provider.title, english(candidate.problem))
     return tuple(found)
 
 

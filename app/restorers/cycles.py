@@ -39,9 +39,17 @@ class NetworkRestorer(ABC):
         low, high = self.k_range
         side = self.family.crop_side
         if not low <= k <= high:
-            raise InferenceError(f"{self.name} takes {low} to {high} cycles, not {k}.")
+            raise InferenceError(
+                "{name} takes {low} to {high} cycles, not {k}.", name=self.name, low=low, high=high, k=k
+            )
         if crop.shape != (side, side, 3) or crop.dtype != np.uint8:
-            raise InferenceError(f"{self.name} takes uint8 crops of {side}x{side}x3, not {crop.dtype} {crop.shape}.")
+            raise InferenceError(
+                "{name} takes uint8 crops of {side}x{side}x3, not {dtype} {shape}.",
+                name=self.name,
+                side=side,
+                dtype=crop.dtype,
+                shape=crop.shape,
+            )
         self._begin(crop)
         steps: list[float] = []
         cycles_ms: list[float] = []

@@ -42,7 +42,9 @@ class InferenceEngine:
             memory = provider.memory if got == provider.execution else "cpu"
             self._buffers = make_buffers(session, takes=takes.shape, gives=gives.shape, memory=memory)
         except Exception as error:  # ONNX Runtime raises a different class for every kind of failure
-            raise InferenceError(f"The inference engine refused {model.file}: {error}.") from error
+            raise InferenceError(
+                "The inference engine refused {file}: {error}.", file=model.file, error=error
+            ) from error
         self.info = EngineInfo(
             provider_asked=options.asked or asked.execution,
             provider_got=got,
@@ -67,7 +69,7 @@ class InferenceEngine:
         try:
             self._buffers.advance()
         except Exception as error:
-            raise InferenceError(f"The inference engine failed: {error}.") from error
+            raise InferenceError("The inference engine failed: {error}.", error=error) from error
 
     def last_step(self) -> float:
         """Return mean |x_{i+1} - x_i| of the last input and output, of one shape. Raises InferenceError."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.words import Phrase, Words
 from app.restorers.base import EngineOptions, Restorer, VerifiedModel
 
 RESEARCH_LICENCE = "research use: trained on faces gathered for research, see models/README.md"
@@ -35,7 +36,7 @@ class Preset:
 
     k: int
     name: str
-    meaning: str
+    meaning: Phrase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ class Family:
     template: str = "ffhq"
     presets: tuple[Preset, ...] = ()
     licence: str = RESEARCH_LICENCE
-    weakness: str = ""
+    weakness: Words = ""
 
     def __post_init__(self) -> None:
         low, high = self.k_range

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import ManifestError
+from app.core.words import phrase
 from app.restorers.families import family
 from app.restorers.family import Family
 from app.restorers.model_file import MOST_MODEL_BYTES, read_regular_file
 
 SCHEMA = 2
-REPAIR = "Fetch the models folder again, for example with `git checkout -- models`."
+REPAIR = phrase("Fetch the models folder again, for example with `git checkout -- models`.")
 PRECISIONS = ("int8", "fp16", "fp32")
 """The precisions, from the smallest to the reference."""
 
@@ -63,10 +64,13 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads(read_regular_file(path, most=_MOST_MANIFEST_BYTES).decode())
     except OSError as error:
-        what = f"The list of models cannot be read: {path} ({error.strerror or error})."
-        raise ManifestError(what, REPAIR) from error
+        raise ManifestError(
+            "The list of models cannot be read: {path} ({reason}).", REPAIR, path=path, reason=error.strerror or error
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise ManifestError(f"The list of models is damaged: {path} ({error}).", REPAIR) from error
+        raise ManifestError(
+            "The list of models is damaged: {path} ({error}).", REPAIR, path=path, error=error
+        ) from error
     try:
         if content["schema"] != SCHEMA:
             raise ValueError(f"schema {content['schema']!r}, this application reads {SCHEMA}")
@@ -74,9 +78,13 @@ def read_manifest(folder: Path) -> Manifest:
         _check_together(entries)
         return Manifest(entries=entries, default=_default(content, entries))
     except KeyError as error:
-        raise ManifestError(f"The list of models {path} lacks the field {error}.", REPAIR) from error
+        raise ManifestError(
+            "The list of models {path} lacks the field {error}.", REPAIR, path=path, error=error
+        ) from error
     except (TypeError, ValueError, AttributeError) as error:
-        raise ManifestError(f"The list of models {path} cannot be used: {error}.", REPAIR) from error
+        raise ManifestError(
+            "The list of models {path} cannot be used: {error}.", REPAIR, path=path, error=error
+        ) from error
 
 
 def _default(content: Mapping[str, Any], entries: tuple[ModelEntry, ...]) -> str:

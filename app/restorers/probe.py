@@ -8,7 +8,9 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
+from app.core.errors import AppError
 from app.core.types import Image
+from app.core.words import Words, phrase
 from app.restorers.base import EngineInfo, EngineOptions, VerifiedModel
 from app.restorers.family import Family
 
@@ -26,7 +28,7 @@ class Probe:
     cycle_ms: float = 0.0
     image: Image | None = None
     engine: EngineInfo | None = None
-    error: str = ""
+    error: Words = ""
 
 
 def probing_crop(family: Family) -> Image:
@@ -56,11 +58,11 @@ def probe(family: Family, model: VerifiedModel, options: EngineOptions, *, patie
     sender.close()
     try:
         if not receiver.poll(patience_s):
-            return Probe(error=f"it did not answer within {patience_s:g} s")
+            return Probe(error=phrase("it did not answer within {seconds:g} s", seconds=patience_s))
         found: Probe = receiver.recv()
     except EOFError:
         process.join()
-        return Probe(error=f"it crashed (exit code {process.exitcode})")
+        return Probe(error=phrase("it crashed (exit code {code})", code=process.exitcode))
     else:
         return found
     finally:
@@ -77,4 +79,4 @@ def _measure_or_say(family: Family, model: VerifiedModel, options: EngineOptions
     try:
         return measure(family, model, options)
     except Exception as error:  # whatever it is, it becomes a message
-        return Probe(error=str(error))
+        return Probe(error=error.phrase if isinstance(error, AppError) else str(error))

@@ -13,6 +13,7 @@ from typing import Any
 import onnxruntime
 
 from app.core.onnx import session_options
+from app.core.words import Phrase, phrase
 from app.restorers.base import EngineOptions
 
 _log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Provider:
     name: str
     title: str
     execution: str
-    needs: str
+    needs: Phrase
     precisions: tuple[str, ...]
     options: tuple[tuple[str, str], ...] = ()
     plugin: str = ""
@@ -48,7 +49,7 @@ CPU = Provider(
     name="cpu",
     title="CPU",
     execution="CPUExecutionProvider",
-    needs="Any processor.",
+    needs=phrase("Any processor."),
     precisions=("int8", "fp32", "fp16"),
 )
 
@@ -58,7 +59,7 @@ PROVIDERS = (
         name="cuda",
         title="NVIDIA CUDA",
         execution="CUDAExecutionProvider",
-        needs="An NVIDIA card with its driver; pip install onnxruntime-gpu in place of onnxruntime.",
+        needs=phrase("An NVIDIA card with its driver; pip install onnxruntime-gpu in place of onnxruntime."),
         precisions=("fp16", "fp32", "int8"),
         memory="cuda",
     ),
@@ -66,7 +67,7 @@ PROVIDERS = (
         name="directml",
         title="DirectML",
         execution="DmlExecutionProvider",
-        needs="Windows with a DirectX 12 card; pip install onnxruntime-directml in place of onnxruntime.",
+        needs=phrase("Windows with a DirectX 12 card; pip install onnxruntime-directml in place of onnxruntime."),
         precisions=("fp16", "fp32", "int8"),
         memory="dml",
         memory_pattern=False,  # it rejects sessions with memory patterns
@@ -75,7 +76,7 @@ PROVIDERS = (
         name="coreml",
         title="Core ML",
         execution="CoreMLExecutionProvider",
-        needs="macOS 12 or newer; it comes with onnxruntime.",
+        needs=phrase("macOS 12 or newer; it comes with onnxruntime."),
         precisions=("fp16", "fp32", "int8"),
         options=(("ModelFormat", "MLProgram"), ("RequireStaticInputShapes", "1")),
     ),
@@ -83,7 +84,7 @@ PROVIDERS = (
         name="openvino",
         title="OpenVINO",
         execution="OpenVINOExecutionProvider",
-        needs="An Intel processor or card; pip install onnxruntime-ep-openvino beside onnxruntime.",
+        needs=phrase("An Intel processor or card; pip install onnxruntime-ep-openvino beside onnxruntime."),
         precisions=("int8", "fp16", "fp32"),
         plugin="onnxruntime_ep_openvino",
     ),
@@ -91,7 +92,7 @@ PROVIDERS = (
         name="qnn",
         title="Qualcomm QNN",
         execution="QNNExecutionProvider",
-        needs="A Snapdragon processor with an NPU; pip install onnxruntime-qnn beside onnxruntime.",
+        needs=phrase("A Snapdragon processor with an NPU; pip install onnxruntime-qnn beside onnxruntime."),
         precisions=("int8", "fp16", "fp32"),
         options=(
             ("backend_type", "htp"),

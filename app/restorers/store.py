@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.core.errors import ModelIntegrityError, ModelMissingError
 from app.core.resources import resource_folder
+from app.core.words import phrase
 from app.restorers.base import EngineOptions, Restorer, VerifiedModel
 from app.restorers.contest import Candidate, compare, fastest
 from app.restorers.family import Family
@@ -73,10 +74,15 @@ class ModelStore:
             if not name or restorer.name == name:
                 return restorer
         kinds = {entry.name: entry.kind for entry in self.entries()}
-        what = (
-            f"The model {name} is a {kinds[name]}, not a restorer." if name in kinds else f"There is no model {name}."
+        raise ModelMissingError(
+            phrase("The model {name} is a {kind}, not a restorer.")
+            if name in kinds
+            else phrase("There is no model {name}."),
+            "Restorers are: {known}.",
+            name=name,
+            kind=kinds.get(name, ""),
+            known=", ".join(each.name for each in restorers),
         )
-        raise ModelMissingError(what, f"Restorers are: {', '.join(each.name for each in restorers)}.")
 
     def load(self, entry: ModelEntry) -> bytes:
         """Return the verified bytes of a model.
@@ -84,25 +90,37 @@ class ModelStore:
         Raises ModelMissingError for a file that cannot be read, ModelIntegrityError when its hash differs or it keeps
         weights in other files.
         """
-        label = f"The model {entry.name} ({entry.precision})"
+        label = phrase("The model {name} ({precision})", name=entry.name, precision=entry.precision)
         try:
             content = read_regular_file(entry.path, most=MOST_MODEL_BYTES)
         except OSError as error:
             raise ModelMissingError(
-                f"{label} cannot be read: {entry.path} ({error.strerror or error}), expected SHA-256 {entry.sha256}.",
+                "{label} cannot be read: {path} ({reason}), expected SHA-256 {sha256}.",
                 REPAIR,
+                label=label,
+                path=entry.path,
+                reason=error.strerror or error,
+                sha256=entry.sha256,
             ) from error
         found = hashlib.sha256(content).hexdigest()
         if found != entry.sha256 or len(content) != entry.bytes:
             raise ModelIntegrityError(
-                f"{label} is not the one that was shipped: {entry.path} has {len(content)} bytes and SHA-256 {found}, "
-                f"the manifest says {entry.bytes} and {entry.sha256}.",
+                "{label} is not the one that was shipped: {path} has {size} bytes and SHA-256 {found}, "
+                "the manifest says {bytes} and {sha256}.",
                 REPAIR,
+                label=label,
+                path=entry.path,
+                size=len(content),
+                found=found,
+                bytes=entry.bytes,
+                sha256=entry.sha256,
             )
         if names_other_files(content):
             raise ModelIntegrityError(
-                f"{label} keeps weights in other files, which nothing checks: {entry.path}.",
+                "{label} keeps weights in other files, which nothing checks: {path}.",
                 "Save it as one file, for example with `onnx.save_model(model, path)`, and describe it anew.",
+                label=label,
+                path=entry.path,
             )
         return content
 
@@ -124,7 +142,7 @@ class ModelStore:
         for entry in self.entries():
             if entry.kind == kind:
                 return entry
-        raise ModelMissingError(f"No {kind} is named in {self.folder / 'manifest.json'}.", REPAIR)
+        raise ModelMissingError("No {kind} is named in {path}.", REPAIR, kind=kind, path=self.folder / "manifest.json")
 
     def entry(self, name: str, precision: str, *, order: Sequence[str] = CPU.precisions) -> ModelEntry:
         """Return the entry of the file that a restorer is opened from; SHIPPED is the first precision in `order`.
@@ -136,8 +154,11 @@ class ModelStore:
         files = {entry.precision: entry for entry in self.entries() if entry.name == restorer.name}
         if wanted not in restorer.possible:
             raise ModelMissingError(
-                f"{restorer.name} does not ship in {wanted.upper()}.",
-                f"Choose {' or '.join(each.upper() for each in restorer.possible)}.",
+                "{name} does not ship in {wanted}.",
+                "Choose another precision: {known}.",
+                name=restorer.name,
+                wanted=wanted.upper(),
+                known=", ".join(each.upper() for each in restorer.possible),
             )
         return files[wanted] if wanted in files else replace(files["fp32"], precision=wanted, halved=True)
 

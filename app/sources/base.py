@@ -12,6 +12,7 @@ from typing import Protocol
 from app.core.address import shown_source
 from app.core.settings import Settings
 from app.core.types import Frame
+from app.core.words import Phrase
 
 
 class Source(Protocol):
@@ -46,7 +47,7 @@ class SourceKind:
     """
 
     name: str
-    label: str
+    label: Phrase
     icon: str
     match: Callable[[str, Settings], SourceSpec | None]
     """Return whether a text certainly names this kind. May query the file system, must not open files or devices."""

@@ -15,11 +15,12 @@ import numpy as np
 from app.core.errors import CameraOpenError, SourceOfflineError
 from app.core.settings import Settings
 from app.core.types import Image
+from app.core.words import phrase
 from app.sources.base import SourceInfo, SourceKind, SourceSpec
 from app.sources.guarded import LiveSource
 
 _PREFERRED_BACKEND = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}
-_IN_USE_HINT = "Close other programs that use it, check the system's camera permission, or choose another one."
+_IN_USE_HINT = phrase("Close other programs that use it, check the system's camera permission, or choose another one.")
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +95,9 @@ def find_camera(name: str, devices: list[CameraDevice]) -> CameraDevice:
             if device.index == int(name):
                 return device
     known = ", ".join(device.name for device in devices)
-    raise CameraOpenError(f"There is no camera called {name}.", f"Plug it in or choose one of: {known}.")
+    raise CameraOpenError(
+        "There is no camera called {name}.", "Plug it in or choose one of: {known}.", name=name, known=known
+    )
 
 
 class CameraSource(LiveSource):
@@ -128,11 +131,11 @@ class CameraSource(LiveSource):
         capture = self._open_capture(device.index, device.backend)
         self._guard.owns(capture.release)
         if not capture.isOpened():
-            raise CameraOpenError(f"The camera {device.name} cannot be opened.", _IN_USE_HINT)
+            raise CameraOpenError("The camera {name} cannot be opened.", _IN_USE_HINT, name=device.name)
         self._configure(capture)
         delivered, pixels = capture.read()
         if not delivered or pixels is None:
-            raise CameraOpenError(f"The camera {device.name} opens but gives no picture.", _IN_USE_HINT)
+            raise CameraOpenError("The camera {name} opens but gives no picture.", _IN_USE_HINT, name=device.name)
         self._name, self._capture = device.name, capture
         t_capture = self._clock()
         image = self._upright(pixels)
@@ -153,7 +156,9 @@ class CameraSource(LiveSource):
         t_capture = self._clock()
         if not delivered or pixels is None:
             raise SourceOfflineError(
-                f"The camera {self._name} stopped giving pictures.", "Check its cable; it is looked for by name."
+                "The camera {name} stopped giving pictures.",
+                "Check its cable; it is looked for by name.",
+                name=self._name,
             )
         return self._upright(pixels), t_capture
 
@@ -204,7 +209,7 @@ def _make(spec: SourceSpec) -> CameraSource:
 
 CAMERA = SourceKind(
     name="camera",
-    label="Camera",
+    label=phrase("Camera"),
     icon="camera",
     match=match_camera,
     search=search_camera,

@@ -11,6 +11,7 @@ from pathlib import Path
 from app.core.errors import EmptyFolderError, UnreadableMediaError
 from app.core.settings import Settings
 from app.core.types import Frame, Image
+from app.core.words import phrase
 from app.media.pictures.picture import PICTURE_SUFFIXES, read_picture
 from app.sources.base import SourceInfo, SourceKind, SourceSpec
 
@@ -55,11 +56,16 @@ class ImagesSource:
         if self._path.is_dir():
             self._files = pictures_in(self._path)
             if not self._files:
-                raise EmptyFolderError(f"There is no picture in the folder {self._path}.", "Choose another folder.")
+                raise EmptyFolderError(
+                    "There is no picture in the folder {path}.", "Choose another folder.", path=self._path
+                )
             self._first = self._next_readable()
             if self._first is None:
                 raise EmptyFolderError(
-                    f"Not one of the {len(self._files)} pictures in {self._path} can be read.", "Choose another folder."
+                    "Not one of the {count} pictures in {path} can be read.",
+                    "Choose another folder.",
+                    count=len(self._files),
+                    path=self._path,
                 )
         else:
             self._files = [self._path]
@@ -121,4 +127,4 @@ def _make(spec: SourceSpec) -> ImagesSource:
     return ImagesSource(Path(spec.address))
 
 
-IMAGES = SourceKind(name="images", label="Pictures", icon="picture", match=_match, make=_make, live=False)
+IMAGES = SourceKind(name="images", label=phrase("Pictures"), icon="picture", match=_match, make=_make, live=False)

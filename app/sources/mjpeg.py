@@ -18,12 +18,13 @@ from urllib.parse import urljoin, urlsplit
 
 from app.core.address import StreamAddress
 from app.core.errors import SourceOfflineError, StreamOpenError
+from app.core.words import Phrase, phrase
 from app.media.files import reason
 from app.sources.tls import certificate_error, tls_context
 
 _MAX_REDIRECTS = 3
 _MAX_PICTURE_BYTES = 64 * 1024 * 1024
-_REACH_HINT = "Check the address, and that the camera is on and in the same network."
+_REACH_HINT = phrase("Check the address, and that the camera is on and in the same network.")
 
 
 class NotMjpegError(Exception):
@@ -69,17 +70,27 @@ class MjpegReader:
             self.place = self._redirected(target)
         if response.status in (401, 403):
             raise StreamOpenError(
-                f"{self._address} asks for a name and a password.", "Write them as http://NAME:PASSWORD@..."
+                "{address} asks for a name and a password.",
+                "Write them as http://NAME:PASSWORD@...",
+                address=self._address,
             )
         if response.status != 200:
-            raise StreamOpenError(f"{self._address} answers {response.status} {response.reason}.", "Check the address.")
+            raise StreamOpenError(
+                "{address} answers {status} {reason}.",
+                "Check the address.",
+                address=self._address,
+                status=response.status,
+                reason=response.reason,
+            )
         kind = response.getheader("Content-Type", "")
         if not kind.lower().startswith("multipart/"):
             response.close()
             raise NotMjpegError(kind)
         boundary = re.search(r'boundary="?([^";]+)"?', kind, re.IGNORECASE)
         if boundary is None:
-            raise StreamOpenError(f"{self._address} does not say where one picture ends.", "It is no MJPEG stream.")
+            raise StreamOpenError(
+                "{address} does not say where one picture ends.", "It is no MJPEG stream.", address=self._address
+            )
         self._boundary = b"--" + boundary[1].strip().removeprefix("--").encode("latin-1")
         self._response = response
         if self._socket is not None:
@@ -92,10 +103,10 @@ class MjpegReader:
         try:
             length = http.client.parse_headers(head).get("Content-Length", "")
         except http.client.HTTPException as error:
-            raise self._offline("sends headers that cannot be read") from error
+            raise self._offline(phrase("The stream {address} sends headers that cannot be read.")) from error
         if length.isascii() and length.isdecimal():
             if len(length) > 9 or int(length) > _MAX_PICTURE_BYTES:
-                raise self._offline("sends a picture that is too large")
+                raise self._offline(phrase("The stream {address} sends a picture that is too large."))
             return self._take(int(length), deadline)
         return self._take_until(b"\r\n" + self._boundary, deadline, keep=True)
 
@@ -112,10 +123,15 @@ class MjpegReader:
         try:
             after = StreamAddress(urljoin(before.without_login().revealed(), target))
         except ValueError as error:
-            raise StreamOpenError(f"{self._address} sends on to what is no address.", "Check the address.") from error
+            raise StreamOpenError(
+                "{address} sends on to what is no address.", "Check the address.", address=self._address
+            ) from error
         if after.scheme != before.scheme:
             raise StreamOpenError(
-                f"{self._address} sends on to another kind of address, {after.scheme}.", "Name that address itself."
+                "{address} sends on to another kind of address, {scheme}.",
+                "Name that address itself.",
+                address=self._address,
+                scheme=after.scheme,
             )
         if (after.host, after.port) != (before.host, before.port):
             return after
@@ -141,26 +157,31 @@ class MjpegReader:
             return connection.getresponse()
         except TimeoutError as error:
             raise StreamOpenError(
-                f"{self._address} did not answer within {self._open_timeout_s:g} s.", _REACH_HINT
+                "{address} did not answer within {seconds:g} s.",
+                _REACH_HINT,
+                address=self._address,
+                seconds=self._open_timeout_s,
             ) from error
         except ssl.SSLCertVerificationError as error:
             raise certificate_error(self._address) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise StreamOpenError(f"{self._address} cannot be reached: {reason(error)}.", _REACH_HINT) from error
+            raise StreamOpenError(
+                "{address} cannot be reached: {reason}.", _REACH_HINT, address=self._address, reason=reason(error)
+            ) from error
 
     def _fill(self, deadline: float) -> None:
         assert self._response is not None
         if self._clock() > deadline or len(self._buffer) > _MAX_PICTURE_BYTES:
-            raise self._offline("is too slow")
+            raise self._offline(phrase("The stream {address} is too slow."))
         try:
             chunk = self._response.read1(65536)
         except TimeoutError as error:
-            raise self._offline("stalled") from error
+            raise self._offline(phrase("The stream {address} stalled.")) from error
         except (OSError, ValueError, http.client.HTTPException, AttributeError) as error:
             # A response whose socket was closed by close() fails with any of these.
-            raise self._offline("was cut") from error
+            raise self._offline(phrase("The stream {address} was cut.")) from error
         if not chunk:
-            raise self._offline("ended")
+            raise self._offline(phrase("The stream {address} ended."))
         self._buffer += chunk
 
     def _skip_past(self, mark: bytes, deadline: float) -> None:
@@ -182,5 +203,5 @@ class MjpegReader:
         taken, self._buffer = self._buffer[:length], self._buffer[length:]
         return taken
 
-    def _offline(self, what: str) -> SourceOfflineError:
-        return SourceOfflineError(f"The stream {self._address} {what}.", "It is tried again.")
+    def _offline(self, what: Phrase) -> SourceOfflineError:
+        return SourceOfflineError(what, "It is tried again.", address=self._address)

@@ -38,7 +38,9 @@ def parse_source(text: str, settings: Settings, *, kinds: Sequence[SourceKind] =
     except (OSError, ValueError) as error:  # what is dropped may be anything: a whole letter, half an address
         text = shown_source(text)
         shown = text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…"
-        raise SourceOpenError(f"{shown!r} is neither a file nor an address.", "Check what was written.") from error
+        raise SourceOpenError(
+            "{shown} is neither a file nor an address.", "Check what was written.", shown=repr(shown)
+        ) from error
 
 
 def open_source(spec: SourceSpec) -> Source:
@@ -50,7 +52,10 @@ def _search(text: str, settings: Settings, kinds: Sequence[SourceKind]) -> Sourc
     if "://" in text:
         scheme = urlsplit(text).scheme.lower()
         raise SourceOpenError(
-            f"{shown_source(text)} has an address kind that is not known: {scheme}.", "Use http:// or rtsp://."
+            "{text} has an address kind that is not known: {scheme}.",
+            "Use http:// or rtsp://.",
+            text=shown_source(text),
+            scheme=scheme,
         )
     refusals: list[SourceOpenError] = []
     for kind in kinds:
@@ -61,7 +66,7 @@ def _search(text: str, settings: Settings, kinds: Sequence[SourceKind]) -> Sourc
                 refusals.append(error)
     path = Path(text)
     if path.suffix or len(path.parts) > 1 or not refusals:
-        raise SourceOpenError(f"There is no file or folder {text}.", "Check its name and place.") from (
+        raise SourceOpenError("There is no file or folder {text}.", "Check its name and place.", text=text) from (
             refusals[0] if refusals else None
         )
     raise refusals[0]

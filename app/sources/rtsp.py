@@ -38,7 +38,7 @@ def expect_no_redirect(address: StreamAddress, *, timeout_s: float) -> None:
     except (OSError, ValueError):
         return
     if 300 <= status < 400:
-        raise StreamOpenError(f"{address} sends on to another address.", "Name that address itself.")
+        raise StreamOpenError("{address} sends on to another address.", "Name that address itself.", address=address)
 
 
 def _status(connection: socket.socket) -> int:

@@ -14,6 +14,7 @@ from app.core.address import StreamAddress
 from app.core.errors import SourceOfflineError, StreamOpenError
 from app.core.settings import Settings
 from app.core.types import Image
+from app.core.words import phrase
 from app.media.files import reason
 from app.media.pictures.picture_size import jpeg_size
 from app.media.videos.colour import BgrConverter
@@ -80,7 +81,12 @@ class StreamSource(LiveSource):
         try:
             image = pictures.next()
         except SourceOfflineError as error:
-            raise StreamOpenError(f"{self._address} answers but gives no picture: {error.what}", error.hint) from error
+            raise StreamOpenError(
+                "{address} answers but gives no picture: {what}",
+                error.hint_phrase,
+                address=self._address,
+                what=error.what_phrase,
+            ) from error
         t_capture = self._clock()
         height, width = image.shape[:2]
         info = SourceInfo(
@@ -111,7 +117,9 @@ class StreamSource(LiveSource):
             except NotMjpegError as error:
                 if error.content_type.startswith("text/html"):
                     raise StreamOpenError(
-                        f"{place} is a web page, not a stream.", "Look in the camera's manual for its stream address."
+                        "{place} is a web page, not a stream.",
+                        "Look in the camera's manual for its stream address.",
+                        place=place,
                     ) from error
                 reader.close()
                 place = reader.place
@@ -134,15 +142,20 @@ class _MjpegPictures:
             data = self._reader.read_jpeg()
             if (width_height := jpeg_size(data)) is not None and width_height[0] * width_height[1] > MAX_FRAME_PIXELS:
                 raise SourceOfflineError(
-                    f"{self._address} sends pictures of {width_height[0]}x{width_height[1]}, more than "
-                    f"{MAX_FRAME_PIXELS // 1_000_000} megapixels.",
+                    "{address} sends pictures of {width}x{height}, more than {limit} megapixels.",
                     "Set the camera to a smaller size.",
+                    address=self._address,
+                    width=width_height[0],
+                    height=width_height[1],
+                    limit=MAX_FRAME_PIXELS // 1000000,
                 )
             jpeg = np.frombuffer(data, np.uint8)
             image = cv2.imdecode(jpeg, cv2.IMREAD_COLOR) if jpeg.size else None
             if image is not None:
                 return np.asarray(image, np.uint8)
-        raise SourceOfflineError(f"The stream {self._address} sends damaged pictures only.", "It is tried again.")
+        raise SourceOfflineError(
+            "The stream {address} sends damaged pictures only.", "It is tried again.", address=self._address
+        )
 
 
 class _FfmpegPictures:
@@ -156,19 +169,24 @@ class _FfmpegPictures:
             if address.scheme in ("rtsps", "https") and isinstance(error, OSError) and not address.insecure:
                 raise certificate_error(address) from error
             raise StreamOpenError(
-                f"{address} cannot be opened ({reason(error)}).",
+                "{address} cannot be opened ({reason}).",
                 "Check the address, and that the camera is on and in the same network.",
+                address=address,
+                reason=reason(error),
             ) from error
         stream = main_video(self._container)
         if stream is None:
             self._container.close()
-            raise StreamOpenError(f"{self._address} has no pictures in it.", "Choose another stream.")
+            raise StreamOpenError("{address} has no pictures in it.", "Choose another stream.", address=self._address)
         if stream.width * stream.height > MAX_FRAME_PIXELS:
             self._container.close()
             raise StreamOpenError(
-                f"{self._address} sends pictures of {stream.width}x{stream.height}, more than "
-                f"{MAX_FRAME_PIXELS // 1_000_000} megapixels.",
+                "{address} sends pictures of {width}x{height}, more than {limit} megapixels.",
                 "Set the camera to a smaller size.",
+                address=self._address,
+                width=stream.width,
+                height=stream.height,
+                limit=MAX_FRAME_PIXELS // 1000000,
             )
         stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
         # Each frame thread would delay the stream by one picture.
@@ -182,10 +200,15 @@ class _FfmpegPictures:
         try:
             return next(self._frames)
         except StopIteration:
-            raise SourceOfflineError(f"The stream {self._address} ended.", "It is tried again.") from None
+            raise SourceOfflineError(
+                "The stream {address} ended.", "It is tried again.", address=self._address
+            ) from None
         except (av.FFmpegError, OSError) as error:
             raise SourceOfflineError(
-                f"The stream {self._address} stopped ({reason(error)}).", "It is tried again."
+                "The stream {address} stopped ({reason}).",
+                "It is tried again.",
+                address=self._address,
+                reason=reason(error),
             ) from error
 
     def close(self) -> None:
@@ -233,4 +256,4 @@ def _make(spec: SourceSpec) -> StreamSource:
     return StreamSource(spec.address)
 
 
-STREAM = SourceKind(name="stream", label="Network stream", icon="stream", match=_match, make=_make, live=True)
+STREAM = SourceKind(name="stream", label=phrase("Network stream"), icon="stream", match=_match, make=_make, live=True)

@@ -27,6 +27,7 @@ def tls_context(*, check: bool) -> ssl.SSLContext:
 def certificate_error(address: StreamAddress) -> StreamOpenError:
     """Return the error for a server whose certificate cannot be verified."""
     return StreamOpenError(
-        f"{address} has no certificate that is known here, so it may be somebody else.",
+        "{address} has no certificate that is known here, so it may be somebody else.",
         "If it is your own camera, say that you trust it: add #insecure to its address, or --insecure.",
+        address=address,
     )

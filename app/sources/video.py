@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.core.settings import Settings
 from app.core.types import Frame
+from app.core.words import phrase
 from app.media.videos.video_reader import VideoPicture, VideoReader
 from app.sources.base import SourceInfo, SourceKind, SourceSpec
 from app.sources.guarded import GuardedSource
@@ -79,4 +80,6 @@ def _make(spec: SourceSpec) -> VideoSource:
     return VideoSource(Path(spec.address))
 
 
-VIDEO = SourceKind(name="video", label="Video", icon="film", match=_match, make=_make, live=False, seekable=True)
+VIDEO = SourceKind(
+    name="video", label=phrase("Video"), icon="film", match=_match, make=_make, live=False, seekable=True
+)

@@ -20,6 +20,7 @@ from app.ui.host import SessionHost
 from app.ui.reports import OnceFilter, Reporter
 from app.ui.settings_store import SettingsStore
 from app.ui.style.icons import application_icon
+from app.ui.style.language import speak
 from app.ui.window import MainWindow
 
 _log = logging.getLogger(__name__)
@@ -53,10 +54,12 @@ def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
     reporter = Reporter(OnceFilter(clock=time.monotonic))
     restore_hooks = reporter.set_hooks(on_interrupt=application.quit)
     store = SettingsStore(QSettings(), overrides=settings_overrides)
+    settings = store.load()
+    speak(settings.language)
     window = MainWindow(
         host=SessionHost(),
         store=store,
-        settings=store.load(),
+        settings=settings,
         reporter=reporter,
         version=__version__,
         open_at_start=source,

@@ -75,7 +75,7 @@ class SessionHost(QObject):
     frame_ready = Signal()
     status_changed = Signal(object)
     open_failed = Signal(object)
-    noticed = Signal(str)
+    noticed = Signal(object)
     failed = Signal(object)
     cameras_listed = Signal(object)
     recording_started = Signal(object)

@@ -13,6 +13,7 @@ from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInst
 
 from app.core.errors import AppError
 from app.core.log import log_path
+from app.core.words import NOTHING, Phrase, phrase
 
 _log = logging.getLogger(__name__)
 
@@ -21,18 +22,18 @@ _log = logging.getLogger(__name__)
 class Report:
     """The message for an error: one sentence, what to do, and whether the log has more."""
 
-    what: str
-    hint: str = ""
+    what: Phrase
+    hint: Phrase = NOTHING
     unexpected: bool = False
 
 
 def describe(error: BaseException) -> Report:
     """Return the message for an error: an AppError's own, otherwise a general one that names the log."""
     if isinstance(error, AppError):
-        return Report(error.what, error.hint)
+        return Report(error.what_phrase, error.hint_phrase)
     return Report(
-        f"Something unexpected went wrong: {type(error).__name__}: {error}".rstrip(": "),
-        f"The details are in {log_path()}",
+        phrase("Something unexpected went wrong: {error}", error=f"{type(error).__name__}: {error}".rstrip(": ")),
+        phrase("The details are in {log}", log=log_path()),
         unexpected=True,
     )
 
@@ -70,7 +71,7 @@ class Reporter(QObject):
         if report.unexpected:
             _log.error("unexpected error", exc_info=(type(error), error, error.__traceback__))
         else:
-            _log.warning("%s %s", report.what, report.hint)
+            _log.warning("%s %s", report.what.english, report.hint.english)
         if self._once.admits(report):
             self.reported.emit(report)
 

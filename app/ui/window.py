@@ -10,6 +10,7 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from app.core.settings import Settings, specification
+from app.core.words import tr
 from app.ui.actions import HOLD_ORIGINAL_KEY
 from app.ui.dialogs.hints import Hints
 from app.ui.dialogs.notifications import Banner, Notifications
@@ -37,6 +38,7 @@ from app.ui.preview.geometry import first_size
 from app.ui.preview.preview import Preview
 from app.ui.reports import Reporter
 from app.ui.settings_store import SettingsStore
+from app.ui.style.language import speak
 from app.ui.style.theme import apply_theme
 from app.ui.texts.quality import changes_for
 from app.ui.texts.source import DEMO_CLIP
@@ -83,7 +85,7 @@ class MainWindow(QMainWindow):
             files=[named[name] for name in ("open_file", "open_folder", "open_stream")],
             demo=named["open_demo"],
         )
-        self.more_menu = MoreMenu(self, named, lambda theme: self.change(theme=theme))
+        self.more_menu = MoreMenu(self, named, lambda setting, value: self.change(**{setting: value}))
         self.share_menu = ShareMenu(self, named, lambda shape, suffix: self.sharing.share_clip(shape, suffix))
         self.panel: Panel = Panel(source_menu=self.source_menu, more_menu=self.more_menu, share_menu=self.share_menu)
         self.job_bar = JobBar()
@@ -237,7 +239,9 @@ class MainWindow(QMainWindow):
             application = QApplication.instance()
             assert isinstance(application, QApplication)
             apply_theme(application, settings.theme)
-            self.more_menu.show_theme(settings.theme)
+        if "language" in changed:
+            speak(settings.language)
+        self.more_menu.show_settings(settings)
         self.panel.show_settings(settings)
         self.preview.set_view(settings.view)
         self.preview.set_split(settings.split)
@@ -315,7 +319,9 @@ class MainWindow(QMainWindow):
 
     def ask_for_output_folder(self) -> None:
         """Let the person choose the folder for recordings and snapshots."""
-        path = QFileDialog.getExistingDirectory(self, "Folder for recordings and snapshots", str(self._output_folder()))
+        path = QFileDialog.getExistingDirectory(
+            self, tr("Folder for recordings and snapshots"), str(self._output_folder())
+        )
         if path:
             self.change(output_folder=path)
 
@@ -377,6 +383,9 @@ class MainWindow(QMainWindow):
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.WindowStateChange:
             self._show_bars()
+        if event.type() == QEvent.Type.LanguageChange:
+            self.sound.refresh()
+            self.live_state.tick()
         if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
             self.preview.set_hold_original(False)
         super().changeEvent(event)

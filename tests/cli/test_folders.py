@@ -33,7 +33,7 @@ def test_names_and_subfolders_are_kept(cli: Cli, tmp_path: Path, portrait: Pixel
     assert difference(read(tmp_path / "new" / "one.png"), portrait).max() > 0
     assert [entry["frames"] for entry in answer.document["files"]] == [1, 3, 1]
     assert "3 of 3 files restored" in answer.err
-    assert "left alone: 1 other files: notes.txt" in answer.err
+    assert "left alone: 1 other file: notes.txt" in answer.err
 
 
 def test_a_video_that_can_only_be_read_becomes_matroska(cli: Cli, tmp_path: Path, portrait: Pixels) -> None:

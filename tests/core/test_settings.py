@@ -54,7 +54,7 @@ def test_stored_text_is_read_and_what_is_wrong_is_named() -> None:
 def test_every_row_is_whole() -> None:
     for row in TABLE.values():
         assert row.label, row.name
-        assert not row.help.endswith("."), row.name
+        assert not str(row.help).endswith("."), row.name
         assert (row.low is None) == (row.high is None), row.name
         assert row.group in GROUPS, row.name
         assert row.check(row.default) == row.default

@@ -297,4 +297,4 @@ def test_a_damaged_tiff_is_refused(tmp_path: Path, compression: str) -> None:
 
 def test_cmyk_is_named(tmp_path: Path) -> None:
     PillowImage.fromarray(scene()).convert("CMYK").save(tmp_path / "in.jpg")
-    assert read_picture(tmp_path / "in.jpg").facts.losses == ("its CMYK colours became RGB",)
+    assert list(map(str, read_picture(tmp_path / "in.jpg").facts.losses)) == ["its CMYK colours became RGB"]

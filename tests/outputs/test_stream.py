@@ -84,7 +84,7 @@ def watching(stream: NetworkStream) -> Iterator[socket.socket]:
 
 
 def viewers(stream: NetworkStream) -> int:
-    return int(stream.state().detail.split(", ")[-1].split(" ")[0])
+    return int(str(stream.state().detail).split(", ")[-1].split(" ")[0])
 
 
 def decode(jpeg: bytes) -> Image:
@@ -111,7 +111,7 @@ def test_ffmpeg_sees_the_pictures_in_order_and_lately() -> None:
                     break
         assert seen == sorted(set(seen))
         assert np.median(behind) <= 6
-        wait_for_state(stream, lambda state: state.detail.endswith("0 of 4 viewers"))
+        wait_for_state(stream, lambda state: str(state.detail).endswith("0 of 4 viewers"))
         assert stream.state().sent >= 30
 
 
@@ -140,16 +140,16 @@ def test_no_more_viewers_than_allowed() -> None:
     with serving(most_viewers=2) as stream:
         stream.put(views())
         with watching(stream), watching(stream):
-            wait_for_state(stream, lambda state: state.detail.endswith("2 of 2 viewers"))
+            wait_for_state(stream, lambda state: str(state.detail).endswith("2 of 2 viewers"))
             assert get(stream, "/stream.mjpg")[0] == 503
             assert get(stream, "/")[0] == 200
-        wait_for_state(stream, lambda state: state.detail.endswith("0 of 2 viewers"))
+        wait_for_state(stream, lambda state: str(state.detail).endswith("0 of 2 viewers"))
         assert get(stream, "/stream.mjpg")[0] == 200
 
 
 def test_a_slow_viewer_loses_pictures_and_delays_nobody() -> None:
     with serving() as stream, feeding(stream, fps=60, size=(1280, 720)) as numbers, watching(stream):
-        wait_for_state(stream, lambda state: state.detail.endswith("1 of 4 viewers"))
+        wait_for_state(stream, lambda state: str(state.detail).endswith("1 of 4 viewers"))
         with av.open(f"{stream.url}stream.mjpg", format="mpjpeg", timeout=10) as container:
             last = 0
             for count, frame in enumerate(container.decode(video=0), start=1):
@@ -157,13 +157,13 @@ def test_a_slow_viewer_loses_pictures_and_delays_nobody() -> None:
                 if count == 40:
                     break
             assert numbers[-1] - last <= 12, "the one that reads is not held up by the one that does not"
-        wait_for_state(stream, lambda state: state.detail.endswith("1 of 4 viewers"))
+        wait_for_state(stream, lambda state: str(state.detail).endswith("1 of 4 viewers"))
 
 
 def test_a_viewer_that_takes_nothing_is_let_go() -> None:
     with serving(viewer_timeout_s=0.3) as stream, feeding(stream, fps=60, size=(1280, 720)), watching(stream):
-        wait_for_state(stream, lambda state: state.detail.endswith("1 of 4 viewers"))
-        wait_for_state(stream, lambda state: state.detail.endswith("0 of 4 viewers"))
+        wait_for_state(stream, lambda state: str(state.detail).endswith("1 of 4 viewers"))
+        wait_for_state(stream, lambda state: str(state.detail).endswith("0 of 4 viewers"))
 
 
 def test_stopping_ends_every_connection_at_once() -> None:

@@ -45,7 +45,7 @@ def test_size_colour_order_and_bars(camera_backend: type[StoringBackend]) -> Non
         camera.put(views(size=(640, 480)))
         camera_backend.wait(lambda: shows(camera_backend, ORANGE_BGR))
         assert camera.state().status == "live"
-        assert camera.state().detail == "Stored Camera, 1280 x 720 at 30 fps"
+        assert str(camera.state().detail) == "Stored Camera, 1280 x 720 at 30 fps"
     assert camera_backend.opened == [(1280, 720, 30, "24BG")]
     picture = camera_backend.pictures[-1]
     assert picture.shape == (720, 1280, 3)

@@ -38,12 +38,12 @@ def test_never_more_than_was_asked_for() -> None:
 
 
 def test_the_reason_is_in_words_and_numbers() -> None:
-    reason = learned(cycle_ms=20).choose(wanted=3, target_fps=25, faces=2, now=0).reason
+    reason = str(learned(cycle_ms=20).choose(wanted=3, target_fps=25, faces=2, now=0).reason)
     assert (
         reason
         == "2 faces x 3 cycles need 125 ms, 25 fps leave 37 ms for them; even k = 1 is too slow, frames are dropped"
     )
-    assert "dropped" not in learned(cycle_ms=15).choose(wanted=3, target_fps=25, faces=1, now=0).reason
+    assert "dropped" not in str(learned(cycle_ms=15).choose(wanted=3, target_fps=25, faces=1, now=0).reason)
 
 
 def test_until_something_is_measured_the_time_measured_at_start_counts() -> None:

@@ -121,7 +121,7 @@ def test_auto_k_keeps_the_budget_and_says_why() -> None:
     frame = frame_of(blurred(show()[0]))
     restored = under_test.process(frame, Settings(k=4, auto_k=True, target_fps=25))
     assert restored.k == restored.faces[0].cycles == 2
-    assert "25 fps leave 37 ms" in under_test.choice.reason
+    assert "25 fps leave 37 ms" in str(under_test.choice.reason)
     assert under_test.process(frame, Settings(k=4, target_fps=25)).k == 4
 
 

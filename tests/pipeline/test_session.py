@@ -261,7 +261,7 @@ def test_auto_k_says_what_it_does(scene: MovingFaceScene) -> None:
         first = listener.notices[0]
         assert isinstance(first, CyclesChanged)
         assert first.k < first.wanted == 4
-        assert "25 fps leave 37 ms" in first.reason
+        assert "25 fps leave 37 ms" in str(first.reason)
         statistics = session.statistics()
         assert statistics.auto_reason
         assert statistics.budget_ms == 40

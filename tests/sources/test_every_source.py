@@ -229,7 +229,7 @@ def test_every_kind_of_the_registry_is_in_this_suite() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_kind_describes_itself(kind: SourceKind) -> None:
-    assert kind.label[0].isupper()
+    assert str(kind.label)[0].isupper()
     assert (ICONS / f"{kind.icon}.svg").is_file()
     assert not (kind.live and kind.seekable)
 

@@ -18,6 +18,7 @@ from app.core.address import with_scheme
 from app.core.errors import StreamOpenError
 from app.core.settings import Settings
 from app.core.types import Image
+from app.core.words import phrase
 from app.media.files import reason
 from app.pipeline.capture.status import SourceStatus
 from app.sources.base import SourceInfo
@@ -192,9 +193,10 @@ def test_a_stream_that_does_not_answer_can_be_tried_again_or_changed(
 
 
 def test_reasons_are_words() -> None:
-    assert reason(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")) == "nothing answers at this address"
-    assert "Errno" not in reason(OSError(errno.ETIMEDOUT, "x"))
-    assert reason(ValueError("Invalid data found when processing input")).startswith("its contents are damaged")
+    refused = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+    assert str(reason(refused)) == "nothing answers at this address"
+    assert "Errno" not in str(reason(OSError(errno.ETIMEDOUT, "x")))
+    assert str(reason(ValueError("Invalid data found when processing input"))).startswith("its contents are damaged")
 
 
 def test_only_engines_of_this_machine_are_offered(qtbot: QtBot, make_window: MakeWindow) -> None:
@@ -231,15 +233,15 @@ def test_recent_sources_are_few_and_new_ones_first() -> None:
 
 def test_the_sound_of_a_recording_is_named_before_it_begins() -> None:
     settings = Settings(microphone="Webcam")
-    assert [words for _, words in sound_choices(FILM, ("Webcam",))] == ["The video's sound", "No sound"]
+    assert [str(words) for _, words in sound_choices(FILM, ("Webcam",))] == ["The video's sound", "No sound"]
     camera = sound_choices(CAMERA, ("Headset", "Webcam"))
     assert chosen_sound(camera, settings) == "Webcam"
     assert chosen_sound(sound_choices(CAMERA, ("Headset",)), settings) == "", "one that is gone gives way"
     nothing = sound_choices(CAMERA, ())
     assert chosen_sound(nothing, settings) == NO_SOUND
-    assert record_words(chosen_sound(nothing, settings)) == "Record, no sound"
+    assert str(record_words(chosen_sound(nothing, settings))) == "Record, no sound"
     mute = sound_choices(replace(FILM, has_audio=False), ("Webcam",))
-    assert record_words(chosen_sound(mute, settings)) == "Record, no sound"
+    assert str(record_words(chosen_sound(mute, settings))) == "Record, no sound"
 
 
 def test_a_microphone_is_chosen_by_name(qtbot: QtBot, make_window: MakeWindow) -> None:
@@ -276,8 +278,8 @@ def test_seeking_moves_the_clock_at_once(qtbot: QtBot, make_window: MakeWindow, 
 
 
 def test_nothing_else_is_offered_where_it_would_not_help() -> None:
-    assert failed_actions("notes.mp4") == (("Open a file…", "open_file"), ("Demo clip", "open_demo"))
-    assert ("Retry", "retry") in failed_actions("camera:Webcam")
+    assert failed_actions("notes.mp4") == ((phrase("Open a file…"), "open_file"), (phrase("Demo clip"), "open_demo"))
+    assert (phrase("Retry"), "retry") in failed_actions("camera:Webcam")
     assert file_filters().endswith("All files (*)")
 
 

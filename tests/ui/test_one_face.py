@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.types import Face, Image, Restored
+from app.core.words import phrase
 from app.ui.flows.faces import next_face
 from app.ui.preview.geometry import Box, on_screen
 from app.ui.preview.state_text import Badge
@@ -65,7 +66,7 @@ def test_a_click_restores_a_face_alone_and_another_one_all_of_them(
     qtbot.mouseClick(window.preview, Qt.MouseButton.LeftButton, pos=middle_of(window, 0))
     qtbot.waitUntil(lambda: chosen(session) == [shown.faces[0].face], timeout=3000)
     deliver(qtbot, window, session, alone(shown, 0))
-    qtbot.waitUntil(lambda: Badge("This face alone · Esc: all faces") in window.preview.badges, timeout=3000)
+    qtbot.waitUntil(lambda: Badge(phrase("This face alone · Esc: all faces")) in window.preview.badges, timeout=3000)
     qtbot.mouseClick(window.preview, Qt.MouseButton.LeftButton, pos=middle_of(window, 1))
     qtbot.waitUntil(lambda: chosen(session)[1:] == [shown.faces[1].face], timeout=3000)
     deliver(qtbot, window, session, alone(shown, 1))
@@ -78,7 +79,7 @@ def test_escape_brings_all_back_and_a_face_out_of_sight_is_told(
 ) -> None:
     window, shown = two
     deliver(qtbot, window, session, replace(alone(shown, 0), faces=()))
-    told = Badge("The chosen face is out of sight · Esc: all faces", "warning")
+    told = Badge(phrase("The chosen face is out of sight · Esc: all faces"), "warning")
     qtbot.waitUntil(lambda: told in window.preview.badges, timeout=3000)
     qtbot.keyClick(window.preview, Qt.Key.Key_Escape)
     assert chosen(session) == [None]

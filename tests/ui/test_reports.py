@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.errors import CameraOpenError
 from app.core.log import log_path, set_up_log
+from app.core.words import phrase
 from app.ui.reports import OnceFilter, Report, Reporter, describe
 
 
@@ -29,26 +30,25 @@ def log_file() -> Iterator[Path]:
 
 
 def test_a_named_error_speaks_for_itself() -> None:
-    assert describe(CameraOpenError("It is in use.", "Close the other program.")) == Report(
-        "It is in use.", "Close the other program."
-    )
+    report = describe(CameraOpenError("It is in use.", "Close the other program."))
+    assert report == Report(phrase("It is in use."), phrase("Close the other program."))
 
 
 def test_a_surprise_names_the_log() -> None:
     report = describe(ValueError("odd"))
-    assert report.what == "Something unexpected went wrong: ValueError: odd"
-    assert str(log_path()) in report.hint
+    assert str(report.what) == "Something unexpected went wrong: ValueError: odd"
+    assert str(log_path()) in str(report.hint)
 
 
 def test_the_same_report_passes_once_until_it_was_quiet() -> None:
     now = [0.0]
     once = OnceFilter(clock=lambda: now[0], quiet_s=30)
-    report = Report("It is in use.")
+    report = Report(phrase("It is in use."))
     passed = []
     for now[0] in (0, 10, 39, 70):
         passed.append(once.admits(report))
     assert passed == [True, False, False, True]
-    assert once.admits(Report("Something else."))
+    assert once.admits(Report(phrase("Something else.")))
 
 
 def test_an_error_in_a_thread_arrives_once_in_the_window_and_whole_in_the_log(qtbot: QtBot, log_file: Path) -> None:
@@ -66,7 +66,9 @@ def test_an_error_in_a_thread_arrives_once_in_the_window_and_whole_in_the_log(qt
     finally:
         restore()
     qtbot.waitUntil(lambda: bool(told), timeout=3000)
-    assert [report.what for report in told] == ["Something unexpected went wrong: ZeroDivisionError: division by zero"]
+    assert [str(report.what) for report in told] == [
+        "Something unexpected went wrong: ZeroDivisionError: division by zero"
+    ]
     text = log_file.read_text()
     assert "Traceback" in text
     assert "a warning of Qt's" in text

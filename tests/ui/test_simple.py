@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +24,11 @@ from app.ui.window import MainWindow
 from tests.ui.scripted import CAMERA, ONLINE, ScriptedSession, restored_frame, statistics
 
 MakeWindow = Callable[..., MainWindow]
+
+
+def said(shown: Sequence[Badge]) -> list[tuple[str, str]]:
+    """The words and tones of badges."""
+    return [(str(badge.words), badge.tone) for badge in shown]
 
 
 def deliver(
@@ -50,22 +55,24 @@ def test_every_quality_sets_what_it_says() -> None:
 
 def test_the_sentence_agrees_with_what_runs() -> None:
     auto = Settings(k=3, auto_k=True)
-    assert quality_sentence(auto, running_k=0, reason="") == "As good as this machine can do in time."
-    assert quality_sentence(auto, running_k=3, reason="").startswith("Now Best look (3 cycles)")
-    assert quality_sentence(auto, running_k=1, reason="it needs 61 ms") == "Now Fast (1 cycle): it needs 61 ms."
-    assert quality_sentence(Settings(k=2), running_k=2, reason="").startswith("Faithful (2 cycles)")
+    assert str(quality_sentence(auto, running_k=0, reason="")) == "As good as this machine can do in time."
+    assert str(quality_sentence(auto, running_k=3, reason="")).startswith("Now Best look (3 cycles)")
+    assert str(quality_sentence(auto, running_k=1, reason="it needs 61 ms")) == "Now Fast (1 cycle): it needs 61 ms."
+    assert str(quality_sentence(Settings(k=2), running_k=2, reason="")).startswith("Faithful (2 cycles)")
 
 
 def test_the_picture_tells_its_state_in_words() -> None:
     assert badges(faces=1, live=True) == ()
-    assert badges(faces=0, live=True) == (Badge("No face found", "warning"),)
-    assert badges(faces=1, live=True, sharp=1) == (Badge("Face already sharp"),)
+    assert said(badges(faces=0, live=True)) == [("No face found", "warning")]
+    assert said(badges(faces=1, live=True, sharp=1)) == [("Face already sharp", "plain")]
     assert badges(faces=2, live=True, sharp=1) == ()
-    assert badges(faces=None, live=True) == (Badge("Loading the network…"),)
-    words = [badge.words for badge in badges(faces=1, live=True, slow="12 of 25 frames a second", recording_s=65.0)]
+    assert said(badges(faces=None, live=True)) == [("Loading the network…", "plain")]
+    words = [
+        str(badge.words) for badge in badges(faces=1, live=True, slow="12 of 25 frames a second", recording_s=65.0)
+    ]
     assert words == ["Recording 01:05", "Slowed down: 12 of 25 frames a second"]
     assert badges(faces=1, live=False, slow="0 of 25 frames a second") == (), "nothing stale about speed"
-    assert slowed_down(replace(statistics(), fps_in=30.0, fps_out=12.0)) == "12 of 30 frames a second"
+    assert str(slowed_down(replace(statistics(), fps_in=30.0, fps_out=12.0))) == "12 of 30 frames a second"
     assert slowed_down(replace(statistics(), fps_in=30.0, fps_out=29.0)) == ""
 
 
@@ -83,7 +90,7 @@ def test_recording_is_seen_with_the_panel_hidden(
     deliver(qtbot, window, session, pictures)
     window.panel.record.click()
     window.actions_by_name["toggle_panel"].trigger()
-    qtbot.waitUntil(lambda: Badge("Recording 00:05", "recording") in window.preview.badges, timeout=3000)
+    qtbot.waitUntil(lambda: ("Recording 00:05", "recording") in said(window.preview.badges), timeout=3000)
 
 
 def test_an_offline_camera_says_since_when_and_no_speed(

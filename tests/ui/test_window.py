@@ -389,7 +389,7 @@ def test_the_sheet_names_every_shortcut(make_window: MakeWindow) -> None:
     sheet = ShortcutsSheet(window)
     sheet.show()
     texts = {label.text() for label in sheet.findChildren(QLabel)}
-    assert {action.sheet or action.text for action in ACTIONS if action.keys} <= texts
+    assert {str(action.sheet or action.text) for action in ACTIONS if action.keys} <= texts
     assert not _cut_off(sheet)
     assert set(window.actions_by_name) == {action.name for action in ACTIONS if action.handler is not None}
 

@@ -63,8 +63,7 @@ class DaskExecutor:
                 client = opened.enter_context(Client(address, timeout=_ANSWER_S, set_as_default=False))
             except (OSError, ValueError, TimeoutError) as error:
                 raise ClusterError(
-                    f"No scheduler answers at {self._address}.",
-                    "Start one with `dask scheduler`.",
+                    "No scheduler answers at {address}.", "Start one with `dask scheduler`.", address=self._address
                 ) from error
             yield client
 
@@ -204,19 +203,32 @@ def _expect_same_version(client: Client) -> None:
         raise ClusterError("The scheduler has no workers.", "Start some with `dask worker`.") from error
     except Exception as error:
         raise ClusterError(
-            f"A worker of the cluster cannot load this application: {error!r}.",
+            "A worker of the cluster cannot load this application: {error}.",
             "Install the same version on every machine; docs/archives.md says how.",
+            error=repr(error),
         ) from error
     for name, there in found.items():
         if there[0] != here[0]:
-            raise ClusterError(f"The worker {name} has version {there[0]}, this is {here[0]}.", "Install the same.")
+            raise ClusterError(
+                "The worker {name} has version {there}, this is {here}.",
+                "Install the same.",
+                name=name,
+                there=there[0],
+                here=here[0],
+            )
         if there != here:
-            raise ClusterError(f"The worker {name} has other networks than this machine.", "Install the same version.")
+            raise ClusterError(
+                "The worker {name} has other networks than this machine.", "Install the same version.", name=name
+            )
 
 
 def _death(task: Task, error: BaseException | None) -> WorkerError:
     return WorkerError(
-        f"The workers that restored {task.name} died: {error}.", "They may have run out of memory.", details=repr(error)
+        "The workers that restored {name} died: {error}.",
+        "They may have run out of memory.",
+        details=repr(error),
+        name=task.name,
+        error=error,
     )
 
 

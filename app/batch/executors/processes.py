@@ -126,8 +126,10 @@ def _stop(workers: list[_Worker]) -> None:
 
 def _death(task: Task) -> WorkerError:
     return WorkerError(
-        f"The worker that restored {task.name} died {_ATTEMPTS} times.",
+        "The worker that restored {name} died {attempts} times.",
         "It may have run out of memory: try fewer --workers.",
+        name=task.name,
+        attempts=_ATTEMPTS,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from app.batch.jobs.plan import Item
 from app.batch.jobs.task import TaskResult
 from app.core.errors import AppError
+from app.core.words import Phrase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class JobStarted:
     resumed: int = 0
     pieces: int = 0
     kept: tuple[Item, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Phrase, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from app.batch.jobs.task import Task
 from app.core.errors import JournalError, OutputError
+from app.core.words import Words, phrase
 from app.media.files import output_error
 
 _SCHEMA = """
@@ -117,8 +118,10 @@ class Journal:
             self._database.execute(statement, values)
         except sqlite3.OperationalError as error:
             raise OutputError(
-                f"The journal in {self.folder} cannot be written ({error}).",
+                "The journal in {folder} cannot be written ({error}).",
                 "Free some space or look after the folder, then give the same command again: it goes on from here.",
+                folder=self.folder,
+                error=error,
             ) from error
 
     @staticmethod
@@ -146,13 +149,19 @@ class Journal:
 
 def _refusal(path: Path, owner: Path, error: sqlite3.OperationalError) -> JournalError | OutputError:
     if "locked" not in str(error):
-        return OutputError(f"The journal {path} cannot be opened ({error}).", "Choose another output folder.")
+        return OutputError(
+            "The journal {path} cannot be opened ({error}).", "Choose another output folder.", path=path, error=error
+        )
+    holder: Words
     try:
         holder = owner.read_text(encoding="utf-8")
     except OSError:
-        holder = "another process"
+        holder = phrase("another process")
     return JournalError(
-        f"{path.parent} is in use: {holder} is doing this job already.", "Wait for it, or give another output."
+        "{folder} is in use: {holder} is doing this job already.",
+        "Wait for it, or give another output.",
+        folder=path.parent,
+        holder=holder,
     )
 
 

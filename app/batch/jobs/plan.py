@@ -11,6 +11,7 @@ from typing import Literal
 from app.batch.videos.output import FORMATS
 from app.core.address import shown_source
 from app.core.errors import EmptyFolderError, OutputError, UnreadableMediaError
+from app.core.words import Phrase, phrase
 from app.media.files import output_error
 from app.media.pictures.picture import PICTURE_SUFFIXES
 
@@ -43,8 +44,9 @@ def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
     """
     if "://" in input_text:
         raise UnreadableMediaError(
-            f"restore works on files, and {shown_source(input_text)} is an address.",
+            "restore works on files, and {address} is an address.",
             "Open it in the window and record it: python main.py --source ADDRESS",
+            address=shown_source(input_text),
         )
     if not input_text.strip() or not output_text.strip():
         raise UnreadableMediaError("An empty name is no file or folder.", "Name both; a dot is the current folder.")
@@ -52,7 +54,7 @@ def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
     if source.is_dir():
         return _plan_folder(source, output, aligned=aligned)
     if not source.is_file():
-        raise UnreadableMediaError(f"There is no file or folder called {source}.", "Check the name.")
+        raise UnreadableMediaError("There is no file or folder called {source}.", "Check the name.", source=source)
     if output.is_dir() or output_text.endswith(("/", os.sep)):
         output = output / _target_name(source, aligned=aligned)
     item = _item(source, output, name=source.name, aligned=aligned)
@@ -83,14 +85,20 @@ def make_room(source: Path, target: Path) -> None:
 
 def _expect_not_the_input(source: Path, target: Path) -> None:
     if target.exists() and target.samefile(source):
-        raise OutputError(f"{target} is the input itself.", "Give another name: the original is never overwritten.")
+        raise OutputError(
+            "{target} is the input itself.", "Give another name: the original is never overwritten.", target=target
+        )
 
 
 def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Item]:
     if output.exists() and not output.is_dir():
-        raise OutputError(f"{output} is a file, but a folder of results cannot go into a file.", "Name a folder.")
+        raise OutputError(
+            "{output} is a file, but a folder of results cannot go into a file.", "Name a folder.", output=output
+        )
     if output.exists() and output.samefile(folder):
-        raise OutputError(f"{output} is the input itself.", "Name another folder: originals are never overwritten.")
+        raise OutputError(
+            "{output} is the input itself.", "Name another folder: originals are never overwritten.", output=output
+        )
     items = [
         _item(
             path,
@@ -101,8 +109,9 @@ def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Item]:
         for path in _media_in(folder, without=output.resolve(), aligned=aligned)
     ]
     if not items:
-        wanted = "pictures" if aligned else "pictures or videos"
-        raise EmptyFolderError(f"There are no {wanted} in {folder}.", "Choose another folder.")
+        if aligned:
+            raise EmptyFolderError("There are no pictures in {folder}.", "Choose another folder.", folder=folder)
+        raise EmptyFolderError("There are no pictures or videos in {folder}.", "Choose another folder.", folder=folder)
     return _each_its_own(items)
 
 
@@ -136,21 +145,27 @@ def _files_in(folder: Path, *, without: Path) -> Iterator[Path]:
 
 def _item(source: Path, target: Path, *, name: str, aligned: bool) -> Item:
     if aligned:
-        _expect_suffix(target, frozenset({".png"}), f"{name} becomes an aligned crop")
+        _expect_suffix(target, frozenset({".png"}), phrase("{name} becomes an aligned crop", name=name))
         return Item(kind="crop", name=name, source=source, target=target)
     # A source of unknown suffix is taken for what the target's suffix says.
     telling = source if source.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES else target
     if telling.suffix.lower() in PICTURE_SUFFIXES:
-        _expect_suffix(target, PICTURE_SUFFIXES, f"{name} is a picture")
+        _expect_suffix(target, PICTURE_SUFFIXES, phrase("{name} is a picture", name=name))
         return Item(kind="picture", name=name, source=source, target=target)
-    _expect_suffix(target, VIDEO_SUFFIXES, f"{name} is a video")
+    _expect_suffix(target, VIDEO_SUFFIXES, phrase("{name} is a video", name=name))
     return Item(kind="video", name=name, source=source, target=target)
 
 
-def _expect_suffix(target: Path, suffixes: frozenset[str], reason: str) -> None:
+def _expect_suffix(target: Path, suffixes: frozenset[str], reason: Phrase) -> None:
     if target.suffix.lower() not in suffixes:
         known = ", ".join(sorted(suffixes))
-        raise OutputError(f"{reason}, so it cannot be written as {target.name}.", f"Let the name end in {known}.")
+        raise OutputError(
+            "{reason}, so it cannot be written as {target}.",
+            "Let the name end in {known}.",
+            reason=reason,
+            target=target.name,
+            known=known,
+        )
 
 
 def _target_name(source: Path, *, aligned: bool) -> str:

@@ -12,6 +12,7 @@ from app.batch.videos.joining import PieceFile
 from app.batch.videos.pieces import Span
 from app.core.errors import AppError, UnreadableMediaError
 from app.core.types import Timings
+from app.core.words import Phrase
 from app.restorers.base import EngineInfo
 
 _BEGINNING = 1 << 16
@@ -35,7 +36,9 @@ class InputIdentity:
             with path.open("rb") as file:
                 beginning = hashlib.sha256(file.read(_BEGINNING)).hexdigest()
         except OSError as error:
-            raise UnreadableMediaError(f"{path} cannot be read: {error.strerror or error}.") from error
+            raise UnreadableMediaError(
+                "{path} cannot be read: {reason}.", path=path, reason=error.strerror or error
+            ) from error
         return cls(size=status.st_size, modified_ns=status.st_mtime_ns, beginning=beginning)
 
 
@@ -61,13 +64,15 @@ class Task:
     overwrite: bool = False
     span: Span | None = None
     pieces: tuple[PieceFile, ...] = ()
-    damage: str = ""
+    damage: Phrase | None = None
 
     def expect_unchanged(self) -> None:
         """Raise UnreadableMediaError if the input has changed since the job was planned."""
         if self.identity is not None and InputIdentity.of(self.source) != self.identity:
             raise UnreadableMediaError(
-                f"{self.source} changed while it was being restored.", "Restore it again when nothing writes to it."
+                "{source} changed while it was being restored.",
+                "Restore it again when nothing writes to it.",
+                source=self.source,
             )
 
 
@@ -82,9 +87,9 @@ class TaskResult:
 
     frames: int
     faces: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[Phrase, ...] = ()
     first_pts: int | None = None
-    damage: str = ""
+    damage: Phrase | None = None
     timings: tuple[Timings, ...] = ()
     engine: EngineInfo | None = None
     k: int = 0
@@ -94,15 +99,17 @@ class TaskResult:
         return {
             "frames": self.frames,
             "faces": self.faces,
-            "notes": list(self.notes),
+            "notes": [note.record() for note in self.notes],
             "first_pts": self.first_pts,
-            "damage": self.damage,
+            "damage": self.damage.record() if self.damage is not None else None,
         }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """Restore a result from the journal; a task killed after its last step left an empty record."""
-        return cls(**{"frames": 0, "faces": 0, **record, "notes": tuple(record.get("notes", ()))})
+        notes = tuple(Phrase.from_record(note) for note in record.get("notes", ()))
+        damage = Phrase.from_record(record["damage"]) if record.get("damage") else None
+        return cls(**{"frames": 0, "faces": 0, **record, "notes": notes, "damage": damage})
 
 
 @dataclass(frozen=True, kw_only=True)

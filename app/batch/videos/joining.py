@@ -14,6 +14,7 @@ import av
 
 from app.batch.videos.output import VideoOutput
 from app.core.errors import OutputError, UnreadableMediaError
+from app.core.words import Phrase
 from app.media.files import ffmpeg_name, free_name, reason
 from app.media.videos.video_reader import VideoReader
 
@@ -34,9 +35,9 @@ def join_pieces(
     pieces: Sequence[PieceFile],
     *,
     overwrite: bool = False,
-    damage: str = "",
+    damage: Phrase | None = None,
     before_naming: Callable[[], None] | None = None,
-) -> tuple[str, ...]:
+) -> tuple[Phrase, ...]:
     """Write `target` from `pieces`, in order, and from what `source` has beside its pictures; returns what was lost.
 
     Time stamps are those of the source. With `damage`, which says where the source broke off, the result is kept as
@@ -49,7 +50,7 @@ def join_pieces(
         with _open(pieces[0]) as first:
             output = VideoOutput(target, reader, overwrite=overwrite, like=first.streams.video[0])
         try:
-            _fill(output, reader, pieces, order, damaged=bool(damage))
+            _fill(output, reader, pieces, order, damaged=damage is not None)
             output.close()
             if before_naming is not None:
                 before_naming()
@@ -58,10 +59,10 @@ def join_pieces(
             raise
     finally:
         reader.close()
-    if damage:
+    if damage is not None:
         kept = free_name(target.with_stem(target.stem + ".incomplete"))
         output.take_name(kept)
-        raise UnreadableMediaError(damage, f"What could be restored of it is in {kept}.")
+        raise UnreadableMediaError(damage, "What could be restored of it is in {kept}.", kept=kept)
     output.take_name()
     return tuple(output.notes)
 
@@ -110,7 +111,9 @@ def _pictures(pieces: Sequence[PieceFile], order: Sequence[Sequence[int]], time_
             stream = container.streams.video[0]
             if header is not None and stream.codec_context.extradata != header:
                 raise OutputError(
-                    f"The pieces of a video were encoded differently: {piece.path.name}.", "Begin anew with --fresh."
+                    "The pieces of a video were encoded differently: {name}.",
+                    "Begin anew with --fresh.",
+                    name=piece.path.name,
                 )
             header = stream.codec_context.extradata
             for packet, pts in zip(_packets(container.demux(stream)), times, strict=True):
@@ -151,5 +154,8 @@ def _open(piece: PieceFile) -> av.container.InputContainer:
         return av.open(ffmpeg_name(piece.path))
     except (av.FFmpegError, OSError) as error:
         raise OutputError(
-            f"The restored piece {piece.path} cannot be read ({reason(error)}).", "Give the same command once more."
+            "The restored piece {path} cannot be read ({reason}).",
+            "Give the same command once more.",
+            path=piece.path,
+            reason=reason(error),
         ) from error

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import OutputError, RecordingError
 from app.core.types import Restored
+from app.core.words import Phrase, joined, phrase
 from app.media.files import NewFile, ffmpeg_name, output_error, permissions_of, reason
 from app.media.pictures.enlarge import enlarge, expect_affordable_result
 from app.media.videos.colour import UNSPECIFIED, matrix_of
@@ -63,7 +64,7 @@ class VideoOutput:
                 options = container_options(reader.container, kind, growing=with_tracks and like is None)
                 self._container = av.open(ffmpeg_name(self._file.part), "w", format=kind, options=options)
             undo.callback(self._container.close)  # first: Windows deletes no file that is open
-            self.notes: list[str] = []
+            self.notes: list[Phrase] = []
             self._encoder: VideoEncoder | None = None
             self._tracks: OtherTracks | None = None
             with self._writing():
@@ -104,7 +105,8 @@ class VideoOutput:
     def close(self) -> None:
         """Write what is still held back; after it `notes` are complete."""
         if self._encoder is not None and self._reader.lost_beside:
-            self.notes.append(f"left out: {', '.join(sorted(self._reader.lost_beside))}")
+            lost = sorted(self._reader.lost_beside, key=lambda each: each.template)
+            self.notes.append(phrase("left out: {parts}", parts=joined(lost)))
         with self._writing():
             if self._encoder is not None:
                 self._container.mux(self._encoder.flush())
@@ -170,8 +172,11 @@ class VideoOutput:
             if self._scale == 1:
                 raise
             raise OutputError(
-                f"{self._target} would have {width}x{height} pixels, more than any encoder here takes.",
+                "{target} would have {width}x{height} pixels, more than any encoder here takes.",
                 "Choose a smaller --scale.",
+                target=self._target,
+                width=width,
+                height=height,
             ) from error
 
     @contextlib.contextmanager
@@ -181,23 +186,28 @@ class VideoOutput:
         except OSError as error:
             raise output_error(self._target, error) from error
         except av.FFmpegError as error:
-            raise OutputError(f"{self._target} cannot be written ({reason(error)}).", "Try the suffix .mkv.") from error
+            raise OutputError(
+                "{target} cannot be written ({reason}).",
+                "Try the suffix .mkv.",
+                target=self._target,
+                reason=reason(error),
+            ) from error
 
 
-def _losses(reader: VideoReader, encoder: VideoEncoder) -> list[str]:
+def _losses(reader: VideoReader, encoder: VideoEncoder) -> list[Phrase]:
     """What of the pictures H.264 does not keep."""
     kept_bits = 10 if encoder.deep else 8
     losses = []
     if reader.bits > kept_bits:
-        losses.append(f"its {reader.bits} bits a colour became {kept_bits}")
+        losses.append(phrase("its {bits} bits a colour became {kept}", bits=reader.bits, kept=kept_bits))
     if reader.subsampling not in ("4:2:0", "4:1:1"):
-        losses.append(f"its colours, stored at {reader.subsampling}, became 4:2:0")
+        losses.append(phrase("its colours, stored at {sampling}, became 4:2:0", sampling=reader.subsampling))
     if reader.has_alpha:
-        losses.append("its transparency was left out")
+        losses.append(phrase("its transparency was left out"))
     if reader.fields and not encoder.interlaced:
-        losses.append("it is interlaced and was marked progressive")
+        losses.append(phrase("it is interlaced and was marked progressive"))
     if reader.hdr10 and not encoder.keeps_hdr10:
-        losses.append("its HDR10 description (mastering display, light levels) was left out")
+        losses.append(phrase("its HDR10 description (mastering display, light levels) was left out"))
     return losses
 
 

@@ -12,6 +12,7 @@ from app.batch.videos.output import VideoOutput
 from app.batch.videos.restore import Process, Progress, frame_of
 from app.core.errors import UnreadableMediaError
 from app.core.types import Frame
+from app.core.words import Phrase
 from app.media.videos.video_reader import VideoReader
 
 LEAD_S = 1.0
@@ -40,13 +41,13 @@ class Span:
 class PieceResult:
     """What is in a piece: its frames, the time stamp of the first (None when there is none), what was lost.
 
-    `damage` says where the source broke off while it was read, "" when it did not.
+    `damage` says where the source broke off while it was read, None when it did not.
     """
 
     frames: int
     first_pts: int | None
-    notes: tuple[str, ...] = ()
-    damage: str = ""
+    notes: tuple[Phrase, ...] = ()
+    damage: Phrase | None = None
 
 
 def cut(extent: Extent) -> list[Span]:
@@ -92,7 +93,7 @@ def restore_piece(
     try:
         output = VideoOutput(target, reader, side_by_side=side_by_side, scale=scale, overwrite=True, with_tracks=False)
         try:
-            first_pts, damage = None, ""
+            first_pts, damage = None, None
             try:
                 first_pts = _fill(output, reader, span, process, track, warm_up, progress)
             except _BrokenOffError as error:
@@ -114,7 +115,7 @@ def restore_piece(
 
 
 class _BrokenOffError(Exception):
-    def __init__(self, what: str, first_pts: int | None) -> None:
+    def __init__(self, what: Phrase, first_pts: int | None) -> None:
         super().__init__(what)
         self.what, self.first_pts = what, first_pts
 
@@ -149,5 +150,5 @@ def _fill(
             if progress is not None:
                 progress(output.frames, None)
     except UnreadableMediaError as error:
-        raise _BrokenOffError(error.what, first_pts) from error
+        raise _BrokenOffError(error.what_phrase, first_pts) from error
     return first_pts

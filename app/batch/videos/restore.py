@@ -10,6 +10,7 @@ from pathlib import Path
 from app.batch.videos.output import FORMATS, VideoOutput
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Frame, Restored
+from app.core.words import Phrase
 from app.media.files import free_name
 from app.media.videos.video_reader import VideoPicture, VideoReader
 
@@ -25,7 +26,7 @@ class TranscodeResult:
     frames: int
     duration_s: float
     cancelled: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Phrase, ...] = ()
 
 
 def restore_video(
@@ -55,7 +56,9 @@ def restore_video(
     NAME.incomplete-2 and so on that is free), which the error names.
     """
     if target.suffix.lower() not in FORMATS:
-        raise OutputError(f"{target} has no suffix of a video.", "Use one of " + ", ".join(FORMATS) + ".")
+        raise OutputError(
+            "{target} has no suffix of a video.", "Use one of {names}.", target=target, names=", ".join(FORMATS)
+        )
     reader = VideoReader(source, with_depth=True)
     try:
         output = VideoOutput(target, reader, side_by_side=side_by_side, scale=scale, overwrite=overwrite)
@@ -79,7 +82,9 @@ def restore_video(
     if damage is not None:
         kept = free_name(target.with_stem(target.stem + ".incomplete"))
         output.take_name(kept)
-        raise UnreadableMediaError(damage.what, f"What could be restored of it is in {kept}.") from damage
+        raise UnreadableMediaError(
+            damage.what_phrase, "What could be restored of it is in {kept}.", kept=kept
+        ) from damage
     output.take_name()
     return TranscodeResult(path=target, frames=output.frames, duration_s=output.duration_s, notes=tuple(output.notes))
 

@@ -32,6 +32,10 @@ def expect_affordable_result(size: tuple[int, int], name: str) -> None:
     width, height = size
     if width * height > MAX_PICTURE_PIXELS:
         raise OutputError(
-            f"{name} would have {width}x{height} pixels, more than {MAX_PICTURE_PIXELS // 1_000_000} megapixels.",
+            "{name} would have {width}x{height} pixels, more than {limit} megapixels.",
             "Choose a smaller --scale, or set CFRNET_LIVE_MAX_MEGAPIXELS to more if there is memory for it.",
+            name=name,
+            width=width,
+            height=height,
+            limit=MAX_PICTURE_PIXELS // 1000000,
         )

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Image
+from app.core.words import Phrase, joined, phrase
 from app.media.files import permissions_of, write_atomically
 from app.media.pictures.enlarge import enlarge
 from app.media.pictures.picture_encoding import DEEP, JPEG, TIFF, WITH_ALPHA, WITH_METADATA, WITH_RESOLUTION, encode
-from app.media.pictures.picture_facts import EXIF, PROFILE, XMP, XMP_OF_JPEG, PictureFacts, facts_of
+from app.media.pictures.picture_facts import CMYK_BECAME_RGB, EXIF, PROFILE, XMP, XMP_OF_JPEG, PictureFacts, facts_of
 from app.media.pictures.picture_size import expect_affordable
 
 PICTURE_SUFFIXES = frozenset(
@@ -61,19 +62,21 @@ def read_picture(path: Path) -> Picture:
     try:
         encoded = path.read_bytes()
     except FileNotFoundError as error:
-        raise UnreadableMediaError(f"There is no file {path}.") from error
+        raise UnreadableMediaError("There is no file {path}.", path=path) from error
     except OSError as error:
-        raise UnreadableMediaError(f"{path} cannot be read: {error.strerror}.") from error
+        raise UnreadableMediaError("{path} cannot be read: {reason}.", path=path, reason=error.strerror) from error
     if not encoded:
-        raise UnreadableMediaError(f"{path} is empty.")
+        raise UnreadableMediaError("{path} is empty.", path=path)
     expect_affordable(encoded, str(path))
     facts = facts_of(encoded, str(path))
     try:
         pixels, kinds, blobs = cv2.imdecodeWithMetadata(np.frombuffer(encoded, np.uint8), flags=cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise UnreadableMediaError(f"{path} is not a picture that can be read.", error.err or "") from error
+        raise UnreadableMediaError("{path} is not a picture that can be read.", error.err or "", path=path) from error
     if pixels is None or pixels.size == 0:
-        raise UnreadableMediaError(f"{path} is damaged or not a picture that can be read.", "Check that it is whole.")
+        raise UnreadableMediaError(
+            "{path} is damaged or not a picture that can be read.", "Check that it is whole.", path=path
+        )
     pixels = _usual(pixels, facts, path)
     metadata = facts.metadata | {
         int(kind): np.asarray(blob).tobytes() for kind, blob in zip(kinds, blobs, strict=False)
@@ -125,7 +128,7 @@ def resized(picture: Picture, side: int) -> Picture:
     return replace(picture, bgr=bgr, original=original, encoded=b"")
 
 
-def write_picture(path: Path, picture: Picture, restored_bgr: Image, *, overwrite: bool = False) -> tuple[str, ...]:
+def write_picture(path: Path, picture: Picture, restored_bgr: Image, *, overwrite: bool = False) -> tuple[Phrase, ...]:
     """Write `restored_bgr`, uint8 (H, W, 3) BGR, with the depth and channels of `picture` as far as `path` can.
 
     Only what differs from `picture.bgr` changes; a picture in which nothing does is copied byte for byte when the
@@ -135,9 +138,12 @@ def write_picture(path: Path, picture: Picture, restored_bgr: Image, *, overwrit
     suffix = path.suffix.lower()
     if suffix not in PICTURE_SUFFIXES:
         raise OutputError(
-            f"{path} has no suffix of a picture format.", "Use one of " + ", ".join(sorted(PICTURE_SUFFIXES)) + "."
+            "{path} has no suffix of a picture format.",
+            "Use one of {names}.",
+            names=", ".join(sorted(PICTURE_SUFFIXES)),
+            path=path,
         )
-    losses: tuple[str, ...] = ()
+    losses: tuple[Phrase, ...] = ()
     if picture.encoded and suffix == picture.suffix and np.array_equal(restored_bgr, picture.bgr):
         encoded = picture.encoded
     else:
@@ -158,26 +164,27 @@ def write_image(
     write_atomically(path, encode(path, image, metadata, PictureFacts()), overwrite=overwrite, permissions=permissions)
 
 
-def _losses(picture: Picture, suffix: str) -> Iterator[str]:
+def _losses(picture: Picture, suffix: str) -> Iterator[Phrase]:
     """Return what of `picture` a file of `suffix` cannot hold."""
     pixels, facts, metadata = picture.original, picture.facts, picture.metadata
     kept_bits = 16 if suffix in DEEP else 8
     if pixels.dtype.kind == "f" and suffix not in TIFF:
-        yield f"its colours, stored as floating-point numbers, became {kept_bits} bits"
+        yield phrase("its colours, stored as floating-point numbers, became {bits} bits", bits=kept_bits)
     elif pixels.dtype == np.uint16 and kept_bits == 8:
-        yield f"its {max(facts.white.bit_length(), 9) if facts.white else 16} bits a colour became 8"
-    left_out = []
+        bits = max(facts.white.bit_length(), 9) if facts.white else 16
+        yield phrase("its {bits} bits a colour became {kept}", bits=bits, kept=8)
+    left_out: list[Phrase] = []
     if pixels.ndim == 3 and pixels.shape[2] == 4 and suffix not in WITH_ALPHA and not _is_opaque(pixels):
-        left_out.append("its transparency")
+        left_out.append(phrase("its transparency"))
     if suffix not in WITH_METADATA:
-        names = {PROFILE: "its colour profile", EXIF: "its EXIF data", XMP: "its XMP data"}
+        names = {PROFILE: phrase("its colour profile"), EXIF: phrase("its EXIF data"), XMP: phrase("its XMP data")}
         left_out += [name for kind, name in names.items() if kind in metadata]
     if facts.dpi is not None and suffix not in WITH_RESOLUTION:
-        left_out.append("its resolution")
+        left_out.append(phrase("its resolution"))
     if (facts.chunks or facts.blocks) and not _same_format(suffix, picture.suffix):
-        left_out.append("what else its format notes beside the pixels, such as texts")
+        left_out.append(phrase("what else its format notes beside the pixels, such as texts"))
     if left_out:
-        yield f"left out, as a {suffix} does not hold it: {', '.join(left_out)}"
+        yield phrase("left out, as a {suffix} does not hold it: {parts}", suffix=suffix, parts=joined(left_out))
 
 
 def _is_opaque(pixels: NDArray[Any]) -> bool:
@@ -194,9 +201,12 @@ def _usual(pixels: NDArray[Any], facts: PictureFacts, path: Path) -> NDArray[Any
         pixels = pixels.astype(np.float32)
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
         raise UnreadableMediaError(
-            f"{path} holds numbers of the type {pixels.dtype}, which no picture here has.", "Save it with 8 or 16 bits."
+            "{path} holds numbers of the type {dtype}, which no picture here has.",
+            "Save it with 8 or 16 bits.",
+            path=path,
+            dtype=pixels.dtype,
         )
-    if pixels.ndim == 3 and pixels.shape[2] == 4 and "its CMYK colours became RGB" in facts.losses:
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and CMYK_BECAME_RGB in facts.losses:
         pixels = np.ascontiguousarray(pixels[:, :, :3])  # what OpenCV makes of a CMYK TIFF has an empty fourth channel
     top = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(pixels.dtype, 0)
     if facts.white and top and facts.white < top:

@@ -71,9 +71,9 @@ def _by_opencv(path: Path, pixels: NDArray[Any], metadata: Mapping[int, bytes]) 
         else:
             done, encoded = cv2.imencode(suffix, pixels, options)
     except cv2.error as error:
-        raise OutputError(f"{path} cannot be written in this format.", error.err or "") from error
+        raise OutputError("{path} cannot be written in this format.", error.err or "", path=path) from error
     if not done:
-        raise OutputError(f"{path} cannot be written in this format.", "Write a PNG instead.")
+        raise OutputError("{path} cannot be written in this format.", "Write a PNG instead.", path=path)
     return encoded.tobytes()
 
 

@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from app.core.errors import UnreadableMediaError
+from app.core.words import Phrase, phrase, phrase_n
 
 EXIF, XMP, PROFILE = cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP
 """OpenCV's numbers for the kinds of metadata: EXIF, XMP, ICC colour profile."""
@@ -36,6 +37,10 @@ _PNM = re.compile(rb"P[2356](?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^
 _HDR_TRANSFERS = (16, 18)  # PQ and HLG in ITU-T H.273
 
 
+CMYK_BECAME_RGB = phrase("its CMYK colours became RGB")
+"""A loss that the reading of pixels has to know."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PictureFacts:
     """Facts of a picture file that OpenCV does not report.
@@ -52,7 +57,7 @@ class PictureFacts:
     dpi: tuple[float, float] | None = None
     chunks: tuple[bytes, ...] = ()
     blocks: tuple[tuple[int, bytes], ...] = ()
-    losses: tuple[str, ...] = ()
+    losses: tuple[Phrase, ...] = ()
 
 
 def facts_of(encoded: bytes, name: str) -> PictureFacts:
@@ -66,11 +71,15 @@ def facts_of(encoded: bytes, name: str) -> PictureFacts:
             count = getattr(picture, "n_frames", 1)
             if picture.format in _MANY and count > 1:
                 raise UnreadableMediaError(
-                    f"{name} holds {count} pictures, an animation or pages; only the first would be restored.",
+                    "{name} holds {count} pictures, an animation or pages; only the first would be restored.",
                     "Save the one that is meant as a file of its own.",
+                    name=name,
+                    count=count,
                 )
             if picture.mode == "LAB":
-                raise UnreadableMediaError(f"{name} has Lab colours, which are not read here.", "Save it as RGB.")
+                raise UnreadableMediaError(
+                    "{name} has Lab colours, which are not read here.", "Save it as RGB.", name=name
+                )
             if picture.format == "TIFF":
                 _expect_whole(picture, name)
             dpi = picture.info.get("dpi")
@@ -162,15 +171,19 @@ def _chunks(encoded: bytes, kind: str) -> Iterator[bytes]:
             position += 2 + length
 
 
-def _losses(picture: Pillow.Image, encoded: bytes, count: int) -> Iterator[str]:
+def _losses(picture: Pillow.Image, encoded: bytes, count: int) -> Iterator[Phrase]:
     if picture.mode == "CMYK":
-        yield "its CMYK colours became RGB"
+        yield CMYK_BECAME_RGB
     if picture.format == "MPO" and count > 1:
-        yield f"left out: {count - 1} further pictures in the file, such as a preview or what makes it HDR"
+        yield phrase_n(
+            "left out: {n} further picture in the file, such as a preview or what makes it HDR",
+            "left out: {n} further pictures in the file, such as a preview or what makes it HDR",
+            count - 1,
+        )
     if picture.format == "AVIF" and (place := encoded.find(b"colrnclx")) > 0:
         (transfer,) = struct.unpack_from(">H", encoded, place + 10)
         if transfer in _HDR_TRANSFERS:
-            yield "its high dynamic range is not marked any more"
+            yield phrase("its high dynamic range is not marked any more")
 
 
 def _expect_whole(picture: Pillow.Image, name: str) -> None:
@@ -182,4 +195,6 @@ def _expect_whole(picture: Pillow.Image, name: str) -> None:
     try:
         picture.load()
     except Exception as error:  # as many as there are ways to be damaged
-        raise UnreadableMediaError(f"{name} is damaged ({error}).", "Get a whole copy of it.") from error
+        raise UnreadableMediaError(
+            "{name} is damaged ({error}).", "Get a whole copy of it.", name=name, error=error
+        ) from error

@@ -21,8 +21,12 @@ def expect_affordable(encoded: bytes, name: str) -> None:
     size = picture_size(encoded)
     if size is not None and size[0] * size[1] > MAX_PICTURE_PIXELS:
         raise UnreadableMediaError(
-            f"{name} has {size[0]}x{size[1]} pixels, more than {MAX_PICTURE_PIXELS // 1_000_000} megapixels.",
+            "{name} has {width}x{height} pixels, more than {limit} megapixels.",
             "Make it smaller, or set CFRNET_LIVE_MAX_MEGAPIXELS to more if there is memory for it.",
+            name=name,
+            width=size[0],
+            height=size[1],
+            limit=MAX_PICTURE_PIXELS // 1000000,
         )
 
 

@@ -32,6 +32,11 @@ def expect_affordable_video(stream: av.VideoStream, name: str, *, most: int = MA
     width, height = stream.width, stream.height
     if width * height > most:
         raise UnreadableMediaError(
-            f"{name} has pictures of {width}x{height}, more than {most // 1_000_000} megapixels.", "Make it smaller."
+            "{name} has pictures of {width}x{height}, more than {limit} megapixels.",
+            "Make it smaller.",
+            name=name,
+            width=width,
+            height=height,
+            limit=most // 1000000,
         )
     stream.codec_context.options = {"max_pixels": str(most)}

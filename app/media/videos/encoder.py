@@ -70,7 +70,13 @@ def choose_encoder(
             continue
         return choice
     names = ", ".join(choice.name for choice in candidates)
-    raise RecordingError(f"No encoder for {width}x{height} works here.", f"Tried: {names}. Reinstall the package av.")
+    raise RecordingError(
+        "No encoder for {width}x{height} works here.",
+        "Tried: {names}. Reinstall the package av.",
+        width=width,
+        height=height,
+        names=names,
+    )
 
 
 class VideoEncoder:

@@ -10,16 +10,18 @@ from typing import Any, cast
 import av
 from av.sidedata.sidedata import Type
 
-LOST_WITH_PICTURES: Mapping[Type, str] = MappingProxyType(
+from app.core.words import Phrase, phrase
+
+LOST_WITH_PICTURES: Mapping[Type, Phrase] = MappingProxyType(
     {
-        Type.A53_CC: "its closed captions, which are inside the pictures",
-        Type.DYNAMIC_HDR_PLUS: "its HDR10+ data",
-        Type.DYNAMIC_HDR_VIVID: "its HDR Vivid data",
-        Type.DOVI_RPU_BUFFER: "its Dolby Vision data",
-        Type.DOVI_METADATA: "its Dolby Vision data",
-        Type.STEREO3D: "its description as a 3D video",
-        Type.SPHERICAL: "its description as a panorama",
-        Type.ICC_PROFILE: "its colour profile",
+        Type.A53_CC: phrase("its closed captions, which are inside the pictures"),
+        Type.DYNAMIC_HDR_PLUS: phrase("its HDR10+ data"),
+        Type.DYNAMIC_HDR_VIVID: phrase("its HDR Vivid data"),
+        Type.DOVI_RPU_BUFFER: phrase("its Dolby Vision data"),
+        Type.DOVI_METADATA: phrase("its Dolby Vision data"),
+        Type.STEREO3D: phrase("its description as a 3D video"),
+        Type.SPHERICAL: phrase("its description as a panorama"),
+        Type.ICC_PROFILE: phrase("its colour profile"),
     }
 )
 """Kinds of side data that no encoder here takes, in words."""
@@ -48,7 +50,7 @@ def hdr10_parameters(frame: av.VideoFrame) -> str:
     return ":".join(parameters)
 
 
-def lost_with(frame: av.VideoFrame) -> set[str]:
+def lost_with(frame: av.VideoFrame) -> set[Phrase]:
     """What of `frame`'s side data its restored picture will not have, in words."""
     return {LOST_WITH_PICTURES[each.type] for each in _side_data(frame) if each.type in LOST_WITH_PICTURES}
 

@@ -31,10 +31,12 @@ class SoundReader:
         try:
             self._container = open_video(path)
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise UnreadableMediaError(f"The sound of {path} cannot be read ({reason(error)}).") from error
+            raise UnreadableMediaError(
+                "The sound of {path} cannot be read ({reason}).", path=path, reason=reason(error)
+            ) from error
         if not self._container.streams.audio:
             self._container.close()
-            raise UnreadableMediaError(f"{path} has no sound.")
+            raise UnreadableMediaError("{path} has no sound.", path=path)
         self._stream = self._container.streams.audio[0]
         self._zero_s = 0.0
         picture = main_video(self._container)

@@ -16,6 +16,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
+from app.core.words import Phrase, joined, phrase
 from app.media.videos.containers import open_video
 
 _OF_THE_FILE = frozenset({"encoder", "major_brand", "minor_version", "compatible_brands"})
@@ -30,7 +31,12 @@ _IN_EVERY_MP4 = _OF_THE_FILE | {
 _OF_THE_OLD_STREAM = ("encoder", "bps", "duration", "number_of_", "_statistics_", "rotate", "vendor_id", "handler_")
 _DISCARD_ALL = 48
 
-_NAMES = {"subtitle": "subtitles", "video": "another video", "attachment": "an attached file", "data": "a data track"}
+_NAMES = {
+    "subtitle": phrase("subtitles"),
+    "video": phrase("another video"),
+    "attachment": phrase("an attached file"),
+    "data": phrase("a data track"),
+}
 
 _COVERS = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 6: "5.1", 8: "7.1"}
@@ -53,8 +59,9 @@ class OtherTracks:
         self._container = container
         self._kind = kind
         self._tracks: dict[int, _Track] = {}
-        self._lost: list[str] = []
-        self._changed: list[str] = []
+        self._lost: list[Phrase] = []
+        self._changed: list[Phrase] = []
+        self._may_fit_elsewhere = False
         chapters = source.chapters()
         for stream in source.streams:
             # MP4 holds its chapters in a data track that FFmpeg discards, and the time code of the pictures in another.
@@ -69,12 +76,19 @@ class OtherTracks:
         )
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Phrase, ...]:
         notes = list(self._changed)
         if self._lost:
-            elsewhere = self._kind != "matroska" and any(not each.startswith("a data track") for each in self._lost)
-            hint = "; a name that ends in .mkv may keep them" if elsewhere else ""
-            notes.append(f"left out, as the format cannot hold it: {', '.join(self._lost)}{hint}")
+            lost = joined(self._lost)
+            if self._may_fit_elsewhere:
+                notes.append(
+                    phrase(
+                        "left out, as the format cannot hold it: {tracks}; a name that ends in .mkv may keep them",
+                        tracks=lost,
+                    )
+                )
+            else:
+                notes.append(phrase("left out, as the format cannot hold it: {tracks}", tracks=lost))
         return tuple(notes)
 
     def packets(self, packet: av.Packet[Any]) -> Iterable[av.Packet[Any]]:
@@ -93,7 +107,7 @@ class OtherTracks:
                 name = stream.metadata.get("filename", f"attachment-{stream.index}")
                 self._container.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
             else:
-                self._lost.append(_described(stream))
+                self._lose(stream)
         elif stream.disposition & Disposition.attached_pic and self._kind == "matroska":
             self._attach_cover(stream)
         elif stream.type in ("audio", "video", "subtitle", "data") and _fits(stream, self._kind):
@@ -103,12 +117,21 @@ class OtherTracks:
             self._tracks[stream.index] = _Copied(copy, from_zero=self._kind == "matroska" and stream.type == "audio")
         elif isinstance(stream, AudioStream) and stream.codec_context is not None:
             self._tracks[stream.index] = _Transcoded(stream, self._container)
-            hint = "; a name that ends in .mkv keeps it" if _fits(stream, "matroska") else ""
+            codec = stream.codec_context.name
             self._changed.append(
-                f"its sound ({stream.codec_context.name}) became AAC, as the format cannot hold it{hint}"
+                phrase(
+                    "its sound ({codec}) became AAC, as the format cannot hold it; a name that ends in .mkv keeps it",
+                    codec=codec,
+                )
+                if _fits(stream, "matroska")
+                else phrase("its sound ({codec}) became AAC, as the format cannot hold it", codec=codec)
             )
         else:
-            self._lost.append(_described(stream))
+            self._lose(stream)
+
+    def _lose(self, stream: Stream) -> None:
+        self._lost.append(_described(stream))
+        self._may_fit_elsewhere |= self._kind != "matroska" and stream.type != "data"
 
     def _attach_cover(self, stream: Stream) -> None:
         """Attach a cover picture: Matroska stores it as an attached file with a fixed name."""
@@ -117,7 +140,7 @@ class OtherTracks:
         if kind and data:
             self._container.add_attachment(f"cover.{kind[0]}", kind[1], data)
         else:
-            self._lost.append(_described(stream))
+            self._lose(stream)
 
 
 class _Copied:
@@ -226,9 +249,9 @@ def _fits(stream: Stream, kind: str) -> bool:
     return True
 
 
-def _described(stream: Stream) -> str:
+def _described(stream: Stream) -> Phrase:
     if stream.disposition & Disposition.attached_pic:
-        return "its cover picture"
+        return phrase("its cover picture")
     codec = stream.codec_context.name if stream.codec_context is not None else ""
-    name = _NAMES.get(stream.type, "an unknown track")
-    return f"{name} ({codec})" if codec else name
+    name = _NAMES.get(stream.type, phrase("an unknown track"))
+    return phrase("{track} ({codec})", track=name, codec=codec) if codec else name

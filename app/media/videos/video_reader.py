@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import UnreadableMediaError
 from app.core.types import Image
+from app.core.words import Phrase, phrase, with_values
 from app.media.files import reason
 from app.media.videos.colour import BgrConverter, quarter_turns
 from app.media.videos.containers import expect_affordable_video, open_video
@@ -98,7 +99,7 @@ class VideoReader:
         self.subsampling = _subsampling(first.format)
         self.fields = _fields(first, self.stream)
         self.hdr10 = hdr10_parameters(first)
-        self.lost_beside: set[str] = set()
+        self.lost_beside: set[Phrase] = set()
         self._deep = with_depth and self.bits > 8
         self.first_pts = first.pts if first.pts is not None else 0
 
@@ -153,17 +154,17 @@ class VideoReader:
         except (av.FFmpegError, OSError) as error:
             raise self._broken(error) from error
 
-    def shortfall(self) -> str:
-        """After the last picture, return the sign of missing ones in a container without a frame count, else ""."""
+    def shortfall(self) -> Phrase | None:
+        """After the last picture, return the sign of missing ones in a container without a frame count, else None."""
         seconds = self._end_s - self._pictures_end_s
         if seconds > _SHORTFALL_NOTED_S:
-            return f"its pictures end {seconds:.1f} s before the rest of it"
+            return phrase("its pictures end {seconds:.1f} s before the rest of it", seconds=seconds)
         if self._packets > 0 and self.fps and self.container.format.name in ("mpegts", "mpeg"):
             span_s = self._pictures_end_s - float(self.first_pts * self.time_base)
             missing = round(span_s * self.fps) - self._packets
             if missing > max(2, 0.02 * self._packets):
-                return f"about {missing} of its pictures are missing"
-        return ""
+                return phrase("about {count} of its pictures are missing", count=missing)
+        return None
 
     def _jump(self, start: int, target: int) -> bool:
         """Seek to `start` (ticks). False when decoding begins after `target`, which happens without an index."""
@@ -186,14 +187,14 @@ class VideoReader:
     def _open(self) -> tuple[InputContainer, VideoStream]:
         try:
             if self.path.stat().st_size == 0:
-                raise UnreadableMediaError(f"{self.path} is empty.")
+                raise UnreadableMediaError("{path} is empty.", path=self.path)
             container = open_video(self.path)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._unreadable(error) from error
         stream = main_video(container)
         if stream is None:
             container.close()
-            raise UnreadableMediaError(f"{self.path} has no pictures in it.", "Choose a video file.")
+            raise UnreadableMediaError("{path} has no pictures in it.", "Choose a video file.", path=self.path)
         try:
             expect_affordable_video(stream, str(self.path))
         except UnreadableMediaError:
@@ -208,7 +209,7 @@ class VideoReader:
             self._ahead.append(item)
             if isinstance(item, av.VideoFrame):
                 return item
-        raise UnreadableMediaError(f"Not one picture of {self.path} can be decoded.", "The file is damaged.")
+        raise UnreadableMediaError("Not one picture of {path} can be decoded.", "The file is damaged.", path=self.path)
 
     def _decode(self) -> Iterator[av.VideoFrame | MediaPacket]:
         packets = self.container.demux()
@@ -278,22 +279,28 @@ class VideoReader:
 
     def _broken(self, error: Exception | None) -> UnreadableMediaError:
         reached = self._end_s - (self.container.start_time or 0) / av.time_base
-        whole = f" of {self.duration_s:.1f} s" if self.duration_s else ""
-        cause = f" ({reason(error)})" if error else ""
-        return UnreadableMediaError(
-            f"{self.path} is damaged or breaks off after {max(reached, 0.0):.1f} s{whole}{cause}.",
-            "Get a whole copy of it.",
+        where = (
+            phrase("{path} is damaged or breaks off after {reached:.1f} s of {whole:.1f} s")
+            if self.duration_s
+            else phrase("{path} is damaged or breaks off after {reached:.1f} s")
         )
+        found = with_values(where, path=self.path, reached=max(reached, 0.0), whole=self.duration_s or 0.0)
+        if error is None:
+            return UnreadableMediaError("{found}.", "Get a whole copy of it.", found=found)
+        return UnreadableMediaError("{found} ({reason}).", "Get a whole copy of it.", found=found, reason=reason(error))
 
     def _unreadable(self, error: Exception) -> UnreadableMediaError:
         if isinstance(error, FileNotFoundError):
-            return UnreadableMediaError(f"There is no file {self.path}.")
+            return UnreadableMediaError("There is no file {path}.", path=self.path)
         if isinstance(error, IsADirectoryError):
-            return UnreadableMediaError(f"{self.path} is a folder, not a video.")
+            return UnreadableMediaError("{path} is a folder, not a video.", path=self.path)
         if isinstance(error, PermissionError):
-            return UnreadableMediaError(f"{self.path} may not be read.", "Ask for the right to read it.")
+            return UnreadableMediaError("{path} may not be read.", "Ask for the right to read it.", path=self.path)
         return UnreadableMediaError(
-            f"{self.path} is not a video that can be read ({reason(error)}).", "Check that the file is whole."
+            "{path} is not a video that can be read ({reason}).",
+            "Check that the file is whole.",
+            path=self.path,
+            reason=reason(error),
         )
 
 

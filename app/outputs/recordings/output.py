@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.core.errors import RecordingError
 from app.core.settings import Settings
+from app.core.words import phrase
 from app.outputs.base import OutputContext, OutputDescriptor
 
 if TYPE_CHECKING:
@@ -41,14 +42,14 @@ def _free_path(folder: Path, name: str, suffix: str) -> Path:
         path = folder / (candidate + suffix)
         if not any(folder.glob(f"{candidate}*{suffix}*")):
             return path
-    raise RecordingError(f"There is no free name for a recording in {folder}.", "Choose another folder.")
+    raise RecordingError("There is no free name for a recording in {folder}.", "Choose another folder.", folder=folder)
 
 
 DESCRIPTOR = OutputDescriptor(
     name="recording",
-    label="Recording",
+    label=phrase("Recording"),
     icon="record",
-    needs="Room on the disk",
+    needs=phrase("Room on the disk"),
     views=("side-by-side", "split", "restored", "two-files", "three"),
     pacing="every frame",
     create=create_recorder,

@@ -14,6 +14,7 @@ import av
 
 from app.core.errors import AppError, OutputError, RecordingError, SettingError
 from app.core.types import Restored
+from app.core.words import phrase
 from app.media.files import make_private_folder, output_error
 from app.media.videos.encoder import LIVE_ENCODERS, EncoderChoice
 from app.outputs.base import OutputState
@@ -76,7 +77,9 @@ class VideoRecorder:
         finish_s: float = FINISH_S,
     ) -> None:
         if mode not in MODES:
-            raise SettingError(f"There is no way to record called {mode}.", "Use one of " + ", ".join(MODES) + ".")
+            raise SettingError(
+                "There is no way to record called {mode}.", "Use one of {names}.", mode=mode, names=", ".join(MODES)
+            )
         self.path = path
         self._mode = mode
         self._size = size
@@ -155,8 +158,11 @@ class VideoRecorder:
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             names = ", ".join(recording.path.name for recording in self._files)
             raise RecordingError(
-                f"Encoding the recording takes longer than {self._finish_s:g} s.",
-                f"It goes on; keep the application open until {names} is in {self._folder}.",
+                "Encoding the recording takes longer than {seconds:g} s.",
+                "It goes on; keep the application open until {names} is in {folder}.",
+                seconds=self._finish_s,
+                names=names,
+                folder=self._folder,
             )
         with self._changed:
             if self._error is not None and self._on_error is None:
@@ -174,7 +180,9 @@ class VideoRecorder:
         except OSError as error:
             raise output_error(path, error) from error
         if free < self._reserve_bytes:
-            raise OutputError(f"There is no room for a recording in {self._folder}.", "Free some space on that disk.")
+            raise OutputError(
+                "There is no room for a recording in {folder}.", "Free some space on that disk.", folder=self._folder
+            )
         recordings: list[RecordingFile] = []
         for name in names:
             try:
@@ -277,7 +285,7 @@ class VideoRecorder:
         if not all(recording.is_there() for recording in self._files):
             raise RecordingError("The file being recorded was deleted or moved away.")
         if shutil.disk_usage(self._folder).free < self._reserve_bytes:
-            raise RecordingError(f"The disk of {self._folder} is almost full.")
+            raise RecordingError("The disk of {folder} is almost full.", folder=self._folder)
 
     def _close(self, failure: Exception | None) -> None:
         """Complete every file; a failure on the way is reported unless there was one before."""
@@ -301,16 +309,22 @@ class VideoRecorder:
 
     def _in_words(self, failure: Exception, paths: list[Path]) -> RecordingError:
         if isinstance(failure, AppError):
-            what = failure.what
+            what = failure.what_phrase
         elif isinstance(failure, OSError):
-            what = output_error(self._files[0].path, failure).what
+            what = output_error(self._files[0].path, failure).what_phrase
         else:
-            what = f"Recording failed: {failure}."
+            what = phrase("Recording failed: {error}.", error=failure)
         if not paths:
-            return RecordingError(f"{what} The recording ended.", "Nothing of it could be kept.")
+            return RecordingError("{what} The recording ended.", "Nothing of it could be kept.", what=what)
         kept = ", ".join(str(path) for path in paths)
         seconds = max(recording.kept_seconds for recording in self._files)
-        return RecordingError(f"{what} The recording ended.", f"Its first {seconds:.1f} s are in {kept}.")
+        return RecordingError(
+            "{what} The recording ended.",
+            "Its first {seconds:.1f} s are in {kept}.",
+            what=what,
+            seconds=seconds,
+            kept=kept,
+        )
 
 
 def _started(audio: AudioInput | None) -> AudioInput | None:

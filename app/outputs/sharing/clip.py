@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from app.core.errors import OutputError, RecordingError
 from app.core.types import Image, Restored
-from app.media.files import PRIVATE, NewFile, ffmpeg_name, output_error
+from app.media.files import PRIVATE, NewFile, ffmpeg_name, output_error, reason
 from app.media.videos.encoder import EncoderChoice, VideoEncoder
 from app.outputs.compose import BEFORE_AFTER, DIVIDER_PX, write_captions
 
@@ -150,7 +150,11 @@ def make_clip(
         try:
             _write_small(last, file.part, path.suffix, SHAPES[shape], cancelled)
         except (OSError, av.FFmpegError) as error:
-            raise output_error(path, error) if isinstance(error, OSError) else OutputError(str(error)) from error
+            raise (
+                output_error(path, error)
+                if isinstance(error, OSError)
+                else OutputError("{path} cannot be written ({reason}).", path=path, reason=reason(error))
+            ) from error
         if cancelled():
             raise RecordingError("The clip was not made.", "It was cancelled.")
         file.commit()

@@ -130,7 +130,9 @@ class Attempt:
         except Exception as error:
             # An unforeseen error in a driver must be reported and not end the thread silently.
             _log.exception("The source failed in an unexpected way")
-            outcome = SourceStatus(state="failed", error=SourceOpenError(f"The source failed: {error!r}."))
+            outcome = SourceStatus(
+                state="failed", error=SourceOpenError("The source failed: {error}.", error=repr(error))
+            )
         if self._source is not None:
             self._source.close()
         with self._state.changed:
@@ -172,6 +174,6 @@ class Attempt:
                     self._state.post(frame)
             if freeze is not None and freeze.update(frame.image, frame.t_capture):
                 raise SourceOfflineError(
-                    f"{source.info.name} repeats one and the same picture.", "It is connected again by name."
+                    "{name} repeats one and the same picture.", "It is connected again by name.", name=source.info.name
                 )
-        raise SourceOfflineError(f"{source.info.name} ended.", "It is tried again.")
+        raise SourceOfflineError("{name} ended.", "It is tried again.", name=source.info.name)

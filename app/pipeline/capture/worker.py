@@ -214,10 +214,15 @@ class CaptureWorker:
     def _silence(self, attempt: Attempt) -> AppError:
         if attempt.info is None:
             return SourceOpenError(
-                f"The source did not open within {self._open_timeout_s:g} s.", "Close other programs that use it."
+                "The source did not open within {seconds:g} s.",
+                "Close other programs that use it.",
+                seconds=self._open_timeout_s,
             )
         return SourceOfflineError(
-            f"{attempt.info.name} gave no picture for {self._freeze_timeout_s:g} s.", "It is connected again by name."
+            "{name} gave no picture for {seconds:g} s.",
+            "It is connected again by name.",
+            name=attempt.info.name,
+            seconds=self._freeze_timeout_s,
         )
 
     def _replaced(self, generation: int) -> bool:

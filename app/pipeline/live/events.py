@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.core.errors import AppError
+from app.core.words import Words
 from app.pipeline.capture.status import SourceStatus
 
 
@@ -16,7 +17,7 @@ class CyclesChanged:
 
     k: int
     wanted: int
-    reason: str = ""
+    reason: Words = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -157,7 +157,9 @@ class InferenceWorker:
         self._failing = str(error)
         if not isinstance(error, AppError):
             _log.error("Restoring failed in an unexpected way", exc_info=error)
-            error = InferenceError(f"Restoring failed: {error!r}.", f"Details are in {log_path()}.")
+            error = InferenceError(
+                "Restoring failed: {error}.", "Details are in {log}.", error=repr(error), log=log_path()
+            )
         self._on_error(error)
 
 

@@ -86,8 +86,15 @@ class PipelineLoader:
                 self._on_error(error)
             except Exception as error:  # an unforeseen error must be reported, not end the thread silently
                 _log.exception("A model could not be loaded")
-                what = f"The restorer {tried.restorer} could not be loaded: {error!r}."
-                self._on_error(InferenceError(what, f"Details are in {log_path()}."))
+                self._on_error(
+                    InferenceError(
+                        "The restorer {name} could not be loaded: {error}.",
+                        "Details are in {log}.",
+                        name=tried.restorer,
+                        error=repr(error),
+                        log=log_path(),
+                    )
+                )
 
     def _is_due(self, tried: Settings | None) -> bool:
         """Whether the newest settings need other models or another engine than those tried."""

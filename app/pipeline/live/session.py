@@ -11,6 +11,7 @@ from app.core.errors import AppError, RecordingError, SettingError
 from app.core.mailbox import Mailbox
 from app.core.settings import Settings
 from app.core.types import Face, Frame, Restored
+from app.core.words import phrase
 from app.outputs.base import OutputContext, OutputState
 from app.outputs.fanout import FanOut
 from app.outputs.recordings.pacing import nearest_rate
@@ -31,7 +32,7 @@ from app.restorers.store import ModelStore
 from app.sources.base import Source, SourceSpec
 from app.sources.registry import open_source
 
-_CARDS = {"connecting": "Connecting", "offline": "Offline", "failed": "Offline"}
+_CARDS = {"connecting": phrase("Connecting"), "offline": phrase("Offline"), "failed": phrase("Offline")}
 """The card that live outputs show instead of frames while the source is in one of these states."""
 
 
@@ -142,7 +143,7 @@ class LiveSession:
         """
         wanted = descriptor(name)
         if not wanted.is_live:
-            raise SettingError(f"{wanted.label} is started in another way.")
+            raise SettingError("{label} is started in another way.", label=wanted.label)
         latest, settings = self._inference.latest, self._inference.settings
         height, width = latest.image.shape[:2] if latest is not None else (0, 0)
         context = OutputContext(
@@ -225,7 +226,7 @@ class LiveSession:
         self._listener.on_status(status)
 
     def _show_card(self, status: SourceStatus) -> None:
-        self._outputs.show_card("Paused" if self._capture.paused else _CARDS.get(status.state, ""))
+        self._outputs.show_card(phrase("Paused") if self._capture.paused else _CARDS.get(status.state, ""))
 
     def _source_fps(self) -> float:
         """Return the source's rate, measured where it is unknown; 0 when there is none yet."""

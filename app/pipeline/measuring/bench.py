@@ -18,6 +18,7 @@ from app.core.errors import AppError, InferenceError
 from app.core.machine import describe_machine
 from app.core.settings import Settings
 from app.core.types import Timings
+from app.core.words import joined, number, padded, phrase, tr
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.live.events import Notice
 from app.pipeline.live.session import LiveSession
@@ -82,7 +83,7 @@ def measure_cycles(
     for shipped in store.restorers():
         name, precisions, side = shipped.name, shipped.precisions, shipped.family.crop_side
         crop = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
-        progress(f"Measuring a cycle of {name}")
+        progress(tr("Measuring a cycle of {name}", name=name))
         restorers: dict[str, Restorer] = {
             precision: store.create_restorer(name, precision, threads) for precision in precisions
         }
@@ -106,7 +107,7 @@ def measure_providers(store: ModelStore, *, threads: int = 0, progress: Progress
     levels of 255) and problem. Raises AppError."""
     rows = []
     for shipped in store.restorers():
-        progress(f"Measuring {shipped.name} on every provider")
+        progress(tr("Measuring {name} on every provider", name=shipped.name))
         options = EngineOptions(threads=threads)
         rows += [
             {
@@ -125,17 +126,22 @@ def measure_providers(store: ModelStore, *, threads: int = 0, progress: Progress
 
 def providers_table(rows: list[dict[str, Any]]) -> str:
     """Format `measure_providers` as a table, followed by the requirements of providers that are missing."""
-    lines = [f"{'network':<16}{'provider':<13}{'precision':<11}{'ms':>8}{'from CPU':>10}  nodes"]
+    start = padded(phrase("network"), 16) + padded(phrase("provider"), 13) + padded(phrase("precision"), 11)
+    lines = [f"{start}{'ms':>8}{padded(phrase('from CPU'), 10, right=True)}  {tr('nodes')}"]
     for row in rows:
         figures = "".join(
-            f"{value:>{width}.2f}" if value is not None else f"{'-':>{width}}"
+            number(value, f">{width}.2f") if value is not None else f"{'-':>{width}}"
             for value, width in ((row["cycle_ms"], 8), (row["difference"], 10))
         )
         nodes = ", ".join(f"{name.removesuffix('ExecutionProvider')} {count}" for name, count in row["nodes"].items())
         start = f"{row['network']:<16}{row['provider']:<13}{row['precision'].upper():<11}"
         lines.append(f"{start}{figures}  {row['problem'] or nodes}".rstrip())
     here = available_providers()
-    lines += [f"not here: {each.title}. {each.needs}" for each in PROVIDERS if each not in here]
+    lines += [
+        tr("not here: {provider}. {needs}", provider=each.title, needs=each.needs)
+        for each in PROVIDERS
+        if each not in here
+    ]
     return "\n".join(lines)
 
 
@@ -178,7 +184,7 @@ def measure_pipeline(
     scene = MovingFaceScene()
     result: dict[str, dict[str, Any]] = {}
     for k in ks:
-        progress(f"Measuring a moving face at k = {k}")
+        progress(tr("Measuring a moving face at k = {k}", k=k))
         settings = Settings(restorer=restorer, precision=precision, threads=threads, k=k, steady=0)
         result[f"k{k}"] = _measure_session(store, settings, scene, seconds)
     return result
@@ -250,7 +256,7 @@ def running_session(
     try:
         session.open(MOVING_FACE)
         if not collector.started.wait(_START_TIMEOUT_S):
-            raise InferenceError(f"No face was restored within {_START_TIMEOUT_S:g} s.")
+            raise InferenceError("No face was restored within {seconds:g} s.", seconds=_START_TIMEOUT_S)
         yield session, collector
     finally:
         session.close()
@@ -269,7 +275,11 @@ def _measure_session(store: ModelStore, settings: Settings, scene: MovingFaceSce
         finished = collector.collect()
         dropped = session.statistics().dropped - dropped_before
     if len(finished) < _FEWEST_FRAMES:
-        raise InferenceError(f"Fewer than {_FEWEST_FRAMES} frames were restored within {_START_TIMEOUT_S:g} s.")
+        raise InferenceError(
+            "Fewer than {frames} frames were restored within {seconds:g} s.",
+            frames=_FEWEST_FRAMES,
+            seconds=_START_TIMEOUT_S,
+        )
     timings = [frame.timings for frame in finished]
     overhead_p50, overhead_p95 = percentiles([each.overhead_ms for each in timings])
     age_p50, age_p95 = percentiles([each.age_ms for each in timings])
@@ -291,24 +301,35 @@ def _measure_session(store: ModelStore, settings: Settings, scene: MovingFaceSce
 
 def cycles_table(cycles: dict[str, dict[str, float]]) -> str:
     """Format `measure_cycles` as a table."""
-    lines = [f"{'network':<14}{'INT8 ms':>10}{'FP32 ms':>10}{'INT8/FP32':>11}   a cycle, median"]
+    lines = [
+        f"{padded(phrase('network'), 14)}{'INT8 ms':>10}{'FP32 ms':>10}{'INT8/FP32':>11}   {tr('a cycle, median')}"
+    ]
     for name, figures in cycles.items():
         cells = (figures.get(key) for key in ("int8_ms", "fp32_ms", "ratio"))
-        int8, fp32, ratio = (f"{cell:.2f}" if cell is not None else "-" for cell in cells)
+        int8, fp32, ratio = (number(cell, ".2f") if cell is not None else "-" for cell in cells)
         lines.append(f"{name:<14}{int8:>10}{fp32:>10}{ratio:>11}")
     return "\n".join(lines)
 
 
 def affordable_table(affordable: dict[str, dict[str, Any]]) -> str:
     """Format `affordable` as a table: frames a second for each k, and whether that is enough."""
-    title = f"one face at {AFFORDED_FPS:g} fps"
-    lines = [f"{title:<26}" + "".join(f"{f'k = {k}':>16}" for k in AFFORDED_KS)]
+    title = phrase("one face at {fps:g} fps", fps=AFFORDED_FPS)
+    lines = [padded(title, 26) + "".join(f"{f'k = {k}':>16}" for k in AFFORDED_KS)]
     for name, figures in affordable.items():
         cells = [
-            f"{'yes' if figures[f'k{k}'] else 'no'}, {figures[f'k{k}_fps']:.0f} fps" if f"k{k}" in figures else "-"
+            joined(
+                (
+                    phrase("yes") if figures[f"k{k}"] else phrase("no"),
+                    phrase("{rate:.0f} fps", rate=figures[f"k{k}_fps"]),
+                )
+            )
+            if f"k{k}" in figures
+            else "-"
             for k in AFFORDED_KS
         ]
-        lines.append(f"{name + ' ' + figures['precision'].upper():<26}" + "".join(f"{cell:>16}" for cell in cells))
+        lines.append(
+            f"{name + ' ' + figures['precision'].upper():<26}" + "".join(padded(cell, 16, right=True) for cell in cells)
+        )
     return "\n".join(lines)
 
 
@@ -316,15 +337,21 @@ def pipeline_table(pipeline: dict[str, dict[str, Any]]) -> str:
     """Format `measure_pipeline` as a table: a column for each k, p50 / p95 in each cell."""
     names = max((list(figures["stages"]) for figures in pipeline.values()), key=len)
     width = 17
-    lines = ["1280x720, one moving face at 30 fps; ms a frame, p50 / p95"]
+    lines = [tr("1280x720, one moving face at 30 fps; ms a frame, p50 / p95")]
     lines.append(f"{'':<18}" + "".join(f"{k:>{width}}" for k in pipeline))
     for name in names:
         cells = (figures["stages"].get(name) for figures in pipeline.values())
-        texts = (f"{cell['p50_ms']:.1f} / {cell['p95_ms']:.1f}" if cell else "-" for cell in cells)
+        texts = (_pair(cell["p50_ms"], cell["p95_ms"]) if cell else "-" for cell in cells)
         lines.append(f"{name:<18}" + "".join(f"{text:>{width}}" for text in texts))
-    for label, stem in (("all but cycles", "overhead_ms"), ("age when finished", "age_ms")):
-        texts = (f"{each[stem + '_p50']:.1f} / {each[stem + '_p95']:.1f}" for each in pipeline.values())
-        lines.append(f"{label:<18}" + "".join(f"{text:>{width}}" for text in texts))
-    lines.append(f"{'fps':<18}" + "".join(f"{each['fps']:>{width}.1f}" for each in pipeline.values()))
-    lines.append(f"{'dropped frames':<18}" + "".join(f"{each['dropped']:>{width}}" for each in pipeline.values()))
+    for label, stem in ((phrase("all but cycles"), "overhead_ms"), (phrase("age when finished"), "age_ms")):
+        texts = (_pair(each[stem + "_p50"], each[stem + "_p95"]) for each in pipeline.values())
+        lines.append(padded(label, 18) + "".join(f"{text:>{width}}" for text in texts))
+    lines.append(padded(phrase("fps"), 18) + "".join(number(each["fps"], f">{width}.1f") for each in pipeline.values()))
+    lines.append(
+        padded(phrase("dropped frames"), 18) + "".join(f"{each['dropped']:>{width}}" for each in pipeline.values())
+    )
     return "\n".join(lines)
+
+
+def _pair(p50: float, p95: float) -> str:
+    return f"{number(p50, '.1f')} / {number(p95, '.1f')}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from app.core.types import Restored, Timings
+from app.core.words import Words
 from app.pipeline.measuring.stages import StageStatistics, percentiles, stage_statistics
 
 WINDOW_S = 5.0
@@ -47,7 +48,7 @@ class LiveStatistics:
     fps_out: float = 0.0
     dropped: int = 0
     k: int = 0
-    auto_reason: str = ""
+    auto_reason: Words = ""
     budget_ms: float = 0.0
     cycle_ms: float = 0.0
     history: tuple[HistoryPoint, ...] = ()
@@ -104,7 +105,7 @@ class LatencyStatistics:
             self._painted.append(_Painted(at=now, paint_ms=paint_ms, age_ms=age_ms))
 
     def snapshot(
-        self, *, dropped: int = 0, target_fps: float = 0.0, auto_reason: str = "", cycle_ms: float = 0.0
+        self, *, dropped: int = 0, target_fps: float = 0.0, auto_reason: Words = "", cycle_ms: float = 0.0
     ) -> LiveStatistics:
         """Return statistics of the last five seconds and the history of the last minute."""
         with self._lock:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from app.core.types import Frame, Image, Points
+from app.core.words import phrase
 from app.faces.alignment import transform
 from app.sources.base import SourceInfo, SourceKind, SourceSpec
 
@@ -93,7 +94,7 @@ class MovingFaceSource:
 MOVING_FACE = SourceSpec(
     kind=SourceKind(
         name="scene",
-        label="Moving face",
+        label=phrase("Moving face"),
         icon="restored",
         match=lambda text, settings: None,
         make=lambda spec: MovingFaceSource(MovingFaceScene()),

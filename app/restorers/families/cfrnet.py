@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.core.words import phrase
 from app.restorers.cycles import CropToCropRestorer
 from app.restorers.family import Family, ImageTensor, Preset
 
@@ -15,9 +16,9 @@ FAMILY = Family(
     default_k=3,
     fixed_point=True,
     presets=(
-        Preset(k=1, name="fast", meaning="1 cycle: lowest latency"),
-        Preset(k=2, name="faithful", meaning="2 cycles: nearest to the true face"),
-        Preset(k=3, name="perceptual", meaning="3 cycles: best looking"),
+        Preset(k=1, name="fast", meaning=phrase("1 cycle: lowest latency")),
+        Preset(k=2, name="faithful", meaning=phrase("2 cycles: nearest to the true face")),
+        Preset(k=3, name="perceptual", meaning=phrase("3 cycles: best looking")),
     ),
     create=CropToCropRestorer,
 )

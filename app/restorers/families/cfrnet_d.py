@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from app.core.words import phrase
 from app.restorers.families import cfrnet
 
 FAMILY = replace(
@@ -17,5 +18,5 @@ FAMILY = replace(
     default_k=1,
     fixed_point=False,
     presets=(),
-    weakness="Trained for one pass: fed its own output again it drifts.",
+    weakness=phrase("Trained for one pass: fed its own output again it drifts."),
 )

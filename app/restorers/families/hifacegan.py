@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.core.words import phrase
 from app.restorers.cycles import CropToCropRestorer
 from app.restorers.family import Family, ImageTensor
 
@@ -14,5 +15,5 @@ FAMILY = Family(
     k_range=(1, 4),
     fixed_point=False,
     create=CropToCropRestorer,
-    weakness="Trained for one pass: fed its own output again it drifts.",
+    weakness=phrase("Trained for one pass: fed its own output again it drifts."),
 )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.types import Image
+from app.core.words import phrase
 from app.restorers.cycles import NetworkRestorer, read_image, write_image
 from app.restorers.family import Family, ImageTensor
 
@@ -52,5 +53,5 @@ FAMILY = Family(
     k_range=(1, 1),
     fixed_point=False,
     create=PFSRNetRestorer,
-    weakness="Sees 16x16 pixels of a face, whatever it is given: it suits faces that are hardly larger.",
+    weakness=phrase("Sees 16x16 pixels of a face, whatever it is given: it suits faces that are hardly larger."),
 )

@@ -8,11 +8,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.resources import third_party_packages
+from app.core.words import Words, phrase, tr
 from app.ui.style.buttons import LabelledButton
 from app.ui.style.icons import application_icon
+from app.ui.style.translated import keep_said
 from app.ui.style.widgets import label
 
-_NETWORKS_WARNING = (
+_NETWORKS_WARNING = phrase(
     "The networks were trained on pictures gathered for research. Using them for anything else is not covered by "
     "the licence of the program."
 )
@@ -23,7 +25,7 @@ class AboutDialog(QDialog):
 
     def __init__(self, parent: QWidget, *, version: str, models: Sequence[tuple[str, str]]) -> None:
         super().__init__(parent)
-        self.setWindowTitle("About CFRNet Live")
+        keep_said(self, lambda: self.setWindowTitle(tr("About CFRNet Live")))
         self.setMinimumWidth(520)
         mark = QLabel()
         mark.setPixmap(application_icon().pixmap(48, 48))
@@ -32,13 +34,19 @@ class AboutDialog(QDialog):
         head.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
         words = QVBoxLayout()
         words.addWidget(label(f"CFRNet Live {version}", "title"))
-        words.addWidget(_wrapped("Restores faces live, with a network that is applied k times (arXiv 2606.06850)."))
+        words.addWidget(
+            _wrapped(phrase("Restores faces live, with a network that is applied k times (arXiv 2606.06850)."))
+        )
         head.addLayout(words, 1)
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(8)
         grid.setColumnStretch(1, 1)
-        rows = (("Program", "MIT licence, see the file LICENSE"), *models, *third_party_packages())
+        rows: tuple[tuple[Words, Words], ...] = (
+            (phrase("Program"), phrase("MIT licence, see the file LICENSE")),
+            *models,
+            *third_party_packages(),
+        )
         for line, (name, licence) in enumerate(rows):
             grid.addWidget(label(name), line, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(_wrapped(licence), line, 1)
@@ -50,20 +58,20 @@ class AboutDialog(QDialog):
         area.setMinimumHeight(180)
         warning = _wrapped(_NETWORKS_WARNING)
         warning.setObjectName("licenceWarning")
-        close = LabelledButton("Close", kind="primary")
+        close = LabelledButton(phrase("Close"), kind="primary")
         close.setMinimumWidth(96)
         close.clicked.connect(self.accept)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(14)
         column.addLayout(head)
-        column.addWidget(label("LICENCES", "section"))
+        column.addWidget(label(phrase("Licences"), "section"))
         column.addWidget(area, 1)
         column.addWidget(warning)
         column.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
 
 
-def _wrapped(text: str) -> QLabel:
+def _wrapped(text: Words) -> QLabel:
     words = label(text, "muted")
     words.setWordWrap(True)
     return words

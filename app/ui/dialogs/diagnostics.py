@@ -1,4 +1,4 @@
-"""The facts for a bug report, as text."""
+"""The facts for a bug report, as English text."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from app.core.address import without_secrets
 from app.core.machine import package_version, system_name
 from app.core.settings import Settings
 from app.ui.preview.overlay_model import OverlayModel
+from app.ui.style.formatting import milliseconds
 
 _PACKAGES = ("onnxruntime", "opencv-python", "av", "numpy", "insightface", "PySide6_Essentials", "pyqtgraph")
 _LOG_LINES = 40
@@ -39,9 +40,9 @@ def diagnostics_text(
     chosen = {name: value for name, value in asdict(settings).items() if value != defaults[name]}
     lines.append("Settings: " + (", ".join(f"{name}={value!r}" for name, value in chosen.items()) or "all defaults"))
     if overlay is not None:
-        stages = ", ".join(f"{segment.name} {segment.value}" for segment in overlay.segments)
-        lines.append(f"Frame: {overlay.total} of {overlay.budget} ({stages})")
-        lines += [f"{line.label}: {line.value}" for line in overlay.lines]
+        stages = ", ".join(f"{segment.name} {milliseconds(segment.ms).english}" for segment in overlay.segments)
+        lines.append(f"Frame: {overlay.total.english} of {overlay.budget.english} ({stages})")
+        lines += [f"{line.label.english}: {line.value.english}" for line in overlay.lines]
     lines.append(f"Log: {log}")
     lines += _tail(log)
     return without_secrets("\n".join(lines))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
@@ -16,8 +16,10 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.address import with_scheme
+from app.core.words import phrase, tr
 from app.ui.actions import sheet_groups
 from app.ui.style.buttons import LabelledButton
+from app.ui.style.translated import keep_said
 from app.ui.style.widgets import label
 
 
@@ -26,13 +28,13 @@ class ShortcutsSheet(QDialog):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Keyboard shortcuts")
+        keep_said(self, lambda: self.setWindowTitle(tr("Keyboard shortcuts")))
         columns = QHBoxLayout()
         columns.setSpacing(36)
         left, right = QVBoxLayout(), QVBoxLayout()
         for place, (name, entries) in enumerate(sheet_groups()):
             column = left if place < 2 else right
-            column.addWidget(label(name.upper(), "section"))
+            column.addWidget(label(name, "section"))
             grid = QGridLayout()
             grid.setHorizontalSpacing(16)
             grid.setVerticalSpacing(6)
@@ -46,12 +48,12 @@ class ShortcutsSheet(QDialog):
             column.setSpacing(8)
             column.addStretch(1)
             columns.addLayout(column, 1)
-        close = LabelledButton("Close", kind="primary")
+        close = LabelledButton(phrase("Close"), kind="primary")
         close.setMinimumWidth(96)
         close.clicked.connect(self.accept)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(24, 20, 24, 20)
-        whole.addWidget(label("Keyboard shortcuts", "title"))
+        whole.addWidget(label(phrase("Keyboard shortcuts"), "title"))
         whole.addSpacing(12)
         whole.addLayout(columns)
         whole.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
@@ -62,16 +64,21 @@ class StreamDialog(QDialog):
 
     def __init__(self, parent: QWidget, *, suggestion: str = "") -> None:
         super().__init__(parent)
-        self.setWindowTitle("Open a stream")
+        keep_said(self, lambda: self.setWindowTitle(tr("Open a stream")))
         self.setMinimumWidth(440)
         self._line = QLineEdit(suggestion)
-        self._line.setPlaceholderText("http://192.168.1.20:8080/video  or  rtsp://…")
-        self._line.setAccessibleName("Address of the stream")
+        keep_said(
+            self._line,
+            lambda: self._line.setPlaceholderText(
+                tr("{http}  or  {rtsp}", http="http://192.168.1.20:8080/video", rtsp="rtsp://…")
+            ),
+        )
+        keep_said(self._line, lambda: self._line.setAccessibleName(tr("Address of the stream")))
         self._line.setClearButtonEnabled(True)
-        self._open = LabelledButton("Open", kind="primary")
+        self._open = LabelledButton(phrase("Open"), kind="primary")
         self._open.setDefault(True)
         self._open.clicked.connect(self.accept)
-        cancel = LabelledButton("Cancel")
+        cancel = LabelledButton(phrase("Cancel"))
         cancel.clicked.connect(self.reject)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
@@ -81,8 +88,10 @@ class StreamDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(10)
-        column.addWidget(label("Open a stream", "title"))
-        words = label("MJPEG over HTTP, or RTSP, such as a network camera or a phone's camera app gives.", "muted")
+        column.addWidget(label(phrase("Open a stream"), "title"))
+        words = label(
+            phrase("MJPEG over HTTP, or RTSP, such as a network camera or a phone's camera app gives."), "muted"
+        )
         words.setWordWrap(True)
         column.addWidget(words)
         column.addWidget(self._line)
@@ -99,7 +108,7 @@ class StreamDialog(QDialog):
     def _check(self) -> None:
         self._open.setEnabled(bool(self.address))
         assumed = self.address if self.address != self._line.text().strip() else ""
-        self._assumed.setText(f"Opens {assumed}" if assumed else " ")
+        self._assumed.say(phrase("Opens {address}", address=assumed) if assumed else " ")
 
 
 class DiagnosticsDialog(QDialog):
@@ -107,13 +116,13 @@ class DiagnosticsDialog(QDialog):
 
     def __init__(self, parent: QWidget, text: str) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Diagnostics")
+        keep_said(self, lambda: self.setWindowTitle(tr("Diagnostics")))
         self.resize(640, 480)
         box = QPlainTextEdit(text)
         box.setReadOnly(True)
-        box.setAccessibleName("Diagnostics")
+        keep_said(box, lambda: box.setAccessibleName(tr("Diagnostics")))
         box.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
-        copy, close = LabelledButton("Copy", "copy"), LabelledButton("Close", kind="primary")
+        copy, close = LabelledButton(phrase("Copy"), "copy"), LabelledButton(phrase("Close"), kind="primary")
         copy.clicked.connect(lambda: QApplication.clipboard().setText(text))
         close.clicked.connect(self.accept)
         buttons = QHBoxLayout()
@@ -124,9 +133,14 @@ class DiagnosticsDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(10)
-        column.addWidget(label("Diagnostics", "title"))
+        column.addWidget(label(phrase("Diagnostics"), "title"))
         column.addWidget(box, 1)
         column.addLayout(buttons)
+
+
+def key_name(key: str) -> str:
+    """A key as it is called on the keyboards of the language; Qt's own translations know."""
+    return QCoreApplication.translate("QShortcut", key)
 
 
 def _keycaps(keys: tuple[str, ...]) -> QWidget:
@@ -138,7 +152,7 @@ def _keycaps(keys: tuple[str, ...]) -> QWidget:
         for place, part in enumerate(key.split("+")):
             if place:
                 line.addWidget(label("+", "muted"))
-            cap = QLabel({"Left": "←", "Right": "→"}.get(part, part))
+            cap = QLabel({"Left": "←", "Right": "→"}.get(part) or key_name(part))
             cap.setObjectName("keycap")
             cap.setAlignment(Qt.AlignmentFlag.AlignCenter)
             cap.ensurePolished()

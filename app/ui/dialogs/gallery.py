@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QFile, QSize, Qt, QTimer, QUrl
+from PySide6.QtCore import QDateTime, QFile, QLocale, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QIcon, QPixmap
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from app.core.words import phrase, tr
 from app.ui.preview.pictures import as_qimage
 from app.ui.style.buttons import LabelledButton
 from app.ui.style.formatting import file_size
+from app.ui.style.translated import keep_said
 from app.ui.style.widgets import label
 
 _THUMBNAIL = (192, 108)
@@ -33,7 +34,7 @@ class GalleryDialog(QDialog):
         """`reveal` shows a folder in the file manager, `play` opens a file."""
         super().__init__(parent)
         self._folder, self._reveal, self._play = folder, reveal, play
-        self.setWindowTitle("Gallery")
+        keep_said(self, lambda: self.setWindowTitle(tr("Gallery")))
         self.resize(720, 480)
         self.list = QListWidget()
         self.list.setViewMode(QListWidget.ViewMode.IconMode)
@@ -41,18 +42,18 @@ class GalleryDialog(QDialog):
         self.list.setMovement(QListWidget.Movement.Static)
         self.list.setIconSize(QSize(*_THUMBNAIL))
         self.list.setGridSize(QSize(_THUMBNAIL[0] + 16, _THUMBNAIL[1] + 52))
-        self.list.setAccessibleName("Recordings and pictures")
+        keep_said(self.list, lambda: self.list.setAccessibleName(tr("Recordings and pictures")))
         self.list.itemActivated.connect(lambda _: self.play())
         self.list.currentItemChanged.connect(lambda *_: self._show_buttons())
-        self._empty = label("Nothing was recorded yet.", "muted")
+        self._empty = label(phrase("Nothing was recorded yet."), "muted")
         self._buttons = [
-            LabelledButton("Play", "play"),
-            LabelledButton("Show in folder", "folder"),
-            LabelledButton("Move to trash", "trash"),
+            LabelledButton(phrase("Play"), "play"),
+            LabelledButton(phrase("Show in folder"), "folder"),
+            LabelledButton(phrase("Move to trash"), "trash"),
         ]
         for button, action in zip(self._buttons, (self.play, self.reveal, self.trash), strict=True):
             button.clicked.connect(action)
-        close = LabelledButton("Close", kind="primary")
+        close = LabelledButton(phrase("Close"), kind="primary")
         close.clicked.connect(self.accept)
         line = QHBoxLayout()
         for button in self._buttons:
@@ -62,7 +63,7 @@ class GalleryDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(10)
-        column.addWidget(label("Gallery", "title"))
+        column.addWidget(label(phrase("Gallery"), "title"))
         column.addWidget(self._empty)
         column.addWidget(self.list, 1)
         column.addLayout(line)
@@ -78,7 +79,9 @@ class GalleryDialog(QDialog):
         self.list.clear()
         self._waiting = []
         for entry in recorded_files(self._folder):
-            when = f"{datetime.fromtimestamp(entry.changed_at):%d %b %H:%M}"
+            when = QLocale().toString(
+                QDateTime.fromSecsSinceEpoch(int(entry.changed_at)), QLocale.FormatType.ShortFormat
+            )
             item = QListWidgetItem(f"{when}\n{file_size(entry.bytes)}")
             item.setToolTip(entry.path.name)
             item.setData(_PATH, str(entry.path))

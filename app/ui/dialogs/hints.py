@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
+from app.core.words import Phrase, phrase
 from app.ui.style.buttons import LabelledButton
 from app.ui.style.widgets import label
 
@@ -19,14 +20,14 @@ _WIDTH = 208
 class Hint:
     """Words that stand near a point of the window, which `place` gives in the window's pixels."""
 
-    words: str
+    words: Phrase
     place: Callable[[], QPoint]
 
 
 class _Bubble(QFrame):
     pressed = Signal()
 
-    def __init__(self, parent: QWidget, words: str) -> None:
+    def __init__(self, parent: QWidget, words: Phrase) -> None:
         super().__init__(parent)
         self.setObjectName("hint")
         self.setFixedWidth(_WIDTH)
@@ -51,7 +52,7 @@ class Hints:
             bubble = _Bubble(window, hint.words)
             bubble.pressed.connect(self.close)
             if hint is hints[-1]:
-                button = LabelledButton("Got it", kind="link")
+                button = LabelledButton(phrase("Got it"), kind="link")
                 button.clicked.connect(self.close)
                 bubble.column.addWidget(button, 0, Qt.AlignmentFlag.AlignRight)
             bubble.adjustSize()
@@ -65,7 +66,7 @@ class Hints:
 
     def words(self) -> tuple[str, ...]:
         """What the bubbles say that are shown."""
-        return tuple(bubble.words for bubble in self._bubbles)
+        return tuple(str(bubble.words) for bubble in self._bubbles)
 
     def close(self) -> None:
         """Remove the bubbles for good."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from app.core.words import Words, phrase, tr
 from app.ui.style import icons
 from app.ui.style.buttons import IconButton, LabelledButton
 from app.ui.style.theme import colour
+from app.ui.style.translated import keep_said
 from app.ui.style.widgets import label
 
 _WIDTH = 460
@@ -34,30 +37,34 @@ class Glyph(QWidget):
         painter.end()
 
 
+Actions: TypeAlias = tuple[tuple[Words, Callable[[], None]], ...]
+"""Buttons of a message: their words and what they do."""
+
+
 class Toast(QFrame):
     """One message with up to two buttons and a cross."""
 
     def __init__(
         self,
-        title: str,
-        detail: str,
+        title: Words,
+        detail: Words,
         *,
         level: str,
-        actions: tuple[tuple[str, Callable[[], None]], ...],
+        actions: Actions,
         on_close: Callable[[Toast], None],
     ) -> None:
         super().__init__()
         self.title, self.detail = title, detail
         self.setObjectName("toast")
         self.setProperty("level", level)
-        self.setAccessibleName(title)
-        self.setAccessibleDescription(detail)
+        keep_said(self, lambda: self.setAccessibleName(str(title)))
+        keep_said(self, lambda: self.setAccessibleDescription(str(detail)))
         glyph = Glyph("error", "danger") if level == "error" else Glyph("notice", "accent")
         words = label(title, "title")
         words.setWordWrap(True)
         words.setTextFormat(Qt.TextFormat.PlainText)
         words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        close = IconButton("close", "Dismiss", size=26)
+        close = IconButton("close", phrase("Dismiss"), size=26)
         close.clicked.connect(lambda: on_close(self))
         column = QVBoxLayout()
         column.setSpacing(2)
@@ -105,7 +112,7 @@ class Notifications(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._ground = parent
-        self.setAccessibleName("Messages")
+        keep_said(self, self._say_name)
         self._toasts: list[Toast] = []
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -113,11 +120,11 @@ class Notifications(QWidget):
         parent.installEventFilter(self)
         self.hide()
 
-    def error(self, title: str, detail: str = "", actions: tuple[tuple[str, Callable[[], None]], ...] = ()) -> None:
+    def error(self, title: Words, detail: Words = "", actions: Actions = ()) -> None:
         """Show an error until it is closed."""
         self._push(title, detail, "error", actions)
 
-    def notice(self, title: str, detail: str = "", actions: tuple[tuple[str, Callable[[], None]], ...] = ()) -> Toast:
+    def notice(self, title: Words, detail: Words = "", actions: Actions = ()) -> Toast:
         """Show a notice for some seconds, one with buttons twice as long. Pressing a button closes it."""
         toast = self._push(title, detail, "notice", actions)
         QTimer.singleShot(_NOTICE_MS if not actions else 2 * _NOTICE_MS, toast, lambda: self.dismiss(toast))
@@ -125,7 +132,7 @@ class Notifications(QWidget):
 
     def texts(self) -> tuple[tuple[str, str], ...]:
         """Title and detail of the messages on screen."""
-        return tuple((toast.title, toast.detail) for toast in self._toasts)
+        return tuple((str(toast.title), str(toast.detail)) for toast in self._toasts)
 
     def dismiss(self, toast: Toast) -> None:
         """Remove a message, if it is still there."""
@@ -135,7 +142,11 @@ class Notifications(QWidget):
         for toast in tuple(self._toasts):
             self._remove(toast)
 
-    def _push(self, title: str, detail: str, level: str, actions: tuple[tuple[str, Callable[[], None]], ...]) -> Toast:
+    def _say_name(self) -> None:
+        self.setAccessibleName(tr("Messages"))
+        QTimer.singleShot(0, self, self._place)  # once the messages have their new words
+
+    def _push(self, title: Words, detail: Words, level: str, actions: Actions) -> Toast:
         for toast in tuple(self._toasts):
             if (toast.title, toast.detail) == (title, detail):
                 self._remove(toast)
@@ -181,7 +192,7 @@ class Banner(QFrame):
         super().__init__(parent)
         self._ground = parent
         self.setObjectName("banner")
-        self._words = QLabel()
+        self._words = label("")
         line = QHBoxLayout(self)
         self.setFixedHeight(34)
         line.setContentsMargins(12, 0, 16, 0)
@@ -190,12 +201,15 @@ class Banner(QFrame):
         line.addWidget(self._words)
         parent.installEventFilter(self)
         self.hide()
+        self._said: Words = ""
+        keep_said(self, lambda: self.say(self._said))
 
-    def say(self, text: str) -> None:
+    def say(self, words: Words) -> None:
         """Show the words; empty hides the banner."""
-        self._words.setText(text)
-        self.setAccessibleName(text)
-        self.setVisible(bool(text))
+        self._said = words
+        self._words.say(words)
+        self.setAccessibleName(str(words))
+        self.setVisible(bool(words))
         self._place()
 
     def text(self) -> str:

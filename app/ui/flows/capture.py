@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QStandardPaths, QUrl
 from PySide6.QtGui import QDesktopServices
 
+from app.core.words import Words, phrase
 from app.ui.dialogs.notifications import Notifications
 from app.ui.host import SessionHost
 from app.ui.panel.panel import Panel
@@ -85,7 +86,7 @@ class CaptureFlow(QObject):
 
     def tell_of_earlier_recordings(self, unseen: Sequence[Path]) -> None:
         """Report the recordings that closing the window ended, `unseen`, or that a crash cut short."""
-        self._tell_saved(unseen, "When the window was closed")
+        self._tell_saved(unseen, phrase("When the window was closed"))
         self._host.rescue_recordings(self._folder())
 
     def _on_finished(self, paths: Sequence[Path]) -> None:
@@ -93,24 +94,24 @@ class CaptureFlow(QObject):
         self._tell_saved(paths, duration(self._seconds))
 
     def _on_rescued(self, paths: Sequence[Path]) -> None:
-        self._tell_saved(paths, "Cut short when the program ended unexpectedly")
+        self._tell_saved(paths, phrase("Cut short when the program ended unexpectedly"))
 
-    def _tell_saved(self, paths: Sequence[Path], about: str) -> None:
+    def _tell_saved(self, paths: Sequence[Path], about: Words) -> None:
         if not paths:
             return
         size = sum(path.stat().st_size for path in paths if path.exists())
         names = ", ".join(path.name for path in paths)
         self._notifications.notice(
-            f"Saved {names}",
-            f"{about}, {file_size(size)}, in {paths[0].parent}",
-            (("Open folder", lambda: open_folder(paths[0].parent)),),
+            phrase("Saved {names}", names=names),
+            phrase("{about}, {size}, in {folder}", about=about, size=file_size(size), folder=paths[0].parent),
+            ((phrase("Open folder"), lambda: open_folder(paths[0].parent)),),
         )
 
     def _on_snapshot(self, paths: Sequence[Path]) -> None:
         self._notifications.notice(
-            "Snapshot saved, before and after",
-            f"{', '.join(path.name for path in paths)}, in {paths[0].parent}",
-            (("Open folder", lambda: open_folder(paths[0].parent)),),
+            phrase("Snapshot saved, before and after"),
+            phrase("{names}, in {folder}", names=", ".join(path.name for path in paths), folder=paths[0].parent),
+            ((phrase("Open folder"), lambda: open_folder(paths[0].parent)),),
         )
 
     def _on_failed(self, _error: object) -> None:

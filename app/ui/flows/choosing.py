@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from app.core.words import phrase, tr
 from app.ui.dialogs.dialogs import StreamDialog
 from app.ui.dialogs.notifications import Notifications
 from app.ui.panel.source_menu import SourceMenu
@@ -37,14 +38,16 @@ class ChoosingFlow(QObject):
 
     def ask_for_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
-            self._window, "Open a video or a picture", self._store.last_folder(), file_filters()
+            self._window, tr("Open a video or a picture"), self._store.last_folder(), file_filters()
         )
         if path:
             self._store.save_last_folder(Path(path).parent)
             self._open(path)
 
     def ask_for_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self._window, "Open a folder of pictures", self._store.last_folder())
+        path = QFileDialog.getExistingDirectory(
+            self._window, tr("Open a folder of pictures"), self._store.last_folder()
+        )
         if path:
             self._store.save_last_folder(Path(path))
             self._open(path)
@@ -63,8 +66,8 @@ class ChoosingFlow(QObject):
         self._open(first)
         if others:
             self._notifications.notice(
-                f"{recent_name(first)} is open, the first of {len(texts)}",
-                "The others are in the source menu, under Recent.",
+                phrase("{name} is open, the first of {count}", name=recent_name(first), count=len(texts)),
+                phrase("The others are in the source menu, under Recent."),
             )
 
     def note(self, text: str) -> None:

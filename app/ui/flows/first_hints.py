@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QWidget
 
+from app.core.words import phrase
 from app.ui.dialogs.hints import Hint, Hints
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ def first_hints(window: MainWindow, *, on_done: Callable[[], None]) -> Hints | N
 
     hints = (
         Hint(
-            "Drag the divider: before at the left, after at the right.",
+            phrase("Drag the divider: before at the left, after at the right."),
             lambda: at(window.preview, divider, window.preview.height() * 0.62),
         ),
-        Hint("Choose how much is done to a face, or press 1 to 4.", lambda: at(window.panel.quality, -120, 0)),
-        Hint("R records, S takes a picture.", lambda: at(window.panel.record, -120, -40)),
+        Hint(phrase("Choose how much is done to a face, or press 1 to 4."), lambda: at(window.panel.quality, -120, 0)),
+        Hint(phrase("R records, S takes a picture."), lambda: at(window.panel.record, -120, -40)),
     )
     return Hints(window, hints, on_done=on_done)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from app.core.errors import AppError
 from app.core.log import log_path
 from app.core.settings import Settings
+from app.core.words import phrase
 from app.ui.dialogs.about import AboutDialog
 from app.ui.dialogs.diagnostics import diagnostics_text
 from app.ui.dialogs.dialogs import DiagnosticsDialog, ShortcutsSheet
@@ -53,8 +54,8 @@ class HelpFlow(QObject):
         info, engine, screen = self._source.info, self._host.engine_info(), self._window.screen()
         state = self._source.state
         facts = {
-            "Source": f"{info.kind.label}, {source_facts(info)}, {state}" if info else state,
-            "Engine": engine_line(engine) if engine else "not loaded",
+            "Source": f"{info.kind.label.english}, {source_facts(info).english}, {state}" if info else state,
+            "Engine": engine_line(engine).english if engine else "not loaded",
             "Screen": f"{screen.size().width()} x {screen.size().height()} at {screen.devicePixelRatio():g}, "
             f"{QGuiApplication.platformName()}",
         }
@@ -65,7 +66,7 @@ class HelpFlow(QObject):
     def copy_diagnostics(self) -> None:
         """Copy the facts for a bug report."""
         QApplication.clipboard().setText(self.diagnostics())
-        self._notifications.notice("Diagnostics copied", "Paste them where you report the problem.")
+        self._notifications.notice(phrase("Diagnostics copied"), phrase("Paste them where you report the problem."))
 
     def show_diagnostics(self) -> None:
         """Show the facts for a bug report."""
@@ -91,5 +92,5 @@ class HelpFlow(QObject):
         open_folder(log_path().parent)
 
     def _on_report(self, report: Report) -> None:
-        actions = (("Open log's folder", self.open_log_folder),) if report.unexpected else ()
+        actions = ((phrase("Open log's folder"), self.open_log_folder),) if report.unexpected else ()
         self._notifications.error(report.what, report.hint, actions)

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QWidget
 
 from app.core.settings import Settings
+from app.core.words import joined, phrase
 from app.ui.flows.capture import CaptureFlow
 from app.ui.flows.source import SourceFlow
 from app.ui.host import SessionHost
@@ -84,7 +85,7 @@ class LiveStateFlow(QObject):
         self._show_badges()
         engine = self._host.engine_info()
         if engine is None:
-            self._line.show_engine("Loading the network…", "", as_asked=True)
+            self._line.show_engine(phrase("Loading the network…"), "", as_asked=True)
         else:
             words = engine_sentence(engine)
             self._line.show_engine(engine_line(engine), words, as_asked=engine.as_asked)
@@ -97,7 +98,7 @@ class LiveStateFlow(QObject):
         settings = self._settings()
         self._panel.show_quality(settings, running_k=statistics.k, reason=statistics.auto_reason)
         moves = self._moves()
-        self._line.show_speed(f"k {statistics.k} · {rate(statistics.fps_out)}" if moves else "")
+        self._line.show_speed(joined((f"k {statistics.k}", rate(statistics.fps_out)), " · ") if moves else "")
         usage = Usage(self._process.cpu_percent(), self._process.memory_info().rss)
         self._overlay = overlay_model(reading_of(statistics), usage, cores=os.cpu_count() or 1)
         if settings.show_overlay:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 
 from app.core.settings import Settings
+from app.core.words import phrase
 from app.ui.dialogs.notifications import Notifications, Toast
 from app.ui.settings_store import DEFAULTS
 
@@ -36,7 +37,9 @@ class ResetFlow(QObject):
         """Reset every setting but the source; can be undone."""
         before = self._settings()
         self._replace_all(DEFAULTS.replace(source=before.source), undone_by=before)
-        self._notice = self._notifications.notice("Settings are back to their defaults", "", (("Undo", self.undo),))
+        self._notice = self._notifications.notice(
+            phrase("Settings are back to their defaults"), "", ((phrase("Undo"), self.undo),)
+        )
 
     def undo(self) -> None:
         """Restore the settings before the last reset."""
@@ -45,7 +48,7 @@ class ResetFlow(QObject):
         if self._notice is not None:
             self._notifications.dismiss(self._notice)
         self._replace_all(self._before, undone_by=None)
-        self._notifications.notice("Settings are as they were")
+        self._notifications.notice(phrase("Settings are as they were"))
 
     def _replace_all(self, settings: Settings, *, undone_by: Settings | None) -> None:
         self._before = undone_by

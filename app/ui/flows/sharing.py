@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from app.core.errors import AppError
 from app.core.settings import Settings
+from app.core.words import Phrase, phrase, tr
 from app.ui.dialogs.gallery import GalleryDialog
 from app.ui.dialogs.notifications import Notifications
 from app.ui.flows.capture import open_folder
@@ -64,7 +65,9 @@ class SharingFlow(QObject):
 
     def share_clip(self, shape: str, suffix: str) -> None:
         """Make a clip of the last seconds."""
-        self._notifications.notice("Making a clip of the last seconds…", "Before, then after, with a divider.")
+        self._notifications.notice(
+            phrase("Making a clip of the last seconds…"), phrase("Before, then after, with a divider.")
+        )
         self._host.share_clip(clip_name(self._folder(), suffix, datetime.now()), shape)
 
     def save_before_after(self) -> None:
@@ -77,27 +80,30 @@ class SharingFlow(QObject):
 
         restored = self._preview.restored
         if restored is None:
-            self._notifications.notice("There is no picture to copy yet")
+            self._notifications.notice(phrase("There is no picture to copy yet"))
             return
         QApplication.clipboard().setImage(as_qimage(before_after(restored)).copy())
-        self._notifications.notice("Before and after copied", "Paste the picture where you like.")
+        self._notifications.notice(phrase("Before and after copied"), phrase("Paste the picture where you like."))
 
     def save_restored(self) -> None:
         """Ask where to save what is open, and restore all of it in the background."""
         source = self._source()
         if source is None:
             self._notifications.notice(
-                "There is no file to save", "Open a video, a picture or a folder; a camera is recorded with R."
+                phrase("There is no file to save"),
+                phrase("Open a video, a picture or a folder; a camera is recorded with R."),
             )
             return
         if self._target is not None:
-            self._notifications.notice("Files are being restored already", "Wait for them, or cancel below.")
+            self._notifications.notice(
+                phrase("Files are being restored already"), phrase("Wait for them, or cancel below.")
+            )
             return
         offered = str(restored_name(source))
         if source.is_dir():
-            chosen = QFileDialog.getExistingDirectory(self._window, "Folder for the restored pictures", offered)
+            chosen = QFileDialog.getExistingDirectory(self._window, tr("Folder for the restored pictures"), offered)
         else:
-            chosen, _ = QFileDialog.getSaveFileName(self._window, "Save restored", offered)
+            chosen, _ = QFileDialog.getSaveFileName(self._window, tr("Save restored"), offered)
         if chosen:
             self.start_saving(source, Path(chosen))
 
@@ -110,7 +116,7 @@ class SharingFlow(QObject):
         # The dialog has asked already whether a file may be replaced.
         job = Job(input=str(source), output=str(target), options=options, overwrite=not source.is_dir())
         self._target = target
-        self._bar.begin(f"Restoring {source.name}")
+        self._bar.begin(phrase("Restoring {name}", name=source.name))
         self._host.start_job(job)
 
     def show_gallery(self) -> None:
@@ -118,10 +124,10 @@ class SharingFlow(QObject):
         GalleryDialog(self._window, self._folder(), reveal=open_folder).exec()
 
     def _on_clip(self, path: Path) -> None:
-        self._told("Clip saved", (path,))
+        self._told(phrase("Clip saved"), (path,))
 
     def _on_picture(self, paths: Sequence[Path]) -> None:
-        self._told("Before and after saved", paths)
+        self._told(phrase("Before and after saved"), paths)
 
     def _on_event(self, event: JobEvent) -> None:
         from app.batch.jobs.events import JobProgress
@@ -135,16 +141,20 @@ class SharingFlow(QObject):
         target, self._target = self._target, None
         self._bar.hide()
         if isinstance(ending, AppError):
-            self._notifications.error(ending.what, ending.hint)
+            self._notifications.error(ending.what_phrase, ending.hint_phrase)
         elif ending.cancelled:
-            self._notifications.notice("Restoring was cancelled", "What was finished is kept.")
+            self._notifications.notice(phrase("Restoring was cancelled"), phrase("What was finished is kept."))
         elif ending.failed:
             error = next(result.error for result in ending.results if isinstance(result, ItemFailed))
-            self._notifications.error(error.what, error.hint)
+            self._notifications.error(error.what_phrase, error.hint_phrase)
         elif target is not None:
-            self._told("Restored", (target,))
+            self._told(phrase("Restored"), (target,))
 
-    def _told(self, title: str, paths: Sequence[Path]) -> None:
+    def _told(self, title: Phrase, paths: Sequence[Path]) -> None:
         folder = paths[0].parent
         names = ", ".join(path.name for path in paths)
-        self._notifications.notice(title, f"{names}, in {folder}", (("Open folder", lambda: open_folder(folder)),))
+        self._notifications.notice(
+            title,
+            phrase("{names}, in {folder}", names=names, folder=folder),
+            ((phrase("Open folder"), lambda: open_folder(folder)),),
+        )

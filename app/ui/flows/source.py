@@ -14,12 +14,13 @@ from PySide6.QtCore import QObject, Signal
 from app.core.address import shown_source
 from app.core.errors import AppError
 from app.core.settings import Settings
+from app.core.words import Words, phrase
 from app.sources.base import SourceInfo
 from app.ui.dialogs.notifications import Banner, Notifications
 from app.ui.host import SessionHost
 from app.ui.panel.panel import Panel
 from app.ui.panel.source_menu import SourceMenu
-from app.ui.panel.status_line import StatusLine
+from app.ui.panel.status_line import STATES, StatusLine
 from app.ui.panel.transport import Transport
 from app.ui.preview.preview import Preview
 from app.ui.texts.source import (
@@ -124,10 +125,10 @@ class SourceFlow(QObject):
         self._before, self._info, self._retry_at = self._info or self._before, None, None
         self._banner.say("")
         shown = shown_source(text.removeprefix("camera:"))
-        name = shown or "the first camera"
-        self._preview.show_message("camera", f"Opening {name}…")
-        self._panel.source.set_source(shown or "First camera", "camera")
-        self._line.show_source("Opening…", "", state="connecting")
+        opening = phrase("Opening {name}…", name=shown) if shown else phrase("Opening the first camera…")
+        self._preview.show_message("camera", opening)
+        self._panel.source.set_source(shown or phrase("First camera"), "camera")
+        self._line.show_source(phrase("Opening…"), "", state="connecting")
         self._host.open(text, settings)
 
     def look_for_cameras(self) -> None:
@@ -156,10 +157,10 @@ class SourceFlow(QObject):
             self._host.set_paused(paused)
             self._transport.show_paused(paused)
             if self._info is not None and not self._info.kind.seekable:
-                self._banner.say("Paused. Press Space to go on" if paused else "")
+                self._banner.say(phrase("Paused. Press Space to go on") if paused else "")
 
-    def _name(self) -> str:
-        return source_name(self._info, self._playing) if self._info is not None else "The source"
+    def _name(self) -> Words:
+        return source_name(self._info, self._playing) if self._info is not None else phrase("The source")
 
     def _on_cameras(self, names: tuple[str, ...]) -> None:
         self._cameras = names
@@ -180,7 +181,7 @@ class SourceFlow(QObject):
             self._offline_since = self._offline_since or f"{datetime.now():%H:%M:%S}"
             self._retry_at = None if status.retry_in_s is None else self._clock() + status.retry_in_s
             self._preview.set_dimmed(True)
-            self._line.show_source(self._name(), "offline", state="offline")
+            self._line.show_source(self._name(), STATES["offline"], state="offline")
             self.tick()
         elif status.state == "connecting" and self._info is not None:
             self._banner.say(offline_text(self._name(), None, since=self._offline_since))
@@ -188,7 +189,7 @@ class SourceFlow(QObject):
             self._fail(status.error)
         elif status.state == "ended":
             self._set_paused(True)
-            self._line.show_source(self._name(), "ended", state="ended")
+            self._line.show_source(self._name(), STATES["ended"], state="ended")
         self.changed.emit()
 
     def _on_online(self) -> None:
@@ -204,7 +205,8 @@ class SourceFlow(QObject):
         self._preview.set_dimmed(False)
         name, facts = self._name(), source_facts(info)
         self._panel.source.set_source(name, info.kind.icon)
-        self._panel.source.setToolTip(f"{name}, {facts}\nChoose another source, or drop one on the picture")
+        tip = phrase("{name}, {facts}\nChoose another source, or drop one on the picture", name=name, facts=facts)
+        self._panel.set_source_tip(tip)
         self._panel.show_camera_controls(info.kind.device)
         self._line.show_source(name, facts, state="online")
         self._transport.setVisible(info.kind.seekable)
@@ -230,17 +232,19 @@ class SourceFlow(QObject):
         self._remember = False
         self._banner.say("")
         if error is not None:
-            _log.warning("%s %s", error.what, error.hint)
+            _log.warning("%s", error.english)
         if falls_back_to_demo(wanted=self._wanted, demo_exists=DEMO_CLIP.exists(), has_played=self._has_played):
             self._has_played = True
             self._notifications.notice(*no_camera_words(error))
             self._opening = str(DEMO_CLIP)
             self._host.open(self._opening, self._settings)
             return
-        what = error.what if error is not None else "The source cannot be opened."
-        self._preview.show_message(
-            "offline", what, error.hint if error is not None else "", failed_actions(self._wanted)
+        what, hint = (
+            (error.what_phrase, error.hint_phrase)
+            if error is not None
+            else (phrase("The source cannot be opened."), "")
         )
+        self._preview.show_message("offline", what, hint, failed_actions(self._wanted))
         self._panel.set_ready(False)
         self._transport.hide()
-        self._line.show_source("No source", "", state="failed")
+        self._line.show_source(phrase("No source"), "", state="failed")

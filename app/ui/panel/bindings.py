@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.setting import Setting
 from app.core.settings import Settings, specification
+from app.core.words import Phrase, Words, number, tr
+from app.ui.style.translated import keep_said
 from app.ui.style.widgets import Choice, Segmented, Slider, Stepper, Switch, label, row
 
 
@@ -56,13 +58,15 @@ class Bindings(QObject):
         low, high = spec.low or 0.0, spec.high or 0.0
         scale = steps / (high - low) if steps else 1.0
         control = Slider(words, low=round(low * scale), high=round(high * scale))
-        control.setToolTip(tip)
+        keep_said(control, lambda: control.setToolTip(str(tip)))
         control.setObjectName(name)
         shown = label("", "value")
         convert: Callable[[int], Any] = (lambda position: position / scale) if steps else int
 
         def say(value: float) -> None:
-            shown.setText(_value_text(value, spec))
+            shown.say(_value_text(value, spec))
+
+        keep_said(shown, lambda: say(convert(control.value())))
 
         def show(value: float) -> None:
             with QSignalBlocker(control):
@@ -84,13 +88,13 @@ class Bindings(QObject):
         column.addWidget(control)
         return holder
 
-    def stepper(self, name: str, *, special: str = "", step: int = 1) -> QWidget:
+    def stepper(self, name: str, *, special: Words = "", step: int = 1) -> QWidget:
         """A row with a number between minus and plus."""
         spec = specification(name)
         words, tip = _words(name)
         low, high = int(spec.low or 0), int(spec.high or 0)
         control = Stepper(words, low=low, high=high, step=step, special=special, unit=spec.unit)
-        control.spin.setToolTip(tip)
+        keep_said(control.spin, lambda: control.spin.setToolTip(str(tip)))
         control.changed.connect(lambda value: self.changed.emit(name, value))
         self._add(name, control.set_value, control)
         return row(words, control, tip=tip, buddy=control.spin)
@@ -100,10 +104,11 @@ class Bindings(QObject):
         words, tip = _words(name)
         control = Choice()
         control.setObjectName(name)
-        control.setAccessibleName(words)
+        keep_said(control, lambda: control.setAccessibleName(str(words)))
         control.setFixedWidth(width)
         self._choices[name] = control
         self.offer(name, tuple(specification(name).choices))
+        keep_said(control, lambda: self._say_choices(name))
 
         def show(value: str) -> None:
             with QSignalBlocker(control):
@@ -124,11 +129,17 @@ class Bindings(QObject):
             chosen = control.currentData()
             control.clear()
             for value in values:
-                control.addItem(texts[value], value)
+                control.addItem(str(texts[value]), value)
             control.setCurrentIndex(max(control.findData(chosen), 0))
 
+    def _say_choices(self, name: str) -> None:
+        control, texts = self._choices[name], specification(name).choices
+        for place in range(control.count()):
+            value = control.itemData(place)
+            control.setItemText(place, str(texts.get(value, value)))
+
     def segmented(
-        self, name: str, entries: tuple[tuple[object, str, str, str], ...], *, tall: bool = False
+        self, name: str, entries: tuple[tuple[object, Words, Words, str], ...], *, tall: bool = False
     ) -> Segmented:
         """A row of exclusive buttons; `entries` as Segmented takes them."""
         words, _ = _words(name)
@@ -142,23 +153,23 @@ class Bindings(QObject):
         self._show.setdefault(name, []).append(setter)
 
 
-def titled(text: str, control: QWidget) -> QWidget:
+def titled(words: Words, control: QWidget) -> QWidget:
     """A control at the right of its words."""
     holder = QWidget()
     line = QHBoxLayout(holder)
     line.setContentsMargins(0, 0, 0, 0)
-    line.addWidget(label(text))
+    line.addWidget(label(words))
     line.addStretch(1)
     line.addWidget(control, 0, Qt.AlignmentFlag.AlignRight)
     return holder
 
 
-def _words(name: str) -> tuple[str, str]:
+def _words(name: str) -> tuple[Phrase, Phrase]:
     spec = specification(name)
     return spec.label, spec.help
 
 
 def _value_text(value: float, spec: Setting) -> str:
     if spec.type is float:
-        return f"{value:.3f}" if value else "off"
-    return f"{value:g} {spec.unit}".strip()
+        return number(value, ".3f") if value else tr("off")
+    return f"{number(value, 'g')} {spec.unit}".strip()

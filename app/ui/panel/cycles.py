@@ -9,6 +9,8 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.core.settings import specification
+from app.core.words import number, phrase, tr
+from app.ui.style.translated import keep_said
 from app.ui.style.widgets import Slider, Stepper, label, row
 
 if TYPE_CHECKING:
@@ -35,13 +37,14 @@ class CyclesControl(QWidget):
         words, tip = spec.label, spec.help
         self.slider = Slider(words, low=int(spec.low or 1), high=int(spec.high or 1))
         self.slider.setObjectName("k")
-        self.slider.setToolTip(tip)
+        keep_said(self.slider, lambda: self.slider.setToolTip(str(tip)))
         self._value = label("", "value")
         inner.addWidget(row(words, self._value, tip=tip, buddy=self.slider))
         inner.addWidget(self.slider)
-        self.passes = Stepper("Passes", low=1, high=int(spec.high or 1), special="Single")
-        tip = "A network made for one pass is fed its own output again; drift is how far each pass moves it"
-        self._passes_row = row("Passes", self.passes, tip=tip, buddy=self.passes.spin)
+        words = phrase("Passes")
+        self.passes = Stepper(words, low=1, high=int(spec.high or 1), special=phrase("Single"))
+        tip = phrase("A network made for one pass is fed its own output again; drift is how far each pass moves it")
+        self._passes_row = row(words, self.passes, tip=tip, buddy=self.passes.spin)
         self.note = label("", "muted")
         self.note.setWordWrap(True)
         for widget in (self._slider_row, self._passes_row, self.note):
@@ -74,7 +77,7 @@ class CyclesControl(QWidget):
         with QSignalBlocker(self.slider):
             self.slider.setValue(k)
         self.slider.update()
-        self._value.setText(str(k))
+        self._value.say(str(k))
         self.passes.set_value(k)
 
     def show_steps(self, steps: Sequence[float]) -> None:
@@ -82,11 +85,12 @@ class CyclesControl(QWidget):
         if self._restorer is None or self._restorer.family.fixed_point:
             text = ""
         else:
-            text = self._restorer.family.weakness
+            text = str(self._restorer.family.weakness)
             if steps:
-                text = f"{text}\nDrift of each pass: {', '.join(f'{step:.3f}' for step in steps)}".strip()
+                drift = tr("Drift of each pass: {steps}", steps=", ".join(number(step, ".3f") for step in steps))
+                text = f"{text}\n{drift}".strip()
         if text != self.note.text():
-            self.note.setText(text)
+            self.note.say(text)
         self.note.setVisible(bool(text))
 
     def _choose(self, k: object) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar
 
+from app.core.words import Words, phrase, tr
 from app.ui.style.buttons import LabelledButton
 from app.ui.style.formatting import duration
+from app.ui.style.translated import keep_said
 from app.ui.style.widgets import ElidedLabel, label
 
 
@@ -24,10 +26,10 @@ class JobBar(QFrame):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
-        self.bar.setAccessibleName("Progress")
+        keep_said(self.bar, lambda: self.bar.setAccessibleName(tr("Progress")))
         self.left = label("", "muted")
         self.left.setMinimumWidth(84)
-        cancel = LabelledButton("Cancel")
+        cancel = LabelledButton(phrase("Cancel"))
         cancel.clicked.connect(self.cancelled)
         line = QHBoxLayout(self)
         line.setContentsMargins(14, 0, 12, 0)
@@ -38,12 +40,12 @@ class JobBar(QFrame):
         line.addWidget(cancel)
         self.hide()
 
-    def begin(self, words: str) -> None:
-        self.words.setText(words)
+    def begin(self, words: Words) -> None:
+        self.words.say(words)
         self.show_progress(0.0, None)
         self.show()
 
     def show_progress(self, fraction: float, left_s: float | None) -> None:
         """`fraction` in [0, 1], `left_s` seconds left, None while unknown."""
         self.bar.setValue(round(fraction * 1000))
-        self.left.setText("" if left_s is None else f"{duration(left_s)} left")
+        self.left.say("" if left_s is None else phrase("{duration} left", duration=duration(left_s)))

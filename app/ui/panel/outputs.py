@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from app.core.words import phrase
 from app.outputs.base import OutputDescriptor, OutputState
 from app.outputs.registry import OUTPUTS
 from app.ui.host import SessionHost
 from app.ui.panel.bindings import Bindings
 from app.ui.style.buttons import restyle
-from app.ui.style.widgets import Switch, label, row
+from app.ui.style.widgets import Label, Switch, label, row
 
 _POLL_MS = 250
 
@@ -25,9 +26,9 @@ class OutputsSection(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(8)
-        self._column.addWidget(label("OUTPUTS", "section"))
+        self._column.addWidget(label(phrase("Outputs"), "section"))
         self.switches: dict[str, Switch] = {}
-        self.states: dict[str, QLabel] = {}
+        self.states: dict[str, Label] = {}
         self._changing: set[str] = set()
         for entry in OUTPUTS:
             if entry.is_live:
@@ -54,7 +55,7 @@ class OutputsSection(QWidget):
                     switch.setChecked(state is not None)
                 switch.update()
             text = output_text(state) if state is not None else ""
-            self.states[name].setText(text)
+            self.states[name].say(text)
             self.states[name].setVisible(bool(text))
             restyle(self.states[name], "role", "alarm" if state is not None and state.error is not None else "muted")
         self._view.setVisible(bool(self.switches.keys() & states.keys()))
@@ -67,7 +68,7 @@ class OutputsSection(QWidget):
         text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         text.hide()
         self.switches[entry.name], self.states[entry.name] = switch, text
-        self._column.addWidget(row(entry.label, switch, tip=f"Needs: {entry.needs}"))
+        self._column.addWidget(row(entry.label, switch, tip=phrase("Needs: {needs}", needs=entry.needs)))
         self._column.addWidget(text)
 
     def _switch(self, host: SessionHost, name: str, on: bool) -> None:
@@ -82,4 +83,4 @@ def output_text(state: OutputState) -> str:
     """Return an output's state as text: where it can be seen, or why it cannot and what to do."""
     if state.error is not None:
         return str(state.error)
-    return {"starting": "Starting…", "live": state.detail}.get(state.status, "")
+    return str({"starting": phrase("Starting…"), "live": state.detail}.get(state.status, ""))

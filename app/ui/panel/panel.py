@@ -9,6 +9,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.settings import Settings, specification
+from app.core.words import Phrase, Words, phrase, tr
 from app.ui.actions import keys_of
 from app.ui.panel.bindings import Bindings, titled
 from app.ui.panel.cycles import CyclesControl
@@ -17,6 +18,7 @@ from app.ui.panel.sound_row import SoundRow
 from app.ui.style.buttons import IconButton, LabelledButton, SectionButton, SourceButton
 from app.ui.style.formatting import duration, file_size
 from app.ui.style.icons import application_icon
+from app.ui.style.translated import keep_said
 from app.ui.style.widgets import Choice, Segmented, label
 from app.ui.texts.quality import QUALITIES, quality_of, quality_sentence
 
@@ -29,10 +31,10 @@ _SENTENCE_LINES = 3
 """Height reserved under the quality, so that nothing moves when its sentence changes."""
 
 _VIEW_TIPS = {
-    "split": "Split: drag the divider",
-    "side-by-side": "Side by side",
-    "restored": "Restored only",
-    "original": "Original only",
+    "split": phrase("Split: drag the divider"),
+    "side-by-side": phrase("Side by side"),
+    "restored": phrase("Restored only"),
+    "original": phrase("Original only"),
 }
 
 
@@ -49,21 +51,23 @@ class Panel(QFrame):
         self.setObjectName("panel")
         self.setFixedWidth(PANEL_WIDTH)
         self.bindings = Bindings()
+        self._source_tip: Words = ""
         self.source = SourceButton()
         self.source.setMenu(source_menu)
-        self.source.setToolTip("Choose a camera, a file, a folder or a stream; or drop one on the picture")
-        self.shortcuts_button = IconButton("keyboard", _tip("Keyboard shortcuts", "shortcuts"))
-        self.more_button = IconButton("more", "More")
+        self.set_source_tip(phrase("Choose a camera, a file, a folder or a stream; or drop one on the picture"))
+        keep_said(self.source, lambda: self.set_source_tip(self._source_tip))
+        self.shortcuts_button = IconButton("keyboard", _tip(phrase("Keyboard shortcuts"), "shortcuts"))
+        self.more_button = IconButton("more", phrase("More"))
         self.more_button.setMenu(more_menu)
         self.more_button.setPopupMode(IconButton.ToolButtonPopupMode.InstantPopup)
-        self.share = IconButton("share", "Share: clips, pictures, whole files", size=40, boxed=True)
+        self.share = IconButton("share", phrase("Share: clips, pictures, whole files"), size=40, boxed=True)
         self.share.setMenu(share_menu)
         self.share.setPopupMode(IconButton.ToolButtonPopupMode.InstantPopup)
         self.share.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.outputs = OutputsSection(self.bindings)
         self._camera_rows: list[QWidget] = []
         self._recording = False
-        self._record_words = "Record"
+        self._record_words: Words = phrase("Record")
         self._installed: tuple[ShippedRestorer, ...] = ()
 
         column = QVBoxLayout(self)
@@ -120,7 +124,7 @@ class Panel(QFrame):
         return area
 
     def _source_group(self, column: QVBoxLayout) -> None:
-        column.addWidget(label("SOURCE", "section"))
+        column.addWidget(label(phrase("Source"), "section"))
         column.addWidget(self.source)
         self._camera_rows = [
             self.bindings.choice("camera_size"),
@@ -134,9 +138,9 @@ class Panel(QFrame):
         column.addWidget(self._bad_slider)
 
     def _restoration_group(self, column: QVBoxLayout) -> None:
-        column.addWidget(label("QUALITY", "section"))
+        column.addWidget(label(phrase("Quality"), "section"))
         entries = tuple((key, text, tip, "") for key, text, tip in QUALITIES)
-        self.quality = Segmented(entries, words="Quality")
+        self.quality = Segmented(entries, words=phrase("Quality"))
         self.quality.chosen.connect(self.quality_chosen)
         column.addWidget(self.quality)
         self.auto_state = label("", "muted")
@@ -147,14 +151,19 @@ class Panel(QFrame):
         column.addWidget(self.bindings.slider("strength"))
 
     def _view_group(self, column: QVBoxLayout) -> None:
-        column.addWidget(label("VIEW", "section"))
+        column.addWidget(label(phrase("View"), "section"))
         views = tuple((view, text, _VIEW_TIPS[view], view) for view, text in specification("view").choices.items())
         self.views = self.bindings.segmented("view", views, tall=True)
         column.addWidget(self.views)
 
     def _advanced_group(self, column: QVBoxLayout) -> None:
-        self._advanced_toggle = SectionButton("ADVANCED", "Advanced settings")
-        self._advanced_toggle.setToolTip("Show or hide everything else: camera, cycles, outputs, engine")
+        self._advanced_toggle = SectionButton(phrase("Advanced"), phrase("Advanced settings"))
+        keep_said(
+            self._advanced_toggle,
+            lambda: self._advanced_toggle.setToolTip(
+                tr("Show or hide everything else: camera, cycles, outputs, engine")
+            ),
+        )
         column.addWidget(self._advanced_toggle)
         self._advanced_body = QWidget()
         inner = QVBoxLayout(self._advanced_body)
@@ -166,24 +175,22 @@ class Panel(QFrame):
         self.cycles.chosen.connect(lambda k: self.bindings.changed.emit("k", k))
         inner.addWidget(self.cycles)
         inner.addWidget(self.bindings.slider("steady"))
-        inner.addWidget(self.bindings.stepper("max_faces", special="All"))
+        inner.addWidget(self.bindings.stepper("max_faces", special=phrase("All")))
         for name in ("show_faces", "show_overlay", "show_plot", "output_captions"):
             inner.addWidget(self.bindings.switch(name))
         inner.addWidget(self.bindings.choice("output_scale"))
         inner.addSpacing(6)
         inner.addWidget(self.outputs)
         inner.addSpacing(6)
-        inner.addWidget(label("ENGINE", "section"))
+        inner.addWidget(label(phrase("Engine"), "section"))
         self._restorers = Choice()
-        self._restorers.setAccessibleName("Restorer")
-        self._restorers.setToolTip("The network that restores faces")
+        keep_said(self._restorers, self._say_restorers)
         self._restorers.setFixedWidth(148)
         self._restorers.activated.connect(lambda _: self.restorer_chosen.emit(self._restorers.currentData()))
-        inner.addWidget(titled("Restorer", self._restorers))
+        inner.addWidget(titled(phrase("Restorer"), self._restorers))
         self._comparable = Choice()
         self._comparable.setObjectName("compare_with")
-        self._comparable.setAccessibleName(specification("compare_with").label)
-        self._comparable.setToolTip(specification("compare_with").help)
+        keep_said(self._comparable, self._say_comparable)
         self._comparable.setFixedWidth(148)
         self._comparable.activated.connect(
             lambda _: self.bindings.changed.emit("compare_with", self._comparable.currentData())
@@ -193,7 +200,7 @@ class Panel(QFrame):
         inner.addWidget(self._comparison)
         inner.addWidget(self.bindings.choice("precision"))
         inner.addWidget(self.bindings.choice("provider"))
-        inner.addWidget(self.bindings.stepper("threads", special="Auto"))
+        inner.addWidget(self.bindings.stepper("threads", special=phrase("Auto")))
         inner.addWidget(self.bindings.switch("spinning"))
         inner.addWidget(self.bindings.stepper("target_fps", step=5))
         inner.addWidget(self.bindings.slider("stop_threshold", steps=50))
@@ -224,12 +231,12 @@ class Panel(QFrame):
         column.addWidget(self.sound)
         line = QHBoxLayout()
         line.setSpacing(8)
-        self.record: LabelledButton = LabelledButton("Record", "record", kind="record")
-        self.record.setToolTip(_tip("Record a video", "record"))
+        self.record: LabelledButton = LabelledButton(self._record_words, "record", kind="record")
+        keep_said(self.record, self._say_record)
         self.record.clicked.connect(self.record_clicked)
         self.record.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the space bar to the picture
         self.snapshot: IconButton = IconButton(
-            "snapshot", _tip("Snapshot: saves before and after", "snapshot"), size=40, boxed=True
+            "snapshot", _tip(phrase("Snapshot: saves before and after"), "snapshot"), size=40, boxed=True
         )
         self.snapshot.clicked.connect(self.snapshot_clicked)
         self.snapshot.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -256,10 +263,28 @@ class Panel(QFrame):
             self._restorers.clear()
             for restorer in restorers:
                 self._restorers.addItem(restorer.name, restorer.name)
-                tip = f"{restorer.family.title}, {restorer.family.paper}. {restorer.family.weakness}".strip()
-                self._restorers.setItemData(self._restorers.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self._say_restorers()
         self._show_restorer(settings)
         self.bindings.show_settings(settings)
+
+    def _say_restorers(self) -> None:
+        self._restorers.setAccessibleName(tr("Restorer"))
+        self._restorers.setToolTip(tr("The network that restores faces"))
+        for place, restorer in enumerate(self._installed):
+            family = restorer.family
+            tip = f"{family.title}, {family.paper}. {family.weakness}".strip()
+            self._restorers.setItemData(place, tip, Qt.ItemDataRole.ToolTipRole)
+
+    def _say_comparable(self) -> None:
+        row = specification("compare_with")
+        self._comparable.setAccessibleName(str(row.label))
+        self._comparable.setToolTip(str(row.help))
+        self._comparable.setItemText(0, tr("Original"))
+
+    def set_source_tip(self, words: Words) -> None:
+        """What hovering over the source's name tells."""
+        self._source_tip = words
+        self.source.setToolTip(str(words))
 
     def _show_restorer(self, settings: Settings) -> None:
         """Offer what the restorer that is set, or the default one, can do, and what it can be compared with."""
@@ -270,7 +295,7 @@ class Panel(QFrame):
         others = [each.name for each in self._installed if each is not chosen]
         with QSignalBlocker(self._comparable):
             self._comparable.clear()
-            self._comparable.addItem("Original", "")
+            self._comparable.addItem(tr("Original"), "")
             for other in others:
                 self._comparable.addItem(other, other)
             self._comparable.setCurrentIndex(max(self._comparable.findData(settings.compare_with), 0))
@@ -288,38 +313,41 @@ class Panel(QFrame):
         for widget in self._camera_rows:
             widget.setVisible(shown)
 
-    def show_quality(self, settings: Settings, *, running_k: int, reason: str) -> None:
+    def show_quality(self, settings: Settings, *, running_k: int, reason: Words) -> None:
         """The sentence under the quality, and with Auto the cycles in use on the slider of k."""
         words = quality_sentence(settings, running_k=running_k, reason=reason)
-        self.auto_state.setText(words.replace(" ms", "\u00a0ms"))
+        self.auto_state.say(str(words).replace(" ms", "\u00a0ms"))
         if settings.auto_k and running_k:
             self.cycles.show_k(running_k)
 
-    def show_engine_truth(self, text: str) -> None:
-        self._engine_truth.setText(text)
+    def show_engine_truth(self, words: Words) -> None:
+        self._engine_truth.say(words)
 
     def show_recording(self, *, active: bool, seconds: float = 0.0, size: int = 0) -> None:
         """The record button while a recording is made: its length and the file's size."""
         self._recording = active
         if active:
             self.record.set_look(icon="stop", kind="recording")
-            self.record.setText(f"Stop  {duration(seconds)}  {file_size(size)}")
-            self.record.setToolTip(_tip("Stop recording", "record"))
+            self.record.set_words(phrase("Stop  {duration}  {size}", duration=duration(seconds), size=file_size(size)))
         else:
             self.record.set_look(icon="record", kind="record")
-            self.record.setText(self._record_words)
-            self.record.setToolTip(_tip("Record a video", "record"))
+            self.record.set_words(self._record_words)
         for name in ("record_mode", "output_scale", "mirror_recording"):
             self.bindings.set_enabled(name, not active)
         self.sound.setEnabled(not active)
         self.share.setVisible(not active)  # the length and the size of the recording need its room
-        self.record.setAccessibleName("Stop recording" if active else "Record a video")
+        self._say_record()
 
-    def show_record_words(self, words: str) -> None:
+    def _say_record(self) -> None:
+        words = phrase("Stop recording") if self._recording else phrase("Record a video")
+        self.record.setToolTip(str(_tip(words, "record")))
+        self.record.setAccessibleName(str(words))
+
+    def show_record_words(self, words: Words) -> None:
         """The words on the record button while nothing is recorded."""
         self._record_words = words
         if not self._recording:
-            self.record.setText(words)
+            self.record.set_words(words)
 
     def show_engines(self, names: Sequence[str]) -> None:
         """Offer only the engines that this machine has, and the one that is set."""
@@ -339,5 +367,5 @@ class Panel(QFrame):
         self._advanced_toggle.setChecked(True)
 
 
-def _tip(words: str, action: str) -> str:
-    return f"{words}  ({' / '.join(keys_of(action))})"
+def _tip(words: Phrase, action: str) -> Phrase:
+    return phrase("{words}  ({keys})", words=words, keys=" / ".join(keys_of(action)))

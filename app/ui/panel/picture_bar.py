@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout
 
+from app.core.words import phrase
 from app.ui.style.buttons import LabelledButton
 from app.ui.style.widgets import ElidedLabel, label
 
@@ -25,7 +26,7 @@ class PictureBar(QFrame):
         line.setSpacing(10)
         line.addWidget(self.name, 1)
         line.addWidget(self.count)
-        for text, step in (("Previous", -1), ("Next", 1)):
+        for text, step in ((phrase("Previous"), -1), (phrase("Next"), 1)):
             button = LabelledButton(text)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(lambda _=False, step=step: self.stepped.emit(step))
@@ -34,5 +35,5 @@ class PictureBar(QFrame):
 
     def show_picture(self, name: str, number: int, count: int) -> None:
         """`number` counts from 1."""
-        self.name.setText(name)
-        self.count.setText(f"{number} of {count}")
+        self.name.say(name)
+        self.count.say(phrase("{number} of {count}", number=number, count=count))

@@ -8,8 +8,10 @@ from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from app.core.words import Words, phrase, tr
 from app.ui.panel.bindings import titled
 from app.ui.style.theme import colour
+from app.ui.style.translated import keep_said
 from app.ui.style.widgets import Choice
 
 _METER_MS = 60
@@ -23,7 +25,7 @@ class LevelBar(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setFixedHeight(4)
-        self.setAccessibleName("Level of the microphone")
+        keep_said(self, lambda: self.setAccessibleName(tr("Level of the microphone")))
         self._level = 0.0
 
     @property
@@ -63,8 +65,8 @@ class SoundRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.choice = Choice()
-        self.choice.setAccessibleName("Sound of recordings")
-        self.choice.setToolTip("What is recorded beside the pictures")
+        keep_said(self.choice, lambda: self.choice.setAccessibleName(tr("Sound of recordings")))
+        keep_said(self.choice, lambda: self.choice.setToolTip(tr("What is recorded beside the pictures")))
         self.choice.setFixedWidth(168)
         self.choice.activated.connect(lambda _: self.chosen.emit(self.choice.currentData()))
         self.bar = LevelBar()
@@ -72,7 +74,7 @@ class SoundRow(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addWidget(titled("Sound", self.choice))
+        column.addWidget(titled(phrase("Sound"), self.choice))
         column.addWidget(self.bar)
         self._read_level: Callable[[], float | None] = lambda: None
         self._timer = QTimer(self)
@@ -84,11 +86,11 @@ class SoundRow(QWidget):
         self._read_level = read_level
         self._timer.start()
 
-    def show_choices(self, choices: Sequence[tuple[str, str]], chosen: str) -> None:
+    def show_choices(self, choices: Sequence[tuple[str, Words]], chosen: str) -> None:
         with QSignalBlocker(self.choice):
             self.choice.clear()
             for key, words in choices:
-                self.choice.addItem(words, key)
+                self.choice.addItem(str(words), key)
             self.choice.setCurrentIndex(max(self.choice.findData(chosen), 0))
         self.choice.setEnabled(len(choices) > 1)
 

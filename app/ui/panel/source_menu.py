@@ -9,8 +9,10 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.core.address import shown_source
+from app.core.words import phrase, tr
 from app.ui.style import icons
 from app.ui.style.theme import colour
+from app.ui.style.translated import add_menu, keep_said
 
 
 class SourceMenu(QMenu):
@@ -27,21 +29,24 @@ class SourceMenu(QMenu):
         self.addSeparator()
         for action in files:
             self.addAction(action)
-        self._recent = self.addMenu("Recent")
+        self._recent = add_menu(self, phrase("Recent"))
         self.addSeparator()
         self.addAction(demo)
         self._cameras: list[QAction] = []
         self.setMinimumWidth(276)
-        self.show_cameras(None, "")
+        self._names: Sequence[str] | None = None
+        self._current = ""
+        keep_said(self, lambda: self.show_cameras(self._names, self._current))
 
     def show_cameras(self, names: Sequence[str] | None, current: str) -> None:
         """List the cameras; None while they are being searched."""
+        self._names, self._current = names, current
         for action in self._cameras:
             self.removeAction(action)
             action.deleteLater()
         self._cameras = []
         if not names:
-            self._insert("Looking for cameras…" if names is None else "No camera found", enabled=False)
+            self._insert(tr("Looking for cameras…") if names is None else tr("No camera found"), enabled=False)
             return
         for name in names:
             action = self._insert(name, enabled=True)

@@ -6,11 +6,22 @@ from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QWidget
 
+from app.core.words import Words, phrase, tr
 from app.ui.style.buttons import restyle
 from app.ui.style.theme import colour
+from app.ui.style.translated import keep_said
 from app.ui.style.widgets import ElidedLabel, label
 
 _NOTICE_MS = 6000
+
+STATES = {
+    "connecting": phrase("connecting"),
+    "online": phrase("online"),
+    "offline": phrase("offline"),
+    "ended": phrase("ended"),
+    "failed": phrase("failed"),
+}
+"""The states of a source, as they are called."""
 
 
 class Dot(QWidget):
@@ -44,8 +55,10 @@ class StatusLine(QFrame):
         self.setFixedHeight(30)
         self.dot = Dot()
         self.source = ElidedLabel()
-        self.source.setText("Starting…")
+        self.source.say(phrase("Starting…"))
         self.source.setProperty("strong", True)
+        self._state = "connecting"
+        keep_said(self.dot, self._say_state)
         self.facts = label("")
         self.notice = ElidedLabel()
         self.engine = label("")
@@ -55,7 +68,7 @@ class StatusLine(QFrame):
         self._forget = QTimer(self)
         self._forget.setSingleShot(True)
         self._forget.setInterval(_NOTICE_MS)
-        self._forget.timeout.connect(lambda: self.notice.setText(""))
+        self._forget.timeout.connect(lambda: self.notice.say(""))
         line = QHBoxLayout(self)
         line.setContentsMargins(14, 0, 14, 0)
         line.setSpacing(10)
@@ -68,24 +81,28 @@ class StatusLine(QFrame):
         line.addSpacing(8)
         line.addWidget(self.speed)
 
-    def show_source(self, name: str, facts: str, *, state: str) -> None:
+    def show_source(self, name: Words, facts: Words, *, state: str) -> None:
         """`state` is one of the source's states: connecting, online, offline, ended, failed."""
-        self.source.setText(name)
-        self.facts.setText(facts)
+        self.source.say(name)
+        self.facts.say(facts)
         lights = {"online": "accent", "offline": "warning", "failed": "danger"}
         self.dot.set_colour(lights.get(state, "muted"))
-        self.dot.setToolTip(state)
-        self.dot.setAccessibleName(f"Source is {state}")
+        self._state = state
+        self._say_state()
 
-    def show_notice(self, text: str) -> None:
+    def _say_state(self) -> None:
+        self.dot.setToolTip(str(STATES[self._state]))
+        self.dot.setAccessibleName(tr("Source is {state}", state=STATES[self._state]))
+
+    def show_notice(self, words: Words) -> None:
         """Show a notice for some seconds."""
-        self.notice.setText(text)
+        self.notice.say(words)
         self._forget.start()
 
-    def show_engine(self, text: str, tip: str, *, as_asked: bool) -> None:
-        self.engine.setText(text)
-        self.engine.setToolTip(tip)
+    def show_engine(self, words: Words, tip: Words, *, as_asked: bool) -> None:
+        self.engine.say(words)
+        self.engine.setToolTip(str(tip))
         restyle(self.engine, "alarm", not as_asked)
 
-    def show_speed(self, text: str) -> None:
-        self.speed.setText(text)
+    def show_speed(self, words: Words) -> None:
+        self.speed.say(words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout
 
+from app.core.words import phrase
 from app.ui.style.buttons import IconButton
 from app.ui.style.formatting import duration
 from app.ui.style.widgets import Slider, label
@@ -24,12 +25,12 @@ class Transport(QFrame):
         self.setObjectName("transport")
         self.setFixedHeight(44)
         self._duration = 0.0
-        self.play = IconButton("pause", "Pause", size=30)
+        self.play = IconButton("pause", phrase("Pause"), size=30)
         self.play.clicked.connect(self.pause_toggled)
-        self.bar = Slider("Place in the video", low=0, high=_STEPS)
+        self.bar = Slider(phrase("Place in the video"), low=0, high=_STEPS)
         self.bar.valueChanged.connect(self._seek)
         self.play.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.sound = IconButton("sound", "Mute the video", size=30)
+        self.sound = IconButton("sound", phrase("Mute the video"), size=30)
         self.sound.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.sound.clicked.connect(self.sound_toggled)
         self.sound.hide()
@@ -48,14 +49,14 @@ class Transport(QFrame):
 
     def set_duration(self, seconds: float) -> None:
         self._duration = seconds
-        self._end.setText(duration(seconds))
+        self._end.say(duration(seconds))
 
     def show_place(self, seconds: float) -> None:
         """Follow the video's position, also over loops, but not while a person drags the bar."""
         if self.bar.isSliderDown() or self._duration <= 0:
             return
         seconds %= self._duration
-        self._place.setText(duration(seconds))
+        self._place.say(duration(seconds))
         with QSignalBlocker(self.bar):
             self.bar.setValue(round(seconds / self._duration * _STEPS))
         self.bar.update()
@@ -64,13 +65,13 @@ class Transport(QFrame):
         """Show the loudspeaker button, for a video with sound."""
         self.sound.setVisible(there)
         self.sound.set_icon("sound" if on else "mute")
-        self.sound.set_words("Mute the video" if on else "Play the video's sound")
+        self.sound.set_words(phrase("Mute the video") if on else phrase("Play the video's sound"))
 
     def _seek(self, step: int) -> None:
         seconds = step / _STEPS * self._duration
-        self._place.setText(duration(seconds))
+        self._place.say(duration(seconds))
         self.seeked.emit(seconds)
 
     def show_paused(self, paused: bool) -> None:
         self.play.set_icon("play" if paused else "pause")
-        self.play.set_words("Play" if paused else "Pause")
+        self.play.set_words(phrase("Play") if paused else phrase("Pause"))

@@ -8,9 +8,11 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from app.core.words import Words
 from app.ui.style import icons
 from app.ui.style.buttons import LabelledButton
 from app.ui.style.theme import colour
+from app.ui.style.translated import keep_said
 from app.ui.style.widgets import label
 
 _ICON = 44
@@ -56,14 +58,16 @@ class Message(QWidget):
         column.addSpacing(8)
         column.addLayout(self._buttons)
         column.addStretch(1)
+        self._title: Words = ""
+        keep_said(self, self._say_title)
 
-    def say(self, icon: str, title: str, detail: str, buttons: Sequence[tuple[str, str]] = ()) -> None:
-        """Show the words, and a button for each (text, name)."""
+    def say(self, icon: str, title: Words, detail: Words, buttons: Sequence[tuple[Words, str]] = ()) -> None:
+        """Show the words, and a button for each (words, name)."""
         self._icon.name = icon
         self._icon.update()
-        # A file's path is one long word; allow breaking it after every part.
-        self.title.setText(title.replace("/", "/\u200b").replace("\\", "\\\u200b"))
-        self.detail.setText(detail)
+        self._title = title
+        self._say_title()
+        self.detail.say(detail)
         while (item := self._buttons.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.hide()
@@ -75,6 +79,10 @@ class Message(QWidget):
             self._buttons.addWidget(button)
         self._buttons.addStretch(1)
         self.show()
+
+    def _say_title(self) -> None:
+        # The path of a file is one long word; it may be broken after every part of it.
+        self.title.say(str(self._title).replace("/", "/\u200b").replace("\\", "\\\u200b"))
 
     def button_names(self) -> tuple[str, ...]:
         """The words on the buttons."""

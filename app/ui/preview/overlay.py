@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QPixmap
 
+from app.core.words import tr
 from app.ui.preview.geometry import Box
-from app.ui.preview.overlay_model import OverlayModel
+from app.ui.preview.overlay_model import OverlayModel, stage_words
 from app.ui.preview.state_text import Badge
+from app.ui.style.formatting import milliseconds_number
 from app.ui.style.theme import STAGE_COLOURS
 
 _WIDTH = 240.0
@@ -55,10 +57,10 @@ def _paint_overlay(painter: QPainter, model: OverlayModel, base: QFont) -> None:
     small.setPixelSize(11)
     painter.setFont(big)
     painter.setPen(_RED if model.over_budget else _BRIGHT)
-    painter.drawText(QRectF(left, y, 100, 22), Qt.AlignmentFlag.AlignVCenter, model.total)
+    painter.drawText(QRectF(left, y, 100, 22), Qt.AlignmentFlag.AlignVCenter, str(model.total))
     painter.setFont(small)
     painter.setPen(_RED if model.over_budget else _SOFT)
-    painter.drawText(QRectF(left, y, right - left, 22), at_right, f"of {model.budget}")
+    painter.drawText(QRectF(left, y, right - left, 22), at_right, tr("of {budget}", budget=model.budget))
     y += 22 + 4
     _paint_bar(painter, model, QRectF(left, y, right - left, 8))
     y += 8 + 8
@@ -69,12 +71,12 @@ def _paint_overlay(painter: QPainter, model: OverlayModel, base: QFont) -> None:
         painter.setBrush(QColor(STAGE_COLOURS.get(segment.name, _OTHER.name())))
         painter.drawRoundedRect(QRectF(x, line + 4, 7, 7), 2, 2)
         painter.setPen(_SOFT)
-        painter.drawText(QRectF(x + 11, line, 60, _ROW), Qt.AlignmentFlag.AlignVCenter, segment.name)
+        painter.drawText(QRectF(x + 11, line, 60, _ROW), Qt.AlignmentFlag.AlignVCenter, str(stage_words(segment.name)))
         painter.setPen(_BRIGHT)
-        painter.drawText(QRectF(x, line, column - 12, _ROW), at_right, segment.value.removesuffix(" ms"))
+        painter.drawText(QRectF(x, line, column - 12, _ROW), at_right, str(milliseconds_number(segment.ms)))
     y += (len(model.segments) + 1) // 2 * _ROW
     painter.setPen(_SOFT)
-    painter.drawText(QRectF(left, y, right - left, _ROW), Qt.AlignmentFlag.AlignVCenter, model.summary)
+    painter.drawText(QRectF(left, y, right - left, _ROW), Qt.AlignmentFlag.AlignVCenter, str(model.summary))
 
 
 def _paint_bar(painter: QPainter, model: OverlayModel, bar: QRectF) -> None:
@@ -159,7 +161,7 @@ def paint_badges(painter: QPainter, entries: Sequence[Badge], picture: Box, base
     lights = {"plain": _OTHER, "warning": QColor("#f5b94a"), "recording": _RED}
     for place, badge in enumerate(entries):
         origin = QPointF(picture.x + 12, picture.y + 12 + place * 27)
-        paint_pill(painter, badge.words, origin, base, light=lights[badge.tone])
+        paint_pill(painter, str(badge.words), origin, base, light=lights[badge.tone])
 
 
 def paint_drop_frame(painter: QPainter, area: QRectF, words: str, base: QFont) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.core.words import Phrase, Words, joined, phrase
 from app.ui.style.formatting import milliseconds, rate
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ class Usage:
 
 @dataclass(frozen=True)
 class Segment:
-    """A stage in the stacked bar; start and length are parts of the bar's width."""
+    """A stage in the stacked bar, by its `name`; start and length are parts of the bar's width."""
 
     name: str
-    value: str
+    ms: float
     start: float
     length: float
 
@@ -34,8 +35,8 @@ class Segment:
 class Line:
     """A row under the bar."""
 
-    label: str
-    value: str
+    label: Phrase
+    value: Phrase
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,13 @@ class OverlayModel:
 
     `budget_at` is the budget's place on the bar, a part of its width."""
 
-    total: str
-    budget: str
+    total: Phrase
+    budget: Phrase
     over_budget: bool
     budget_at: float
     segments: tuple[Segment, ...]
     lines: tuple[Line, ...]
-    summary: str = ""
+    summary: Words = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,20 +81,24 @@ def overlay_model(reading: Reading, usage: Usage, *, cores: int) -> OverlayModel
     segments = []
     start = 0.0
     for name, value in reading.stages:
-        segments.append(Segment(name, milliseconds(value), start / full, value / full))
+        segments.append(Segment(name, value, start / full, value / full))
         start += value
     over = total > reading.budget_ms
-    auto = () if reading.lowered_to is None else (Line("Auto k", f"lowered to {reading.lowered_to}"),)
+    auto = (
+        () if reading.lowered_to is None else (Line(phrase("Auto k"), phrase("lowered to {k}", k=reading.lowered_to)),)
+    )
     lines = (
         *auto,
         Line(
-            "Frame age",
-            f"{milliseconds(reading.age_p50_ms)} · p95 {milliseconds(reading.age_p95_ms)}",
+            phrase("Frame age"),
+            joined((milliseconds(reading.age_p50_ms), joined(("p95", milliseconds(reading.age_p95_ms)), " ")), " · "),
         ),
-        Line("In / out", f"{reading.fps_in:.1f} / {rate(reading.fps_out)}"),
-        Line("Dropped", f"{reading.dropped}"),
-        Line("CPU", f"{usage.cpu_percent:.0f} of {cores * 100} %"),
-        Line("Memory", f"{usage.memory_bytes / 1e6:.0f} MB"),
+        Line(
+            phrase("In / out"), phrase("{given:.1f} / {reached}", given=reading.fps_in, reached=rate(reading.fps_out))
+        ),
+        Line(phrase("Dropped"), joined((str(reading.dropped),))),
+        Line(phrase("CPU"), phrase("{used:.0f} of {most} %", used=usage.cpu_percent, most=cores * 100)),
+        Line(phrase("Memory"), phrase("{size:.0f} MB", size=usage.memory_bytes / 1e6)),
     )
     return OverlayModel(
         total=milliseconds(total),
@@ -102,8 +107,27 @@ def overlay_model(reading: Reading, usage: Usage, *, cores: int) -> OverlayModel
         budget_at=reading.budget_ms / full,
         segments=tuple(segments),
         lines=lines,
-        summary=f"{rate(reading.fps_out)} · age {milliseconds(reading.age_p50_ms)} · {reading.dropped} dropped",
+        summary=phrase(
+            "{rate} · age {age} · {dropped} dropped",
+            rate=rate(reading.fps_out),
+            age=milliseconds(reading.age_p50_ms),
+            dropped=reading.dropped,
+        ),
     )
+
+
+_STAGES = {
+    "detect": phrase("detect"),
+    "align": phrase("align"),
+    "paste": phrase("paste"),
+    "paint": phrase("paint"),
+}
+
+
+def stage_words(name: str) -> Words:
+    """How a stage is called."""
+    kind, _, number = name.partition(" ")
+    return phrase("cycle {number}", number=number) if kind == "cycle" else _STAGES.get(name, name)
 
 
 def reading_of(statistics: LiveStatistics) -> Reading:

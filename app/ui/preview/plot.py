@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pyqtgraph
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor, QPen
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
+from app.core.words import Phrase, phrase, tr
 from app.ui.style.theme import colour
-from app.ui.style.widgets import label
+from app.ui.style.translated import keep_said
+from app.ui.style.widgets import Label, label
 
 if TYPE_CHECKING:
     from app.pipeline.measuring.latency import HistoryPoint
@@ -26,11 +28,11 @@ class LivePlot(QFrame):
         super().__init__()
         self.setObjectName("plotDrawer")
         self.setFixedHeight(HEIGHT)
-        self.setAccessibleName("Live plot of the last minute")
+        keep_said(self, lambda: self.setAccessibleName(tr("Live plot of the last minute")))
         self._legend = label("", "muted")
         self._legend.setTextFormat(Qt.TextFormat.RichText)
-        self._time, age_column = self._plot("Milliseconds, last minute", self._legend)
-        self._rate, rate_column = self._plot("Frames per second", None)
+        self._time, age_column = self._plot(phrase("Milliseconds, last minute"), self._legend)
+        self._rate, rate_column = self._plot(phrase("Frames per second"), None)
         self._age = self._time.plot(name="age")
         self._process = self._time.plot(name="processing")
         self._fps = self._rate.plot()
@@ -57,11 +59,11 @@ class LivePlot(QFrame):
         self._rate.setYRange(0, max([*rates, 10.0]) * 1.15, padding=0)
 
     def changeEvent(self, event: QEvent) -> None:
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_legend"):
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.LanguageChange) and hasattr(self, "_legend"):
             self._colour()
         super().changeEvent(event)
 
-    def _plot(self, title: str, legend: QLabel | None) -> tuple[pyqtgraph.PlotWidget, QVBoxLayout]:
+    def _plot(self, title: Phrase, legend: Label | None) -> tuple[pyqtgraph.PlotWidget, QVBoxLayout]:
         widget = pyqtgraph.PlotWidget()
         widget.setMouseEnabled(x=False, y=False)
         widget.setMenuEnabled(False)
@@ -99,8 +101,8 @@ class LivePlot(QFrame):
         self._process.setPen(_pen(accent))
         self._fps.setPen(_pen(accent))
         self._budget.setPen(QPen(danger, 0, Qt.PenStyle.DashLine))
-        entries = (("frame age", age), ("processing", accent), ("budget", danger))
-        self._legend.setText(
+        entries = ((phrase("frame age"), age), (phrase("processing"), accent), (phrase("budget"), danger))
+        self._legend.say(
             "&nbsp;&nbsp;&nbsp;".join(f'<span style="color:{tint.name()}">●</span> {words}' for words, tint in entries)
         )
 

@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.core.types import Face, Restored
+from app.core.words import Words, phrase, tr
 from app.ui.preview.card import LatencyCard
 from app.ui.preview.face_clicks import FaceClicks
 from app.ui.preview.geometry import Box, Layout, arrange
@@ -32,6 +33,7 @@ from app.ui.preview.scene import Scene
 from app.ui.preview.state_text import Badge
 from app.ui.preview.zoom import Zoom, tile_at, zoomed
 from app.ui.style.theme import colour
+from app.ui.style.translated import keep_said
 
 _MARGIN = 12.0
 _STEP = 0.02
@@ -71,16 +73,16 @@ class Preview(QWidget):
         self._clicks.clicked.connect(self.face_clicked)
         self._loupe = self._inset = False
         self._badges: tuple[Badge, ...] = ()
-        self._message = ("camera", "Starting…", "")
+        self._message: tuple[Words, Words] = (phrase("Starting…"), "")
         self._mirror = False
         self._dropping = False
         self.words = Message(self)
         self.words.pressed.connect(self.action_pressed)
-        self.words.say(*self._message)
+        self.words.say("camera", *self._message)
         self._dimmed = False
         self._dragging = False
         self.setObjectName("preview")
-        self.setAccessibleName("Picture, before and after")
+        keep_said(self, lambda: self.setAccessibleName(tr("Picture, before and after")))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setAcceptDrops(True)
@@ -99,9 +101,11 @@ class Preview(QWidget):
         self._dimmed = False
         self.update()
 
-    def show_message(self, icon: str, title: str, detail: str = "", buttons: Sequence[tuple[str, str]] = ()) -> None:
-        """Show words in place of a picture; `action_pressed` follows when one of the buttons (text, name) is."""
-        self._message = (icon, title, detail)
+    def show_message(
+        self, icon: str, title: Words, detail: Words = "", buttons: Sequence[tuple[Words, str]] = ()
+    ) -> None:
+        """Show words in place of a picture; `action_pressed` follows when one of the buttons (words, name) is."""
+        self._message = (title, detail)
         self.words.say(icon, title, detail, buttons)
         self._restored = self._pictures = None
         self.update()
@@ -160,7 +164,8 @@ class Preview(QWidget):
     @property
     def message(self) -> tuple[str, str]:
         """The words that stand in place of a picture, title and detail."""
-        return self._message[1:]
+        title, detail = self._message
+        return str(title), str(detail)
 
     @property
     def restored(self) -> Restored | None:
@@ -200,7 +205,7 @@ class Preview(QWidget):
         if scene is not None:
             self._paint_scene(painter, scene)
         if self._dropping:
-            paint_drop_frame(painter, QRectF(self.rect()).adjusted(8, 8, -8, -8), "Drop to open", self.font())
+            paint_drop_frame(painter, QRectF(self.rect()).adjusted(8, 8, -8, -8), tr("Drop to open"), self.font())
         painter.end()
         if scene is not None:
             self._tell_size(scene)

@@ -8,12 +8,12 @@ from PySide6.QtCore import QPointF
 from PySide6.QtGui import QFont, QPainter
 
 from app.core.types import Face, Restored, RestoredFace
+from app.core.words import tr, trn
 from app.ui.preview.geometry import Box, Content, Layout, on_screen
 from app.ui.preview.overlay import paint_face_mark, paint_hovered_face, paint_pair_frame, paint_pill
 from app.ui.preview.pictures import Picture, Pictures, rectangle
 from app.ui.preview.state_text import tile_words
 from app.ui.preview.zoom import inset, loupe, tile_at
-from app.ui.style.formatting import count
 
 _NARROWEST_LABELLED = 120.0
 _FAINT = 0.4
@@ -81,7 +81,7 @@ class Scene:
     def paint_hovered(self, painter: QPainter, face: Face, font: QFont) -> None:
         """The outline of the face under the pointer, in every tile, and what a click on it does."""
         is_alone = self.restored.alone and any(entry.face is face for entry in self.restored.faces)
-        words = "Click: all faces" if is_alone else "Click: this face alone"
+        words = tr("Click: all faces") if is_alone else tr("Click: this face alone")
         for tile in self.layout.tiles:
             place = self._place(face, tile.target)
             painter.setClipRect(rectangle(tile.clip))
@@ -157,8 +157,9 @@ class Scene:
 
 def face_words(entry: RestoredFace) -> str:
     """What a face's mark says."""
-    words = count(entry.cycles, "cycle", "cycles")
-    return f"{words} · already sharp" if entry.already_sharp else words
+    if entry.already_sharp:
+        return trn("{n} cycle · already sharp", "{n} cycles · already sharp", entry.cycles)
+    return trn("{n} cycle", "{n} cycles", entry.cycles) if entry.cycles else tr("no cycles")
 
 
 def _box_of(face: Face) -> tuple[float, float, float, float]:

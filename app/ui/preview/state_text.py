@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.core.words import Words, phrase, phrase_n, tr
 from app.ui.style.formatting import duration
 
 if TYPE_CHECKING:
@@ -18,15 +19,15 @@ _SLOW = 0.85
 class Badge:
     """A few words on the picture; `tone` is "plain", "warning" or "recording"."""
 
-    words: str
+    words: Words
     tone: str = "plain"
 
 
-def slowed_down(statistics: LiveStatistics | None) -> str:
+def slowed_down(statistics: LiveStatistics | None) -> Words:
     """`12 of 25 frames a second` where restoring cannot keep up with the source, else empty."""
     if statistics is None or statistics.fps_in <= 0 or statistics.fps_out >= _SLOW * statistics.fps_in:
         return ""
-    return f"{statistics.fps_out:.0f} of {statistics.fps_in:.0f} frames a second"
+    return phrase("{reached:.0f} of {given:.0f} frames a second", reached=statistics.fps_out, given=statistics.fps_in)
 
 
 def badges(
@@ -34,7 +35,7 @@ def badges(
     faces: int | None,
     live: bool,
     sharp: int = 0,
-    slow: str = "",
+    slow: Words = "",
     recording_s: float | None = None,
     degraded: bool = False,
     alone: bool = False,
@@ -48,28 +49,28 @@ def badges(
     """
     found = []
     if recording_s is not None:
-        found.append(Badge(f"Recording {duration(recording_s)}", "recording"))
+        found.append(Badge(phrase("Recording {duration}", duration=duration(recording_s)), "recording"))
     if faces is None:
-        found.append(Badge("Loading the network…"))
+        found.append(Badge(phrase("Loading the network…")))
     elif alone and faces == 0:
-        found.append(Badge("The chosen face is out of sight · Esc: all faces", "warning"))
+        found.append(Badge(phrase("The chosen face is out of sight · Esc: all faces"), "warning"))
     elif faces == 0:
-        found.append(Badge("No face found", "warning"))
+        found.append(Badge(phrase("No face found"), "warning"))
     elif sharp == faces:
-        found.append(Badge("Face already sharp" if faces == 1 else "Faces already sharp"))
+        found.append(Badge(phrase_n("Face already sharp", "Faces already sharp", faces)))
     if alone and faces:
-        found.append(Badge("This face alone · Esc: all faces"))
+        found.append(Badge(phrase("This face alone · Esc: all faces")))
     if other:
-        found.append(Badge(f"Each frame restored twice, by {other} too"))
+        found.append(Badge(phrase("Each frame restored twice, by {name} too", name=other)))
     if live and slow:
-        found.append(Badge(f"Slowed down: {slow}", "warning"))
+        found.append(Badge(phrase("Slowed down: {rate}", rate=slow), "warning"))
     if degraded:
-        found.append(Badge("Camera made bad"))
+        found.append(Badge(phrase("Camera made bad")))
     return tuple(found)
 
 
 def tile_words(content: str, *, faces: int, degraded: bool) -> str:
     """The label of one half: what it claims is true, so a picture without a face is not called restored."""
     if content == "original":
-        return "Made bad" if degraded else "Original"
-    return "Restored" if faces else "No face to restore"
+        return tr("Made bad") if degraded else tr("Original")
+    return tr("Restored") if faces else tr("No face to restore")

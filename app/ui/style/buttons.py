@@ -6,8 +6,10 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QPushButton, QToolButton, QWidget
 
+from app.core.words import Phrase, Words, tr
 from app.ui.style import icons
 from app.ui.style.theme import colour
+from app.ui.style.translated import keep_said
 
 
 def restyle(widget: QWidget, name: str, value: object) -> None:
@@ -21,17 +23,19 @@ def restyle(widget: QWidget, name: str, value: object) -> None:
 class IconButton(QToolButton):
     """A square button with an icon and no words; the words are its tooltip and its accessible name."""
 
-    def __init__(self, name: str, words: str, *, size: int = 32, boxed: bool = False) -> None:
+    def __init__(self, name: str, words: Words, *, size: int = 32, boxed: bool = False) -> None:
         super().__init__()
         self._name = name
         self.setFixedSize(size, size)
         self.setProperty("boxed", boxed)
-        self.set_words(words)
+        self._words = words
+        keep_said(self, lambda: self.set_words(self._words))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
-    def set_words(self, words: str) -> None:
-        self.setToolTip(words)
-        self.setAccessibleName(words)
+    def set_words(self, words: Words) -> None:
+        self._words = words
+        self.setToolTip(str(words))
+        self.setAccessibleName(str(words))
 
     def set_icon(self, name: str) -> None:
         if name != self._name:
@@ -51,13 +55,19 @@ class IconButton(QToolButton):
 class LabelledButton(QPushButton):
     """A button with an icon before its words, tinted anew when the theme or its kind changes."""
 
-    def __init__(self, text: str, icon: str = "", *, kind: str = "") -> None:
-        super().__init__(text)
+    def __init__(self, words: Words, icon: str = "", *, kind: str = "") -> None:
+        super().__init__()
         self._icon = icon
+        self._words = words
+        keep_said(self, lambda: self.set_words(self._words))
         self.setProperty("kind", kind)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setIconSize(QSize(18, 18))
         self._tint()
+
+    def set_words(self, words: Words) -> None:
+        self._words = words
+        self.setText(str(words))
 
     def set_look(self, *, icon: str, kind: str) -> None:
         if (icon, kind) != (self._icon, self.property("kind")):
@@ -87,10 +97,11 @@ class LabelledButton(QPushButton):
 class SectionButton(QPushButton):
     """A section's title that unfolds what is under it; the chevron is at its right end."""
 
-    def __init__(self, text: str, words: str) -> None:
-        super().__init__(text)
+    def __init__(self, title: Phrase, words: Phrase) -> None:
+        super().__init__()
         self.setProperty("kind", "section")
-        self.setAccessibleName(words)
+        keep_said(self, lambda: self.setText(str(title).upper()))
+        keep_said(self, lambda: self.setAccessibleName(str(words)))
         self.setCheckable(True)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
@@ -108,13 +119,15 @@ class SourceButton(QPushButton):
 
     def __init__(self) -> None:
         super().__init__()
-        self._name, self._icon = "", "camera"
+        self._name: Words = ""
+        self._icon = "camera"
         self.setProperty("kind", "source")
+        keep_said(self, lambda: self.set_source(self._name, self._icon))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
-    def set_source(self, name: str, icon: str) -> None:
+    def set_source(self, name: Words, icon: str) -> None:
         self._name, self._icon = name, icon
-        self.setAccessibleName(f"Source: {name}")
+        self.setAccessibleName(tr("Source: {name}", name=name))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -126,6 +139,6 @@ class SourceButton(QPushButton):
         painter.drawPixmap(QPointF(self.width() - 24, middle - 8), chevron)
         painter.setPen(colour("text"))
         room = QRectF(40, 0, self.width() - 72, self.height())
-        name = painter.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, int(room.width()))
+        name = painter.fontMetrics().elidedText(str(self._name), Qt.TextElideMode.ElideMiddle, int(room.width()))
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, name)
         painter.end()

@@ -1,16 +1,23 @@
-"""Formatting numbers for people. No Qt."""
+"""Formatting numbers for people, in the separators of the current language. No Qt."""
 
 from __future__ import annotations
 
+from app.core.words import Phrase, phrase
 
-def milliseconds(value: float) -> str:
+
+def milliseconds(value: float) -> Phrase:
     """`3.1 ms` under a hundred, `104 ms` from there on."""
-    return f"{value:.1f} ms" if value < 99.95 else f"{value:.0f} ms"
+    return phrase("{value} ms", value=milliseconds_number(value))
 
 
-def rate(value: float) -> str:
+def milliseconds_number(value: float) -> Phrase:
+    """The same without its unit."""
+    return Phrase("{value:.1f}" if value < 99.95 else "{value:.0f}", (("value", value),))
+
+
+def rate(value: float) -> Phrase:
     """Frames per second with one decimal."""
-    return f"{value:.1f} fps"
+    return phrase("{value:.1f} fps", value=value)
 
 
 def duration(seconds: float) -> str:
@@ -20,17 +27,14 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes:02}:{whole % 60:02}"
 
 
-def file_size(size: int) -> str:
+def file_size(size: int) -> Phrase:
     """Decimal units, as file managers show them."""
     if size < 1000:
-        return f"{size} B"
+        return phrase("{size} B", size=size)
     units = ("kB", "MB", "GB", "TB")
     value, place = size / 1000, 0
     while value >= 999.5 and place < len(units) - 1:
         value, place = value / 1000, place + 1
-    return f"{value:.1f} {units[place]}" if value < 99.95 else f"{value:.0f} {units[place]}"
-
-
-def count(number: int, singular: str, plural: str) -> str:
-    """`1 face`, `3 faces`, `no faces`."""
-    return f"{number or 'no'} {singular if number == 1 else plural}"
+    return Phrase(
+        "{value:.1f} {unit}" if value < 99.95 else "{value:.0f} {unit}", (("value", value), ("unit", units[place]))
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
@@ -21,22 +22,38 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.core.words import Words, phrase
 from app.ui.style import icons
 from app.ui.style.buttons import IconButton
 from app.ui.style.theme import colour
+from app.ui.style.translated import keep_said
 
 _INSET = 9.0
 """Of a slider's handle at either end."""
 
 
-def label(text: str, role: str = "") -> QLabel:
-    """A label in one of the style sheet's roles: title, section, muted, value, alarm or plain."""
-    widget = QLabel(text)
-    widget.setProperty("role", role)
-    return widget
+class Label(QLabel):
+    """Words in one of the style sheet's roles: title, section (in capitals), muted, value, alarm, message or plain."""
+
+    def __init__(self, words: Words = "", role: str = "") -> None:
+        super().__init__()
+        self.setProperty("role", role)
+        self._words = words
+        keep_said(self, lambda: self.say(self._words))
+
+    def say(self, words: Words) -> None:
+        """Show other words."""
+        self._words = words
+        text = str(words)
+        self.setText(text.upper() if self.property("role") == "section" else text)
 
 
-class ElidedLabel(QLabel):
+def label(words: Words, role: str = "") -> Label:
+    """Make a label in one of the roles of `Label`."""
+    return Label(words, role)
+
+
+class ElidedLabel(Label):
     """A line of text that is elided at its end; the tooltip has all of it."""
 
     def __init__(self) -> None:
@@ -78,9 +95,9 @@ class Choice(QComboBox):
 class Switch(QCheckBox):
     """An on-off switch; its words are drawn by the row that holds it."""
 
-    def __init__(self, words: str) -> None:
+    def __init__(self, words: Words) -> None:
         super().__init__()
-        self.setAccessibleName(words)
+        keep_said(self, lambda: self.setAccessibleName(str(words)))
         self.setFixedSize(36, 24)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
@@ -107,9 +124,9 @@ class Switch(QCheckBox):
 class Slider(QSlider):
     """A horizontal slider: press anywhere to jump there and drag on; few steps get a tick each."""
 
-    def __init__(self, words: str, *, low: int, high: int) -> None:
+    def __init__(self, words: Words, *, low: int, high: int) -> None:
         super().__init__(Qt.Orientation.Horizontal)
-        self.setAccessibleName(words)
+        keep_said(self, lambda: self.setAccessibleName(str(words)))
         self.setRange(low, high)
         self.setFixedHeight(24)
         self.setPageStep(max((high - low) // 10, 1))
@@ -168,11 +185,13 @@ class Segmented(QFrame):
 
     chosen = Signal(object)
 
-    def __init__(self, entries: Sequence[tuple[object, str, str, str]], *, words: str, tall: bool = False) -> None:
+    def __init__(
+        self, entries: Sequence[tuple[object, Words, Words, str]], *, words: Words, tall: bool = False
+    ) -> None:
         """`entries` are (key, text, tooltip, icon name or "")."""
         super().__init__()
         self.setObjectName("segmented")
-        self.setAccessibleName(words)
+        keep_said(self, lambda: self.setAccessibleName(str(words)))
         self._buttons: dict[object, QToolButton] = {}
         self._icons: dict[object, str] = {}
         self._group = QButtonGroup(self)
@@ -181,9 +200,7 @@ class Segmented(QFrame):
         row.setSpacing(0)
         for key, text, tip, icon in entries:
             button = QToolButton()
-            button.setText(text)
-            button.setToolTip(tip)
-            button.setAccessibleName(tip or text)
+            keep_said(button, partial(_say_button, button, text, tip))
             button.setCheckable(True)
             button.setCursor(Qt.CursorShape.PointingHandCursor)
             button.installEventFilter(self)
@@ -248,7 +265,9 @@ class Stepper(QFrame):
 
     changed = Signal(int)
 
-    def __init__(self, words: str, *, low: int, high: int, step: int = 1, special: str = "", unit: str = "") -> None:
+    def __init__(
+        self, words: Words, *, low: int, high: int, step: int = 1, special: Words = "", unit: Words = ""
+    ) -> None:
         super().__init__()
         self.setObjectName("stepper")
         self.setFixedHeight(32)
@@ -256,14 +275,15 @@ class Stepper(QFrame):
         self.spin.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.spin.setRange(low, high)
         self.spin.setSingleStep(step)
-        self.spin.setSpecialValueText(special)
-        self.spin.setSuffix(f" {unit}" if unit else "")
-        self.spin.setAccessibleName(words)
+        keep_said(self.spin, lambda: self.spin.setSpecialValueText(str(special)))
+        keep_said(self.spin, lambda: self.spin.setSuffix(f" {unit}" if unit else ""))
+        keep_said(self.spin, lambda: self.spin.setAccessibleName(str(words)))
         self.spin.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.spin.setKeyboardTracking(False)
         self.spin.setFixedWidth(66)
         self.spin.installEventFilter(self)
-        less, more = IconButton("minus", f"{words}: less", size=28), IconButton("plus", f"{words}: more", size=28)
+        less = IconButton("minus", phrase("{setting}: less", setting=words), size=28)
+        more = IconButton("plus", phrase("{setting}: more", setting=words), size=28)
         for button, action in ((less, self.spin.stepDown), (more, self.spin.stepUp)):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.setAutoRepeat(True)
@@ -294,21 +314,31 @@ class Stepper(QFrame):
         self.spin.blockSignals(False)
 
 
-def row(text: str, *widgets: QWidget, tip: str = "", buddy: QWidget | None = None) -> QWidget:
+def _say_button(button: QToolButton, text: Words, tip: Words) -> None:
+    button.setText(str(text))
+    button.setToolTip(str(tip))
+    button.setAccessibleName(str(tip or text))
+
+
+def _say_tip(widget: QWidget, tip: Words) -> None:
+    widget.setToolTip(str(tip))
+
+
+def row(text: Words, *widgets: QWidget, tip: Words = "", buddy: QWidget | None = None) -> QWidget:
     """A line of the panel: the words at the left, the control at the right."""
     holder = QWidget()
     line = QHBoxLayout(holder)
     line.setContentsMargins(0, 0, 0, 0)
     line.setSpacing(8)
     words = label(text)
-    words.setToolTip(tip)
+    keep_said(words, lambda: words.setToolTip(str(tip)))
     if buddy is not None:
         words.setBuddy(buddy)
     line.addWidget(words)
     line.addStretch(1)
     for widget in widgets:
         if tip and not widget.toolTip():
-            widget.setToolTip(tip)
+            keep_said(widget, partial(_say_tip, widget, tip))
         line.addWidget(widget)
     if widgets and isinstance(widgets[-1], QAbstractButton):
         words.mousePressEvent = lambda _event: widgets[-1].click()  # type: ignore[attr-defined,method-assign]

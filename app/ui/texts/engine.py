@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+from app.core.words import Phrase, Words, joined, phrase, phrase_n
 from app.restorers.base import EngineInfo
-from app.ui.style.formatting import count
+from app.ui.style.formatting import milliseconds
 
 
-def provider_name(provider: str) -> str:
+def provider_name(provider: str) -> Words:
     """`CPU` for ONNX Runtime's `CPUExecutionProvider`."""
-    return provider.removesuffix("ExecutionProvider") or "unknown"
+    return provider.removesuffix("ExecutionProvider") or phrase("unknown")
 
 
-def engine_line(info: EngineInfo) -> str:
+def engine_line(info: EngineInfo) -> Phrase:
     """One line: `NETWORK · INT8 · CPU · 2 threads`; a provider that was not got is named."""
     got, asked = provider_name(info.provider_got), provider_name(info.provider_asked)
-    provider = got if got == asked else f"{got}, {asked} was asked"
-    return f"{info.restorer} · {info.precision.upper()} · {provider} · {count(info.threads, 'thread', 'threads')}"
+    provider = got if got == asked else phrase("{got}, {asked} was asked", got=got, asked=asked)
+    return joined((info.restorer, info.precision.upper(), provider, _threads(info)), " · ")
 
 
-def engine_sentence(info: EngineInfo) -> str:
-    """Two sentences for the panel and the tooltip."""
+def engine_sentence(info: EngineInfo) -> Phrase:
+    """A few sentences for the panel and the tooltip."""
     got, asked = provider_name(info.provider_got), provider_name(info.provider_asked)
-    provider = f"{got} was asked and got." if got == asked else f"{asked} was asked, but {got} is what runs."
-    sentence = f"{provider} {info.precision.upper()} on {count(info.threads, 'thread', 'threads')}."
+    sentences = [
+        phrase("{provider} was asked and got.", provider=got)
+        if got == asked
+        else phrase("{asked} was asked, but {got} is what runs.", asked=asked, got=got),
+        phrase("{precision} on {threads}.", precision=info.precision.upper(), threads=_threads(info)),
+    ]
     if info.compared:
-        figures = (f"{title} {f'{ms:.1f} ms' if ms is not None else 'not usable'}" for title, ms in info.compared)
-        sentence += f" A cycle: {', '.join(figures)}."
+        figures = [
+            joined((title, milliseconds(ms) if ms is not None else phrase("not usable")), " ")
+            for title, ms in info.compared
+        ]
+        sentences.append(phrase("A cycle: {figures}.", figures=joined(figures)))
     if len(info.nodes) > 1:
-        sentence += f" Nodes: {', '.join(f'{provider_name(name)} {nodes}' for name, nodes in info.nodes)}."
-    return sentence
+        nodes = [joined((provider_name(name), str(count)), " ") for name, count in info.nodes]
+        sentences.append(phrase("Nodes: {nodes}.", nodes=joined(nodes)))
+    return joined(sentences, " ")
+
+
+def _threads(info: EngineInfo) -> Phrase:
+    return phrase_n("{n} thread", "{n} threads", info.threads)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from app.core.words import Phrase, phrase
 from app.pipeline.live.events import CyclesChanged, Notice, RecordingReduced
 
 
-def notice_text(notice: Notice) -> str:
+def notice_text(notice: Notice) -> Phrase:
     """One sentence for the status line."""
-    if isinstance(notice, CyclesChanged):
-        why = f": {notice.reason}" if notice.reason else ", there is room again"
-        return f"Auto k: {notice.k} of {notice.wanted}{why}."
     if isinstance(notice, RecordingReduced):
-        size = "at the source's size" if notice.scale == 1 else f"{notice.scale} times as large"
-        return f"Recording {size}: {notice.wanted} times is too slow here. Save restored… has time for it."
-    return f"Saved {', '.join(path.name for path in notice.paths)}."
+        size = (
+            phrase("at the source's size")
+            if notice.scale == 1
+            else phrase("{scale} times as large", scale=notice.scale)
+        )
+        return phrase(
+            "Recording {size}: {wanted} times is too slow here. Save restored… has time for it.",
+            size=size,
+            wanted=notice.wanted,
+        )
+    if not isinstance(notice, CyclesChanged):
+        return phrase("Saved {names}.", names=", ".join(path.name for path in notice.paths))
+    if notice.reason:
+        return phrase("Auto k: {k} of {wanted}: {reason}.", k=notice.k, wanted=notice.wanted, reason=notice.reason)
+    return phrase("Auto k: {k} of {wanted}, there is room again.", k=notice.k, wanted=notice.wanted)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from app.core.settings import Settings
+from app.core.words import Phrase, Words, phrase, phrase_n
 
-QUALITIES: tuple[tuple[str, str, str], ...] = (
-    ("fast", "Fast", "One cycle: the least delay"),
-    ("faithful", "Faithful", "Two cycles: nearest to the true face"),
-    ("best", "Best look", "Three cycles: looks best"),
-    ("auto", "Auto", "As good as this machine can do without dropping frames"),
+QUALITIES: tuple[tuple[str, Phrase, Phrase], ...] = (
+    ("fast", phrase("Fast"), phrase("One cycle: the least delay")),
+    ("faithful", phrase("Faithful"), phrase("Two cycles: nearest to the true face")),
+    ("best", phrase("Best look"), phrase("Three cycles: looks best")),
+    ("auto", phrase("Auto"), phrase("As good as this machine can do without dropping frames")),
 )
 """(key, words, tooltip) of every choice."""
 
 _CYCLES = {"fast": 1, "faithful": 2, "best": 3}
-_NAMES = {1: "Fast", 2: "Faithful", 3: "Best look"}
+_NAMES = {1: phrase("Fast"), 2: phrase("Faithful"), 3: phrase("Best look")}
 
 
 def quality_of(settings: Settings) -> str | None:
@@ -32,17 +33,19 @@ def changes_for(quality: str, settings: Settings) -> dict[str, Any]:
     return {"auto_k": False, "k": _CYCLES[quality]}
 
 
-def quality_sentence(settings: Settings, *, running_k: int, reason: str) -> str:
+def quality_sentence(settings: Settings, *, running_k: int, reason: Words) -> Phrase:
     """What runs now, in one or two short lines; `running_k` is 0 while nothing runs, `reason` is auto-k's."""
     if not settings.auto_k:
-        return f"{_name(settings.k)}, whatever time it takes."
+        return phrase("{quality}, whatever time it takes.", quality=_name(settings.k))
     if not running_k:
-        return "As good as this machine can do in time."
+        return phrase("As good as this machine can do in time.")
     if running_k >= settings.k:
-        return f"Now {_name(running_k)}: there is time for it."
-    return f"Now {_name(running_k)}: {reason}." if reason else f"Now {_name(running_k)}."
+        return phrase("Now {quality}: there is time for it.", quality=_name(running_k))
+    if reason:
+        return phrase("Now {quality}: {reason}.", quality=_name(running_k), reason=reason)
+    return phrase("Now {quality}.", quality=_name(running_k))
 
 
-def _name(k: int) -> str:
-    cycles = "1 cycle" if k == 1 else f"{k} cycles"
-    return f"{_NAMES[k]} ({cycles})" if k in _NAMES else cycles
+def _name(k: int) -> Phrase:
+    cycles = phrase_n("{n} cycle", "{n} cycles", k)
+    return phrase("{quality} ({cycles})", quality=_NAMES[k], cycles=cycles) if k in _NAMES else cycles

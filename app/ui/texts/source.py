@@ -8,22 +8,24 @@ from pathlib import Path
 from app.core.address import shown_source
 from app.core.errors import AppError
 from app.core.resources import resource_folder
+from app.core.words import Phrase, Words, joined, phrase, tr
 from app.sources.base import SourceInfo
+from app.ui.style.formatting import rate
 
 DEMO_CLIP = resource_folder("assets") / "demo.mp4"
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".ts", ".mts", ".mpg", ".mpeg", ".wmv", ".3gp")
 
 
-def source_name(info: SourceInfo, opened: str = "") -> str:
+def source_name(info: SourceInfo, opened: str = "") -> Words:
     """What the person calls the source that was opened by the text `opened`."""
-    return "Demo clip" if opened == str(DEMO_CLIP) else info.name
+    return phrase("Demo clip") if opened == str(DEMO_CLIP) else info.name
 
 
-def source_facts(info: SourceInfo) -> str:
+def source_facts(info: SourceInfo) -> Phrase:
     """Size and rate as the source really gives them: `1280 × 720 · 30.0 fps`."""
-    size = f"{info.width} × {info.height}"
-    return f"{size} · {info.fps:.1f} fps" if info.fps > 0 and info.picture_s == 0 else size
+    size = phrase("{width} × {height}", width=info.width, height=info.height)
+    return joined((size, rate(info.fps)), " · ") if info.fps > 0 and info.picture_s == 0 else size
 
 
 def file_filters() -> str:
@@ -32,7 +34,13 @@ def file_filters() -> str:
 
     videos = " ".join(f"*{suffix}" for suffix in VIDEO_SUFFIXES)
     pictures = " ".join(f"*{suffix}" for suffix in sorted(PICTURE_SUFFIXES))
-    return f"Videos and pictures ({videos} {pictures});;Videos ({videos});;Pictures ({pictures});;All files (*)"
+    kinds = (
+        (tr("Videos and pictures"), f"{videos} {pictures}"),
+        (tr("Videos"), videos),
+        (tr("Pictures"), pictures),
+        (tr("All files"), "*"),
+    )
+    return ";;".join(f"{name} ({patterns})" for name, patterns in kinds)
 
 
 def recent_with(recent: Sequence[str], text: str) -> tuple[str, ...]:
@@ -50,21 +58,29 @@ def remembered(text: str) -> bool:
     return bool(text) and not text.startswith("camera:") and text != str(DEMO_CLIP)
 
 
-def failed_actions(wanted: str) -> tuple[tuple[str, str], ...]:
+def failed_actions(wanted: str) -> tuple[tuple[Phrase, str], ...]:
     """(text, name of the action) of the buttons under the message that `wanted` cannot be opened."""
     if "://" in wanted:
-        return (("Retry", "retry"), ("Edit address…", "open_stream"), ("Open a file…", "open_file"))
+        return (
+            (phrase("Retry"), "retry"),
+            (phrase("Edit address…"), "open_stream"),
+            (phrase("Open a file…"), "open_file"),
+        )
     if not wanted or wanted.startswith("camera:"):
-        return (("Retry", "retry"), ("Open a file…", "open_file"), ("Demo clip", "open_demo"))
-    return (("Open a file…", "open_file"), ("Demo clip", "open_demo"))
+        return ((phrase("Retry"), "retry"), (phrase("Open a file…"), "open_file"), (phrase("Demo clip"), "open_demo"))
+    return ((phrase("Open a file…"), "open_file"), (phrase("Demo clip"), "open_demo"))
 
 
-def offline_text(name: str, retry_in_s: float | None, *, since: str = "") -> str:
+def offline_text(name: Words, retry_in_s: float | None, *, since: str = "") -> Phrase:
     """The banner over the last picture of a source that stopped delivering, at the time `since`."""
-    offline = f"{name} is offline since {since}" if since else f"{name} is offline"
+    offline = (
+        phrase("{name} is offline since {since}.", name=name, since=since)
+        if since
+        else phrase("{name} is offline.", name=name)
+    )
     if retry_in_s is None or retry_in_s < 0.5:
-        return f"{offline}. Trying to reconnect…"
-    return f"{offline}. Trying again in {retry_in_s:.0f} s"
+        return joined((offline, phrase("Trying to reconnect…")), " ")
+    return joined((offline, phrase("Trying again in {seconds:.0f} s", seconds=retry_in_s)), " ")
 
 
 def falls_back_to_demo(*, wanted: str, demo_exists: bool, has_played: bool) -> bool:
@@ -75,7 +91,8 @@ def falls_back_to_demo(*, wanted: str, demo_exists: bool, has_played: bool) -> b
     return demo_exists and not has_played and (not wanted or wanted.startswith("camera:"))
 
 
-def no_camera_words(error: AppError | None) -> tuple[str, str]:
+def no_camera_words(error: AppError | None) -> tuple[Phrase, Phrase]:
     """Title and detail of the notice that comes with the demo clip."""
-    reason = f"{error.what} " if error is not None else ""
-    return "No camera, so the demo clip is playing", f"{reason}Plug one in and press F5, or open a file or a stream."
+    advice = phrase("Plug one in and press F5, or open a file or a stream.")
+    detail = advice if error is None else joined((error.what_phrase, advice), " ")
+    return phrase("No camera, so the demo clip is playing"), detail
