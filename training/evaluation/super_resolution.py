@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from app.core.onnx import session_options, usable_threads
+from app.media.files import permissions_of, write_atomically
 from training.checkpoint import CheckpointError, load_generator, read_checkpoint
 from training.data import FaceFolderError, FaceSet, load_faces, to_images, to_tensor
 from training.evaluation.test_sets import DEFAULT_SETS, find_evaluation_data, read_faces
@@ -123,8 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"super-resolution: {error}", file=sys.stderr)
         return 1
     trained = f"Trained for {state['elapsed'] / 60:.0f} minutes, {state['steps']} steps."
-    options.out.write_text(
-        page(results, {name: len(images) for name, images in sets.items()}, trained), encoding="utf-8"
-    )
+    content = page(results, {name: len(images) for name, images in sets.items()}, trained).encode()
+    write_atomically(options.out, content, overwrite=True, permissions=permissions_of(options.out))
     print(f"wrote {options.out}")
     return 0

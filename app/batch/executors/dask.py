@@ -174,8 +174,8 @@ def _carry_out(setup: WorkerSetup, task: Task, topic: str, key: str) -> TaskDone
         if stop.is_set():
             return None
         begun = Event(key, client=get_client())
-        if begun.is_set():  # by a worker that died, maybe after its result was in place
-            task = replace(task, overwrite=True)
+        if begun.is_set():  # by a worker that died
+            task = task.repeated()
         begun.set()
         try:
             if _worker is None or _worker[0] != setup:

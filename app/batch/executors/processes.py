@@ -68,8 +68,7 @@ class ProcessExecutor:
                         attempts[task.key] = attempts.get(task.key, 0) + 1
                         _log.warning("A worker died while it was doing %s", task.key)
                         if attempts[task.key] < _ATTEMPTS:
-                            # Its result may be in place already: only a journal entry was lost with it.
-                            lost.append(replace(task, overwrite=True))
+                            lost.append(task.repeated())
                         else:
                             report(TaskFailed(task=task, error=_death(task)))
                         continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
@@ -65,6 +65,10 @@ class Task:
     span: Span | None = None
     pieces: tuple[PieceFile, ...] = ()
     damage: Phrase | None = None
+
+    def repeated(self) -> Task:
+        """Return the task for another attempt after its worker died, whose result may be in place and is replaced."""
+        return replace(self, overwrite=True)
 
     def expect_unchanged(self) -> None:
         """Raise UnreadableMediaError if the input has changed since the job was planned."""

@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from app.core.errors import AppError
 from app.faces.detector import FaceDetector
+from app.media.files import permissions_of, write_atomically
 from app.pipeline.steady import SteadyFaces
 from app.restorers.base import Restorer
 from app.restorers.store import ModelStore
@@ -138,7 +139,9 @@ def measure(
         "calls": judge_calls(clips, restorer, weights),
         "videos": judge_stills(places.videos, detector, restorer),
     }
-    (out / "steadiness.json").write_text(json.dumps(document, indent=1) + "\n")
+    path = out / "steadiness.json"
+    content = (json.dumps(document, indent=1) + "\n").encode()
+    write_atomically(path, content, overwrite=True, permissions=permissions_of(path))
     return document
 
 
