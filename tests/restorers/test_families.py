@@ -144,7 +144,7 @@ def test_the_precision_defaults_to_the_fastest_that_ships(tmp_path: Path) -> Non
     assert store.create_restorer().engine.precision == "fp32"  # a processor computes FP16 as FP32, with conversions
     assert store.entry("", "auto", order=provider_called("cuda").precisions).precision == "fp16"
     assert store.create_restorer("two", "fp16").engine.precision == "fp16"
-    with pytest.raises(ModelMissingError, match=r"two does not ship in INT8. Choose FP16 or FP32."):
+    with pytest.raises(ModelMissingError, match=r"two does not ship in INT8. Choose another precision: FP16, FP32."):
         store.create_restorer("two", "int8")
 
 
