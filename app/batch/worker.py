@@ -14,6 +14,7 @@ from app.batch.jobs.job import RestoreOptions
 from app.batch.jobs.plan import make_room
 from app.batch.jobs.task import Task, TaskDone, TaskFailed, TaskResult
 from app.batch.videos.joining import join_pieces
+from app.batch.videos.output import VideoOptions
 from app.batch.videos.pieces import restore_piece
 from app.batch.videos.restore import restore_video
 from app.core.errors import AppError, SettingError, UnreadableMediaError, WorkerError
@@ -84,6 +85,12 @@ class RestoreWorker:
         self._detect_size = options.detect_size
         self._side_by_side = options.side_by_side
         self._scale = options.scale
+        self._video = VideoOptions(
+            side_by_side=options.side_by_side,
+            scale=options.scale,
+            encoder=options.encoder,
+            threads=self._threads and self._threads + 1,  # one more, to work on while the engine does
+        )
         self._detector: FaceDetector | None = None
 
     def restore(self, task: Task, *, progress: Progress | None = None) -> TaskResult:
@@ -169,8 +176,7 @@ class RestoreWorker:
                 process,
                 track=track,
                 warm_up=lambda frame: pipeline.process(frame, settings),
-                side_by_side=self._side_by_side,
-                scale=self._scale,
+                options=self._video,
                 progress=progress,
                 before_naming=task.expect_unchanged,
             )
@@ -180,8 +186,7 @@ class RestoreWorker:
             task.source,
             task.target,
             process,
-            side_by_side=self._side_by_side,
-            scale=self._scale,
+            options=self._video,
             overwrite=task.overwrite,
             progress=progress,
             before_naming=task.expect_unchanged,

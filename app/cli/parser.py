@@ -13,6 +13,7 @@ from app.core.languages import system_language
 from app.core.setting import GROUPS, Setting
 from app.core.settings import SYSTEM, TABLE, Settings
 from app.core.words import Words, phrase, set_language, tr
+from app.media.videos.file_encoders import FILE_ENCODERS, USUAL
 
 COMMANDS = ("window", "live", "restore", "cameras", "models", "bench")
 
@@ -216,6 +217,15 @@ def _add_restore(commands: Any) -> None:
         help=tr(
             "make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is "
             "enlarged; the window does not enlarge (default 1)"
+        ),
+    )
+    restore.add_argument(
+        "--encoder",
+        choices=FILE_ENCODERS,
+        default=USUAL,
+        help=tr(
+            "what writes videos: x264 at CRF 16, or a hardware encoder at a like quality, which this machine and its "
+            "FFmpeg have to have (default x264)"
         ),
     )
     restore.add_argument(

@@ -47,6 +47,7 @@ def restore(options: argparse.Namespace) -> bool:
         side_by_side=options.side_by_side,
         aligned=options.aligned,
         scale=options.scale,
+        encoder=options.encoder,
     )
     if options.compare:
         names = [name.strip() for name in options.compare.split(",")]
@@ -251,7 +252,7 @@ def _document(options: argparse.Namespace, settings: Settings, report: JobReport
     shown = {spec.name: getattr(settings, spec.name) for spec in fields(Settings) if spec.name in used}
     if engine is not None:
         shown |= {"restorer": engine.restorer, "precision": engine.precision}
-    shown |= {name: getattr(options, name) for name in ("aligned", "side_by_side", "scale")}
+    shown |= {name: getattr(options, name) for name in ("aligned", "side_by_side", "scale", "encoder")}
     return {
         "settings": shown | {"k": k},
         "engine": None if engine is None else asdict(engine),

@@ -15,6 +15,7 @@ import pytest
 
 from app.batch.videos.extent import Extent
 from app.batch.videos.joining import PieceFile, decode_times, join_pieces
+from app.batch.videos.output import VideoOptions
 from app.batch.videos.pieces import LEAD_S, WARM_S, Span, cut, restore_piece
 from app.batch.videos.restore import Process, restore_video
 from app.core.errors import OutputError, UnreadableMediaError
@@ -56,7 +57,9 @@ def test_pieces_of_an_enlarged_video_are_joined(tmp_path: Path) -> None:
     files = []
     for number, span in enumerate(spans_of(source, 0.4)):
         path = tmp_path / f"{number}.mp4"
-        piece = restore_piece(source, path, span, twice_as_large, track=same, warm_up=same, scale=2)
+        piece = restore_piece(
+            source, path, span, twice_as_large, track=same, warm_up=same, options=VideoOptions(scale=2)
+        )
         assert piece.first_pts is not None
         files.append(PieceFile(path=path, first_pts=piece.first_pts))
     assert join_pieces(source, target, files) == ()
@@ -261,7 +264,9 @@ def test_pieces_that_are_not_of_one_kind_are_refused(tmp_path: Path) -> None:
     files = []
     for number, (span, wide) in enumerate(zip(spans_of(source, 0.5), (False, True), strict=True)):
         path = tmp_path / f"{number}.mp4"
-        piece = restore_piece(source, path, span, same, track=same, warm_up=same, side_by_side=wide)
+        piece = restore_piece(
+            source, path, span, same, track=same, warm_up=same, options=VideoOptions(side_by_side=wide)
+        )
         assert piece.first_pts is not None
         files.append(PieceFile(path=path, first_pts=piece.first_pts))
     with pytest.raises(OutputError, match="differently"):

@@ -15,6 +15,7 @@ import av
 import numpy as np
 import pytest
 
+from app.batch.videos.output import VideoOptions
 from app.batch.videos.restore import restore_video
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Frame, Image, Restored
@@ -146,7 +147,7 @@ def test_colours_survive_the_way_there_and_back(tmp_path: Path, matrix: int, col
 
 def test_side_by_side_has_the_source_at_the_left(tmp_path: Path) -> None:
     source = numbered(tmp_path / "in.mp4", 5)
-    restore_video(source, tmp_path / "out.mp4", brighter, side_by_side=True)
+    restore_video(source, tmp_path / "out.mp4", brighter, options=VideoOptions(side_by_side=True))
     for before, both in zip(pictures(source), pictures(tmp_path / "out.mp4"), strict=True):
         assert both.shape == (120, 320, 3)
         assert np.abs(both[:, :160].astype(int) - before).mean() < 2

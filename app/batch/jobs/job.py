@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 
 from app.core.settings import TABLE, Settings
+from app.media.videos.file_encoders import USUAL
 from app.restorers.store import ModelStore
 
 _NO_PIXELS = frozenset({"threads", "spinning", "provider"})
@@ -20,7 +21,7 @@ class RestoreOptions:
     Without `k_is_given` the network's own k is used; with it, one that the
     network cannot do is an error. `detect_size` None chooses by
     the kind of file. `aligned` takes pictures for face crops, `side_by_side` puts the original at the left.
-    Results are `scale` times as large as their inputs.
+    Results are `scale` times as large as their inputs; videos are written with `encoder`, a name in FILE_ENCODERS.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -29,6 +30,7 @@ class RestoreOptions:
     side_by_side: bool = False
     aligned: bool = False
     scale: int = 1
+    encoder: str = USUAL
 
     def digest(self, store: ModelStore) -> str:
         """Return the SHA-256 of everything but the input that decides a result: options, settings, networks' hashes.
@@ -50,6 +52,7 @@ class RestoreOptions:
             "side_by_side": self.side_by_side,
             "aligned": self.aligned,
             "scale": self.scale,
+            "encoder": self.encoder,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

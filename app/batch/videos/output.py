@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from app.core.words import Phrase, joined, phrase
 from app.media.files import NewFile, ffmpeg_name, output_error, permissions_of, reason
 from app.media.pictures.enlarge import enlarge, expect_affordable_result
 from app.media.videos.colour import UNSPECIFIED, matrix_of
-from app.media.videos.encoder import FILE_ENCODERS, ColourTags, VideoEncoder
+from app.media.videos.encoder import ColourTags, VideoEncoder
+from app.media.videos.file_encoders import FILE_ENCODERS, USUAL
 from app.media.videos.tracks import OtherTracks, container_options, keep_description
 from app.media.videos.video_reader import MediaPacket, VideoPicture, VideoReader
 from app.outputs.compose import compose
@@ -29,6 +30,19 @@ FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Suffixes that a restored video can have, and FFmpeg's names. Matroska rounds time stamps to its millisecond."""
 
 _TAGGED_MATRICES = (1, 5, 6, 7, 9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoOptions:
+    """How restored videos are written: `scale` times as large, with the original at the left if `side_by_side`.
+
+    `encoder` is a name in FILE_ENCODERS; decoder and encoder have `threads` each, 0 for as many as there are cores.
+    """
+
+    side_by_side: bool = False
+    scale: int = 1
+    encoder: str = USUAL
+    threads: int = 0
 
 
 class VideoOutput:
@@ -44,16 +58,16 @@ class VideoOutput:
         target: Path,
         reader: VideoReader,
         *,
-        side_by_side: bool = False,
-        scale: int = 1,
+        options: VideoOptions | None = None,
         overwrite: bool = False,
         with_tracks: bool = True,
         like: VideoStream | None = None,
     ) -> None:
         self._target = target
         self._reader = reader
-        self._view = "side-by-side" if side_by_side else "restored"
-        self._scale = scale
+        self._options = options = options or VideoOptions()
+        self._view = "side-by-side" if options.side_by_side else "restored"
+        self._scale = options.scale
         self.frames = 0
         self.duration_s = 0.0
         self._file = NewFile(target, overwrite=overwrite, permissions=permissions_of(reader.path))
@@ -61,8 +75,8 @@ class VideoOutput:
             undo.callback(self._file.discard)
             with self._writing():
                 kind = FORMATS[target.suffix.lower()]
-                options = container_options(reader.container, kind, growing=with_tracks and like is None)
-                self._container = av.open(ffmpeg_name(self._file.part), "w", format=kind, options=options)
+                muxing = container_options(reader.container, kind, growing=with_tracks and like is None)
+                self._container = av.open(ffmpeg_name(self._file.part), "w", format=kind, options=muxing)
             undo.callback(self._container.close)  # first: Windows deletes no file that is open
             self.notes: list[Phrase] = []
             self._encoder: VideoEncoder | None = None
@@ -159,9 +173,10 @@ class VideoOutput:
                 size=size,
                 rate=Fraction(reader.fps or 25.0).limit_denominator(1001),
                 time_base=reader.time_base,
-                candidates=FILE_ENCODERS,
+                candidates=FILE_ENCODERS[self._options.encoder],
                 colour=_colour_of(reader),
                 pixel_shape=reader.pixel_shape,
+                threads=self._options.threads,
                 deep=deep,
                 fields=reader.fields if self._scale == 1 else "",  # enlarged lines belong to no field
                 hdr10=reader.hdr10,
@@ -169,6 +184,14 @@ class VideoOutput:
         except RecordingError as error:
             if deep:
                 return self._encoder_for(reader, deep=False)
+            if self._options.encoder != USUAL:
+                raise OutputError(
+                    "The encoder {encoder} cannot be used here for {width}x{height} pixels.",
+                    "This machine, its driver or this FFmpeg lacks it; leave --encoder out to take x264.",
+                    encoder=self._options.encoder,
+                    width=width,
+                    height=height,
+                ) from error
             if self._scale == 1:
                 raise
             raise OutputError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from app.batch.videos.extent import Extent
-from app.batch.videos.output import VideoOutput
+from app.batch.videos.output import VideoOptions, VideoOutput
 from app.batch.videos.restore import Process, Progress, frame_of
 from app.core.errors import UnreadableMediaError
 from app.core.types import Frame
@@ -79,8 +79,7 @@ def restore_piece(
     *,
     track: Track,
     warm_up: Process,
-    side_by_side: bool = False,
-    scale: int = 1,
+    options: VideoOptions | None = None,
     progress: Progress | None = None,
     before_naming: Callable[[], None] | None = None,
 ) -> PieceResult:
@@ -89,9 +88,10 @@ def restore_piece(
     The frames before it go through `track` first and then through `warm_up`. Raises as `restore_video` does, but a
     source that breaks off is a result with `damage`.
     """
-    reader = VideoReader(source, with_depth=True)
+    options = options or VideoOptions()
+    reader = VideoReader(source, with_depth=True, threads=options.threads)
     try:
-        output = VideoOutput(target, reader, side_by_side=side_by_side, scale=scale, overwrite=True, with_tracks=False)
+        output = VideoOutput(target, reader, options=options, overwrite=True, with_tracks=False)
         try:
             first_pts, damage = None, None
             try:

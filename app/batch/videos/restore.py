@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.batch.videos.output import FORMATS, VideoOutput
+from app.batch.videos.output import FORMATS, VideoOptions, VideoOutput
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Frame, Restored
 from app.core.words import Phrase
@@ -34,8 +34,7 @@ def restore_video(
     target: Path,
     process: Process,
     *,
-    side_by_side: bool = False,
-    scale: int = 1,
+    options: VideoOptions | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -43,7 +42,7 @@ def restore_video(
 ) -> TranscodeResult:
     """Send every frame of the video `source` through `process` and write `target`, H.264 in MP4, MOV or MKV.
 
-    What `process` returns is `scale` times as large as the frame.
+    What `process` returns is as many times as large as the frame as `options.scale` says.
 
     A video that is turned by its metadata is written upright; its colour matrix, range and tags, ten bits, interlacing,
     sound, subtitles, chapters, covers and attachments are kept, and what cannot be is named in `notes`. `progress`
@@ -59,9 +58,10 @@ def restore_video(
         raise OutputError(
             "{target} has no suffix of a video.", "Use one of {names}.", target=target, names=", ".join(FORMATS)
         )
-    reader = VideoReader(source, with_depth=True)
+    options = options or VideoOptions()
+    reader = VideoReader(source, with_depth=True, threads=options.threads)
     try:
-        output = VideoOutput(target, reader, side_by_side=side_by_side, scale=scale, overwrite=overwrite)
+        output = VideoOutput(target, reader, options=options, overwrite=overwrite)
         try:
             damage = None
             try:

@@ -78,21 +78,22 @@ class BgrConverter:
 
 
 class YuvConverter:
-    """Converts contiguous uint8 or uint16 (H, W, 3) BGR to YUV 4:2:0 of 8 or 10 bits with a given matrix and range.
+    """Converts contiguous uint8 or uint16 (H, W, 3) BGR to the YUV 4:2:0 format `pixels`, a given matrix and range.
 
     Not thread-safe.
     """
 
-    def __init__(self, *, matrix: Colorspace, color_range: ColorRange) -> None:
+    def __init__(self, *, matrix: Colorspace, color_range: ColorRange, pixels: str = PIXELS) -> None:
         self._matrix = matrix
         self._range = color_range
+        self._pixels = pixels
         self._reformatter = VideoReformatter()
 
     def convert(self, image: NDArray[np.uint8] | NDArray[np.uint16]) -> av.VideoFrame:
         deep = image.dtype == np.uint16
         return self._reformatter.reformat(
             av.VideoFrame.from_numpy_buffer(image, format="bgr48le" if deep else "bgr24"),
-            format=DEEP_PIXELS if deep else PIXELS,
+            format=self._pixels,
             dst_colorspace=self._matrix,
             dst_color_range=self._range,
             interpolation=_INTO_YUV,

@@ -23,10 +23,11 @@ from app.media.videos.colour import DEEP_PIXELS, PIXELS, YuvConverter
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderChoice:
-    """An encoder of FFmpeg by its name, with the options that make it fast and good enough."""
+    """An encoder of FFmpeg by its name, the options that make it fast and good enough, and its pixel format."""
 
     name: str
     options: dict[str, str] = field(default_factory=dict)
+    pixels: str = PIXELS
 
 
 LIVE_ENCODERS = (
@@ -39,9 +40,6 @@ LIVE_ENCODERS = (
     EncoderChoice(name="mpeg4", options={"q": "3", "bf": "0"}),
 )
 """Encoders for live recordings, the preferred first: restoring needs the processor. Every FFmpeg has the last one."""
-
-FILE_ENCODERS = (EncoderChoice(name="libx264", options={"preset": "fast", "crf": "17"}), *LIVE_ENCODERS[1:])
-"""Encoders for restored files, the preferred first: quality counts more than time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +54,16 @@ class ColourTags:
 
 
 def choose_encoder(
-    candidates: Sequence[EncoderChoice], *, width: int, height: int, time_base: Fraction, pixels: str = PIXELS
+    candidates: Sequence[EncoderChoice], *, width: int, height: int, time_base: Fraction, deep: bool = False
 ) -> EncoderChoice:
-    """Return the first of `candidates` that FFmpeg has and that opens with these parameters. Raises RecordingError."""
+    """Return the first of `candidates` that FFmpeg has and that opens with these parameters. Raises RecordingError.
+
+    With `deep` it has to take DEEP_PIXELS.
+    """
     for choice in candidates:
         try:
             context = cast(VideoCodecContext, av.CodecContext.create(choice.name, "w"))
-            context.width, context.height, context.pix_fmt = width, height, pixels
+            context.width, context.height, context.pix_fmt = width, height, DEEP_PIXELS if deep else choice.pixels
             context.time_base = time_base
             context.options = dict(choice.options)
             context.open()
@@ -107,15 +108,17 @@ class VideoEncoder:
         colour = colour or ColourTags()
         self._size = size
         self._even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
-        pixels = DEEP_PIXELS if deep else PIXELS
         self.choice = choose_encoder(
-            candidates, width=self._even[0], height=self._even[1], time_base=time_base, pixels=pixels
+            candidates, width=self._even[0], height=self._even[1], time_base=time_base, deep=deep
         )
+        pixels = DEEP_PIXELS if deep else self.choice.pixels
         options = dict(self.choice.options)
         self.deep = deep
         by_x264 = self.choice.name == "libx264"
         self.interlaced, self.keeps_hdr10 = bool(fields) and by_x264, bool(hdr10) and by_x264
-        parameters = ([f"{fields}=1"] if self.interlaced else []) + ([hdr10] if self.keeps_hdr10 else [])
+        parameters = [options["x264-params"]] if "x264-params" in options else []
+        parameters += [f"{fields}=1"] if self.interlaced else []
+        parameters += [hdr10] if self.keeps_hdr10 else []
         if parameters:
             options["x264-params"] = ":".join(parameters)
         self.stream = cast(VideoStream, container.add_stream(self.choice.name, rate=rate, options=options))
@@ -134,7 +137,7 @@ class VideoEncoder:
         self._time_base = time_base
         self._colour = colour
         self._last: av.VideoFrame | None = None
-        self._converter = YuvConverter(matrix=colour.matrix, color_range=colour.color_range)
+        self._converter = YuvConverter(matrix=colour.matrix, color_range=colour.color_range, pixels=pixels)
 
     def encode(
         self,

@@ -61,11 +61,13 @@ class VideoReader:
     Colour tags are FFmpeg's numbers. `frame_count` and `duration_s` are None when the file does not say. `bits` is the
     depth of a sample, `subsampling` how coarse the colours are (such as "4:2:0"), `fields` "tff" or "bff" when the
     pictures are interlaced, `hdr10` the description of its HDR10 as x264 takes it. `lost_beside` names what was found
-    so far beside the pixels that no restored picture will have. `with_depth` yields full depth as well.
+    so far beside the pixels that no restored picture will have. `with_depth` yields full depth as well. The decoder has
+    `threads` threads, 0 for as many as there are cores.
     """
 
-    def __init__(self, path: Path, *, with_depth: bool = False) -> None:
+    def __init__(self, path: Path, *, with_depth: bool = False, threads: int = 0) -> None:
         self.path = path
+        self._threads = threads
         self.container, self.stream = self._open()
         self.time_base = self.stream.time_base or Fraction(1, 90000)
         rate = self.stream.average_rate or self.stream.guessed_rate
@@ -201,6 +203,7 @@ class VideoReader:
             container.close()
             raise
         stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = self._threads
         return container, stream
 
     def _peek_frame(self) -> av.VideoFrame:
