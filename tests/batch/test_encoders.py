@@ -23,14 +23,17 @@ from tests.media_files import number_of, numbered_picture, write_video
 def test_a_hardware_encoder_writes_the_video_or_says_that_it_is_not_here(tmp_path: Path, name: str) -> None:
     source = tmp_path / "in.mp4"
     write_video(source, [numbered_picture(number, width=320, height=240) for number in range(5)])
+    refusal = None
     try:
         restore_video(source, tmp_path / "out.mp4", same, options=VideoOptions(encoder=name))
     except OutputError as error:
-        assert name in error.what
-        assert "x264" in error.hint
-        assert files_in(tmp_path) == ["in.mp4"]
-    else:
+        refusal = error
+    if refusal is None:
         assert [number_of(image) for image in pictures(tmp_path / "out.mp4")] == list(range(5))
+    else:
+        assert name in refusal.what
+        assert "x264" in refusal.hint
+        assert files_in(tmp_path) == ["in.mp4"]
 
 
 def test_an_encoder_that_takes_another_layout_shows_the_same_pictures(
