@@ -137,6 +137,8 @@ def every_view(target: Path, scratch: Path) -> None:
             keep(window, target / f"{theme}-{width}-plot-engine.png")
             over_the_window(window, target, f"{theme}-{width}")
             window.close()
+            closer(target, scratch, theme, (width, height))
+            pictures(target, scratch, theme, (width, height))
 
 
 def over_the_window(window: MainWindow, target: Path, name: str) -> None:
@@ -189,6 +191,72 @@ def over_the_window(window: MainWindow, target: Path, name: str) -> None:
     window.preview.show_message("offline", "holiday.mp4 is not a video.", "Choose another file.", buttons)
     window.preview.repaint()
     keep(window.preview, target / f"{name}-no-picture.png")
+
+
+def closer(target: Path, scratch: Path, theme: str, size: tuple[int, int]) -> None:
+    """The hints of the first start, a face under the pointer and restored alone, zoom and loupe."""
+    from PySide6.QtCore import QPointF, Qt
+    from PySide6.QtTest import QTest
+
+    from app.ui.flows.first_hints import first_hints
+    from app.ui.preview.zoom import Zoom
+
+    window, name = open_window(scratch, size, theme=theme), f"{theme}-{size[0]}"
+    hints = first_hints(window, on_done=lambda: None)
+    settle(0.2)
+    keep(window, target / f"{name}-hints.png")
+    if hints is not None:
+        hints.close()
+    scene = window.preview.scene()
+    assert scene is not None
+    face = scene.face_boxes()[0]
+    middle = QPointF(face.x + face.width * 0.12, face.y + face.height * 0.4).toPoint()  # clear of the divider
+    QTest.mouseMove(window.preview, middle)
+    settle(0.3)
+    keep(window, target / f"{name}-hovered.png")
+    QTest.mouseClick(window.preview, Qt.MouseButton.LeftButton, pos=middle)
+    wait_until(lambda: window.preview.restored is not None and window.preview.restored.alone, "one face alone")
+    settle(0.4)
+    keep(window, target / f"{name}-alone.png")
+    window.faces.restore_all()
+    window.preview.set_zoom(Zoom(2.5, 0.3, 0.15))
+    window.preview.toggle_loupe()
+    settle(0.4)
+    keep(window, target / f"{name}-zoom-loupe.png")
+    window.close()
+
+
+def pictures(target: Path, scratch: Path, theme: str, size: tuple[int, int]) -> None:
+    """A folder of pictures, and the gallery with the snapshots of one of them."""
+    import cv2
+
+    from app.ui.dialogs.about import AboutDialog
+    from app.ui.dialogs.gallery import GalleryDialog
+
+    window = open_window(scratch, size, theme=theme)
+    shown = window.preview.restored
+    assert shown is not None
+    folder = scratch / "holiday"
+    folder.mkdir(exist_ok=True)
+    for name in ("beach.png", "dinner.png", "garden.png"):
+        cv2.imwrite(str(folder / name), shown.frame.image)
+    window.panel.snapshot.click()
+    wait_until(lambda: bool(window.notifications.texts()), "the snapshot's message")
+    window.notifications.clear()
+    window.open_source(str(folder), remember=False)
+    wait_until(window.picture_bar.isVisible, "the bar of the pictures")
+    wait_for_face(window)
+    window.preview.repaint()
+    settle(0.4)
+    keep(window, target / f"{theme}-{size[0]}-pictures.png")
+    gallery = GalleryDialog(window, scratch, reveal=lambda _: None)
+    about = AboutDialog(window, version="0.0", models=(("cfrnet-rt", "research use only"),))
+    for dialog, label in ((gallery, "gallery"), (about, "about")):
+        dialog.show()
+        settle(0.6)
+        keep(dialog, target / f"{theme}-{size[0]}-{label}.png")
+        dialog.close()
+    window.close()
 
 
 def main() -> int:

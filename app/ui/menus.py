@@ -45,7 +45,7 @@ class ShareMenu(QMenu):
 
     def __init__(self, parent: QWidget, actions: Mapping[str, QAction], on_clip: Callable[[str, str], None]) -> None:
         super().__init__(parent)
-        self.setMinimumWidth(260)
+        self.setMinimumWidth(300)
         clips = add_menu(self, phrase("Share the last seconds as a clip"))
         for suffix, words in ((".mp4", "MP4"), (".webp", "WebP"), (".gif", "GIF")):
             for shape, shape_words in _SHAPES.items():

@@ -76,7 +76,7 @@ class MainWindow(QMainWindow):
         self.transport = Transport()
         self.status_line = StatusLine()
         self.notifications = Notifications(self.preview)
-        self.banner = Banner(self.preview)
+        self.banner: Banner = self.preview.banner
         self.actions_by_name = make_actions(self)
         named = self.actions_by_name
         self.source_menu = SourceMenu(

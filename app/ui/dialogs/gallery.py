@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QDateTime, QFile, QLocale, QSize, Qt, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices, QIcon, QPixmap
+from PySide6.QtGui import QDesktopServices, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from app.core.words import phrase, tr
@@ -17,6 +17,7 @@ from app.ui.style.translated import keep_said
 from app.ui.style.widgets import label
 
 _THUMBNAIL = (192, 108)
+_CELL = QSize(_THUMBNAIL[0] + 18, _THUMBNAIL[1] + 54)
 _PATH = Qt.ItemDataRole.UserRole
 
 
@@ -41,7 +42,7 @@ class GalleryDialog(QDialog):
         self.list.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.list.setMovement(QListWidget.Movement.Static)
         self.list.setIconSize(QSize(*_THUMBNAIL))
-        self.list.setGridSize(QSize(_THUMBNAIL[0] + 16, _THUMBNAIL[1] + 52))
+        self.list.setGridSize(_CELL)
         keep_said(self.list, lambda: self.list.setAccessibleName(tr("Recordings and pictures")))
         self.list.itemActivated.connect(lambda _: self.play())
         self.list.currentItemChanged.connect(lambda *_: self._show_buttons())
@@ -86,6 +87,7 @@ class GalleryDialog(QDialog):
             item.setToolTip(entry.path.name)
             item.setData(_PATH, str(entry.path))
             item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
+            item.setSizeHint(_CELL)  # before its thumbnail is there too
             self.list.addItem(item)
             self._waiting.append(item)
         self._empty.setVisible(not self._waiting)
@@ -127,7 +129,19 @@ class GalleryDialog(QDialog):
         item = self._waiting.pop(0)
         image = thumbnail(Path(str(item.data(_PATH))), _THUMBNAIL)
         if image is not None:
-            item.setIcon(QIcon(QPixmap.fromImage(as_qimage(image))))
+            item.setIcon(_framed(QPixmap.fromImage(as_qimage(image))))
+
+
+def _framed(picture: QPixmap) -> QIcon:
+    """`picture` in the middle of an icon of the size that all have, in its own colours when it is chosen too."""
+    whole = QPixmap(*_THUMBNAIL)
+    whole.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(whole)
+    painter.drawPixmap((whole.width() - picture.width()) // 2, (whole.height() - picture.height()) // 2, picture)
+    painter.end()
+    icon = QIcon(whole)
+    icon.addPixmap(whole, QIcon.Mode.Selected)
+    return icon
 
 
 def _move_to_trash(path: Path) -> bool:

@@ -14,7 +14,7 @@ from app.ui.actions import keys_of
 from app.ui.panel.bindings import Bindings, titled
 from app.ui.panel.cycles import CyclesControl
 from app.ui.panel.outputs import OutputsSection
-from app.ui.panel.sound_row import SoundRow
+from app.ui.panel.sound_row import SOUND_WIDTH, SoundRow
 from app.ui.style.buttons import IconButton, LabelledButton, SectionButton, SourceButton
 from app.ui.style.formatting import duration, file_size
 from app.ui.style.icons import application_icon
@@ -226,7 +226,7 @@ class Panel(QFrame):
         column = QVBoxLayout(card)
         column.setContentsMargins(18, 12, 18, 14)
         column.setSpacing(8)
-        column.addWidget(self.bindings.choice("record_mode"))
+        column.addWidget(self.bindings.choice("record_mode", width=SOUND_WIDTH))
         self.sound = SoundRow()
         column.addWidget(self.sound)
         line = QHBoxLayout()

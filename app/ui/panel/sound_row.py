@@ -14,6 +14,9 @@ from app.ui.style.theme import colour
 from app.ui.style.translated import keep_said
 from app.ui.style.widgets import Choice
 
+SOUND_WIDTH = 168
+"""Wide enough for the names of microphones."""
+
 _METER_MS = 60
 _FALL = 0.08
 _LOUD = 0.93
@@ -67,7 +70,7 @@ class SoundRow(QWidget):
         self.choice = Choice()
         keep_said(self.choice, lambda: self.choice.setAccessibleName(tr("Sound of recordings")))
         keep_said(self.choice, lambda: self.choice.setToolTip(tr("What is recorded beside the pictures")))
-        self.choice.setFixedWidth(168)
+        self.choice.setFixedWidth(SOUND_WIDTH)
         self.choice.activated.connect(lambda _: self.chosen.emit(self.choice.currentData()))
         self.bar = LevelBar()
         self.bar.hide()

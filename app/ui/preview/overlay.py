@@ -123,9 +123,11 @@ def paint_face_mark(painter: QPainter, box: Box, words: str, place: QPointF, *, 
 def paint_hovered_face(painter: QPainter, box: Box, words: str, place: QPointF, base: QFont) -> None:
     """A whole outline round a face under the pointer, and words from `place` on."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setBrush(QColor(76, 194, 255, 28))
-    painter.setPen(QPen(QColor("#4cc2ff"), 2))
-    painter.drawRoundedRect(QRectF(box.x, box.y, box.width, box.height), 8, 8)
+    outline = QRectF(box.x, box.y, box.width, box.height)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for pen in (QPen(QColor(0, 0, 0, 110), 4.5), QPen(QColor("#4cc2ff"), 2.5)):
+        painter.setPen(pen)
+        painter.drawRoundedRect(outline, 8, 8)
     paint_pill(painter, words, place, base)
 
 
@@ -156,11 +158,11 @@ def paint_pill(
     return pill
 
 
-def paint_badges(painter: QPainter, entries: Sequence[Badge], picture: Box, base: QFont) -> None:
-    """The states of the picture, one under the other at its left top corner."""
+def paint_badges(painter: QPainter, entries: Sequence[Badge], corner: tuple[float, float], base: QFont) -> None:
+    """The states of the picture, one under the other from this left top corner on."""
     lights = {"plain": _OTHER, "warning": QColor("#f5b94a"), "recording": _RED}
     for place, badge in enumerate(entries):
-        origin = QPointF(picture.x + 12, picture.y + 12 + place * 27)
+        origin = QPointF(corner[0], corner[1] + place * 27)
         paint_pill(painter, str(badge.words), origin, base, light=lights[badge.tone])
 
 

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.core.types import Face, Restored
 from app.core.words import Words, phrase, tr
+from app.ui.dialogs.notifications import Banner
 from app.ui.preview.card import LatencyCard
 from app.ui.preview.face_clicks import FaceClicks
 from app.ui.preview.geometry import Box, Layout, arrange
@@ -76,6 +77,7 @@ class Preview(QWidget):
         self._message: tuple[Words, Words] = (phrase("Starting…"), "")
         self._mirror = False
         self._dropping = False
+        self.banner = Banner(self)
         self.words = Message(self)
         self.words.pressed.connect(self.action_pressed)
         self.words.say("camera", *self._message)
@@ -218,14 +220,16 @@ class Preview(QWidget):
         scene.paint_pictures(painter)
         if self._dimmed:
             painter.fillRect(self.rect(), colour("canvas", 0.6))
-        if self._show_faces:
-            scene.paint_faces(painter, self.font())
-        if (hovered := self._hovered(scene)) is not None:
-            scene.paint_hovered(painter, hovered, self.font())
         if layout.divider is not None:
             paint_divider(painter, layout.divider, frame, focused=self.hasFocus())
+        hovered = self._hovered(scene)
+        if self._show_faces:
+            scene.paint_faces(painter, self.font(), without=hovered)
+        if hovered is not None:
+            scene.paint_hovered(painter, hovered, self.font())
         scene.paint_labels(painter, self.font())
-        paint_badges(painter, self._badges, frame, self.font())
+        top = self.banner.geometry().bottom() if self.banner.isVisible() else 0.0
+        paint_badges(painter, self._badges, (frame.x + 12, max(frame.y, top) + 12), self.font())
         if self._loupe and self._pointer is not None:
             scene.paint_loupe(painter, self._pointer, area)
         if self._inset:
@@ -241,9 +245,9 @@ class Preview(QWidget):
     # Looking closer
 
     def _hovered(self, scene: Scene) -> Face | None:
-        """The face under the pointer, unless something is being dragged."""
+        """The face under the pointer, unless something is being dragged or looked at."""
         place = self._pointer
-        if place is None or self._dragging or scene.layout.is_on_divider(place.x(), place.y()):
+        if place is None or self._dragging or self._loupe or scene.layout.is_on_divider(place.x(), place.y()):
             return None
         return scene.face_at(place.x(), place.y())
 

@@ -63,13 +63,15 @@ class Scene:
         for tile in self.layout.tiles:
             self._picture(tile.content).paint(painter, tile.target, tile.clip)
 
-    def paint_faces(self, painter: QPainter, font: QFont) -> None:
+    def paint_faces(self, painter: QPainter, font: QFont, *, without: Face | None = None) -> None:
         """A mark round every restored face, with what was spent on it; a faint one round those that are left alone."""
         for tile in self.layout.tiles:
             if tile.content == "original":
                 continue
             painter.setClipRect(rectangle(tile.frame))
             for entry in self.restored.faces:
+                if entry.face is without:
+                    continue
                 place = self._place(entry.face, tile.target)
                 pill = self._above(place, tile.target)
                 paint_face_mark(painter, place, face_words(entry), pill, opacity=entry.face.opacity, base=font)
