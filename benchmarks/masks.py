@@ -43,15 +43,12 @@ def main() -> int:
     sharp = load_faces(options.faces)[1].images[: options.count]
     truth, metric = to_tensor(sharp), LPIPS("alexnet", options.weights)
     degrade = CallDegradation()
-    given = [
-        np.ascontiguousarray(degrade(image, np.random.default_rng(index))[:, :, ::-1])
-        for index, image in enumerate(sharp)
-    ]
+    given = [degrade(image, np.random.default_rng(index)) for index, image in enumerate(sharp)]
     restorer = ModelStore().create_restorer()
     restored = [restorer.restore(crop, k=3).image for crop in given]
 
     def row(name: str, crops: list[Image]) -> None:
-        images = to_tensor(np.stack([crop[:, :, ::-1] for crop in crops]))
+        images = to_tensor(np.stack(crops))
         with torch.no_grad():
             print(f"{name:<18}{float(psnr(images, truth).mean()):>8.2f}{float(metric(images, truth).mean()):>10.4f}")
 
