@@ -5,14 +5,10 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import av
-import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QSlider
 from pytestqt.qtbot import QtBot
@@ -20,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from app.core.types import Image, Restored
 from app.restorers.store import ModelStore
 from app.ui.window import MainWindow
+from tests.e2e.steps import decode, nearest, record, seconds_recorded, small, stop, wait_for_restored_face
 from tests.mjpeg_server import MjpegServer
 
 OpenWindow = Callable[..., MainWindow]
@@ -27,57 +24,6 @@ KeepPicture = Callable[[MainWindow, str], None]
 
 FACE_MARGIN = 0.75
 """Of a face's box on every side: the crop that is pasted back reaches this far beyond the detector's box."""
-
-
-@dataclass(frozen=True)
-class RecordingFile:
-    """A decoded video: seconds of every frame and the frames, uint8 BGR."""
-
-    seconds: NDArray[np.float64]
-    images: list[Image]
-
-
-def decode(path: Path) -> RecordingFile:
-    with av.open(str(path)) as container:
-        frames = list(container.decode(video=0))
-    return RecordingFile(
-        np.array([float(frame.pts * frame.time_base) for frame in frames]),
-        [frame.to_ndarray(format="bgr24") for frame in frames],
-    )
-
-
-def small(image: Image) -> NDArray[np.int16]:
-    """A thumbnail to know a picture by."""
-    return cv2.resize(image, (80, 60), interpolation=cv2.INTER_AREA).astype(np.int16)
-
-
-def nearest(image: Image, thumbnails: NDArray[np.int16]) -> int:
-    return int(np.abs(thumbnails - small(image)).mean(axis=(1, 2, 3)).argmin())
-
-
-def wait_for_restored_face(qtbot: QtBot, window: MainWindow, *, k: int) -> None:
-    def is_there() -> bool:
-        shown = window.preview.restored
-        return shown is not None and shown.k == k and bool(shown.faces)
-
-    qtbot.waitUntil(is_there, timeout=20000)
-
-
-def record(qtbot: QtBot, window: MainWindow) -> None:
-    qtbot.mouseClick(window.panel.record, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "Stop" in window.panel.record.text() and window.capture.recording, timeout=5000)
-
-
-def stop(qtbot: QtBot, window: MainWindow) -> Path:
-    with qtbot.waitSignal(window._host.recording_finished, timeout=20000) as finished:
-        qtbot.mouseClick(window.panel.record, Qt.MouseButton.LeftButton)
-    (path,) = finished.args[0]
-    return path
-
-
-def seconds_recorded(window: MainWindow) -> float:
-    state = window._host.recording()
-    return state.seconds if state is not None else 0.0
 
 
 def test_open_slide_k_record_and_stop(

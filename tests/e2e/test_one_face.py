@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.types import Image, Restored
 from app.ui.window import MainWindow
-from tests.e2e.test_live_session import decode, record, seconds_recorded, stop
+from tests.e2e.steps import decode, record, seconds_recorded, stop
 from tests.mjpeg_server import MjpegServer
 from tests.vision import blurred, show
 

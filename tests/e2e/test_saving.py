@@ -18,7 +18,7 @@ from app.pipeline.live.events import RecordingReduced
 from app.pipeline.live.recording import SessionRecording
 from app.ui.settings_store import DEFAULTS
 from app.ui.window import MainWindow
-from tests.e2e.test_live_film import decode, nearest, record, seconds_recorded, small, stop, wait_for_restored_face
+from tests.e2e.steps import decode, nearest, record, seconds_recorded, small, stop, wait_for_restored_face
 from tests.mjpeg_server import MjpegServer
 from tests.ui.scripted import restored_frame
 from tests.vision import blurred, show
@@ -45,11 +45,11 @@ def test_a_recording_holds_the_true_the_bad_and_the_restored_picture(
     painted: list[Restored] = []
     window.preview.painted.connect(lambda restored, _ms: painted.append(restored))
     qtbot.waitUntil(lambda: seconds_recorded(window) >= 2.0, timeout=30000)
-    film = decode(stop(qtbot, window))
-    assert film.images[0].shape == (480, 3 * 640, 3)
+    video = decode(stop(qtbot, window))
+    assert video.images[0].shape == (480, 3 * 640, 3)
     sent = np.stack([small(image) for image in scene])
     shown = np.stack([small(restored.frame.image) for restored in painted])
-    for image in film.images[2::5]:
+    for image in video.images[2::5]:
         true, bad, restored = (image[:, place * 640 : (place + 1) * 640] for place in range(3))
         source = scene[nearest(true, sent)]
         assert difference(true, source) < 4, "the true picture, up to the codec's noise"
@@ -73,10 +73,10 @@ def test_a_larger_recording_is_larger_and_its_size_stands_while_it_runs(
         assert choice is not None
         assert not choice.isEnabled()
         qtbot.waitUntil(lambda: seconds_recorded(window) >= 1.5, timeout=30000)
-        film = decode(stop(qtbot, window))
-    assert film.images[0].shape == (480, 640, 3)
+        video = decode(stop(qtbot, window))
+    assert video.images[0].shape == (480, 640, 3)
     sent = np.stack([small(image) for image in tiny])
-    for image in film.images[1:]:
+    for image in video.images[1:]:
         source = cv2.resize(tiny[nearest(image, sent)], (640, 480), interpolation=cv2.INTER_LANCZOS4)
         assert difference(image, np.asarray(source, np.uint8)) < 12
 

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.restorers.store import MODELS_FOLDER, ModelStore
 from app.ui.window import MainWindow
-from tests.e2e.test_live_film import wait_for_restored_face
+from tests.e2e.steps import wait_for_restored_face
 from tests.mjpeg_server import MjpegServer
 
 OpenWindow = Callable[..., MainWindow]

@@ -18,7 +18,7 @@ from app.outputs.sharing.clip import CLIP_FPS, LARGEST_BYTES
 from app.outputs.sharing.gallery import recorded_files
 from app.ui.texts.source import DEMO_CLIP
 from app.ui.window import MainWindow
-from tests.e2e.test_live_film import decode, record, seconds_recorded, stop, wait_for_restored_face
+from tests.e2e.steps import decode, record, seconds_recorded, stop, wait_for_restored_face
 from tools.beeps import steps_ms, write_beeps
 
 OpenWindow = Callable[..., MainWindow]
