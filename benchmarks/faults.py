@@ -38,7 +38,7 @@ _VIDEOS = (".mp4", ".mkv", ".ts", ".avi", ".mov")
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What became of a damaged file: refused, incomplete, noted, done, or a surprise that `detail` describes."""
+    """The result for a damaged file: refused, incomplete, noted, done, or a surprise that `detail` describes."""
 
     outcome: str
     name: str

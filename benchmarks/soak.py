@@ -149,7 +149,7 @@ class Sample:
 
 
 def soak(*, minutes: float, k: int, lifetime_s: float = _LIFETIME_S) -> list[Sample]:
-    """Run the session and look at it once a second."""
+    """Run the session and sample it once a second."""
     scene = TwoFaceScene()
     opened = 0
 

@@ -88,7 +88,7 @@ def wait_for_face(window: MainWindow, *, at_least_s: float = 0.0) -> None:
 
 
 def settle(seconds: float) -> None:
-    """Let the window work for a while, so that its rates and plots have something to tell."""
+    """Let the window work for a while, so that its rates and plots have content."""
     end = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() > end, "the clock")
 

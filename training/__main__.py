@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     if name not in COMMANDS:
         print("usage: python -m training COMMAND [OPTIONS]\n")
         for command, (_, purpose) in COMMANDS.items():
-            print(f"  {command:16}{purpose}")
+            print(f"  {command:{max(map(len, COMMANDS))}}  {purpose}")
         return 0 if name in ("-h", "--help") else 2
     sys.argv = [f"python -m training {name}", *arguments[1:]]
     return importlib.import_module(COMMANDS[name][0]).main() or 0

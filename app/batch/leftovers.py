@@ -1,4 +1,4 @@
-"""What killed processes left of results: `.part` files that nobody writes any more."""
+"""The `.part` files that killed processes left, which no process writes any more."""
 
 from __future__ import annotations
 

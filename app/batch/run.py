@@ -72,7 +72,7 @@ class JobRun:
         self._kept: list[Item] = []
         self._pieces_before = 0
         self._worth_keeping = False
-        # What lies about is nobody's, but for the parts that the machines of other shards write just now.
+        # Parts in the folder are abandoned, except those that other shards are writing.
         self._leftovers = Leftovers(() if is_shard else {work.final.target.parent for work in works})
         resumed = [done for work in works if (done := self._admit(work, fresh=fresh)) is not None]
         self._items = len(self._states) + len(resumed)

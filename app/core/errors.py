@@ -39,7 +39,7 @@ class AppError(Exception):
 
     @property
     def phrase(self) -> Phrase:
-        """Both, for other words that tell of it."""
+        """Sentence and hint in one text, for use in another message."""
         return joined((self._what, self._hint), " ") if self._hint else self._what
 
     @property

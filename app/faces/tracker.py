@@ -75,7 +75,7 @@ class FaceTracker:
     """
 
     def __init__(self, detector: Detector, *, concurrent_map: ConcurrentMap | None = None) -> None:
-        """`concurrent_map`, such as that of an executor, looks for several known faces at one time."""
+        """`concurrent_map`, such as that of an executor, searches several known faces at one time."""
         self._detector = detector
         self._map = concurrent_map
         self._next_id = 0

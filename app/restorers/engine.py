@@ -27,7 +27,7 @@ class InferenceEngine:
     """
 
     def __init__(self, model: VerifiedModel, *, takes: ImageTensor, gives: ImageTensor, options: EngineOptions) -> None:
-        """Load `model`, from `takes` to `gives`; a provider that is not here is replaced by the CPU.
+        """Load `model`, from `takes` to `gives`; an unavailable provider is replaced by the CPU.
 
         Raises InferenceError.
         """

@@ -84,7 +84,7 @@ class SettingsStore:
         self._backend.setValue(_GEOMETRY, geometry)
 
     def save_unseen_recordings(self, paths: Sequence[Path]) -> None:
-        """Remember the recordings that were finished by closing the window, when nobody could be told any more."""
+        """Store the recordings that closing the window finished, to be reported at the next start."""
         self._backend.setValue(_UNSEEN_RECORDINGS, "\n".join(str(path) for path in paths))
 
     def take_unseen_recordings(self) -> tuple[Path, ...]:

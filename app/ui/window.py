@@ -325,7 +325,7 @@ class MainWindow(QMainWindow):
         if path:
             self.change(output_folder=path)
 
-    # What the session tells
+    # Events of the session
 
     def _on_ready(self, restorers: tuple[ShippedRestorer, ...]) -> None:
         self._restorers = restorers

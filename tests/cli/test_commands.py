@@ -1,4 +1,4 @@
-"""The command line itself: help, version, the window's options, the models, and what a surprise looks like."""
+"""The command line itself: help, version, the window's options, the models, and unforeseen errors."""
 
 from __future__ import annotations
 

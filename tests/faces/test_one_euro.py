@@ -1,4 +1,4 @@
-"""No shimmer on a still face, no lag on a moving one: both are measured."""
+"""No jitter on a still face, no lag on a moving one."""
 
 from __future__ import annotations
 

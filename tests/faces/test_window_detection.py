@@ -1,4 +1,4 @@
-"""A closer look gives right landmarks at any tilt, and upside-down faces upright ones."""
+"""Window detection: correct landmarks at any tilt, and faces that are upside down."""
 
 from __future__ import annotations
 

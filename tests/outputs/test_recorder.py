@@ -414,7 +414,7 @@ def test_what_is_no_video_is_not_rescued(tmp_path: Path) -> None:
 
 
 class Tone:
-    """A microphone that hears a click at every whole second, from `t_start` on; stands in for a real device."""
+    """A microphone with a click at every whole second from `t_start` on, in place of a real device."""
 
     rate = 48000
     channels = 1

@@ -43,7 +43,7 @@ def serving(*, host: str = "127.0.0.1", **options: Any) -> Iterator[NetworkStrea
 
 @contextmanager
 def feeding(stream: NetworkStream, *, fps: float = 30.0, size: tuple[int, int] = (640, 480)) -> Iterator[list[int]]:
-    """Hand over numbered pictures until the end; gives the list that grows with their numbers."""
+    """Hand over numbered pictures until the end; yield the growing list of their numbers."""
     numbers: list[int] = []
     over = threading.Event()
 

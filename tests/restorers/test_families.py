@@ -1,4 +1,4 @@
-"""Families as the application sees them: what each takes, gives and means, over small networks of the stated layout."""
+"""Families as the application uses them: input, output and meaning, over small networks of the stated layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An error in any thread is told once, in words, with the log's place."""
+"""An error in any thread is reported once, as text, with the log's path."""
 
 from __future__ import annotations
 

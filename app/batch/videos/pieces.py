@@ -1,4 +1,4 @@
-"""Videos in pieces: where to cut them, and restoring one piece so that nobody sees where it begins."""
+"""Videos in pieces: where to cut them, and restoring one piece without a visible joint."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _fill(
     warm_up: Process,
     progress: Progress | None,
 ) -> int | None:
-    """Write the pictures of `span`; gives the first one's time stamp."""
+    """Write the pictures of `span`; return the first one's time stamp."""
     lead, warm = (round(each / reader.time_base) for each in (LEAD_S, WARM_S))
     begin = None if span.start is None else span.start - lead
     if begin is not None:

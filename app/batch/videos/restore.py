@@ -102,7 +102,7 @@ def _fill(
     progress: Progress | None,
     cancel: Callable[[], bool] | None,
 ) -> bool:
-    """Write everything the reader gives. False when it was cancelled."""
+    """Write everything that the reader yields. False when it was cancelled."""
     total = reader.frame_count or (round(reader.duration_s * reader.fps) if reader.duration_s else 0) or None
     for item in reader.items(other_streams=True):
         if not isinstance(item, VideoPicture):

@@ -33,7 +33,7 @@ def rescue_recordings(folder: Path) -> tuple[Path, ...]:
 
 
 def complete(part: Path, path: Path) -> Path | None:
-    """Give the video `part`, which nobody writes any more, the free name `path`, which is returned.
+    """Rename the abandoned video `part` to the free name `path` and return that.
 
     None when not one picture of it plays; it is then deleted if its name is one that only this application gives.
     """

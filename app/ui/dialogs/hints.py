@@ -18,7 +18,7 @@ _WIDTH = 208
 
 @dataclass(frozen=True)
 class Hint:
-    """Words that stand near a point of the window, which `place` gives in the window's pixels."""
+    """A text near a point of the window, which `place` returns in the window's pixels."""
 
     words: Phrase
     place: Callable[[], QPoint]

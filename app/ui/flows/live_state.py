@@ -125,6 +125,6 @@ class LiveStateFlow(QObject):
         )
 
     def _moves(self) -> bool:
-        """Whether pictures come: a source that is away and a picture that stands have no rate to tell."""
+        """Whether pictures arrive: an offline source and a still picture have no rate."""
         info = self._source.info
         return self._source.state == "online" and not (info is not None and info.picture_s > 0)

@@ -1,4 +1,4 @@
-"""Clicks on faces, told from drags and from double clicks."""
+"""Clicks on faces, distinguished from drags and double clicks."""
 
 from __future__ import annotations
 

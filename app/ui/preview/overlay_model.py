@@ -56,7 +56,7 @@ class OverlayModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """The overlay's input. `stages` are (name, median ms) in the order of a frame's way, each cycle its own stage.
+    """The overlay's input. `stages` are (name, median ms) in the order of the pipeline, each cycle its own stage.
 
     `lowered_to` is the k that auto-k made do with, None when it gave what was asked for.
     """

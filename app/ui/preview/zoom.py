@@ -79,7 +79,7 @@ def loupe(layout: Layout, x: float, y: float, *, width: int, height: int, area: 
 
 
 def inset(face: Box, *, width: int, height: int, area: Box) -> tuple[Box, Box, Box] | None:
-    """The largest face at twice its size before and after, at the lower right of `area`; boxes as `loupe` gives them.
+    """The largest face at twice its size before and after, at the lower right of `area`; boxes as `loupe` returns them.
 
     `face` is in pixels of the picture. None where there is no room.
     """

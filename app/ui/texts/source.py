@@ -23,7 +23,7 @@ def source_name(info: SourceInfo, opened: str = "") -> Words:
 
 
 def source_facts(info: SourceInfo) -> Phrase:
-    """Size and rate as the source really gives them: `1280 × 720 · 30.0 fps`."""
+    """Return the actual size and rate of the source: `1280 × 720 · 30.0 fps`."""
     size = phrase("{width} × {height}", width=info.width, height=info.height)
     return joined((size, rate(info.fps)), " · ") if info.fps > 0 and info.picture_s == 0 else size
 

@@ -1,4 +1,4 @@
-"""Frozen cameras and those that look at something still."""
+"""Frozen cameras, and cameras that show a still scene."""
 
 from __future__ import annotations
 
