@@ -10,20 +10,25 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from app.cli.messages import print_error, print_unexpected, program_name, say
 from app.cli.parser import given_settings, parse
 from app.core.errors import AppError, DisplayError
-from app.core.log import set_up_log
+from app.core.log import send_library_messages_to_log, set_up_log
 from app.core.words import tr
+from app.media.files import reason
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run one command line; returns 0 done, 1 not done (stderr says why), 2 wrong option, 130 interrupted."""
+def main(arguments: Sequence[str], *, owns_process: bool = False) -> int:
+    """Run one command line; returns 0 done, 1 not done (stderr says why), 2 wrong option, 130 interrupted.
+
+    With `owns_process`, what libraries print on stderr by themselves goes to the log, but for those of the window.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A camera's name may have letters that a console or a pipe of Windows has not.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -32,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else EXIT_FAILED
     set_up_log()
+    if owns_process and options.command != "window":
+        send_library_messages_to_log()
     try:
         code = _run(options)
         if sys.stdout is not None:
@@ -43,13 +50,19 @@ def main(arguments: Sequence[str]) -> int:
         say(tr("interrupted: what was finished is kept, nothing half-written was left."))
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of the pipe, such as `head`, has ended
-        _discard_stdout()
         return EXIT_FAILED
     except OSError as error:
         if error.filename is not None:
-            print_unexpected(error, about=options.command)
+            logging.getLogger(__name__).exception("a file cannot be used")
+            print_error(
+                AppError(
+                    "{path} cannot be used: {reason}.",
+                    "Check its name and your rights.",
+                    path=error.filename,
+                    reason=reason(error),
+                )
+            )
         else:
-            _discard_stdout()
             print_error(AppError("The results cannot be printed: {reason}.", reason=error.strerror or error))
     except ImportError as error:
         print_error(_missing_library(error))
@@ -61,13 +74,32 @@ def main(arguments: Sequence[str]) -> int:
 def console() -> int:
     """Run the command line of this process."""
     multiprocessing.freeze_support()  # in a package without Python, batch workers run this program again
-    return main(sys.argv[1:])
+    _open_closed_descriptors()
+    try:
+        return main(sys.argv[1:], owns_process=True)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _flush_or_discard(stream)
 
 
-def _discard_stdout() -> None:
-    """Discard further output, which would fail again at the end of the process."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _open_closed_descriptors() -> None:
+    """Keep files that are opened later from becoming stdout or stderr, into which libraries write."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _flush_or_discard(stream: TextIO | None) -> None:
+    """Write what `stream` holds; what cannot be written would fail once more at the end of the process."""
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _missing_library(error: ImportError) -> AppError:

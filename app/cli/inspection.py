@@ -6,7 +6,7 @@ import json
 from contextlib import nullcontext
 from pathlib import Path
 
-from app.cli.messages import note, print_error, say
+from app.cli.messages import note, print_error, say, show
 from app.core.errors import AppError, ModelIntegrityError, ModelMissingError
 from app.core.words import number, padded, phrase, tr
 from app.media.files import NewFile
@@ -18,7 +18,7 @@ def print_cameras() -> None:
     """Print one line for each camera: its number and its name, which other commands accept."""
     cameras = list_cameras()
     for camera in cameras:
-        print(f"{camera.index:>3}  {camera.name}" + (f"  ({camera.path})" if camera.path else ""))
+        show(f"{camera.index:>3}  {camera.name}" + (f"  ({camera.path})" if camera.path else ""))
     if not cameras:
         note(phrase("no camera was found."))
 
@@ -39,12 +39,12 @@ def print_models() -> bool:
             faults.append(error)
         k = "k {}-{}".format(*entry.k_range) if entry.family is not None else ""
         size = number(entry.bytes / 1e6, "6.1f")
-        print(
+        show(
             f"{padded(state, 8)} {entry.name:<17} {entry.precision:<4} {entry.kind:<15} {k:<5} {size} MB  "
             f"sha256 {entry.sha256}  {entry.path.name}"
         )
-        print(f"{'':<8} {entry.family.title + ', ' if entry.family is not None else ''}{entry.source}")
-        print(f"{'':<8} {tr('licence: {licence}', licence=entry.licence)}")
+        show(f"{'':<8} {entry.family.title + ', ' if entry.family is not None else ''}{entry.source}")
+        show(f"{'':<8} {tr('licence: {licence}', licence=entry.licence)}")
     for fault in faults:
         print_error(fault)
     return not faults
@@ -54,7 +54,7 @@ def print_providers() -> None:
     """Print which providers run the networks here, their times and differences from the CPU. Raises AppError."""
     from app.pipeline.measuring.bench import measure_providers, providers_table
 
-    print(providers_table(measure_providers(ModelStore(), progress=say)))
+    show(providers_table(measure_providers(ModelStore(), progress=say)))
 
 
 def print_benchmark(*, json_path: str | None, overwrite: bool) -> None:
@@ -65,10 +65,10 @@ def print_benchmark(*, json_path: str | None, overwrite: bool) -> None:
     with nullcontext() if json_path is None else NewFile(Path(json_path), overwrite=overwrite) as file:
         say(tr("Measuring this machine for about half a minute; close what else it does."))
         result = run_benchmark(ModelStore(), progress=say)
-        print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
-        print(cycles_table(result["cycles"]))
-        print(pipeline_table(result["pipeline"]))
-        print(affordable_table(result["affordable"]))
+        show(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
+        show(cycles_table(result["cycles"]))
+        show(pipeline_table(result["pipeline"]))
+        show(affordable_table(result["affordable"]))
         if file is not None:
             file.write((json.dumps(result, indent=2) + "\n").encode())
             file.commit()

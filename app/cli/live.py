@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import threading
 from collections.abc import Iterable
 
-from app.cli.messages import one_line, print_error
+from app.cli.messages import one_line, print_error, show
 from app.cli.parser import given_settings
 from app.core.errors import AppError, SourceOpenError
 from app.core.settings import Settings
@@ -122,4 +123,6 @@ def _with_reason(words: Phrase, error: AppError | None) -> str:
 
 
 def _print(line: str) -> None:
-    print(line, flush=True)
+    """Print a line on stdout; the session goes on when nobody can read it."""
+    with contextlib.suppress(OSError, ValueError):
+        show(line)

@@ -1,7 +1,9 @@
-"""Messages of the command line on stderr; stdout is for results only."""
+"""What the command line prints: messages on stderr, results on stdout, neither with control codes in it."""
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
 import sys
 from contextlib import nullcontext, suppress
@@ -17,14 +19,52 @@ def program_name() -> str:
     return "cfrnet-live" if Path(sys.argv[0]).stem == "cfrnet-live" else "python main.py"
 
 
+class Stderr:
+    """Stderr for everything that is printed there; one that is closed or full changes nothing."""
+
+    @property
+    def encoding(self) -> str:
+        """What is written in, "" when stderr is closed."""
+        return getattr(sys.stderr, "encoding", None) or ""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        try:
+            return sys.stderr.isatty()
+        except (ValueError, AttributeError):
+            return False
+
+    def fileno(self) -> int:
+        """The descriptor, for the width of the terminal. Raises io.UnsupportedOperation without one."""
+        if sys.stderr is None:
+            raise io.UnsupportedOperation("stderr is closed")
+        return sys.stderr.fileno()
+
+
+STDERR = Stderr()
+
+
 def say(text: str) -> None:
-    """Print one line on stderr, above a progress bar if one is shown; ignore a stderr that is closed or full."""
+    """Print one line on stderr, above a progress bar if one is shown."""
     # Without tqdm loaded no bar is shown; not importing it here keeps a missing library reportable.
     loaded = sys.modules.get("tqdm")
-    if sys.stderr is None:
-        return
-    with suppress(OSError, ValueError), loaded.tqdm.external_write_mode(file=sys.stderr) if loaded else nullcontext():
-        print(printable(text), file=sys.stderr, flush=True)
+    with loaded.tqdm.external_write_mode(file=STDERR) if loaded else nullcontext():
+        STDERR.write(printable(text) + "\n")
+        STDERR.flush()
+
+
+def show(text: str) -> None:
+    """Print results, in one or several lines, on stdout. Raises OSError when it is closed or full."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "stdout is closed")
+    print(printable(text), flush=True)
 
 
 def print_error(error: AppError, *, about: str = "") -> None:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from app import __version__
 from app.cli.argument_words import translate_argparse
-from app.cli.messages import program_name
+from app.cli.messages import program_name, say
 from app.core.languages import system_language
 from app.core.setting import GROUPS, Setting
 from app.core.settings import SYSTEM, TABLE, Settings
@@ -49,7 +49,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         hint = tr("{command} --help shows every option with examples.", command=self.prog)
-        self.exit(2, f"{tr('error: {what}', what=message)}\n{tr('hint: {what}', what=hint)}\n")
+        say(f"{tr('error: {what}', what=message)}\n{tr('hint: {what}', what=hint)}")
+        self.exit(2)
 
     def format_help(self) -> str:
         """Return the help, which lists only the engines of this machine; detecting them is left to this moment."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, fields
@@ -23,7 +22,7 @@ from app.batch.jobs.plan import Item
 from app.batch.jobs.timings import StageTimings
 from app.batch.sheet import compare
 from app.batch.watch import watch
-from app.cli.messages import note, print_error, say
+from app.cli.messages import STDERR, note, print_error, say, show
 from app.cli.parser import given_settings
 from app.core.errors import ClusterError, OutputError
 from app.core.settings import Settings
@@ -67,7 +66,7 @@ def restore(options: argparse.Namespace) -> bool:
             signal.signal(ending, handler)
     _sum_up(report)
     if options.json:
-        print(json.dumps(_document(options, settings, report, time.perf_counter() - started), indent=2))
+        show(json.dumps(_document(options, settings, report, time.perf_counter() - started), indent=2))
     return not report.failed
 
 
@@ -216,9 +215,9 @@ def _bar() -> Any:
         total=100,
         desc=tr("restoring"),
         bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
-        mininterval=0.1 if sys.stderr.isatty() else 5.0,
+        mininterval=0.1 if STDERR.isatty() else 5.0,
         dynamic_ncols=True,
-        file=sys.stderr,
+        file=STDERR,
     )
 
 

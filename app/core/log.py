@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import logging.handlers
@@ -53,6 +54,20 @@ def set_up_log(*, level: int = logging.INFO) -> Path:
             root.addHandler(handler)
             root.setLevel(level)
     return log_path()
+
+
+def send_library_messages_to_log() -> None:
+    """Send to the log what libraries write to the descriptor of stderr, and warnings. `sys.stderr` stays as it is."""
+    logging.captureWarnings(True)
+    if sys.stderr is None:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        descriptor = sys.stderr.fileno()
+        log = os.open(log_path(), os.O_WRONLY | os.O_APPEND)
+        own = open(os.dup(descriptor), "w", encoding=sys.stderr.encoding, errors=sys.stderr.errors, buffering=1)  # noqa: PTH123, SIM115
+        os.dup2(log, descriptor)
+        os.close(log)
+        sys.stderr = own
 
 
 def _open(folder: Path) -> logging.Handler | None:

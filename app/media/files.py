@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from app.core.errors import OutputError
+from app.core.errors import OutputError, UnreadableMediaError
 from app.core.words import Words, phrase
 
 PRIVATE = 0o600
@@ -85,6 +85,17 @@ def output_error(path: Path, error: OSError) -> OutputError:
     if error.errno == errno.ENAMETOOLONG:
         return OutputError("The name of {path} is too long for this disk.", "Choose a shorter one.", path=path)
     return OutputError("{path} cannot be written: {reason}.", path=path, reason=error.strerror or error)
+
+
+def unreadable(path: Path, error: OSError) -> UnreadableMediaError:
+    """Return the UnreadableMediaError that says in words why `path` could not be read."""
+    if error.errno == errno.ENOENT:
+        return UnreadableMediaError("There is no file {path}.", "Check the name.", path=path)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return UnreadableMediaError("{path} may not be read.", "Ask for the right to read it.", path=path)
+    if error.errno == errno.ENAMETOOLONG:
+        return UnreadableMediaError("The name of {path} is too long for any disk.", "Check the name.", path=path)
+    return UnreadableMediaError("{path} cannot be read: {reason}.", path=path, reason=error.strerror or error)
 
 
 def permissions_of(path: Path) -> int | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ from app.batch.videos.output import FORMATS
 from app.core.address import shown_source
 from app.core.errors import EmptyFolderError, OutputError, UnreadableMediaError
 from app.core.words import Phrase, phrase
-from app.media.files import output_error
+from app.media.files import output_error, unreadable
 from app.media.pictures.picture import PICTURE_SUFFIXES
 
 VIDEO_SUFFIXES = frozenset(FORMATS)
@@ -51,15 +52,31 @@ def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
     if not input_text.strip() or not output_text.strip():
         raise UnreadableMediaError("An empty name is no file or folder.", "Name both; a dot is the current folder.")
     source, output = Path(input_text), Path(output_text)
-    if source.is_dir():
-        return _plan_folder(source, output, aligned=aligned)
-    if not source.is_file():
+    try:
+        is_folder, is_file = _is(stat.S_ISDIR, source), _is(stat.S_ISREG, source)
+    except OSError as error:
+        raise unreadable(source, error) from error
+    if not is_folder and not is_file:
         raise UnreadableMediaError("There is no file or folder called {source}.", "Check the name.", source=source)
-    if output.is_dir() or output_text.endswith(("/", os.sep)):
+    try:
+        into_folder = _is(stat.S_ISDIR, output) or output_text.endswith(("/", os.sep))
+        if is_folder:
+            return _plan_folder(source, output, aligned=aligned)
+    except OSError as error:
+        raise output_error(output, error) from error
+    if into_folder:
         output = output / _target_name(source, aligned=aligned)
     item = _item(source, output, name=source.name, aligned=aligned)
     _expect_not_the_input(source, item.target)
     return [item]
+
+
+def _is(wanted: Callable[[int], bool], path: Path) -> bool:
+    """Whether `path` is there and is that. Raises OSError when that cannot be found out."""
+    try:
+        return wanted(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def is_done(item: Item) -> bool:
@@ -70,6 +87,8 @@ def is_done(item: Item) -> bool:
 def left_alone(input_text: str, output_text: str, items: list[Item]) -> list[Path]:
     """Return the files of an input folder that are not in `items`: neither pictures nor videos by their names."""
     folder, output = Path(input_text), Path(output_text).resolve()
+    if not folder.is_dir():
+        return []
     known = {item.source for item in items}
     return [path for path in _files_in(folder, without=output) if path not in known]
 
@@ -84,7 +103,11 @@ def make_room(source: Path, target: Path) -> None:
 
 
 def _expect_not_the_input(source: Path, target: Path) -> None:
-    if target.exists() and target.samefile(source):
+    try:
+        same = target.exists() and target.samefile(source)
+    except OSError as error:
+        raise output_error(target, error) from error
+    if same:
         raise OutputError(
             "{target} is the input itself.", "Give another name: the original is never overwritten.", target=target
         )
@@ -131,19 +154,39 @@ def _each_its_own(items: list[Item]) -> list[Item]:
 
 
 def _media_in(folder: Path, *, without: Path, aligned: bool) -> Iterator[Path]:
+    """The pictures and videos in `folder`, and the folders in it that may not be read: they fail by name later on."""
     suffixes = PICTURE_SUFFIXES if aligned else PICTURE_SUFFIXES | VIDEO_SUFFIXES | READ_ONLY_SUFFIXES
-    return (path for path in _files_in(folder, without=without) if path.suffix.lower() in suffixes)
+    locked: list[Path] = []
+    for path in _files_in(folder, without=without, locked=locked):
+        if path.suffix.lower() in suffixes:
+            yield path
+    yield from locked
 
 
-def _files_in(folder: Path, *, without: Path) -> Iterator[Path]:
-    """Return every file that is not hidden, in order, except those in the folder `without`."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.is_file() and not path.resolve().is_relative_to(without):
+def _files_in(folder: Path, *, without: Path, locked: list[Path] | None = None) -> Iterator[Path]:
+    """Yield every file that is not hidden, in order, except those in the folder `without`.
+
+    Folders that may not be read are appended to `locked`. Raises UnreadableMediaError when `folder` itself is one.
+    """
+
+    def cannot_list(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise unreadable(folder, error) from error
+        if locked is not None:
+            locked.append(Path(error.filename))
+
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder, onerror=cannot_list):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in files if not name.startswith(".")]
+    for path in sorted(found):
+        if path.is_file() and not path.resolve().is_relative_to(without):
             yield path
 
 
 def _item(source: Path, target: Path, *, name: str, aligned: bool) -> Item:
+    if source.is_dir():  # one that may not be read
+        return Item(kind="picture", name=name, source=source, target=target)
     if aligned:
         _expect_suffix(target, frozenset({".png"}), phrase("{name} becomes an aligned crop", name=name))
         return Item(kind="crop", name=name, source=source, target=target)

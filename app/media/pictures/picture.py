@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Image
 from app.core.words import Phrase, joined, phrase
-from app.media.files import permissions_of, write_atomically
+from app.media.files import permissions_of, unreadable, write_atomically
 from app.media.pictures.enlarge import enlarge
 from app.media.pictures.picture_encoding import DEEP, JPEG, TIFF, WITH_ALPHA, WITH_METADATA, WITH_RESOLUTION, encode
 from app.media.pictures.picture_facts import CMYK_BECAME_RGB, EXIF, PROFILE, XMP, XMP_OF_JPEG, PictureFacts, facts_of
@@ -61,10 +61,12 @@ def read_picture(path: Path) -> Picture:
     """Decode `path`. Raises UnreadableMediaError when it is missing, empty, truncated or not a picture."""
     try:
         encoded = path.read_bytes()
-    except FileNotFoundError as error:
-        raise UnreadableMediaError("There is no file {path}.", path=path) from error
     except OSError as error:
-        raise UnreadableMediaError("{path} cannot be read: {reason}.", path=path, reason=error.strerror) from error
+        if path.is_dir():
+            raise UnreadableMediaError(
+                "The folder {path} may not be read.", "Ask for the right to read it.", path=path
+            ) from error
+        raise unreadable(path, error) from error
     if not encoded:
         raise UnreadableMediaError("{path} is empty.", path=path)
     expect_affordable(encoded, str(path))

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from app.core.errors import UnreadableMediaError
 from app.core.types import Image
 from app.core.words import Phrase, phrase, with_values
-from app.media.files import reason
+from app.media.files import reason, unreadable
 from app.media.videos.colour import BgrConverter, quarter_turns
 from app.media.videos.containers import expect_affordable_video, open_video
 from app.media.videos.side_data import hdr10_parameters, lost_with
@@ -293,12 +293,10 @@ class VideoReader:
         return UnreadableMediaError("{found} ({reason}).", "Get a whole copy of it.", found=found, reason=reason(error))
 
     def _unreadable(self, error: Exception) -> UnreadableMediaError:
-        if isinstance(error, FileNotFoundError):
-            return UnreadableMediaError("There is no file {path}.", path=self.path)
         if isinstance(error, IsADirectoryError):
             return UnreadableMediaError("{path} is a folder, not a video.", path=self.path)
-        if isinstance(error, PermissionError):
-            return UnreadableMediaError("{path} may not be read.", "Ask for the right to read it.", path=self.path)
+        if isinstance(error, (FileNotFoundError, PermissionError)):
+            return unreadable(self.path, error)
         return UnreadableMediaError(
             "{path} is not a video that can be read ({reason}).",
             "Check that the file is whole.",
