@@ -57,6 +57,8 @@ def test_a_stream_and_a_camera_without_a_window(cli_process: StartProcess) -> No
         with av.open(f"{address}stream.mjpg", format="mpjpeg", timeout=30) as container:
             different: set[bytes] = set()
             for frame in container.decode(video=0):  # a picture is repeated while a busy machine has no newer one
+                if frame.width == 1280:  # the card that is shown while the source is being opened
+                    continue
                 picture = frame.to_ndarray(format="bgr24")
                 assert picture.shape == (480, 640, 3)
                 different.add(picture[::16, ::16].tobytes())
