@@ -101,8 +101,8 @@ def test_the_engine_is_named_as_it_is() -> None:
         threads=1,
         restorer="cfrnet-rt",
     )
-    assert str(engine_line(got)) == "cfrnet-rt · INT8 · CPU, CUDA was asked · 1 thread"
-    assert str(engine_sentence(got)).startswith("CUDA was asked, but CPU is what runs.")
+    assert str(engine_line(got)) == "cfrnet-rt · INT8 · CPU, CUDA not available · 1 thread"
+    assert str(engine_sentence(got)).startswith("CUDA is not available; using CPU.")
     asked = dataclasses.replace(got, provider_asked="CPUExecutionProvider", threads=2)
     assert str(engine_line(asked)) == "cfrnet-rt · INT8 · CPU · 2 threads"
 

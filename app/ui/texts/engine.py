@@ -1,4 +1,4 @@
-"""What the window says about the inference engine: what was asked and what was got. No Qt."""
+"""The window's texts about the inference engine: the provider requested and the one in use. No Qt."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def provider_name(provider: str) -> Words:
 
 
 def engine_line(info: EngineInfo) -> Phrase:
-    """One line: `NETWORK · INT8 · CPU · 2 threads`; a provider that was not got is named."""
+    """One line: `NETWORK · INT8 · CPU · 2 threads`; a requested provider that is not in use is named."""
     got, asked = provider_name(info.provider_got), provider_name(info.provider_asked)
-    provider = got if got == asked else phrase("{got}, {asked} was asked", got=got, asked=asked)
+    provider = got if got == asked else phrase("{got}, {asked} not available", got=got, asked=asked)
     return joined((info.restorer, info.precision.upper(), provider, _threads(info)), " · ")
 
 
@@ -23,9 +23,9 @@ def engine_sentence(info: EngineInfo) -> Phrase:
     """A few sentences for the panel and the tooltip."""
     got, asked = provider_name(info.provider_got), provider_name(info.provider_asked)
     sentences = [
-        phrase("{provider} was asked and got.", provider=got)
+        phrase("Using {provider}.", provider=got)
         if got == asked
-        else phrase("{asked} was asked, but {got} is what runs.", asked=asked, got=got),
+        else phrase("{asked} is not available; using {got}.", asked=asked, got=got),
         phrase("{precision} on {threads}.", precision=info.precision.upper(), threads=_threads(info)),
     ]
     if info.compared:
