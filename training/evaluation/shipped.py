@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import psutil
 from numpy.typing import NDArray
 
 from app.core.onnx import session_options
+from app.pipeline.measuring.stages import percentiles
 from training.shipping.export import INPUT_NAME
 
 PACKAGES = ("onnxruntime", "torch", "numpy", "opencv-python", "scikit-image")
@@ -78,9 +78,10 @@ class ShippedGenerator:
             (x,) = session.run(None, {INPUT_NAME: x})
             if i >= 5:
                 taken.append(1000.0 * (time.perf_counter() - started))
+        median_ms, p95_ms = percentiles(taken)
         return Timing(
-            median_ms=statistics.median(taken),
-            p95_ms=statistics.quantiles(taken, n=20)[-1],
+            median_ms=median_ms,
+            p95_ms=p95_ms,
             cycles=cycles,
             threads=threads,
             busy_percent=busy,

@@ -9,20 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from app.batch.videos.output import FORMATS
 from app.core.address import shown_source
 from app.core.errors import EmptyFolderError, OutputError, UnreadableMediaError
 from app.core.words import Phrase, phrase
 from app.media.files import output_error, unreadable
 from app.media.pictures.picture import PICTURE_SUFFIXES
-
-VIDEO_SUFFIXES = frozenset(FORMATS)
-"""Suffixes of videos that are read and written."""
-
-READ_ONLY_SUFFIXES = frozenset(
-    {".avi", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv"}
-)
-"""Suffixes of videos that are read only; in a folder they become Matroska, which supports every kind of sound."""
+from app.media.videos.suffixes import FORMATS, READ_ONLY_SUFFIXES, VIDEO_SUFFIXES
 
 ItemKind = Literal["picture", "video", "crop"]
 
@@ -155,7 +147,7 @@ def _each_its_own(items: list[Item]) -> list[Item]:
 
 def _media_in(folder: Path, *, without: Path, aligned: bool) -> Iterator[Path]:
     """The pictures and videos in `folder`, and the folders in it that may not be read: they fail by name later on."""
-    suffixes = PICTURE_SUFFIXES if aligned else PICTURE_SUFFIXES | VIDEO_SUFFIXES | READ_ONLY_SUFFIXES
+    suffixes = PICTURE_SUFFIXES if aligned else PICTURE_SUFFIXES | VIDEO_SUFFIXES
     locked: list[Path] = []
     for path in _files_in(folder, without=without, locked=locked):
         if path.suffix.lower() in suffixes:
@@ -191,11 +183,11 @@ def _item(source: Path, target: Path, *, name: str, aligned: bool) -> Item:
         _expect_suffix(target, frozenset({".png"}), phrase("{name} becomes an aligned crop", name=name))
         return Item(kind="crop", name=name, source=source, target=target)
     # A source of unknown suffix is taken for what the target's suffix says.
-    telling = source if source.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES else target
+    telling = source if source.suffix.lower() in PICTURE_SUFFIXES | frozenset(FORMATS) else target
     if telling.suffix.lower() in PICTURE_SUFFIXES:
         _expect_suffix(target, PICTURE_SUFFIXES, phrase("{name} is a picture", name=name))
         return Item(kind="picture", name=name, source=source, target=target)
-    _expect_suffix(target, VIDEO_SUFFIXES, phrase("{name} is a video", name=name))
+    _expect_suffix(target, frozenset(FORMATS), phrase("{name} is a video", name=name))
     return Item(kind="video", name=name, source=source, target=target)
 
 

@@ -22,12 +22,10 @@ from app.media.pictures.enlarge import enlarge, expect_affordable_result
 from app.media.videos.colour import UNSPECIFIED, matrix_of
 from app.media.videos.encoder import ColourTags, VideoEncoder
 from app.media.videos.file_encoders import FILE_ENCODERS, USUAL
+from app.media.videos.suffixes import FORMATS
 from app.media.videos.tracks import OtherTracks, container_options, keep_description
 from app.media.videos.video_reader import MediaPacket, VideoPicture, VideoReader
 from app.outputs.compose import compose
-
-FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-"""Suffixes that a restored video can have, and FFmpeg's names. Matroska rounds time stamps to its millisecond."""
 
 _TAGGED_MATRICES = (1, 5, 6, 7, 9)
 

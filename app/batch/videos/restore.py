@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.batch.videos.output import FORMATS, VideoOptions, VideoOutput
+from app.batch.videos.output import VideoOptions, VideoOutput
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Frame, Restored
 from app.core.words import Phrase
 from app.media.files import free_name
+from app.media.videos.suffixes import FORMATS
 from app.media.videos.video_reader import VideoPicture, VideoReader
 
 Process = Callable[[Frame], Restored]

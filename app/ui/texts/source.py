@@ -9,12 +9,11 @@ from app.core.address import shown_source
 from app.core.errors import AppError
 from app.core.resources import resource_folder
 from app.core.words import Phrase, Words, joined, phrase, tr
+from app.media.videos.suffixes import VIDEO_SUFFIXES
 from app.sources.base import SourceInfo
 from app.ui.style.formatting import rate
 
 DEMO_CLIP = resource_folder("assets") / "demo.mp4"
-
-VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".ts", ".mts", ".mpg", ".mpeg", ".wmv", ".3gp")
 
 
 def source_name(info: SourceInfo, opened: str = "") -> Words:
@@ -32,7 +31,7 @@ def file_filters() -> str:
     """The kinds of files that a file dialog offers, in Qt's format."""
     from app.media.pictures.picture import PICTURE_SUFFIXES  # OpenCV comes with it, which the window does not wait for
 
-    videos = " ".join(f"*{suffix}" for suffix in VIDEO_SUFFIXES)
+    videos = " ".join(f"*{suffix}" for suffix in sorted(VIDEO_SUFFIXES))
     pictures = " ".join(f"*{suffix}" for suffix in sorted(PICTURE_SUFFIXES))
     kinds = (
         (tr("Videos and pictures"), f"{videos} {pictures}"),
