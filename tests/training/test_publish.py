@@ -244,3 +244,19 @@ def test_the_rivals_are_published_for_their_families(
     assert "60 steps" in entry["source"]
     restorer = ModelStore(tmp_path).create_restorer(name, "int8", 1)
     assert restorer.restore(made_up_faces(1)[0], k=1).image.shape == (256, 256, 3)
+
+
+def test_a_network_is_published_in_the_precisions_that_are_asked_for(
+    face_folder: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    """A file of an earlier state, in a precision that no longer ships, does not stay behind."""
+    earlier = tmp_path / "cfrnet-rt.int8.onnx"
+    earlier.write_bytes(b"of an earlier state")
+    (only,) = publish(checkpoint=checkpoint, name="cfrnet-rt", faces=face_folder, models=tmp_path, precisions=("fp16",))
+    assert not earlier.exists()
+    assert [path.name for path in tmp_path.glob("*.onnx")] == [only.name] == ["cfrnet-rt.fp16.onnx"]
+    (entry,) = json.loads((tmp_path / "manifest.json").read_text())["models"]
+    assert entry["precision"] == "fp16"
+    restorer = ModelStore(tmp_path).create_restorer("cfrnet-rt", threads=1)
+    assert restorer.engine.precision == "fp16"
+    assert restorer.restore(made_up_faces(1)[0], k=1).image.shape == (256, 256, 3)

@@ -3,8 +3,9 @@
 `python -m training publish CHECKPOINT --name cfrnet-rt --faces DIR --models models
  [--evaluate --data DIR --weights DIR --docs docs]`
 
-Exports FP32, quantizes INT8, writes the manifest, keeps the state for further training and, if asked, measures both and
-adds the figures to the manifest. The new files replace the old ones only when both are complete.
+Exports FP32, quantizes INT8 (or writes the `--precisions` that are asked for), writes the manifest, keeps the state for
+further training and, if asked, measures both and adds the figures to the manifest. The new files replace the old ones
+only when all are complete.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from app.core.errors import AppError
+from app.restorers.half import to_half
+from app.restorers.manifest import PRECISIONS
 from training.checkpoint import CheckpointError, load_generator, read_checkpoint, save_checkpoint, slim
 from training.data import FaceFolderError, load_faces
 from training.evaluation.evaluate import SECTIONS, evaluate
@@ -29,25 +33,41 @@ from training.shipping.export import export_onnx
 from training.shipping.manifest import UnknownOriginError, write_manifest
 from training.shipping.quantize import CALIBRATION_METHOD, CALIBRATION_METHODS, quantize_on
 
+DEFAULT_PRECISIONS = ("fp32", "int8")
+
 _RUN_FIGURES = ("k1_psnr", "k1_alex", "k2_psnr", "k3_alex", "k3_vgg")
 
 
 def publish(
-    *, checkpoint: Path, name: str, faces: Path, models: Path, method: str = CALIBRATION_METHOD
-) -> tuple[Path, Path]:
-    """Write NAME.fp32.onnx, NAME.int8.onnx and the manifest into `models`; return the two files."""
+    *,
+    checkpoint: Path,
+    name: str,
+    faces: Path,
+    models: Path,
+    method: str = CALIBRATION_METHOD,
+    precisions: Sequence[str] = DEFAULT_PRECISIONS,
+) -> tuple[Path, ...]:
+    """Write NAME.PRECISION.onnx for each of `precisions` and the manifest into `models`; return the files.
+
+    Files of the network in other precisions are removed: they are of another state.
+    """
     generator = load_generator(checkpoint)
-    training, _ = load_faces(faces)
-    targets = models / f"{name}.fp32.onnx", models / f"{name}.int8.onnx"
+    targets = {precision: models / f"{name}.{precision}.onnx" for precision in precisions}
     models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=models) as folder:
-        made = tuple(Path(folder) / target.name for target in targets)
-        export_onnx(generator, made[0])
-        quantize_on(made[0], made[1], training, method)
-        for source, target in zip(made, targets, strict=True):
-            source.replace(target)
+        made = {precision: Path(folder) / f"{name}.{precision}.onnx" for precision in PRECISIONS}
+        export_onnx(generator, made["fp32"])
+        if "fp16" in targets:
+            made["fp16"].write_bytes(to_half(made["fp32"].read_bytes()))
+        if "int8" in targets:
+            training, _ = load_faces(faces)
+            quantize_on(made["fp32"], made["int8"], training, method)
+        for precision in PRECISIONS:
+            (models / f"{name}.{precision}.onnx").unlink(missing_ok=True)
+        for precision, target in targets.items():
+            made[precision].replace(target)
     write_manifest(models, trained={name: read_checkpoint(checkpoint)})
-    return targets
+    return tuple(targets.values())
 
 
 def keep_run(*, checkpoint: Path, name: str, models: Path) -> Path:
@@ -94,6 +114,9 @@ def main() -> int:
     parser.add_argument("--faces", type=Path, required=True, help="training faces, for calibration")
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--method", choices=sorted(CALIBRATION_METHODS), default=CALIBRATION_METHOD)
+    parser.add_argument(
+        "--precisions", nargs="+", choices=PRECISIONS, default=DEFAULT_PRECISIONS, help="default: fp32 int8"
+    )
     parser.add_argument("--evaluate", action="store_true", help="measure by the protocol and write the docs")
     parser.add_argument("--data", type=Path, help="with --evaluate: folder with test/, photos/ and video/")
     parser.add_argument("--weights", type=Path, help="with --evaluate: folder of the metrics' published weights")
@@ -110,7 +133,7 @@ def main() -> int:
     try:
         files = publish(
             checkpoint=options.checkpoint, name=options.name, faces=options.faces, models=options.models,
-            method=options.method,
+            method=options.method, precisions=options.precisions,
         )  # fmt: skip
         state = keep_run(checkpoint=options.checkpoint, name=options.name, models=options.models)
         for file in (*files, state):
