@@ -1,1 +1,1 @@
-"""Where restored frames go: recordings, snapshots. Imports core and media only."""
+"""The door for outputs: recordings, virtual camera, network stream; snapshots, clips. Imports core and media only."""

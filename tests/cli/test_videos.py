@@ -61,7 +61,7 @@ def test_every_frame_its_time_and_the_sound_are_kept(cli: Cli, tmp_path: Path, v
     (entry,) = answer.document["files"]
     assert entry["frames"] == entry["faces"] == len(TIMES_MS)
     assert answer.document["stages"]["cycle_1"]["frames"] == len(TIMES_MS)
-    assert leftovers(tmp_path) == ["video.mp4", "log/cfrnet-live.log", "new.mp4"]
+    assert leftovers(tmp_path) == ["log/cfrnet-live.log", "new.mp4", "video.mp4"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
