@@ -12,7 +12,6 @@ _WORDS = (
     phrase("positional arguments"),
     phrase("options"),
     phrase("show this help message and exit"),
-    phrase("show program's version number and exit"),
     phrase("argument %(argument_name)s: %(message)s"),
     phrase("unrecognized arguments: %s"),
     phrase("invalid choice: %(value)r (choose from %(choices)s)"),

@@ -72,7 +72,12 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"CFRNet Live {__version__}")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"CFRNet Live {__version__}",
+        help=tr("show program's version number and exit"),
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_window(commands)
     _add_live(commands)

@@ -31,7 +31,7 @@ def file_size(size: int) -> Phrase:
     """Decimal units, as file managers show them."""
     if size < 1000:
         return phrase("{size} B", size=size)
-    units = ("kB", "MB", "GB", "TB")
+    units = (phrase("kB"), phrase("MB"), phrase("GB"), phrase("TB"))
     value, place = size / 1000, 0
     while value >= 999.5 and place < len(units) - 1:
         value, place = value / 1000, place + 1
