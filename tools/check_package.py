@@ -1,7 +1,7 @@
 """Runs a built package the way a person without Python does, and fails when anything is missing.
 
     python tools/check_package.py                           what tools/package.py built
-    python tools/check_package.py --program dist/x/y        another one
+    python tools/check_package.py --program dist/x/y        another one, such as an AppImage
 
 The models are verified, a picture and the demo clip are restored, and the window is opened on the demo clip until it
 shows a restored picture, on a screen of its own where there is none. There is no Python on the PATH, and the folder
@@ -39,6 +39,8 @@ class Package:
         self.folder = folder
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         self.environment = kept | {"PATH": str(folder / "nothing"), "HOME": str(folder), "USERPROFILE": str(folder)}
+        if program.suffix == ".AppImage":
+            self.environment["APPIMAGE_EXTRACT_AND_RUN"] = "1"  # where a file system cannot be mounted
         self.log = folder / "log" / "cfrnet-live.log"
         self.environment["CFRNET_LIVE_LOG_FOLDER"] = str(self.log.parent)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import platform
 import plistlib
 import re
 import shutil
@@ -28,18 +29,14 @@ BUILD = ROOT / "build" / "package"
 DIST = ROOT / "dist"
 NAME = "cfrnet-live"
 GOAL_MB = 300
-"""Missed on Linux, where the wheels of OpenCV and PyAV take 150 and 75 MB; see docs/packaging.md."""
+"""Missed on Linux, where OpenCV's module alone takes 74 MB; see docs/packaging.md."""
 
 EXCLUDED = (
     *("torch", "training", "tests", "tools", "pytest", "tkinter", "matplotlib", "IPython", "pyvirtualcam"),
     *("scipy", "skimage", "imageio", "networkx"),  # see tools/package_hooks/unused.py
-    *("PySide6.QtNetwork", "PySide6.QtOpenGL", "PySide6.QtOpenGLWidgets", "pyqtgraph.opengl"),
+    *(f"PySide6.{name}" for name in ("QtDBus", "QtNetwork", "QtOpenGL", "QtOpenGLWidgets", "QtTest")),
+    "pyqtgraph.opengl",
 )
-_LEFT_TO_THE_SYSTEM = (
-    *("PySide6/Qt/plugins/platformthemes/libqgtk3.so", "libgtk-3.so*", "libgdk-3.so*", "libgdk_pixbuf-2.0.so*"),
-    *("libatk*.so*", "libatspi.so*", "libcairo*.so*", "libpango*.so*", "libepoxy.so*", "libdb-5*.so*"),
-)
-"""GTK and its family, which PyInstaller collects for one theme plug-in of Qt."""
 _CAMERA_TEXT = "CFRNet Live restores the faces that your camera sees. Nothing leaves this computer."
 _MICROPHONE_TEXT = "CFRNet Live records sound beside your recordings, if you switch that on."
 
@@ -80,6 +77,8 @@ def main() -> int:
     if not options.inside:
         return subprocess.call([str(_environment()), __file__, "--inside", *sys.argv[1:]], cwd=ROOT)
     sys.path.insert(0, str(ROOT))
+    from tools.package_size import size_mb
+
     folder = build_folder()
     megabytes = size_mb(folder)
     print(f"{folder}: {megabytes:.0f} MB unpacked, the goal is {GOAL_MB} MB")
@@ -96,11 +95,6 @@ def version() -> str:
     return match[1]
 
 
-def size_mb(folder: Path) -> float:
-    """What the files of `folder` take, in MB of a million bytes; links count nothing."""
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink()) / 1e6
-
-
 def package_requirements() -> str:
     """requirements.txt without what only people need who run from source: OpenCV comes without its own Qt."""
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
@@ -109,16 +103,18 @@ def package_requirements() -> str:
 
 def build_folder() -> Path:
     """Run PyInstaller; returns the folder of the program (macOS: the .app)."""
+    import av
     import PyInstaller.__main__
 
     from tools.package_data import package_data
-    from tools.third_party import copy_texts, pinned
+    from tools.package_size import shrink
+    from tools.third_party import pinned, write_licences
 
     BUILD.mkdir(parents=True, exist_ok=True)
     licences = BUILD / "licences"
     shutil.rmtree(licences, ignore_errors=True)
     requirements = BUILD / "requirements.txt"
-    copy_texts(licences, pinned(requirements))
+    write_licences(licences, pinned(requirements), version=version(), ffmpeg=av.ffmpeg_version_info)
     data = [f"{source}{os.pathsep}{Path(place).parent.as_posix()}" for source, place in package_data(ROOT).items()]
     data.append(f"{licences}{os.pathsep}licences")
     data.append(f"{_installed('skimage') / 'data' / 'astronaut.png'}{os.pathsep}app/data")
@@ -136,15 +132,13 @@ def build_folder() -> Path:
     if sys.platform == "darwin":
         return _finish_bundle(DIST / f"{NAME}.app")
     if sys.platform == "linux":
-        _slim(DIST / NAME / "_internal")
+        _strip(DIST / NAME / "_internal")
+        shrink(DIST / NAME / "_internal")
     return DIST / NAME
 
 
-def _slim(folder: Path) -> None:
-    """Take out what Linux has or nobody reads: libraries of GTK, and the symbols of CPython and PyAV."""
-    for pattern in _LEFT_TO_THE_SYSTEM:
-        for path in folder.glob(pattern):
-            path.unlink()
+def _strip(folder: Path) -> None:
+    """Take the symbols for debuggers out of CPython and PyAV, whose wheels have them."""
     stripper = shutil.which("strip")
     if stripper is None:
         print("symbols are kept: strip is not on the PATH", file=sys.stderr)
@@ -266,7 +260,7 @@ def _appimage(folder: Path) -> list[Path]:
     (tree / f"{NAME}.desktop").write_text(_DESKTOP, encoding="utf-8")
     shutil.copyfile(BUILD / f"{NAME}.png", tree / f"{NAME}.png")
     target = DIST / f"{NAME}-{version()}-linux.AppImage"
-    subprocess.run([tool, str(tree), str(target)], check=True)
+    subprocess.run([tool, str(tree), str(target)], check=True, env={**os.environ, "ARCH": platform.machine()})
     return [target]
 
 

@@ -3,7 +3,8 @@
     python tools/third_party.py            write THIRD_PARTY.md from the packages of requirements.txt
     python tools/third_party.py --check    fail when it is not up to date
 
-The licence texts themselves come from the installed packages: `tools/package.py` puts them into every installer.
+`tools/package.py` puts the licence texts into every installer, with a page that says where the sources are
+(`write_licences`).
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ _HEAD = """\
 # Third-party software
 
 CFRNet Live itself is under the MIT licence (LICENSE). It runs on the packages below, which keep their own licences.
-The texts lie in the folder `licences` of every installer, and in the packages themselves where pip installed them.
-This page is written by `tools/third_party.py`.
+**An installer as a whole is passed on under the GNU GPL version 3**, because it contains x264: the folder `licences` in
+it has that text, those of the packages, and `SOURCES.md`, which says where the source of every part is. What pip
+installs is not an installer: every package comes under its own licence. This page is written by `tools/third_party.py`.
 
 | package | version | licence |
 |---|---|---|
@@ -38,13 +40,33 @@ _NOTES = """
 What these packages bring along:
 
 - **Qt** (in PySide6-Essentials) is used under the LGPL v3, as shared libraries that you may replace.
-- **FFmpeg** (in av) is built with **x264 and x265, which are under the GPL**: an installer that contains them may only
-  be passed on under the GPL's terms. The FFmpeg in opencv-python is under the LGPL.
+- **FFmpeg** (in av) is under the LGPL v3 and linked with **x264 and x265, which are under the GPL v2 or later**. x264
+  encodes recordings and restored videos. x265 is not used; the Linux package does not contain it. The FFmpeg in
+  opencv-python is under the LGPL; the Linux package uses that of av in its place.
 - **pyobjc-core** and the **pyobjc-framework** packages, under the MIT licence, are installed on macOS only.
 - **pyvirtualcam** is under the GPL v2 and an option of whoever installs it; no installer contains it.
-- **The models** have licences of their own, in `models/manifest.json`: non-commercial research for the detector,
-  research use for the restoring networks.
+- **The models** are data beside the program and have licences of their own, in `models/manifest.json`: non-commercial
+  research for the detector, research use for the restoring networks.
 """
+
+_SOURCES = """\
+# Where the sources are
+
+This package as a whole is under the GNU GPL version 3 (GPL-3.0.txt): its FFmpeg is linked with x264. You may get the
+source of every part, change it and pass it on.
+
+- **CFRNet Live {version}**, with the scripts that built this package: the source archive of the same release.
+- **FFmpeg {ffmpeg}**: https://ffmpeg.org/releases/, built by https://github.com/PyAV-Org/pyav-ffmpeg with
+  **x264**: https://code.videolan.org/videolan/x264. The release has copies of both.
+- **Qt**: https://code.qt.io, under the LGPL version 3 (LGPL-3.0.txt). Its libraries are files of their own, which you
+  may replace.
+- The packages below: the source distribution of the same version on the Python Package Index, or the address given.
+
+| package | version | licence | source |
+|---|---|---|---|
+"""
+
+_SOURCE_LABELS = ("source", "source code", "repository", "code", "github", "homepage", "home")
 
 
 def pinned(requirements: Path, *, everywhere: bool = False) -> list[str]:
@@ -83,17 +105,37 @@ def page(requirements: Path = ROOT / "requirements.txt") -> str:
     return _HEAD + "".join(rows) + _NOTES
 
 
-def copy_texts(target: Path, names: list[str]) -> int:
-    """Copy the licence texts of the packages into a folder each under `target`; returns how many there are."""
-    count = 0
+def source_of(package: Distribution) -> str:
+    """The address that a package states for its source, else its home page."""
+    urls: dict[str, str] = {}
+    for text in package.metadata.get_all("Project-URL") or []:
+        label, _, url = text.partition(", ")
+        urls.setdefault(label.lower(), url)
+    found = next((urls[label] for label in _SOURCE_LABELS if label in urls), "")
+    return found or str(package.metadata.get("Home-page") or "")
+
+
+def sources_page(version: str, ffmpeg: str, names: list[str]) -> str:
+    """SOURCES.md of an installer of the application's `version` with the packages `names`."""
+    rows = []
+    for name in names:
+        package = distribution(name)
+        stated = f"{package.metadata['Name']} | {package.version} | {licence_of(package)}"
+        rows.append(f"| {stated} | {source_of(package)} |\n")
+    return _SOURCES.format(version=version, ffmpeg=ffmpeg) + "".join(rows)
+
+
+def write_licences(target: Path, names: list[str], *, version: str, ffmpeg: str) -> None:
+    """Fill `target` for an installer: the licence texts of the packages, those of GPL and LGPL, and SOURCES.md."""
     for name in names:
         for number, text in enumerate(licence_texts(distribution(name))):
             folder = target / name
             folder.mkdir(parents=True, exist_ok=True)
             place = folder / text.name
             shutil.copyfile(text, place if not place.exists() else folder / f"{number}-{text.name}")
-            count += 1
-    return count
+    for text in sorted((ROOT / "tools" / "licences").glob("*.txt")):
+        shutil.copyfile(text, target / text.name)
+    (target / "SOURCES.md").write_text(sources_page(version, ffmpeg, names), encoding="utf-8")
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ import skimage.data
 from packaging.requirements import Requirement
 
 from app import __version__
-from tools.third_party import licence_texts, page, pinned
+from tools.third_party import licence_texts, page, pinned, write_licences
 
 ROOT = Path(__file__).parents[2]
 
@@ -98,3 +98,13 @@ def test_every_third_party_package_is_named_with_its_licence() -> None:
     (pytest_script,) = [entry for entry in entry_points(group="console_scripts") if entry.name == "pytest"]
     assert pytest_script.dist is not None
     assert licence_texts(pytest_script.dist), "a package's licence text is found"
+
+
+def test_an_installer_has_every_licence_and_says_where_the_sources_are(tmp_path: Path) -> None:
+    write_licences(tmp_path, ["av", "numpy", "PySide6-Essentials"], version="1.2.3", ffmpeg="8.1.2")
+    assert "GNU GENERAL PUBLIC LICENSE" in (tmp_path / "GPL-3.0.txt").read_text(encoding="utf-8")
+    assert "GNU LESSER GENERAL PUBLIC LICENSE" in (tmp_path / "LGPL-3.0.txt").read_text(encoding="utf-8")
+    assert list((tmp_path / "av").iterdir())
+    sources = (tmp_path / "SOURCES.md").read_text(encoding="utf-8")
+    for words in ("CFRNet Live 1.2.3", "FFmpeg 8.1.2", "x264", "| numpy | ", "github.com/numpy/numpy", "| av | "):
+        assert words in sources

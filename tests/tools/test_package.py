@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from app import __version__
-from tools.package import EXCLUDED, package_requirements, size_mb, version
+from tools.package import EXCLUDED, package_requirements, version
 from tools.package_data import package_data
 
 ROOT = Path(__file__).parents[2]
@@ -80,13 +80,6 @@ def test_the_data_of_a_package_exists() -> None:
     data = package_data(ROOT)
     assert all(Path(source).is_file() for source in data)
     assert "app/data/models/manifest.json" in data.values()
-
-
-def test_the_size_counts_files_and_not_links(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(bytes(500_000))
-    if sys.platform != "win32":
-        (tmp_path / "link").symlink_to(tmp_path / "file")
-    assert size_mb(tmp_path) == 0.5
 
 
 def test_faces_are_found_without_what_a_package_leaves_out(tmp_path: Path) -> None:
