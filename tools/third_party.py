@@ -112,7 +112,7 @@ def source_of(package: Distribution) -> str:
         label, _, url = text.partition(", ")
         urls.setdefault(label.lower(), url)
     found = next((urls[label] for label in _SOURCE_LABELS if label in urls), "")
-    return found or str(package.metadata.get("Home-page") or "")
+    return found or str((package.metadata.get_all("Home-page") or [""])[0])
 
 
 def sources_page(version: str, ffmpeg: str, names: list[str]) -> str:
