@@ -34,7 +34,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """`method` names one of `training.methods`, `degradation` one of `training.degradation.kinds`."""
+    """A recipe. `method` names one of `training.methods`, `degradation` one of `training.degradation.kinds`."""
 
     network: str
     stages: tuple[Stage, ...]

@@ -119,7 +119,7 @@ def shift_origin(matrix: Matrix, x: float, y: float) -> Matrix:
 
 
 def antialias(image: Pixels, reduction: float) -> Pixels:
-    """`image` (H, W, C) low-pass filtered for being made `reduction` times smaller by interpolation.
+    """Return `image` (H, W, C) low-pass filtered for being made `reduction` times smaller by interpolation.
 
     A blur of 0.5 sqrt(reduction^2 - 1) pixels stands for the smaller picture's wider pixels; under 0.3 it is left out.
     """
@@ -171,7 +171,7 @@ def warp_window(image: Image, matrix: Matrix, size: int) -> Image:
 def warp_linear(
     image: Pixels, matrix: Matrix, size: tuple[int, int], *, inverse: bool = False, border: int = cv2.BORDER_CONSTANT
 ) -> Pixels:
-    """`image` (H, W, 3), linearly interpolated through `matrix` (2, 3) to `size` (width, height).
+    """Interpolate `image` (H, W, 3) linearly through `matrix` (2, 3) to `size` (width, height).
 
     With `inverse` the matrix maps the result to the image. A fourth channel is added and dropped again, because OpenCV
     is vectorised for four channels and not for three.

@@ -20,7 +20,7 @@ _FINEST = 2.0
 
 
 def enlarged_change(change: FaceChange, across: float, down: float) -> FaceChange:
-    """`change` for a frame that was made `across` times as wide and `down` times as high."""
+    """Return `change` for a frame that was made `across` times as wide and `down` times as high."""
     return replace(change, matrix=enlarged_matrix(change.matrix, across, down))
 
 

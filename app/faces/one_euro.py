@@ -44,7 +44,7 @@ class OneEuroFilter:
 
     @property
     def velocity(self) -> Points:
-        """float32 (2,): the smoothed common shift in pixels a second."""
+        """The smoothed common shift, float32 (2,), in pixels a second."""
         return np.array((self._shift.real, self._shift.imag), np.float32)
 
     def filter(self, points: Points, *, time: float, size: float) -> Points:

@@ -46,7 +46,7 @@ _SHIFT_BOUND = 24.0
 
 @cache
 def feathered_mask(side: int, area: Area = HEAD) -> NDArray[np.float32]:
-    """float32 (side, side, 3) in [0, 1], the same in every channel; 0 at the crop's border. Do not write to it."""
+    """Return the mask, float32 (side, side, 3) in [0, 1], equal channels, 0 at the border. Do not write to it."""
     pixel = TEMPLATE_SIDE / side
     y, x = ((np.mgrid[:side, :side] + 0.5) * pixel - 0.5).astype(np.float32)
     distances = (

@@ -45,7 +45,7 @@ class _NoLoopbackError(OutputError):
 
 
 class LoopbackDevice:
-    """`path` opened for pictures of `size` (width, height, both even) at `fps`. Raises OutputError.
+    """The device `path`, opened for pictures of `size` (width, height, both even) at `fps`. Raises OutputError.
 
     Pictures are written as I420 in limited range BT.601, which Chrome, Firefox and Zoom accept.
     """

@@ -14,7 +14,7 @@ from app.media.pictures.enlarge import enlarge
 
 
 def at_scale(restored: Restored, scale: int) -> Restored:
-    """`restored`, with its frame and its faces, `scale` times as large; itself at scale 1. Counts as pasting."""
+    """Enlarge `restored`, its frame and its faces `scale` times; itself at scale 1. Counts as pasting."""
     if scale == 1:
         return restored
     started = time.perf_counter()

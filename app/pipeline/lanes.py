@@ -41,7 +41,7 @@ class Lanes:
         return faces if self._cycle_ms < rest * self._cycle_on_all_cores_ms else faces - rest
 
     def map(self, function: Callable[[Item, Restorer], Result], items: Sequence[Item]) -> list[Result]:
-        """`function` of every item and a restorer that nothing else uses meanwhile, in the items' order.
+        """Return `function` of every item and a restorer that nothing else uses meanwhile, in the items' order.
 
         When it raises, the first error is raised here, after every other item is through.
         """

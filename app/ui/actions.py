@@ -20,7 +20,7 @@ HOLD_ORIGINAL_KEY = "O"
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """`keys` are Qt's portable text; one with keys is on the sheet of shortcuts, in its `group`.
+    """An action. `keys` are Qt's portable text; one with keys is on the sheet of shortcuts, in its `group`.
 
     Keys without a `handler` are handled by the preview itself. `sheet` is the text on the sheet where it differs.
     """

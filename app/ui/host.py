@@ -144,7 +144,7 @@ class SessionHost(QObject):
         self._submit(job)
 
     def look_for_cameras(self) -> None:
-        """`cameras_listed` follows, then `microphones_listed`."""
+        """List cameras and microphones; `cameras_listed` follows, then `microphones_listed`."""
         self._submit(lambda: self.cameras_listed.emit(tuple(self._list_names())))
         self._submit(lambda: self.microphones_listed.emit(self._list_microphones()))
 
@@ -201,7 +201,7 @@ class SessionHost(QObject):
         self._submit_with_session(job)
 
     def save_before_after(self, folder: Path) -> None:
-        """`picture_saved` follows with the paths."""
+        """Save before and after; `picture_saved` follows with the paths."""
 
         def job(session: LiveSession) -> None:
             self.picture_saved.emit(session.save_before_after(folder))

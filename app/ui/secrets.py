@@ -31,7 +31,7 @@ class SecretStore:
         self._keyring = keyring
 
     def without(self, source: str) -> str:
-        """`source` as it may be written to a file; its secrets go to the keyring."""
+        """Return `source` without secrets, for a file; the secrets go to the keyring."""
         try:
             address = StreamAddress(source)
         except ValueError:
@@ -46,7 +46,7 @@ class SecretStore:
         return address.remembered()
 
     def complete(self, source: str) -> str:
-        """`source` with the secrets that the keyring keeps for it."""
+        """Return `source` with its secrets from the keyring."""
         if "://" not in source:
             return source
         try:

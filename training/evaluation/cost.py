@@ -14,7 +14,7 @@ _WITH_WEIGHTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """`parameters`: weights and biases of convolutions and linear layers. `macs`: their products for one picture."""
+    """The cost: `parameters` of convolutions and linear layers, with biases, and `macs`, the products per picture."""
 
     parameters: int
     macs: int

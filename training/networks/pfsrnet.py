@@ -205,7 +205,7 @@ class LandmarkHeatmaps(nn.Module):
         return super().train(False)
 
     def forward(self, faces: Tensor) -> Tensor:
-        """float (N, 3, S, S), RGB, [-1, 1], to heatmaps (N, 68, 64, 64); about 1 at a landmark, near 0 elsewhere."""
+        """Map float (N, 3, S, S), RGB, [-1, 1], to heatmaps (N, 68, 64, 64), about 1 at a landmark, else 0."""
         small = F.interpolate(faces, size=(LANDMARK_SIDE,) * 2, mode="bilinear", antialias=True, align_corners=False)
         heatmaps: Tensor = self.layers((small + 1.0) / 2.0)
         return heatmaps

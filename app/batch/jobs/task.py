@@ -30,7 +30,7 @@ class InputIdentity:
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """Raises UnreadableMediaError."""
+        """Read the identity of `path`. Raises UnreadableMediaError."""
         try:
             status = path.stat()
             with path.open("rb") as file:
@@ -118,7 +118,7 @@ class TaskResult:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskProgress:
-    """`frames` of a task are restored."""
+    """The progress of a task: `frames` are restored."""
 
     task: Task
     frames: int

@@ -27,7 +27,7 @@ class Extent:
 
     @classmethod
     def of(cls, path: Path) -> Extent:
-        """Raises UnreadableMediaError."""
+        """Read the extent of the video `path`. Raises UnreadableMediaError."""
         reader = VideoReader(path)
         try:
             duration_s = reader.duration_s or 0.0

@@ -91,7 +91,7 @@ def restore_video(
 
 
 def frame_of(reader: VideoReader, picture: VideoPicture, *, index: int) -> Frame:
-    """`picture` as the frame pipeline takes it, on the video's own timeline."""
+    """Return `picture` as a frame of the pipeline, on the video's own timeline."""
     t_media = float((picture.pts - reader.first_pts) * picture.time_base)
     return Frame(image=picture.image, index=index, t_capture=time.perf_counter(), t_media=t_media)
 

@@ -15,7 +15,7 @@ Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 
 def enlarge(image: Pixels, scale: int) -> Pixels:
-    """`image` (H, W) or (H, W, C), uint8, uint16 or float32, `scale` times as large by Lanczos over 8x8 pixels.
+    """Enlarge `image` (H, W) or (H, W, C), uint8, uint16 or float32, `scale` times by Lanczos over 8x8 pixels.
 
     Itself at scale 1.
     """

@@ -34,7 +34,7 @@ _TIFF_XMP = 0x02BC
 
 
 def encode(path: Path, pixels: NDArray[Any], metadata: Mapping[int, bytes], facts: PictureFacts) -> bytes:
-    """`pixels`, grey (H, W), BGR or BGRA, of a depth that the format of `path` has. Raises OutputError."""
+    """Encode `pixels`, grey (H, W), BGR or BGRA, of a depth of the format of `path`. Raises OutputError."""
     suffix = path.suffix.lower()
     kept = dict(metadata)
     if PROFILE in kept and not is_profile(kept[PROFILE], grey=pixels.ndim == 2):

@@ -171,7 +171,7 @@ class VideoEncoder:
 
 
 def fit(image: NDArray[Any], size: tuple[int, int], even: tuple[int, int]) -> NDArray[Any]:
-    """`image` scaled into `size` (width, height) with black bars where the shape differs, padded to `even`."""
+    """Scale `image` into `size` (width, height) with black bars where the shape differs, padded to `even`."""
     height, width = image.shape[:2]
     if (width, height) != size:
         scale = min(size[0] / width, size[1] / height)

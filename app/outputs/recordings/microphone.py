@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AudioBlock:
-    """`samples` float32 (N, channels) in -1 to 1, the first of them captured at `t_capture` (`time.perf_counter()`)."""
+    """Sound: `samples` float32 (N, channels) in -1 to 1, the first captured at `t_capture` (`time.perf_counter()`)."""
 
     samples: Samples
     t_capture: float

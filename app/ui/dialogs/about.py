@@ -21,7 +21,7 @@ _NETWORKS_WARNING = phrase(
 
 
 class AboutDialog(QDialog):
-    """`models` are (name, licence) of the shipped networks; the packages below it are those of THIRD_PARTY.md."""
+    """The dialog. `models` are (name, licence) of the shipped networks; the packages are those of THIRD_PARTY.md."""
 
     def __init__(self, parent: QWidget, *, version: str, models: Sequence[tuple[str, str]]) -> None:
         super().__init__(parent)

@@ -46,6 +46,6 @@ class JobBar(QFrame):
         self.show()
 
     def show_progress(self, fraction: float, left_s: float | None) -> None:
-        """`fraction` in [0, 1], `left_s` seconds left, None while unknown."""
+        """Show the progress: `fraction` in [0, 1], `left_s` seconds left, None while unknown."""
         self.bar.setValue(round(fraction * 1000))
         self.left.say("" if left_s is None else phrase("{duration} left", duration=duration(left_s)))

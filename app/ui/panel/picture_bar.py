@@ -34,6 +34,6 @@ class PictureBar(QFrame):
         self.hide()
 
     def show_picture(self, name: str, number: int, count: int) -> None:
-        """`number` counts from 1."""
+        """Show a picture's name and its `number`, from 1, of `count`."""
         self.name.say(name)
         self.count.say(phrase("{number} of {count}", number=number, count=count))

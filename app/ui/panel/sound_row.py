@@ -39,7 +39,7 @@ class LevelBar(QWidget):
         return QSize(148, 4)
 
     def show_level(self, level: float) -> None:
-        """`level` in [0, 1]."""
+        """Show a level in [0, 1]."""
         level = max(level, self._level - _FALL)
         if level != self._level:
             self._level = level

@@ -16,7 +16,7 @@ from app.ui.style.translated import add_menu, keep_said
 
 
 class SourceMenu(QMenu):
-    """`camera_chosen` carries a camera's name. The other entries are actions of the window."""
+    """The source menu. `camera_chosen` carries a camera's name; the other entries are actions of the window."""
 
     camera_chosen = Signal(str)
     recent_chosen = Signal(str)

@@ -82,7 +82,7 @@ class StatusLine(QFrame):
         line.addWidget(self.speed)
 
     def show_source(self, name: Words, facts: Words, *, state: str) -> None:
-        """`state` is one of the source's states: connecting, online, offline, ended, failed."""
+        """Show the source in one of its states: connecting, online, offline, ended, failed."""
         self.source.say(name)
         self.facts.say(facts)
         lights = {"online": "accent", "offline": "warning", "failed": "danger"}

@@ -9,7 +9,7 @@ from app.core.types import Face
 
 
 class FaceClicks(QObject):
-    """`clicked` carries the face that was pressed, once it is sure that no double click is meant."""
+    """Detects clicks. `clicked` carries the clicked face, once a double click is ruled out."""
 
     clicked = Signal(object)
 

@@ -24,14 +24,14 @@ def as_qimage(image: Image) -> QImage:
 
 
 def mirrored(image: Image) -> Image:
-    """`image`, uint8 (H, W, 3), with left and right swapped."""
+    """Return `image`, uint8 (H, W, 3), with left and right swapped."""
     import cv2  # loaded long before by whoever gives pictures; the window's start does not wait for it
 
     return np.asarray(cv2.flip(image, 1), np.uint8)
 
 
 def rectangle(box: Box) -> QRectF:
-    """`box` as Qt's own."""
+    """Return `box` as a QRectF."""
     return QRectF(box.x, box.y, box.width, box.height)
 
 

@@ -24,7 +24,7 @@ class Badge:
 
 
 def slowed_down(statistics: LiveStatistics | None) -> Words:
-    """`12 of 25 frames a second` where restoring cannot keep up with the source, else empty."""
+    """Return `12 of 25 frames a second` where restoring cannot keep up with the source, else an empty text."""
     if statistics is None or statistics.fps_in <= 0 or statistics.fps_out >= _SLOW * statistics.fps_in:
         return ""
     return phrase("{reached:.0f} of {given:.0f} frames a second", reached=statistics.fps_out, given=statistics.fps_in)

@@ -13,7 +13,7 @@ _LOUPE_TIMES = 2.5
 
 @dataclass(frozen=True)
 class Zoom:
-    """`scale` times as large; `left` and `top` are where the seen part begins, as parts of the picture."""
+    """A zoom, `scale` times; the visible part begins at `left` and `top`, fractions of the picture."""
 
     scale: float = 1.0
     left: float = 0.0

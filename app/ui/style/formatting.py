@@ -6,7 +6,7 @@ from app.core.words import Phrase, phrase
 
 
 def milliseconds(value: float) -> Phrase:
-    """`3.1 ms` under a hundred, `104 ms` from there on."""
+    """Format milliseconds: `3.1 ms` under a hundred, `104 ms` from there on."""
     return phrase("{value} ms", value=milliseconds_number(value))
 
 
@@ -21,7 +21,7 @@ def rate(value: float) -> Phrase:
 
 
 def duration(seconds: float) -> str:
-    """`00:05`, from an hour on `1:02:03`."""
+    """Format seconds: `00:05`, from an hour on `1:02:03`."""
     whole = max(int(seconds), 0)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes:02}:{whole % 60:02}"

@@ -8,7 +8,7 @@ from app.ui.style.formatting import milliseconds
 
 
 def provider_name(provider: str) -> Words:
-    """`CPU` for ONNX Runtime's `CPUExecutionProvider`."""
+    """Return a short name, such as `CPU` for ONNX Runtime's `CPUExecutionProvider`."""
     return provider.removesuffix("ExecutionProvider") or phrase("unknown")
 
 
