@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,16 @@ def test_what_a_kind_of_source_can_do_is_asked_of_its_descriptor() -> None:
         if isinstance(node, ast.Compare) and ".kind.name" in ast.unparse(node.left)
     ]
     assert compared == []
+
+
+def test_every_path_that_a_page_names_is_there() -> None:
+    """The pages on adding something name files that do not exist yet."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "models" / "README.md"]
+    path = re.compile(r"`((?:app|training|tests|benchmarks|tools|models|assets|docs)/[\w/.-]*\w)`")
+    missing = []
+    for page in pages:
+        for name in path.findall(page.read_text(encoding="utf-8")):
+            example = page.name.startswith("adding-") or "NAME" in name
+            if not example and not any((start / name).exists() for start in (ROOT, page.parent)):
+                missing.append(f"{page.relative_to(ROOT)}: {name}")
+    assert missing == []
