@@ -12,7 +12,7 @@ from skimage.data import astronaut
 from app.core.types import Frame
 from app.faces.alignment import transform
 from app.faces.detector import FaceDetector
-from app.restorers.base import Restorer
+from app.restorers.family import Restorer
 from app.restorers.store import ModelStore
 
 FACE_CENTRE = (224.0, 122.0)

@@ -26,7 +26,7 @@ from app.media.pictures.picture import PICTURE_SUFFIXES, read_picture, write_ima
 from app.media.pictures.picture_facts import PROFILE
 from app.outputs.compose import letterbox
 from app.pipeline.process import FramePipeline
-from app.restorers.base import Restorer
+from app.restorers.family import Restorer
 from app.restorers.store import ModelStore
 
 _LONGER_SIDE = 900

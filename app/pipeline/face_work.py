@@ -14,7 +14,7 @@ from app.faces.enlarging import patches
 from app.faces.pasting import paste
 from app.pipeline.lanes import Lanes, Rectangle, rounds
 from app.pipeline.steady import SteadyFaces
-from app.restorers.base import Restorer
+from app.restorers.family import Restorer
 
 ALREADY_SHARP = 0.015
 """A face that the first cycle of a fixed-point network moves by less, mean |G(x) - x|, needs no restoring."""

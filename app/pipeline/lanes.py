@@ -10,7 +10,7 @@ from concurrent.futures import Executor, wait
 from queue import SimpleQueue
 from typing import TypeVar
 
-from app.restorers.base import Restorer
+from app.restorers.family import Restorer
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

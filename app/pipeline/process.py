@@ -13,7 +13,7 @@ from app.pipeline.choice import FaceChoice
 from app.pipeline.face_work import FaceWork
 from app.pipeline.lanes import Lanes
 from app.pipeline.steady import SteadyFaces
-from app.restorers.base import Restorer
+from app.restorers.family import Restorer
 
 
 class Tracker(Protocol):

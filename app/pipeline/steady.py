@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.types import Image
-from app.restorers.base import RestoredCrop, Restorer
+from app.restorers.base import RestoredCrop
+from app.restorers.family import Restorer
 
 Plane = NDArray[np.float32]
 

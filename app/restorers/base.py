@@ -1,14 +1,10 @@
-"""The contract of a restorer, which applies a network k times to an aligned face crop."""
+"""The values of a restorer: engine options and facts, a verified model, a restored crop."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
 
 from app.core.types import Image
-
-if TYPE_CHECKING:
-    from app.restorers.family import Family
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,32 +66,3 @@ class RestoredCrop:
     cycles: int
     steps: tuple[float, ...]
     cycles_ms: tuple[float, ...]
-
-
-class Restorer(Protocol):
-    """One network behind one engine. Not thread-safe: one worker owns it."""
-
-    @property
-    def family(self) -> Family: ...
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def k_range(self) -> tuple[int, int]:
-        """The smallest and largest sensible number of cycles of this network."""
-        ...
-
-    @property
-    def engine(self) -> EngineInfo: ...
-
-    def restore(self, crop: Image, *, k: int, stop_threshold: float = 0.0) -> RestoredCrop:
-        """Restore `crop`, uint8 (side, side, 3) BGR of the family's side and template, with at most `k` cycles.
-
-        A cycle whose mean |G(x) - x| is under `stop_threshold` is the last one. Raises InferenceError.
-        """
-        ...
-
-    def warm_up(self) -> float:
-        """Do the slow first runs now; return the median time of a cycle in milliseconds."""
-        ...

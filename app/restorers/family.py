@@ -1,13 +1,14 @@
-"""The descriptor of a family of restorers, which the whole application reads, and how a network is opened."""
+"""The contract of a restorer, and the descriptor of a family of restorers, which the whole application reads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from app.core.types import Image
 from app.core.words import Phrase, Words
-from app.restorers.base import EngineOptions, Restorer, VerifiedModel
+from app.restorers.base import EngineInfo, EngineOptions, RestoredCrop, VerifiedModel
 
 RESEARCH_LICENCE = "research use: trained on faces gathered for research, see models/README.md"
 
@@ -72,3 +73,32 @@ class Family:
             raise ValueError(f"The family {self.name} cannot be applied {self.default_k} times.")
         if any(not low <= preset.k <= high for preset in self.presets):
             raise ValueError(f"A preset of the family {self.name} lies outside {low} to {high} cycles.")
+
+
+class Restorer(Protocol):
+    """One network behind one engine. Not thread-safe: one worker owns it."""
+
+    @property
+    def family(self) -> Family: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def k_range(self) -> tuple[int, int]:
+        """The smallest and largest sensible number of cycles of this network."""
+        ...
+
+    @property
+    def engine(self) -> EngineInfo: ...
+
+    def restore(self, crop: Image, *, k: int, stop_threshold: float = 0.0) -> RestoredCrop:
+        """Restore `crop`, uint8 (side, side, 3) BGR of the family's side and template, with at most `k` cycles.
+
+        A cycle whose mean |G(x) - x| is under `stop_threshold` is the last one. Raises InferenceError.
+        """
+        ...
+
+    def warm_up(self) -> float:
+        """Do the slow first runs now; return the median time of a cycle in milliseconds."""
+        ...

@@ -10,9 +10,9 @@ from pathlib import Path
 from app.core.errors import ModelIntegrityError, ModelMissingError
 from app.core.resources import resource_folder
 from app.core.words import phrase
-from app.restorers.base import EngineOptions, Restorer, VerifiedModel
+from app.restorers.base import EngineOptions, VerifiedModel
 from app.restorers.contest import Candidate, compare, fastest
-from app.restorers.family import Family
+from app.restorers.family import Family, Restorer
 from app.restorers.half import to_half
 from app.restorers.manifest import PRECISIONS, REPAIR, Manifest, ModelEntry, read_manifest
 from app.restorers.model_file import MOST_MODEL_BYTES, names_other_files, read_regular_file

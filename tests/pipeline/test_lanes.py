@@ -17,7 +17,7 @@ from app.faces.tracker import FaceTracker
 from app.pipeline.lanes import Lanes, rounds
 from app.pipeline.live.loader import make_lanes
 from app.pipeline.process import FramePipeline
-from app.restorers.base import Restorer
+from app.restorers.family import Restorer
 from tests.vision import blurred, detector, frame_of, restorer, show, store
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")

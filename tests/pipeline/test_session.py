@@ -29,8 +29,9 @@ from app.pipeline.capture.status import SourceStatus
 from app.pipeline.live.events import CyclesChanged, Notice, RecordingSaved
 from app.pipeline.live.session import LiveSession
 from app.pipeline.measuring.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
-from app.restorers.base import EngineInfo, RestoredCrop, Restorer
+from app.restorers.base import EngineInfo, RestoredCrop
 from app.restorers.families import family
+from app.restorers.family import Restorer
 from app.restorers.store import ModelStore
 from app.sources.base import Source, SourceInfo, SourceSpec
 

@@ -15,10 +15,9 @@ from app.faces.alignment import estimate_similarity, warp_crop
 from app.faces.tracker import FaceTracker
 from app.pipeline.process import FramePipeline
 from app.restorers import families
-from app.restorers.base import Restorer
 from app.restorers.families import family, family_names
 from app.restorers.families.pfsrnet import reduce
-from app.restorers.family import ImageTensor
+from app.restorers.family import ImageTensor, Restorer
 from app.restorers.providers import provider_called
 from tests.restorers.networks import enlarge, entry, network, scale_and_shift, store_of
 from tests.vision import blurred, detector, frame_of, portrait, portrait_landmarks, show

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import InferenceError, ModelIntegrityError
-from app.restorers.base import Restorer
+from app.restorers.family import Restorer
 from app.restorers.store import MODELS_FOLDER, ModelStore, ShippedRestorer
 from tools.golden import BOUNDS, FOLDER, degraded_face, distance, restored_face
 

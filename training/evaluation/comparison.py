@@ -22,7 +22,7 @@ from app.core.machine import describe_machine
 from app.core.types import Image
 from app.faces.detector import FaceDetector
 from app.media.files import permissions_of, write_atomically
-from app.restorers.base import Restorer
+from app.restorers.family import Restorer
 from app.restorers.store import ModelStore
 from training.degradation.hifacegan import SUB_TASKS, renovation
 from training.degradation.models import PaperDegradation

@@ -17,7 +17,7 @@ from app.faces.tracker import FaceTracker
 from app.pipeline.budget import AutoK
 from app.pipeline.lanes import Lanes
 from app.pipeline.process import FramePipeline
-from app.restorers.base import Restorer
+from app.restorers.family import Restorer
 from app.restorers.providers import CPU
 from app.restorers.store import ModelStore
 

@@ -24,7 +24,8 @@ from app.pipeline.live.events import Notice
 from app.pipeline.live.session import LiveSession
 from app.pipeline.measuring.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
 from app.pipeline.measuring.stages import percentiles, stage_statistics
-from app.restorers.base import EngineOptions, Restorer
+from app.restorers.base import EngineOptions
+from app.restorers.family import Restorer
 from app.restorers.providers import PROVIDERS, available_providers
 from app.restorers.store import SHIPPED, ModelStore, ShippedRestorer
 from app.sources.base import Source, SourceSpec

@@ -27,7 +27,7 @@ from app.core.errors import AppError
 from app.faces.detector import FaceDetector
 from app.media.files import permissions_of, write_atomically
 from app.pipeline.steady import SteadyFaces
-from app.restorers.base import Restorer
+from app.restorers.family import Restorer
 from app.restorers.store import ModelStore
 from training.data import FaceFolderError, to_tensor
 from training.evaluation.pages.results import steadiness_lines
