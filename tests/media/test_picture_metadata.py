@@ -155,7 +155,7 @@ def test_the_further_pictures_of_a_photograph_are_named(tmp_path: Path) -> None:
     picture.save(buffer, "MPO", save_all=True, append_images=[picture])
     (tmp_path / "in.jpg").write_bytes(buffer.getvalue())
     (loss,) = through(tmp_path / "in.jpg", tmp_path / "out.jpg")
-    assert "1 further pictures" in loss
+    assert "1 further picture" in loss
     with PillowImage.open(tmp_path / "out.jpg") as after:
         assert "icc_profile" not in after.info  # the index of the pictures is no profile
 
