@@ -55,6 +55,8 @@ def reason(error: Exception) -> Words:
     """Return the cause of `error` as text, without the error number and the file's name."""
     if isinstance(error, TimeoutError):
         return _REASONS[errno.ETIMEDOUT]
+    if isinstance(error, UnicodeError):  # of the encoding for names of hosts
+        return phrase("that is no name of a host")
     cause: object = error
     if isinstance(getattr(error, "reason", None), OSError):  # urllib wraps the system's error
         cause = error.reason  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ import io
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
@@ -79,8 +80,8 @@ class MjpegReader:
                 "{address} answers {status} {reason}.",
                 "Check the address.",
                 address=self._address,
-                status=response.status,
-                reason=response.reason,
+                status=str(response.status),
+                reason=http.client.responses.get(response.status) or phrase("of an unknown kind"),
             )
         kind = response.getheader("Content-Type", "")
         if not kind.lower().startswith("multipart/"):
@@ -150,24 +151,47 @@ class MjpegReader:
             connection = http.client.HTTPSConnection(
                 address.host, address.port, timeout=self._open_timeout_s, context=context
             )
+        # A time-out of the socket is for each of its reads; a server that goes on sending headers never meets it.
+        overdue = threading.Event()
+
+        def give_up() -> None:
+            overdue.set()
+            self.close()
+
+        timer = threading.Timer(self._open_timeout_s, give_up)
+        timer.daemon = True
         try:
             connection.connect()
             self._socket = connection.sock
+            timer.start()
             connection.request("GET", path, headers=headers)
-            return connection.getresponse()
-        except TimeoutError as error:
-            raise StreamOpenError(
-                "{address} did not answer within {seconds:g} s.",
-                _REACH_HINT,
-                address=self._address,
-                seconds=self._open_timeout_s,
-            ) from error
+            response = connection.getresponse()
+            if overdue.is_set():  # its headers seem to end where the connection was closed
+                raise TimeoutError
+            return response
         except ssl.SSLCertVerificationError as error:
             raise certificate_error(self._address) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
+            if overdue.is_set() or isinstance(error, TimeoutError):
+                raise StreamOpenError(
+                    "{address} did not answer within {seconds:g} s.",
+                    _REACH_HINT,
+                    address=self._address,
+                    seconds=self._open_timeout_s,
+                ) from error
+            if isinstance(error, http.client.RemoteDisconnected):
+                raise StreamOpenError("{address} closed the connection.", _REACH_HINT, address=self._address) from error
+            if isinstance(error, http.client.HTTPException):
+                raise StreamOpenError(
+                    "{address} does not answer as a web server does.",
+                    "Check the address and its port.",
+                    address=self._address,
+                ) from error
             raise StreamOpenError(
                 "{address} cannot be reached: {reason}.", _REACH_HINT, address=self._address, reason=reason(error)
             ) from error
+        finally:
+            timer.cancel()
 
     def _fill(self, deadline: float) -> None:
         assert self._response is not None

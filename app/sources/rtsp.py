@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import time
 
 from app.core.address import StreamAddress
 from app.core.errors import StreamOpenError
@@ -32,7 +33,7 @@ def expect_no_redirect(address: StreamAddress, *, timeout_s: float) -> None:
             url = address.without_login().revealed()
             request = f"DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
             connection.sendall(request.encode())
-            status = _status(connection)
+            status = _status(connection, deadline=time.monotonic() + timeout_s)
     except ssl.SSLCertVerificationError as error:
         raise certificate_error(address) from error
     except (OSError, ValueError):
@@ -41,10 +42,12 @@ def expect_no_redirect(address: StreamAddress, *, timeout_s: float) -> None:
         raise StreamOpenError("{address} sends on to another address.", "Name that address itself.", address=address)
 
 
-def _status(connection: socket.socket) -> int:
+def _status(connection: socket.socket, *, deadline: float) -> int:
     """Return the status code of a response, 0 when it has none."""
     head = b""
-    while b"\r\n" not in head and len(head) < _LONGEST_HEAD and (more := connection.recv(4096)):
+    while b"\r\n" not in head and len(head) < _LONGEST_HEAD and time.monotonic() < deadline:
+        if not (more := connection.recv(4096)):
+            break
         head += more
     words = head.split(b"\r\n", 1)[0].split()
     return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0

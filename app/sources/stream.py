@@ -140,7 +140,9 @@ class _MjpegPictures:
     def next(self) -> Image:
         for _ in range(_DAMAGED_IN_A_ROW):
             data = self._reader.read_jpeg()
-            if (width_height := jpeg_size(data)) is not None and width_height[0] * width_height[1] > MAX_FRAME_PIXELS:
+            if (width_height := jpeg_size(data)) is None:  # nor anything else that OpenCV would decode
+                continue
+            if width_height[0] * width_height[1] > MAX_FRAME_PIXELS:
                 raise SourceOfflineError(
                     "{address} sends pictures of {width}x{height}, more than {limit} megapixels.",
                     "Set the camera to a smaller size.",
@@ -149,8 +151,7 @@ class _MjpegPictures:
                     height=width_height[1],
                     limit=MAX_FRAME_PIXELS // 1000000,
                 )
-            jpeg = np.frombuffer(data, np.uint8)
-            image = cv2.imdecode(jpeg, cv2.IMREAD_COLOR) if jpeg.size else None
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
             if image is not None:
                 return np.asarray(image, np.uint8)
         raise SourceOfflineError(
