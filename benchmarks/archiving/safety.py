@@ -1,0 +1,161 @@
+"""Workers that die and commands that are killed: what is lost, repeated or written twice."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import heapq
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import av
+import numpy as np
+
+from app.batch.engine import run_job
+from app.batch.jobs.journal import Journal
+from app.batch.jobs.plan import Item
+from app.batch.jobs.task import Task, TaskDone, TaskResult
+from app.batch.jobs.work import Work
+from app.batch.run import JobRun
+from app.media.pictures.picture import read_picture
+from benchmarks.archiving.material import FPS, ROOT, Table, executor, job, make_film, make_pictures
+
+_WORKERS = 2
+_LATEST_KILL_S = 12.0
+
+
+def simulation(folder: Path, options: argparse.Namespace) -> Table:
+    """The real queue and journal, in memory, with workers that only take time: durations recorded here, on a clock."""
+    source = make_pictures(folder / "recorded", 12)
+    ends = [time.perf_counter()]
+    run_job(
+        job(source, folder / "out", 3),
+        executor=executor("inline"),
+        on_event=lambda event: ends.append(time.perf_counter()) if type(event).__name__ == "ItemDone" else None,
+    )
+    recorded = np.diff(ends)[1:]
+    rng = np.random.default_rng(0)
+    count, workers = 10_000, 100
+    durations = rng.choice(recorded, count) * rng.lognormal(0, 0.5, count)
+    works = [_simulated(number, folder) for number in range(count)]
+    written: Counter[str] = Counter()
+    with Journal(None) as journal:
+        run = JobRun(
+            job(source, folder / "simulated", 3),
+            works,
+            journal,
+            remake=lambda item: works[0],
+            on_event=lambda event: None,
+        )
+        expected = durations.sum() / workers
+        dies = {int(worker): float(rng.uniform(0, expected)) for worker in rng.choice(workers, workers // 20, False)}
+        free = [(0.0, worker) for worker in range(workers)]
+        busy: list[tuple[float, int, Task]] = []
+        lost: list[Task] = []
+        now = alive_s = 0.0
+        while True:
+            while free and (task := lost.pop() if lost else run.next_task()) is not None:
+                _, worker = free.pop()
+                heapq.heappush(busy, (now + durations[int(task.key)], worker, task))
+            if not busy:
+                break
+            now, worker, task = heapq.heappop(busy)
+            if dies.get(worker, np.inf) < now:
+                lost.append(task)
+                continue
+            written[task.key] += 1
+            run.report(TaskDone(task=task, result=TaskResult(frames=1, faces=1)))
+            free.append((now, worker))
+        report = run.ended()
+    alive_s = sum(min(dies.get(worker, now), now) for worker in range(workers))
+    return {
+        "efficiency": float(durations.sum() / alive_s),
+        "tasks": count,
+        "done": len(report.results),
+        "written_twice": sum(times > 1 for times in written.values()),
+        "workers_died": len(dies),
+    }
+
+
+def _simulated(number: int, folder: Path) -> Work:
+    path = folder / "nowhere" / f"{number}.jpg"
+    item = Item(kind="picture", name=str(number), source=path, target=path.with_suffix(".png"))
+    task = Task(
+        key=item.name, kind="picture", name=item.name, source=path, target=item.target, identity=None, digest="1"
+    )
+    return Work(item=item, final=task)
+
+
+def kills(folder: Path, options: argparse.Namespace) -> Table:
+    """`kill -9` of the whole command at random moments, then the same command, again and again.
+
+    The journal shows after each kill what was finished, and must never be begun again, and what was under way, which is
+    what the next run repeats. Whenever a run comes to its end, its results are compared with those of an uninterrupted
+    one and the job begins anew.
+    """
+    source, target = folder / "mixed", folder / "killed"
+    make_pictures(source, 6)
+    make_film(source / "film.mp4", 17 * FPS // 3, width=320, height=240)
+    run_job(job(source, folder / "whole", 1), workers=_WORKERS)
+    expected = _pixels(folder / "whole")
+    rng = random.Random(0)
+    finished: set[str] = set()
+    table: Table = dict.fromkeys(("kills", "jobs_ended", "wrong_results", "left_behind", "done_again"), 0)
+    under_way: Counter[int] = Counter()
+    command = [sys.executable, str(ROOT / "main.py"), "restore", str(source), str(target), "--k", "1"]
+    command += ["--workers", str(_WORKERS)]
+    while True:
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            process.wait(rng.uniform(0.5, _LATEST_KILL_S) if table["kills"] < options.kills else None)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            table["kills"] += 1
+            now, begun = _journal(target)
+            table["done_again"] += len(finished - now)
+            under_way[begun] += 1
+            finished = now
+            continue
+        table["jobs_ended"] += 1
+        table["wrong_results"] += process.returncode != 0 or _pixels(target) != expected
+        table["left_behind"] += sum(path.name not in expected for path in target.rglob("*"))
+        if table["kills"] >= options.kills:
+            return table | {"under_way_when_killed": {str(count): times for count, times in sorted(under_way.items())}}
+        finished = set()
+        for path in target.iterdir():
+            path.unlink()
+
+
+def _journal(target: Path) -> tuple[set[str], int]:
+    """The tasks that the journal of a killed run has finished, and how many it had begun."""
+    path = target / ".cfrnet-job" / "journal.sqlite"
+    if not path.exists():
+        return set(), 0
+    with sqlite3.connect(path) as database:
+        if not database.execute("SELECT name FROM sqlite_master WHERE name = 'tasks'").fetchall():
+            return set(), 0  # killed before the first task
+        rows = database.execute("SELECT key, done FROM tasks").fetchall()
+    return {key for key, done in rows if done}, sum(not done for _, done in rows)
+
+
+def _pixels(folder: Path) -> dict[str, str]:
+    """The pixels of every result, as a hash each: a video's bytes hold when it was made."""
+    results = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".jpg":
+            results[path.name] = hashlib.sha256(read_picture(path).bgr.tobytes()).hexdigest()
+        elif path.suffix == ".mp4":
+            digest = hashlib.sha256()
+            with av.open(str(path)) as container:
+                for frame in container.decode(video=0):
+                    digest.update(frame.to_ndarray(format="gray").tobytes())
+            results[path.name] = digest.hexdigest()
+    return results
