@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -65,7 +66,7 @@ def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
         open_at_start=source,
     )
     restore_signals = _quit_on_signals(application)
-    _log_first_restored(window)
+    watch_first_restored(window)
     window.show()
     _log.info("the window of CFRNet Live %s is open", __version__)
     try:
@@ -91,13 +92,18 @@ def _quit_on_signals(application: QApplication) -> Callable[[], None]:
     return restore
 
 
-def _log_first_restored(window: MainWindow) -> None:
-    """Log the time to the first restored picture, and this process's computing time in it."""
+def watch_first_restored(window: MainWindow) -> None:
+    """Log how long a person waited for the first restored picture, and how much of it this process computed.
+
+    What is loaded by then stays loaded: the collector passes over it from then on, which would hold the window's thread
+    for several pictures.
+    """
     since, computed = time.perf_counter(), time.process_time()
 
     def on_painted(restored: Restored, _paint_ms: float) -> None:
         if restored.k:
             window.preview.painted.disconnect(on_painted)
+            gc.freeze()
             wall_s, cpu_s = time.perf_counter() - since, time.process_time() - computed
             _log.info("the first restored picture: %.2f s after the window, %.2f s of computing", wall_s, cpu_s)
 
