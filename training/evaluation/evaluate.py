@@ -200,9 +200,11 @@ def evaluate(
         )
         means = compare_methods(generators["fp32"], training, chosen, scorer)
         results["calibration"] = {"faces": len(chosen), "means": means}
-    steadiness = _read_json(out / "steadiness.json")
-    if steadiness.get("model") == int8.sha256:  # figures belong to the file that they were measured on
-        results["steadiness"] = steadiness
+    # Figures belong to the file that they were measured on.
+    for section, precision in (("steadiness", "int8"), ("half", "fp32")):
+        found = _read_json(out / f"{section}.json")
+        if found.get("model") == generators[precision].sha256:
+            results[section] = found
     results["targets"] = [dataclasses.asdict(target) for target in judge_targets(results)]
     path = out / "results.json"
     content = (json.dumps(results, indent=1) + "\n").encode()

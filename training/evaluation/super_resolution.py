@@ -15,16 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from onnxruntime.transformers.float16 import convert_float_to_float16
 from torch import Tensor
 from torch.nn import functional as F
 
 from app.core.onnx import session_options, usable_threads
 from app.media.files import permissions_of, write_atomically
+from app.restorers.half import to_half
 from training.checkpoint import CheckpointError, load_generator, read_checkpoint
 from training.data import FaceFolderError, FaceSet, load_faces, to_images, to_tensor
 from training.evaluation.test_sets import DEFAULT_SETS, find_evaluation_data, read_faces
@@ -55,8 +54,7 @@ def make_precisions(checkpoint: Path, training: FaceSet, folder: Path) -> dict[s
     """Export a checkpoint in FP32, FP16 and INT8 into `folder`; INT8 is calibrated on training faces."""
     files = {name: folder / f"{name.lower()}.onnx" for name in ("FP32", "FP16", "INT8")}
     export_onnx(load_generator(checkpoint), files["FP32"])
-    half = convert_float_to_float16(onnx.load(files["FP32"]), keep_io_types=True)
-    onnx.save(half, files["FP16"])
+    files["FP16"].write_bytes(to_half(files["FP32"].read_bytes()))
     quantize_on(files["FP32"], files["INT8"], training, "entropy")
     return files
 

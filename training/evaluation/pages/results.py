@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -245,12 +246,50 @@ def steadiness_lines(section: dict[str, Any]) -> Iterator[str]:
     )
 
 
+def half_lines(section: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of the section of `training.evaluation.half`."""
+    means = section["means"]
+    cycles = sorted(int(name.removeprefix("fp16 k")) for name in means if name.startswith("fp16 k"))
+    yield "\n## FP16 minus FP32\n"
+    yield (
+        f"Written by `python -m training half` on {section['date']}: {section['network']}, converted as for an "
+        f"accelerator from `{section['model'][:16]}…`, on the first {section['faces']} faces of `{section['set']}`. "
+        "Computed on a processor, with every intermediate image rounded to FP16; an accelerator may add in another "
+        "order. Difference: mean, of 255, before rounding to 8 bits.\n"
+    )
+    rows = []
+    for k in cycles:
+        half, exact = means[f"fp16 k{k}"], means[f"fp32 k{k}"]
+        changes = (f"{half[m] - exact[m]:+.{digits}f}" for m, digits in (("psnr", 4), ("lpips_alex", 5)))
+        rows.append((k, *changes, f"{half['difference']:.3f}"))
+    yield from table(("k", "PSNR", "LPIPS-A", "difference"), rows)
+
+
+def replace_section(path: Path, lines: Sequence[str]) -> None:
+    """Put `lines`, which begin with an empty line and a heading, into the page at `path` in place of that section.
+
+    A page without the section gets it before its last one. Nothing happens without a page.
+    """
+    if not path.exists():
+        return
+    heading = next(line for line in "\n".join(lines).splitlines() if line)
+    parts = re.split(r"^(?=## )", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    new = "\n".join(lines).strip() + "\n\n"
+    places = [place for place, part in enumerate(parts) if part.startswith(heading + "\n")]
+    if places:
+        parts[places[0]] = new
+    else:
+        parts.insert(len(parts) - 1, new)
+    write_atomically(path, "".join(parts).encode(), overwrite=True, permissions=permissions_of(path))
+
+
 _SECTIONS: dict[str, Callable[[Any], Iterator[str]]] = {
     "second": _second,
     "conditions": _conditions,
     "photos": _photos,
     "video": _video,
     "steadiness": steadiness_lines,
+    "half": half_lines,
     "calibration": _calibration,
 }
 
