@@ -1027,9 +1027,9 @@
         <translation>FEHLT</translation>
     </message>
     <message>
-        <source>MIT licence, see the file LICENSE</source>
+        <source>MIT licence; an installer as a whole: GPL version 3, as it contains x264</source>
         <extracomment>app/ui/dialogs/about.py</extracomment>
-        <translation>MIT-Lizenz, siehe die Datei LICENSE</translation>
+        <translation>MIT-Lizenz; ein Installationspaket als Ganzes: GPL Version 3, da es x264 enthält</translation>
     </message>
     <message>
         <source>MJPEG over HTTP, or RTSP, such as a network camera or a phone&apos;s camera app gives.</source>
@@ -3499,7 +3499,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     </message>
     <message>
         <source>show program&apos;s version number and exit</source>
-        <extracomment>app/cli/argument_words.py</extracomment>
+        <extracomment>app/cli/parser.py</extracomment>
         <translation>Versionsnummer des Programms anzeigen und beenden</translation>
     </message>
     <message>

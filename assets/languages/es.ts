@@ -1027,9 +1027,9 @@
         <translation>FALTA</translation>
     </message>
     <message>
-        <source>MIT licence, see the file LICENSE</source>
+        <source>MIT licence; an installer as a whole: GPL version 3, as it contains x264</source>
         <extracomment>app/ui/dialogs/about.py</extracomment>
-        <translation>Licencia MIT, vea el archivo LICENSE</translation>
+        <translation>Licencia MIT; un instalador en su conjunto: GPL versión 3, porque contiene x264</translation>
     </message>
     <message>
         <source>MJPEG over HTTP, or RTSP, such as a network camera or a phone&apos;s camera app gives.</source>
@@ -3498,7 +3498,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     </message>
     <message>
         <source>show program&apos;s version number and exit</source>
-        <extracomment>app/cli/argument_words.py</extracomment>
+        <extracomment>app/cli/parser.py</extracomment>
         <translation>mostrar el número de versión del programa y salir</translation>
     </message>
     <message>

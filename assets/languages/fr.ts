@@ -1027,9 +1027,9 @@
         <translation>ABSENT</translation>
     </message>
     <message>
-        <source>MIT licence, see the file LICENSE</source>
+        <source>MIT licence; an installer as a whole: GPL version 3, as it contains x264</source>
         <extracomment>app/ui/dialogs/about.py</extracomment>
-        <translation>Licence MIT, voir le fichier LICENSE</translation>
+        <translation>Licence MIT&#x202f;; un programme d’installation dans son ensemble&#xa0;: GPL version 3, car il contient x264</translation>
     </message>
     <message>
         <source>MJPEG over HTTP, or RTSP, such as a network camera or a phone&apos;s camera app gives.</source>
@@ -3498,7 +3498,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     </message>
     <message>
         <source>show program&apos;s version number and exit</source>
-        <extracomment>app/cli/argument_words.py</extracomment>
+        <extracomment>app/cli/parser.py</extracomment>
         <translation>afficher le numéro de version du programme et quitter</translation>
     </message>
     <message>

@@ -1026,9 +1026,9 @@
         <translation>なし</translation>
     </message>
     <message>
-        <source>MIT licence, see the file LICENSE</source>
+        <source>MIT licence; an installer as a whole: GPL version 3, as it contains x264</source>
         <extracomment>app/ui/dialogs/about.py</extracomment>
-        <translation>MIT ライセンス、ファイル LICENSE を参照</translation>
+        <translation>MIT ライセンス。インストーラー全体は x264 を含むため GPL バージョン 3</translation>
     </message>
     <message>
         <source>MJPEG over HTTP, or RTSP, such as a network camera or a phone&apos;s camera app gives.</source>
@@ -3495,7 +3495,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     </message>
     <message>
         <source>show program&apos;s version number and exit</source>
-        <extracomment>app/cli/argument_words.py</extracomment>
+        <extracomment>app/cli/parser.py</extracomment>
         <translation>プログラムのバージョンを表示して終了する</translation>
     </message>
     <message>

@@ -1026,9 +1026,9 @@
         <translation>缺失</translation>
     </message>
     <message>
-        <source>MIT licence, see the file LICENSE</source>
+        <source>MIT licence; an installer as a whole: GPL version 3, as it contains x264</source>
         <extracomment>app/ui/dialogs/about.py</extracomment>
-        <translation>MIT 许可证，见文件 LICENSE</translation>
+        <translation>MIT 许可证；安装包整体采用 GPL 第 3 版，因为其中包含 x264</translation>
     </message>
     <message>
         <source>MJPEG over HTTP, or RTSP, such as a network camera or a phone&apos;s camera app gives.</source>
@@ -3495,7 +3495,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     </message>
     <message>
         <source>show program&apos;s version number and exit</source>
-        <extracomment>app/cli/argument_words.py</extracomment>
+        <extracomment>app/cli/parser.py</extracomment>
         <translation>显示程序版本号并退出</translation>
     </message>
     <message>

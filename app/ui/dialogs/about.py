@@ -43,7 +43,7 @@ class AboutDialog(QDialog):
         grid.setVerticalSpacing(8)
         grid.setColumnStretch(1, 1)
         rows: tuple[tuple[Words, Words], ...] = (
-            (phrase("Program"), phrase("MIT licence, see the file LICENSE")),
+            (phrase("Program"), phrase("MIT licence; an installer as a whole: GPL version 3, as it contains x264")),
             *models,
             *third_party_packages(),
         )
