@@ -120,7 +120,9 @@ def deployed(generator: CFRNetRT) -> CFRNetRT:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Export the EMA weights of a checkpoint to FP32 ONNX.")
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="ONNX file to write")
     options = parser.parse_args()
+    if options.out.is_dir():
+        parser.error(f"--out names a file, and {options.out} is a folder")
     export_onnx(load_generator(options.checkpoint), options.out)
     print(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.1f} MB)")

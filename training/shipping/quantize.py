@@ -212,9 +212,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Quantize an exported generator to INT8.")
     parser.add_argument("model", type=Path)
     parser.add_argument("--faces", type=Path, required=True, help="training faces, calibrated on")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="INT8 ONNX file to write")
     parser.add_argument("--method", choices=sorted(CALIBRATION_METHODS), default=CALIBRATION_METHOD)
     options = parser.parse_args()
+    if options.out.is_dir():
+        parser.error(f"--out names a file, and {options.out} is a folder")
     training, _ = load_faces(options.faces)
     quantize_on(options.model, options.out, training, options.method)
     print(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.1f} MB), calibration {options.method}")
