@@ -11,6 +11,7 @@ import pytest
 
 from app.batch.background import BackgroundJob
 from app.batch.engine import Shard, run_job
+from app.batch.executors.base import ExecutorOptions
 from app.batch.executors.inline import InlineExecutor
 from app.batch.jobs.events import ItemDone, ItemFailed, JobEvent, JobReport
 from app.core.errors import AppError, JournalError, UnreadableMediaError
@@ -125,7 +126,7 @@ def test_several_processes_give_the_same_pictures(tmp_path: Path) -> None:
     seen = Seen()
     run_job(job, workers=2, on_event=seen)
     assert sorted(seen.restored) == NAMES
-    run_job(job_of(tmp_path / "in", tmp_path / "whole"), executor=InlineExecutor())
+    run_job(job_of(tmp_path / "in", tmp_path / "whole"), executor=InlineExecutor(ExecutorOptions()))
     assert all(np.array_equal(pixels(tmp_path / "whole" / name), pixels(tmp_path / "out" / name)) for name in NAMES)
 
 

@@ -9,8 +9,8 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cv2
 
@@ -24,6 +24,8 @@ from app.restorers.store import MODELS_FOLDER, ModelStore
 if TYPE_CHECKING:  # an optional package
     from distributed import Client
 
+_Fingerprint: TypeAlias = tuple[str, str]
+
 _ANSWER_S = 15
 _POLL_S = 0.2
 _STOP_S = 10.0
@@ -35,9 +37,9 @@ _AHEAD = 2
 class DaskExecutor:
     """See `Executor`: the workers of the scheduler at `address`, or with "" a cluster of `workers` local processes."""
 
-    def __init__(self, address: str, workers: int) -> None:
-        self._address = address
-        self._workers = workers
+    def __init__(self, options: ExecutorOptions) -> None:
+        self._address = options.address
+        self._workers = options.workers
 
     def run(
         self,
@@ -103,7 +105,8 @@ class _Session:
 
     def _submit(self, task: Task) -> None:
         key = f"{task.kind}-{task.key}-{uuid.uuid4().hex[:8]}"  # what the dashboard shows
-        future = self._client.submit(_carry_out, self._setup, task, self._topic, key, key=key, pure=False)
+        order = _Order(setup=self._setup, task=task, topic=self._topic, key=key, sender=_fingerprint())
+        future = self._client.submit(_carry_out, order, key=key, pure=False)
         self._tasks[key] = (task, future)
         future.add_done_callback(self._messages.put)
 
@@ -149,16 +152,30 @@ class _Session:
             self._client.cancel(futures)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """A task on its way to a worker. `topic` is that of its run, `key` its name on the dashboard."""
+
+    setup: WorkerSetup
+    task: Task
+    topic: str
+    key: str
+    sender: _Fingerprint
+
+
 _lock = threading.Lock()
 _worker: tuple[WorkerSetup, RestoreWorker] | None = None
 
 
-def _carry_out(setup: WorkerSetup, task: Task, topic: str, key: str) -> TaskDone | TaskFailed | AppError | None:
+def _carry_out(order: _Order) -> TaskDone | TaskFailed | AppError | None:
     """Run a task on a worker of the cluster, which loads its networks once, from its own verified files."""
     global _worker
     from distributed import Event, get_client, get_worker
 
-    stop = Event(topic, client=get_client())
+    if (refused := _refusal(get_worker().address, _fingerprint(), order.sender)) is not None:
+        return refused  # a worker that came after the run had begun
+    task = order.task
+    stop = Event(order.topic, client=get_client())
     due = time.monotonic()
 
     def progress(frames: int, _total: int | None) -> None:
@@ -166,21 +183,24 @@ def _carry_out(setup: WorkerSetup, task: Task, topic: str, key: str) -> TaskDone
         if time.monotonic() < due:
             return
         due = time.monotonic() + _PROGRESS_S
-        get_worker().log_event(topic, (key, frames))
+        get_worker().log_event(order.topic, (order.key, frames))
         if stop.is_set():
             raise Stopped
 
     with _lock:  # a worker of several threads runs one task at a time
         if stop.is_set():
             return None
-        begun = Event(key, client=get_client())
+        begun = Event(order.key, client=get_client())
         if begun.is_set():  # by a worker that died
             task = task.repeated()
         begun.set()
         try:
-            if _worker is None or _worker[0] != setup:
+            if _worker is None or _worker[0] != order.setup:
                 cv2.setNumThreads(1)
-                _worker = (setup, RestoreWorker(ModelStore(), setup.options, threads=setup.threads))
+                _worker = (
+                    order.setup,
+                    RestoreWorker(ModelStore(), order.setup.options, threads=order.setup.threads),
+                )
             return carry_out(_worker[1], task, progress)
         except Stopped:
             return None
@@ -188,7 +208,7 @@ def _carry_out(setup: WorkerSetup, task: Task, topic: str, key: str) -> TaskDone
             return error
 
 
-def _fingerprint() -> tuple[str, str]:
+def _fingerprint() -> _Fingerprint:
     """Return the version of the application and the hash of its manifest."""
     return __version__, hashlib.sha256((MODELS_FOLDER / "manifest.json").read_bytes()).hexdigest()
 
@@ -208,18 +228,25 @@ def _expect_same_version(client: Client) -> None:
             error=repr(error),
         ) from error
     for name, there in found.items():
-        if there[0] != here[0]:
-            raise ClusterError(
-                "The worker {name} has version {there}, this is {here}.",
-                "Install the same.",
-                name=name,
-                there=there[0],
-                here=here[0],
-            )
-        if there != here:
-            raise ClusterError(
-                "The worker {name} has other networks than this machine.", "Install the same version.", name=name
-            )
+        if (refused := _refusal(name, there, here)) is not None:
+            raise refused
+
+
+def _refusal(name: str, there: _Fingerprint, here: _Fingerprint) -> ClusterError | None:
+    """What is wrong with the worker `name`, whose application or networks are not those of the job."""
+    if there[0] != here[0]:
+        return ClusterError(
+            "The worker {name} has version {there}, this is {here}.",
+            "Install the same.",
+            name=name,
+            there=there[0],
+            here=here[0],
+        )
+    if there != here:
+        return ClusterError(
+            "The worker {name} has other networks than this machine.", "Install the same version.", name=name
+        )
+    return None
 
 
 def _death(task: Task, error: BaseException | None) -> WorkerError:
@@ -232,8 +259,4 @@ def _death(task: Task, error: BaseException | None) -> WorkerError:
     )
 
 
-def _make(options: ExecutorOptions) -> DaskExecutor:
-    return DaskExecutor(options.address, options.workers)
-
-
-DESCRIPTOR = ExecutorDescriptor(name="dask", label="A Dask cluster", make=_make, needs="distributed")
+DESCRIPTOR = ExecutorDescriptor(name="dask", label="A Dask cluster", make=DaskExecutor, needs="distributed")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.batch.executors.base import ExecutorDescriptor, WorkerSetup
+from app.batch.executors.base import ExecutorDescriptor, ExecutorOptions, WorkerSetup
 from app.batch.jobs.task import Task, TaskEvent, TaskProgress
 from app.batch.worker import RestoreWorker, Stopped, carry_out
 from app.restorers.store import ModelStore
 
 
 class InlineExecutor:
-    """See `Executor`: the calling thread is the worker."""
+    """See `Executor`: the calling thread is the worker. None of the options concerns it."""
+
+    def __init__(self, options: ExecutorOptions) -> None:
+        pass
 
     def run(
         self,
@@ -41,4 +44,4 @@ def _reporting(
     return progress
 
 
-DESCRIPTOR = ExecutorDescriptor(name="inline", label="This process", make=lambda options: InlineExecutor())
+DESCRIPTOR = ExecutorDescriptor(name="inline", label="This process", make=InlineExecutor)

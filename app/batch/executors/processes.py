@@ -34,8 +34,8 @@ _Message: TypeAlias = int | TaskDone | TaskFailed | AppError
 class ProcessExecutor:
     """See `Executor`: up to `workers` processes, started when there are tasks for them."""
 
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
+    def __init__(self, options: ExecutorOptions) -> None:
+        self._workers = options.workers
 
     def run(
         self,
@@ -167,8 +167,4 @@ class _Progress:
             raise Stopped from error
 
 
-def _make(options: ExecutorOptions) -> ProcessExecutor:
-    return ProcessExecutor(options.workers)
-
-
-DESCRIPTOR = ExecutorDescriptor(name="processes", label="Processes of this machine", make=_make)
+DESCRIPTOR = ExecutorDescriptor(name="processes", label="Processes of this machine", make=ProcessExecutor)

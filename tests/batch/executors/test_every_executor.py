@@ -143,6 +143,6 @@ def test_a_worker_that_is_killed_loses_its_task_to_another_one(tmp_path: Path, m
 
     monkeypatch.setattr(processes._Worker, "give", give)
     task = task_of(picture(tmp_path / "a.png"), tmp_path / "out.png")
-    (event,) = carry_out(processes.ProcessExecutor(2), [task])
+    (event,) = carry_out(processes.ProcessExecutor(ExecutorOptions(workers=2)), [task])
     assert isinstance(event, TaskDone)
     assert len(set(pids)) == 2
