@@ -2,6 +2,7 @@
 
 python tools/screenshots.py FOLDER        every view, light and dark, at 1024 x 640, 1280 x 800 and 1920 x 1080
 python tools/screenshots.py FOLDER --scale 2        the same for a screen of twice the pixels
+python tools/screenshots.py FOLDER --languages      the window and its dialogs in every language, at 1280 x 800
 python tools/screenshots.py --readme      docs/images/window.png alone
 """
 
@@ -259,11 +260,55 @@ def pictures(target: Path, scratch: Path, theme: str, size: tuple[int, int]) -> 
     window.close()
 
 
+def every_language(target: Path, scratch: Path) -> None:
+    """The window, all of its settings, its menus and dialogs, as one window shows them in every language."""
+    from app.core.words import languages
+    from app.ui.dialogs.about import AboutDialog
+    from app.ui.dialogs.dialogs import ShortcutsSheet, StreamDialog
+    from app.ui.dialogs.gallery import GalleryDialog
+
+    window = open_window(scratch, (1280, 800), theme="dark")
+    split_on_face(window)
+    for language in (each.code for each in languages()):
+        window.change(language=language, auto_k=True, show_plot=False, show_overlay=True)
+        window.panel._advanced_toggle.setChecked(False)
+        settle(1.0)
+        keep(window, target / f"{language}-window.png")
+        window.change(show_plot=True, show_overlay=False, degrade=True, view="side-by-side")
+        window.panel.open_advanced()
+        window.panel.show_camera_controls(True)
+        window.panel.outputs._view.show()
+        bar = window.panel.scroll_area.verticalScrollBar()
+        settle(0.6)
+        keep(window, target / f"{language}-advanced.png")
+        bar.setValue(bar.maximum())
+        settle(0.4)
+        keep(window, target / f"{language}-engine.png")
+        window.panel.show_camera_controls(False)
+        window.change(degrade=False, view="split")
+        shown = (
+            (ShortcutsSheet(window), "shortcuts"),
+            (StreamDialog(window), "stream"),
+            (AboutDialog(window, version="1.0", models=()), "about"),
+            (GalleryDialog(window, scratch, reveal=lambda _: None), "gallery"),
+            (window.source_menu, "source-menu"),
+            (window.share_menu, "share-menu"),
+            (window.more_menu, "more-menu"),
+        )
+        for widget, label in shown:
+            widget.show()
+            settle(0.2)
+            keep(widget, target / f"{language}-{label}.png")
+            widget.close()
+    window.close()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, help="where the pictures go")
     parser.add_argument("--readme", action="store_true", help=f"write {README_PICTURE.relative_to(ROOT)}")
     parser.add_argument("--scale", type=float, default=1.0, help="device pixels for one of the window's")
+    parser.add_argument("--languages", action="store_true", help="every language in place of every view")
     options = parser.parse_args()
     if options.folder is None and not options.readme:
         parser.error("name a folder, or give --readme")
@@ -276,7 +321,7 @@ def main() -> int:
         if options.readme:
             readme_picture(Path(scratch))
         if options.folder is not None:
-            every_view(options.folder, Path(scratch))
+            (every_language if options.languages else every_view)(options.folder, Path(scratch))
         import shiboken6  # not before the application: on Windows ONNX Runtime comes first
 
         shiboken6.delete(application)  # while its screen is still there

@@ -80,7 +80,7 @@ def said(call: ast.Call) -> bool:
     """Whether the literals of a call go through the catalogue, as an error's do, or to the log."""
     name = call.func.id if isinstance(call.func, ast.Name) else ""
     if isinstance(call.func, ast.Attribute):
-        return call.func.attr in ("debug", "info", "warning", "exception")
+        return call.func.attr in ("debug", "info", "warning", "exception") or ast.unparse(call.func) == "_log.error"
     return name in SAYING or name.endswith("Error")
 
 
