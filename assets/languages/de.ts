@@ -329,6 +329,11 @@
         <translation>Prüfen Sie, ob die Datei vollständig ist.</translation>
     </message>
     <message>
+        <source>Check the address and its port.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Check the address, and that the camera is on and in the same network.</source>
         <extracomment>app/sources/mjpeg.py, app/sources/stream.py</extracomment>
         <translation>Prüfen Sie die Adresse und ob die Kamera eingeschaltet und im selben Netzwerk ist.</translation>
@@ -628,7 +633,7 @@
     </message>
     <message>
         <source>Fast</source>
-        <extracomment>app/ui/texts/quality.py</extracomment>
+        <extracomment>app/ui/panel/panel.py, app/ui/texts/quality.py</extracomment>
         <translation>Schnell</translation>
     </message>
     <message>
@@ -849,7 +854,7 @@
     <message>
         <source>It has no sound</source>
         <extracomment>app/ui/texts/sound.py</extracomment>
-        <translation>Kein Ton vorhanden</translation>
+        <translation>Hat keinen Ton</translation>
     </message>
     <message>
         <source>It is connected again by name.</source>
@@ -1629,7 +1634,7 @@
     <message>
         <source>Record, no sound</source>
         <extracomment>app/ui/texts/sound.py</extracomment>
-        <translation>Aufnehmen, ohne Ton</translation>
+        <translation>Stumm aufnehmen</translation>
     </message>
     <message>
         <source>Record, stop</source>
@@ -1894,7 +1899,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     <message>
         <source>Side by side</source>
         <extracomment>app/core/settings.py, app/ui/panel/panel.py</extracomment>
-        <translation>Nebeneinander</translation>
+        <translation>Parallel</translation>
     </message>
     <message>
         <source>Single</source>
@@ -1969,7 +1974,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     <message>
         <source>Split as seen</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Geteilt wie gezeigt</translation>
+        <translation>Wie gezeigt</translation>
     </message>
     <message>
         <source>Split: drag the divider</source>
@@ -2564,7 +2569,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     <message>
         <source>True, bad, restored</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Echt, schlecht, fertig</translation>
+        <translation>Drei Bilder</translation>
     </message>
     <message>
         <source>Try again</source>
@@ -3343,6 +3348,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <translation>unter dieser Adresse antwortet nichts</translation>
     </message>
     <message>
+        <source>of an unknown kind</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>of {budget}</source>
         <extracomment>app/ui/preview/overlay.py</extracomment>
         <translation>von {budget}</translation>
@@ -3553,6 +3563,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <translation>Text</translation>
     </message>
     <message>
+        <source>that is no name of a host</source>
+        <extracomment>app/media/files.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>the file or folder to write</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>die Datei oder der Ordner für das Ergebnis</translation>
@@ -3713,9 +3728,19 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <translation>{address} ist nicht erreichbar: {reason}.</translation>
     </message>
     <message>
+        <source>{address} closed the connection.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{address} did not answer within {seconds:g} s.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>{address} antwortete nicht innerhalb von {seconds:g} s.</translation>
+    </message>
+    <message>
+        <source>{address} does not answer as a web server does.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{address} does not say where one picture ends.</source>

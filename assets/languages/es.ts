@@ -206,7 +206,7 @@
     <message>
         <source>Auto</source>
         <extracomment>app/core/settings.py, app/ui/panel/panel.py, app/ui/texts/quality.py</extracomment>
-        <translation>Automático</translation>
+        <translation>Auto</translation>
     </message>
     <message>
         <source>Auto k</source>
@@ -327,6 +327,11 @@
         <source>Check that the file is whole.</source>
         <extracomment>app/media/videos/video_reader.py</extracomment>
         <translation>Compruebe que el archivo está completo.</translation>
+    </message>
+    <message>
+        <source>Check the address and its port.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Check the address, and that the camera is on and in the same network.</source>
@@ -526,7 +531,7 @@
     <message>
         <source>Detector size</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Tamaño del detector</translation>
+        <translation>Detector</translation>
     </message>
     <message>
         <source>Diagnostics</source>
@@ -628,7 +633,7 @@
     </message>
     <message>
         <source>Fast</source>
-        <extracomment>app/ui/texts/quality.py</extracomment>
+        <extracomment>app/ui/panel/panel.py, app/ui/texts/quality.py</extracomment>
         <translation>Rápido</translation>
     </message>
     <message>
@@ -794,7 +799,7 @@
     <message>
         <source>INT8, faster</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>INT8, más rápida</translation>
+        <translation>INT8, rápida</translation>
     </message>
     <message>
         <source>If it is your own camera, say that you trust it: add #insecure to its address, or --insecure.</source>
@@ -1454,7 +1459,7 @@
     <message>
         <source>Output size</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Tamaño de salida</translation>
+        <translation>Tamaño final</translation>
     </message>
     <message>
         <source>Outputs</source>
@@ -1968,7 +1973,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>Split as seen</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Dividido, como se ve</translation>
+        <translation>Como se ve</translation>
     </message>
     <message>
         <source>Split: drag the divider</source>
@@ -2048,7 +2053,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>System microphone</source>
         <extracomment>app/ui/texts/sound.py</extracomment>
-        <translation>Micrófono del sistema</translation>
+        <translation>Micro del sistema</translation>
     </message>
     <message>
         <source>TB</source>
@@ -2058,7 +2063,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>Target rate</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Frecuencia deseada</translation>
+        <translation>Fps deseados</translation>
     </message>
     <message>
         <source>The camera {name} cannot be opened.</source>
@@ -2563,7 +2568,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>True, bad, restored</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Real, mala, restaurada</translation>
+        <translation>Tres imágenes</translation>
     </message>
     <message>
         <source>Try again</source>
@@ -2923,7 +2928,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>even k = {k} is too slow, frames are dropped</source>
         <extracomment>app/pipeline/budget.py</extracomment>
-        <translation>incluso k = {k} es demasiado lento, se pierden fotogramas</translation>
+        <translation>incluso con k = {k} se pierden fotogramas</translation>
     </message>
     <message>
         <source>examples:</source>
@@ -3342,6 +3347,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <translation>nada responde en esta dirección</translation>
     </message>
     <message>
+        <source>of an unknown kind</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>of {budget}</source>
         <extracomment>app/ui/preview/overlay.py</extracomment>
         <translation>de {budget}</translation>
@@ -3552,6 +3562,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <translation>texto</translation>
     </message>
     <message>
+        <source>that is no name of a host</source>
+        <extracomment>app/media/files.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>the file or folder to write</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>el archivo o la carpeta que se escribe</translation>
@@ -3712,9 +3727,19 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <translation>No se puede acceder a {address}: {reason}.</translation>
     </message>
     <message>
+        <source>{address} closed the connection.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{address} did not answer within {seconds:g} s.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>{address} no respondió en {seconds:g} s.</translation>
+    </message>
+    <message>
+        <source>{address} does not answer as a web server does.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{address} does not say where one picture ends.</source>

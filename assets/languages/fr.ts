@@ -196,7 +196,7 @@
     <message>
         <source>As the source</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Comme la source</translation>
+        <translation>D’origine</translation>
     </message>
     <message>
         <source>Ask for the right to read it.</source>
@@ -327,6 +327,11 @@
         <source>Check that the file is whole.</source>
         <extracomment>app/media/videos/video_reader.py</extracomment>
         <translation>Vérifiez que le fichier est complet.</translation>
+    </message>
+    <message>
+        <source>Check the address and its port.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Check the address, and that the camera is on and in the same network.</source>
@@ -526,7 +531,7 @@
     <message>
         <source>Detector size</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Taille du détecteur</translation>
+        <translation>Détecteur</translation>
     </message>
     <message>
         <source>Diagnostics</source>
@@ -628,7 +633,7 @@
     </message>
     <message>
         <source>Fast</source>
-        <extracomment>app/ui/texts/quality.py</extracomment>
+        <extracomment>app/ui/panel/panel.py, app/ui/texts/quality.py</extracomment>
         <translation>Rapide</translation>
     </message>
     <message>
@@ -674,7 +679,7 @@
     <message>
         <source>Four times</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Quatre fois plus grand</translation>
+        <translation>4 × plus grand</translation>
     </message>
     <message>
         <source>Frame age</source>
@@ -684,7 +689,7 @@
     <message>
         <source>Frame rate</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Images par seconde</translation>
+        <translation>Cadence</translation>
     </message>
     <message>
         <source>Frames per second</source>
@@ -794,7 +799,7 @@
     <message>
         <source>INT8, faster</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>INT8, plus rapide</translation>
+        <translation>INT8, rapide</translation>
     </message>
     <message>
         <source>If it is your own camera, say that you trust it: add #insecure to its address, or --insecure.</source>
@@ -1629,7 +1634,7 @@
     <message>
         <source>Record, no sound</source>
         <extracomment>app/ui/texts/sound.py</extracomment>
-        <translation>Enregistrer, sans son</translation>
+        <translation>Enregistrer muet</translation>
     </message>
     <message>
         <source>Record, stop</source>
@@ -1968,7 +1973,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>Split as seen</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Partagé tel que vu</translation>
+        <translation>Comme affiché</translation>
     </message>
     <message>
         <source>Split: drag the divider</source>
@@ -2048,7 +2053,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>System microphone</source>
         <extracomment>app/ui/texts/sound.py</extracomment>
-        <translation>Microphone du système</translation>
+        <translation>Micro du système</translation>
     </message>
     <message>
         <source>TB</source>
@@ -2563,7 +2568,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>True, bad, restored</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Vrai, dégradé, restauré</translation>
+        <translation>Trois images</translation>
     </message>
     <message>
         <source>Try again</source>
@@ -2588,7 +2593,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>Twice as large</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Deux fois plus grand</translation>
+        <translation>2 × plus grand</translation>
     </message>
     <message>
         <source>Two cycles: nearest to the true face</source>
@@ -2923,7 +2928,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>even k = {k} is too slow, frames are dropped</source>
         <extracomment>app/pipeline/budget.py</extracomment>
-        <translation>même k = {k} est trop lent, des images sont perdues</translation>
+        <translation>même k = {k} perd des images</translation>
     </message>
     <message>
         <source>examples:</source>
@@ -3342,6 +3347,11 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <translation>rien ne répond à cette adresse</translation>
     </message>
     <message>
+        <source>of an unknown kind</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>of {budget}</source>
         <extracomment>app/ui/preview/overlay.py</extracomment>
         <translation>sur {budget}</translation>
@@ -3552,6 +3562,11 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <translation>du texte</translation>
     </message>
     <message>
+        <source>that is no name of a host</source>
+        <extracomment>app/media/files.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>the file or folder to write</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>le fichier ou le dossier à écrire</translation>
@@ -3712,9 +3727,19 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <translation>{address} est inaccessible&#xa0;: {reason}.</translation>
     </message>
     <message>
+        <source>{address} closed the connection.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{address} did not answer within {seconds:g} s.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>{address} n’a pas répondu en {seconds:g} s.</translation>
+    </message>
+    <message>
+        <source>{address} does not answer as a web server does.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{address} does not say where one picture ends.</source>
@@ -3998,8 +4023,8 @@ Choisissez une autre source, ou déposez-en une sur l’image</translation>
         <source>{n} faces x {cycles} cycles need {need:.0f} ms, {fps:g} fps leave {budget:.0f} ms for them</source>
         <extracomment>app/pipeline/budget.py; for one: 1 face x {cycles} cycles need {need:.0f} ms, {fps:g} fps leave {budget:.0f} ms for them</extracomment>
         <translation>
-            <numerusform>1 visage x {cycles} cycles demandent {need:.0f} ms, {fps:g} i/s en laissent {budget:.0f}</numerusform>
-            <numerusform>{n} visages x {cycles} cycles demandent {need:.0f} ms, {fps:g} i/s en laissent {budget:.0f}</numerusform>
+            <numerusform>1 visage x {cycles} cycles&#xa0;: {need:.0f} ms, {fps:g} i/s en laissent {budget:.0f}</numerusform>
+            <numerusform>{n} visages x {cycles} cycles&#xa0;: {need:.0f} ms, {fps:g} i/s en laissent {budget:.0f}</numerusform>
         </translation>
     </message>
     <message numerus="yes">

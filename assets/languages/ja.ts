@@ -329,6 +329,11 @@
         <translation>ファイルが完全か確認してください。</translation>
     </message>
     <message>
+        <source>Check the address and its port.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Check the address, and that the camera is on and in the same network.</source>
         <extracomment>app/sources/mjpeg.py, app/sources/stream.py</extracomment>
         <translation>アドレスと、カメラの電源が入っていて同じネットワークにあることを確認してください。</translation>
@@ -627,7 +632,7 @@
     </message>
     <message>
         <source>Fast</source>
-        <extracomment>app/ui/texts/quality.py</extracomment>
+        <extracomment>app/ui/panel/panel.py, app/ui/texts/quality.py</extracomment>
         <translation>高速</translation>
     </message>
     <message>
@@ -2922,7 +2927,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>even k = {k} is too slow, frames are dropped</source>
         <extracomment>app/pipeline/budget.py</extracomment>
-        <translation>k = {k} でも遅すぎるため、フレームが落ちます</translation>
+        <translation>k = {k} でもフレームが落ちます</translation>
     </message>
     <message>
         <source>examples:</source>
@@ -3339,6 +3344,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>このアドレスは応答しません</translation>
     </message>
     <message>
+        <source>of an unknown kind</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>of {budget}</source>
         <extracomment>app/ui/preview/overlay.py</extracomment>
         <translation>/ {budget}</translation>
@@ -3549,6 +3559,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>テキスト</translation>
     </message>
     <message>
+        <source>that is no name of a host</source>
+        <extracomment>app/media/files.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>the file or folder to write</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>書き込むファイルまたはフォルダー</translation>
@@ -3709,9 +3724,19 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>{address} に接続できません: {reason}。</translation>
     </message>
     <message>
+        <source>{address} closed the connection.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{address} did not answer within {seconds:g} s.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>{address} が {seconds:g} 秒以内に応答しませんでした。</translation>
+    </message>
+    <message>
+        <source>{address} does not answer as a web server does.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{address} does not say where one picture ends.</source>
@@ -3993,7 +4018,7 @@ Choose another source, or drop one on the picture</source>
         <source>{n} faces x {cycles} cycles need {need:.0f} ms, {fps:g} fps leave {budget:.0f} ms for them</source>
         <extracomment>app/pipeline/budget.py; for one: 1 face x {cycles} cycles need {need:.0f} ms, {fps:g} fps leave {budget:.0f} ms for them</extracomment>
         <translation>
-            <numerusform>{n} 個の顔 x {cycles} サイクルには {need:.0f} ms 必要ですが、{fps:g} fps では {budget:.0f} ms です</numerusform>
+            <numerusform>顔 {n} x {cycles} サイクルは {need:.0f} ms、{fps:g} fps では {budget:.0f} ms まで</numerusform>
         </translation>
     </message>
     <message numerus="yes">

@@ -206,7 +206,7 @@
     <message>
         <source>Auto</source>
         <extracomment>app/core/settings.py, app/ui/panel/panel.py, app/ui/texts/quality.py</extracomment>
-        <translation>Automático</translation>
+        <translation>Auto</translation>
     </message>
     <message>
         <source>Auto k</source>
@@ -327,6 +327,11 @@
         <source>Check that the file is whole.</source>
         <extracomment>app/media/videos/video_reader.py</extracomment>
         <translation>Verifique se o arquivo está completo.</translation>
+    </message>
+    <message>
+        <source>Check the address and its port.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Check the address, and that the camera is on and in the same network.</source>
@@ -526,7 +531,7 @@
     <message>
         <source>Detector size</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Tamanho do detector</translation>
+        <translation>Detector</translation>
     </message>
     <message>
         <source>Diagnostics</source>
@@ -628,7 +633,7 @@
     </message>
     <message>
         <source>Fast</source>
-        <extracomment>app/ui/texts/quality.py</extracomment>
+        <extracomment>app/ui/panel/panel.py, app/ui/texts/quality.py</extracomment>
         <translation>Rápido</translation>
     </message>
     <message>
@@ -794,7 +799,7 @@
     <message>
         <source>INT8, faster</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>INT8, mais rápida</translation>
+        <translation>INT8, rápida</translation>
     </message>
     <message>
         <source>If it is your own camera, say that you trust it: add #insecure to its address, or --insecure.</source>
@@ -934,7 +939,7 @@
     <message>
         <source>Left half</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Metade esquerda</translation>
+        <translation>Lado esquerdo</translation>
     </message>
     <message>
         <source>Let idle engine threads keep their core: a little faster alone, much slower beside other work</source>
@@ -1454,7 +1459,7 @@
     <message>
         <source>Output size</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Tamanho da saída</translation>
+        <translation>Tamanho final</translation>
     </message>
     <message>
         <source>Outputs</source>
@@ -1968,7 +1973,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>Split as seen</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Dividido, como visto</translation>
+        <translation>Como exibido</translation>
     </message>
     <message>
         <source>Split: drag the divider</source>
@@ -2048,7 +2053,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>System microphone</source>
         <extracomment>app/ui/texts/sound.py</extracomment>
-        <translation>Microfone do sistema</translation>
+        <translation>Microfone padrão</translation>
     </message>
     <message>
         <source>TB</source>
@@ -2563,7 +2568,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>True, bad, restored</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Real, ruim, restaurado</translation>
+        <translation>Três imagens</translation>
     </message>
     <message>
         <source>Try again</source>
@@ -2923,7 +2928,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>even k = {k} is too slow, frames are dropped</source>
         <extracomment>app/pipeline/budget.py</extracomment>
-        <translation>até k = {k} é lento demais, quadros são perdidos</translation>
+        <translation>mesmo com k = {k} há quadros perdidos</translation>
     </message>
     <message>
         <source>examples:</source>
@@ -3342,6 +3347,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <translation>nada responde neste endereço</translation>
     </message>
     <message>
+        <source>of an unknown kind</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>of {budget}</source>
         <extracomment>app/ui/preview/overlay.py</extracomment>
         <translation>de {budget}</translation>
@@ -3552,6 +3562,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <translation>texto</translation>
     </message>
     <message>
+        <source>that is no name of a host</source>
+        <extracomment>app/media/files.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>the file or folder to write</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>o arquivo ou a pasta a gravar</translation>
@@ -3712,9 +3727,19 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <translation>Não é possível acessar {address}: {reason}.</translation>
     </message>
     <message>
+        <source>{address} closed the connection.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{address} did not answer within {seconds:g} s.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>{address} não respondeu em {seconds:g} s.</translation>
+    </message>
+    <message>
+        <source>{address} does not answer as a web server does.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{address} does not say where one picture ends.</source>

@@ -329,6 +329,11 @@
         <translation>请检查文件是否完整。</translation>
     </message>
     <message>
+        <source>Check the address and its port.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Check the address, and that the camera is on and in the same network.</source>
         <extracomment>app/sources/mjpeg.py, app/sources/stream.py</extracomment>
         <translation>请检查地址，并确认摄像机已开启且在同一网络中。</translation>
@@ -627,7 +632,7 @@
     </message>
     <message>
         <source>Fast</source>
-        <extracomment>app/ui/texts/quality.py</extracomment>
+        <extracomment>app/ui/panel/panel.py, app/ui/texts/quality.py</extracomment>
         <translation>快速</translation>
     </message>
     <message>
@@ -2922,7 +2927,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>even k = {k} is too slow, frames are dropped</source>
         <extracomment>app/pipeline/budget.py</extracomment>
-        <translation>即使 k = {k} 也太慢，会丢帧</translation>
+        <translation>即使 k = {k} 也会丢帧</translation>
     </message>
     <message>
         <source>examples:</source>
@@ -3339,6 +3344,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>此地址无响应</translation>
     </message>
     <message>
+        <source>of an unknown kind</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>of {budget}</source>
         <extracomment>app/ui/preview/overlay.py</extracomment>
         <translation>共 {budget}</translation>
@@ -3549,6 +3559,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>文本</translation>
     </message>
     <message>
+        <source>that is no name of a host</source>
+        <extracomment>app/media/files.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>the file or folder to write</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>要写入的文件或文件夹</translation>
@@ -3709,9 +3724,19 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>无法访问 {address}：{reason}。</translation>
     </message>
     <message>
+        <source>{address} closed the connection.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{address} did not answer within {seconds:g} s.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>{address} 在 {seconds:g} 秒内没有响应。</translation>
+    </message>
+    <message>
+        <source>{address} does not answer as a web server does.</source>
+        <extracomment>app/sources/mjpeg.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{address} does not say where one picture ends.</source>

@@ -37,7 +37,7 @@ class CyclesControl(QWidget):
         words, tip = spec.label, spec.help
         self.slider = Slider(words, low=int(spec.low or 1), high=int(spec.high or 1))
         self.slider.setObjectName("k")
-        keep_said(self.slider, lambda: self.slider.setToolTip(str(tip)))
+        keep_said(self.slider, lambda: self.slider.setToolTip(str(spec.help)))
         self._value = label("", "value")
         inner.addWidget(row(words, self._value, tip=tip, buddy=self.slider))
         inner.addWidget(self.slider)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QRect, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.settings import Settings, specification
@@ -146,7 +146,7 @@ class Panel(QFrame):
         self.auto_state = label("", "muted")
         self.auto_state.setWordWrap(True)
         self.auto_state.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.auto_state.setFixedHeight(_SENTENCE_LINES * self.auto_state.fontMetrics().lineSpacing())
+        keep_said(self.auto_state, self._make_room_for_sentence)
         column.addWidget(self.auto_state)
         column.addWidget(self.bindings.slider("strength"))
 
@@ -317,8 +317,14 @@ class Panel(QFrame):
         """The sentence under the quality, and with Auto the cycles in use on the slider of k."""
         words = quality_sentence(settings, running_k=running_k, reason=reason)
         self.auto_state.say(str(words).replace(" ms", "\u00a0ms"))
+        self.auto_state.setToolTip(self.auto_state.text())
         if settings.auto_k and running_k:
             self.cycles.show_k(running_k)
+
+    def _make_room_for_sentence(self) -> None:
+        lines = "\n".join([tr("Fast")] * _SENTENCE_LINES)  # Chinese and Japanese lines are higher
+        room = self.auto_state.fontMetrics().boundingRect(QRect(0, 0, PANEL_WIDTH, PANEL_WIDTH), 0, lines)
+        self.auto_state.setFixedHeight(room.height())
 
     def show_engine_truth(self, words: Words) -> None:
         self._engine_truth.say(words)

@@ -180,6 +180,13 @@ class Slider(QSlider):
         painter.end()
 
 
+class _Segment(QToolButton):
+    """A button that gives up its margins where the words of a language need the room."""
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 8, super().minimumSizeHint().height())
+
+
 class Segmented(QFrame):
     """A row of exclusive buttons. `chosen` carries the key; no key is checked when the value is none of them."""
 
@@ -199,7 +206,7 @@ class Segmented(QFrame):
         row.setContentsMargins(1, 1, 1, 1)
         row.setSpacing(0)
         for key, text, tip, icon in entries:
-            button = QToolButton()
+            button = _Segment()
             keep_said(button, partial(_say_button, button, text, tip))
             button.setCheckable(True)
             button.setCursor(Qt.CursorShape.PointingHandCursor)
