@@ -331,7 +331,7 @@
     <message>
         <source>Check the address and its port.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie die Adresse und ihren Port.</translation>
     </message>
     <message>
         <source>Check the address, and that the camera is on and in the same network.</source>
@@ -3350,7 +3350,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     <message>
         <source>of an unknown kind</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>unbekannter Art</translation>
     </message>
     <message>
         <source>of {budget}</source>
@@ -3565,7 +3565,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     <message>
         <source>that is no name of a host</source>
         <extracomment>app/media/files.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>das ist kein Rechnername</translation>
     </message>
     <message>
         <source>the file or folder to write</source>
@@ -3730,7 +3730,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     <message>
         <source>{address} closed the connection.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{address} hat die Verbindung geschlossen.</translation>
     </message>
     <message>
         <source>{address} did not answer within {seconds:g} s.</source>
@@ -3740,7 +3740,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     <message>
         <source>{address} does not answer as a web server does.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{address} antwortet nicht wie ein Webserver.</translation>
     </message>
     <message>
         <source>{address} does not say where one picture ends.</source>

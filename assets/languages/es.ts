@@ -331,7 +331,7 @@
     <message>
         <source>Check the address and its port.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Compruebe la dirección y su puerto.</translation>
     </message>
     <message>
         <source>Check the address, and that the camera is on and in the same network.</source>
@@ -3349,7 +3349,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>of an unknown kind</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>de un tipo desconocido</translation>
     </message>
     <message>
         <source>of {budget}</source>
@@ -3564,7 +3564,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>that is no name of a host</source>
         <extracomment>app/media/files.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>no es un nombre de host</translation>
     </message>
     <message>
         <source>the file or folder to write</source>
@@ -3729,7 +3729,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>{address} closed the connection.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{address} cerró la conexión.</translation>
     </message>
     <message>
         <source>{address} did not answer within {seconds:g} s.</source>
@@ -3739,7 +3739,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>{address} does not answer as a web server does.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{address} no responde como un servidor web.</translation>
     </message>
     <message>
         <source>{address} does not say where one picture ends.</source>

@@ -331,7 +331,7 @@
     <message>
         <source>Check the address and its port.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Vérifiez l’adresse et son port.</translation>
     </message>
     <message>
         <source>Check the address, and that the camera is on and in the same network.</source>
@@ -3349,7 +3349,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>of an unknown kind</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>d’un type inconnu</translation>
     </message>
     <message>
         <source>of {budget}</source>
@@ -3564,7 +3564,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>that is no name of a host</source>
         <extracomment>app/media/files.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>ce n’est pas un nom d’hôte</translation>
     </message>
     <message>
         <source>the file or folder to write</source>
@@ -3729,7 +3729,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>{address} closed the connection.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{address} a fermé la connexion.</translation>
     </message>
     <message>
         <source>{address} did not answer within {seconds:g} s.</source>
@@ -3739,7 +3739,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>{address} does not answer as a web server does.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{address} ne répond pas comme un serveur web.</translation>
     </message>
     <message>
         <source>{address} does not say where one picture ends.</source>

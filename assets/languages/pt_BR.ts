@@ -331,7 +331,7 @@
     <message>
         <source>Check the address and its port.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Verifique o endereço e a porta.</translation>
     </message>
     <message>
         <source>Check the address, and that the camera is on and in the same network.</source>
@@ -3349,7 +3349,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>of an unknown kind</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>de tipo desconhecido</translation>
     </message>
     <message>
         <source>of {budget}</source>
@@ -3564,7 +3564,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>that is no name of a host</source>
         <extracomment>app/media/files.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>isso não é um nome de host</translation>
     </message>
     <message>
         <source>the file or folder to write</source>
@@ -3729,7 +3729,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>{address} closed the connection.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{address} fechou a conexão.</translation>
     </message>
     <message>
         <source>{address} did not answer within {seconds:g} s.</source>
@@ -3739,7 +3739,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>{address} does not answer as a web server does.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{address} não responde como um servidor web.</translation>
     </message>
     <message>
         <source>{address} does not say where one picture ends.</source>

@@ -331,7 +331,7 @@
     <message>
         <source>Check the address and its port.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>请检查地址及其端口。</translation>
     </message>
     <message>
         <source>Check the address, and that the camera is on and in the same network.</source>
@@ -3346,7 +3346,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>of an unknown kind</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>未知类型</translation>
     </message>
     <message>
         <source>of {budget}</source>
@@ -3561,7 +3561,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>that is no name of a host</source>
         <extracomment>app/media/files.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>这不是主机名</translation>
     </message>
     <message>
         <source>the file or folder to write</source>
@@ -3726,7 +3726,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>{address} closed the connection.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{address} 关闭了连接。</translation>
     </message>
     <message>
         <source>{address} did not answer within {seconds:g} s.</source>
@@ -3736,7 +3736,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>{address} does not answer as a web server does.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{address} 的响应不像网页服务器。</translation>
     </message>
     <message>
         <source>{address} does not say where one picture ends.</source>
