@@ -76,7 +76,7 @@ def test_the_left_half_shows_the_other_network_and_its_cost_is_told(
     drawn = np.abs(scene.pictures.other.image.astype(int) - shown.compared.image)
     assert drawn.max() == 0, "a stream is not mirrored"
     assert shown.timings.other_ms > 0
-    qtbot.waitUntil(lambda: any("twice" in badge.words for badge in window.preview.badges), timeout=5000)
+    qtbot.waitUntil(lambda: any("twice" in str(badge.words) for badge in window.preview.badges), timeout=5000)
     window.actions_by_name["show_overlay"].trigger()
     qtbot.waitUntil(
         lambda: (

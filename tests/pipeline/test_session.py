@@ -457,7 +457,7 @@ def test_outputs_show_the_restored_picture_and_a_card_while_paused(scene: Moving
         with pytest.raises(SettingError, match="no output called"):
             session.start_output("telepathy")
         listener.wait_for_frame(lambda _: session.output_states()["network-stream"].status == "live")
-        url = session.output_states()["network-stream"].detail.split(",")[0]
+        url = str(session.output_states()["network-stream"].detail).split(",")[0]
         shown = _picture(url)
         assert shown.shape == listener.frames[-1].image.shape
         session.set_paused(True)

@@ -81,5 +81,5 @@ def test_without_an_fp32_file_there_is_none(tmp_path: Path) -> None:
     content = network(scale_and_shift(0.5), takes=256, gives=256)
     models = store_of(tmp_path, (entry(family("cfrnet"), content, name="one", precision="int8"), content))
     assert models.entry("one", "auto", order=CUDA.precisions).precision == "int8"
-    with pytest.raises(ModelMissingError, match=r"one does not ship in FP16. Choose INT8."):
+    with pytest.raises(ModelMissingError, match=r"one does not ship in FP16. Choose another precision: INT8."):
         models.create_restorer("one", "fp16")
