@@ -1898,7 +1898,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>Side by side</source>
         <extracomment>app/core/settings.py, app/ui/panel/panel.py</extracomment>
-        <translation>En paralelo</translation>
+        <translation>Paralelo</translation>
     </message>
     <message>
         <source>Single</source>

@@ -1897,7 +1897,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>Side by side</source>
         <extracomment>app/core/settings.py, app/ui/panel/panel.py</extracomment>
-        <translation>左右に並べる</translation>
+        <translation>左右</translation>
     </message>
     <message>
         <source>Single</source>

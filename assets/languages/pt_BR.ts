@@ -1898,7 +1898,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>Side by side</source>
         <extracomment>app/core/settings.py, app/ui/panel/panel.py</extracomment>
-        <translation>Lado a lado</translation>
+        <translation>Paralelo</translation>
     </message>
     <message>
         <source>Single</source>

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QRect
-from PySide6.QtGui import QFontDatabase, QFontMetrics
+from PySide6.QtGui import QFontDatabase, QFontMetrics, QImage
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QSpinBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -16,7 +17,7 @@ from app.core.words import current_language, languages
 from app.ui.dialogs.dialogs import ShortcutsSheet
 from app.ui.settings_store import SettingsStore
 from app.ui.style.language import speak
-from app.ui.style.widgets import ElidedLabel
+from app.ui.style.widgets import ElidedLabel, Segmented
 from app.ui.window import MainWindow
 from tests.ui.scripted import ONLINE, ScriptedSession, restored_frame
 
@@ -100,6 +101,31 @@ def test_no_word_is_cut_off(
     assert [said for widget in window.findChildren(QWidget) if (said := cut_off(widget))] == []
 
 
+@pytest.mark.parametrize("code", [code for code in CODES if code not in SCRIPTS])
+def test_a_segment_shows_its_words_whole_where_it_is_narrowest(themed: QApplication, qtbot: QtBot, code: str) -> None:
+    speak(code)
+    for words in specification("view").choices.values():
+        segments = Segmented(((1, words, "", "split"),), words="", tall=True)
+        qtbot.addWidget(segments)
+        segments.set_value(1)
+        segments.show()
+        button = segments.button(1)
+        widths = []
+        for width in (button.minimumSizeHint().width(), 200):
+            button.setFixedWidth(width)
+            QApplication.processEvents()
+            widths.append(ink_width(button))
+        assert abs(widths[0] - widths[1]) <= 3, words  # eliding takes eight or more
+
+
+def ink_width(button: QToolButton) -> int:
+    """How wide the words at the lower edge of a button are, in pixels."""
+    image = button.grab().toImage().convertToFormat(QImage.Format.Format_Grayscale8)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)[28:44, 6 : image.width() - 6]
+    columns = np.nonzero(np.abs(rows.astype(int) - np.median(rows)).max(axis=0) > 40)[0]
+    return int(columns.max() - columns.min()) if len(columns) else 0
+
+
 def cut_off(widget: QWidget) -> str:
     """The words of a visible widget that has no room for them; "" where everything can be read."""
     if not widget.isVisible() or isinstance(widget, ElidedLabel) or widget.objectName() in ("qt_toolbar_ext_button",):
@@ -111,7 +137,7 @@ def cut_off(widget: QWidget) -> str:
     if isinstance(widget, QPushButton) and widget.text() and widget.property("kind") != "source":
         return "" if widget.sizeHint().width() <= widget.width() else widget.text()
     if isinstance(widget, QToolButton) and widget.text():
-        return "" if needed(widget, widget.text())[0] + 4 <= widget.width() else widget.text()
+        return "" if widget.minimumSizeHint().width() <= widget.width() else widget.text()
     if isinstance(widget, QComboBox):
         texts = [widget.itemText(place) for place in range(widget.count())]
         return next((text for text in texts if needed(widget, text)[0] + 34 > widget.width()), "")

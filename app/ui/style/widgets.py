@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QButtonGroup,
@@ -27,6 +27,9 @@ from app.ui.style import icons
 from app.ui.style.buttons import IconButton
 from app.ui.style.theme import colour
 from app.ui.style.translated import keep_said
+
+SEGMENT_MARGIN = 10
+"""Pixels beside the words of a segment; with fewer Qt leaves out their middle."""
 
 _INSET = 9.0
 """Of a slider's handle at either end."""
@@ -184,7 +187,10 @@ class _Segment(QToolButton):
     """A button that gives up its margins where the words of a language need the room."""
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 8, super().minimumSizeHint().height())
+        bold = QFont(self.font())  # as it is written while it is chosen
+        bold.setWeight(QFont.Weight.DemiBold)
+        words = QFontMetrics(bold).horizontalAdvance(self.text())
+        return QSize(words + SEGMENT_MARGIN, super().minimumSizeHint().height())
 
 
 class Segmented(QFrame):
