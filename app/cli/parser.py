@@ -13,7 +13,7 @@ from app.core.languages import system_language
 from app.core.setting import GROUPS, Setting
 from app.core.settings import SYSTEM, TABLE, Settings
 from app.core.words import Words, phrase, set_language, tr
-from app.media.videos.file_encoders import FILE_ENCODERS, USUAL
+from app.media.videos.encoder_choices import FILE_ENCODERS, USUAL
 
 COMMANDS = ("window", "live", "restore", "cameras", "models", "bench")
 

@@ -19,8 +19,7 @@ from app.batch.engine import run_job
 from app.batch.jobs.plan import plan
 from app.batch.jobs.work import work_for
 from app.batch.worker import RestoreWorker
-from app.media.videos.encoder import EncoderChoice
-from app.media.videos.file_encoders import FILE_ENCODERS, USUAL
+from app.media.videos.encoder_choices import FILE_ENCODERS, USUAL, EncoderChoice
 from app.restorers.store import ModelStore
 from benchmarks.archiving.material import FPS, Table, executor, job, make_film
 

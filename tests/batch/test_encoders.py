@@ -11,9 +11,8 @@ import pytest
 from app.batch.videos.output import VideoOptions
 from app.batch.videos.restore import restore_video
 from app.core.errors import OutputError
-from app.media.videos import file_encoders
-from app.media.videos.encoder import EncoderChoice
-from app.media.videos.file_encoders import FILE_ENCODERS, USUAL
+from app.media.videos import encoder_choices
+from app.media.videos.encoder_choices import FILE_ENCODERS, USUAL, EncoderChoice
 from tests.batch.helpers import files_in
 from tests.batch.test_video import pictures, same
 from tests.media_files import number_of, numbered_picture, write_video
@@ -44,7 +43,7 @@ def test_an_encoder_that_takes_another_layout_shows_the_same_pictures(
     restore_video(source, tmp_path / "planes.mp4", same)
     (usual, *_) = FILE_ENCODERS[USUAL]
     woven = EncoderChoice(name=usual.name, options=usual.options, pixels="nv12")
-    monkeypatch.setitem(file_encoders.FILE_ENCODERS, "woven", (woven,))
+    monkeypatch.setitem(encoder_choices.FILE_ENCODERS, "woven", (woven,))
     restore_video(source, tmp_path / "woven.mp4", same, options=VideoOptions(encoder="woven"))
     for one, other in zip(pictures(tmp_path / "planes.mp4"), pictures(tmp_path / "woven.mp4"), strict=True):
         assert np.array_equal(one, other)

@@ -21,7 +21,8 @@ import pytest
 
 from app.core.errors import OutputError, RecordingError, SettingError
 from app.core.types import Frame, Image, Restored
-from app.media.videos.encoder import LIVE_ENCODERS, EncoderChoice, choose_encoder
+from app.media.videos.encoder import choose_encoder
+from app.media.videos.encoder_choices import LIVE_ENCODERS, EncoderChoice
 from app.outputs.recordings.file import RECORDING_STEM, TIME_BASE, RecordingFile
 from app.outputs.recordings.microphone import AudioBlock
 from app.outputs.recordings.recorder import VideoRecorder

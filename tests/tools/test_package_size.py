@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.media.videos.encoder import LIVE_ENCODERS
-from app.media.videos.file_encoders import FILE_ENCODERS
+from app.media.videos.encoder_choices import FILE_ENCODERS, LIVE_ENCODERS
 from tools.package_size import drop_orphans, drop_unused, read_libraries, share_libraries, size_mb, stub_libraries
 
 pytestmark = [

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 
 from app.core.settings import TABLE, Settings
-from app.media.videos.file_encoders import USUAL
+from app.media.videos.encoder_choices import USUAL
 from app.restorers.store import ModelStore
 
 _NO_PIXELS = frozenset({"threads", "spinning", "provider"})

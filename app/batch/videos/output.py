@@ -21,7 +21,7 @@ from app.media.files import NewFile, ffmpeg_name, output_error, permissions_of, 
 from app.media.pictures.enlarge import enlarge, expect_affordable_result
 from app.media.videos.colour import UNSPECIFIED, matrix_of
 from app.media.videos.encoder import ColourTags, VideoEncoder
-from app.media.videos.file_encoders import FILE_ENCODERS, USUAL
+from app.media.videos.encoder_choices import FILE_ENCODERS, USUAL
 from app.media.videos.suffixes import FORMATS
 from app.media.videos.tracks import OtherTracks, container_options, keep_description
 from app.media.videos.video_reader import MediaPacket, VideoPicture, VideoReader

@@ -16,13 +16,13 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from numpy.typing import NDArray
 
 from app.core.types import Image
+from app.media.videos.encoder_choices import PIXELS
 
 UNSPECIFIED = 2
 """The value of FFmpeg's colour tags (matrix, primaries, transfer) that means "unspecified"."""
 
-PIXELS = "yuv420p"
 DEEP_PIXELS = "yuv420p10le"
-"""What is encoded: 8 bits a sample, or 10 for a video that has more than 8."""
+"""What is encoded instead of `PIXELS`, 8 bits a sample, for a video that has more than 8."""
 
 _INTO_BGR = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _INTO_YUV = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP

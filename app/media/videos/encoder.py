@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, cast
 
@@ -18,28 +18,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
-from app.media.videos.colour import DEEP_PIXELS, PIXELS, YuvConverter
-
-
-@dataclass(frozen=True, kw_only=True)
-class EncoderChoice:
-    """An encoder of FFmpeg by its name, the options that make it fast and good enough, and its pixel format."""
-
-    name: str
-    options: dict[str, str] = field(default_factory=dict)
-    pixels: str = PIXELS
-
-
-LIVE_ENCODERS = (
-    EncoderChoice(
-        name="libx264", options={"preset": "ultrafast", "crf": "18", "bf": "0", "rc-lookahead": "0", "forced-idr": "1"}
-    ),
-    EncoderChoice(name="h264_videotoolbox", options={"b": "8M", "realtime": "1"}),
-    EncoderChoice(name="h264_mf", options={"b": "8M"}),
-    EncoderChoice(name="libopenh264", options={"b": "8M"}),
-    EncoderChoice(name="mpeg4", options={"q": "3", "bf": "0"}),
-)
-"""Encoders for live recordings, the preferred first: restoring needs the processor. Every FFmpeg has the last one."""
+from app.media.videos.colour import DEEP_PIXELS, YuvConverter
+from app.media.videos.encoder_choices import EncoderChoice
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,8 @@ from av.audio.stream import AudioStream
 from app.core.types import Image
 from app.media.files import PRIVATE, NewFile, ffmpeg_name, output_error
 from app.media.videos.containers import open_video
-from app.media.videos.encoder import EncoderChoice, VideoEncoder
+from app.media.videos.encoder import VideoEncoder
+from app.media.videos.encoder_choices import EncoderChoice
 from app.outputs.recordings.microphone import Samples
 
 TIME_BASE = Fraction(1, 60000)

@@ -16,7 +16,7 @@ from app.core.errors import AppError, OutputError, RecordingError, SettingError
 from app.core.types import Restored
 from app.core.words import phrase
 from app.media.files import make_private_folder, output_error
-from app.media.videos.encoder import LIVE_ENCODERS, EncoderChoice
+from app.media.videos.encoder_choices import LIVE_ENCODERS, EncoderChoice
 from app.outputs.base import OutputState
 from app.outputs.recordings.file import TIME_BASE, RecordingFile
 from app.outputs.recordings.microphone import AudioInput, SoundAligner

@@ -18,7 +18,8 @@ from av.video.stream import VideoStream
 from app.core.errors import OutputError, RecordingError
 from app.core.types import Image, Restored
 from app.media.files import PRIVATE, NewFile, ffmpeg_name, output_error, reason
-from app.media.videos.encoder import EncoderChoice, VideoEncoder
+from app.media.videos.encoder import VideoEncoder
+from app.media.videos.encoder_choices import EncoderChoice
 from app.outputs.compose import BEFORE_AFTER, DIVIDER_PX, write_captions
 
 SHAPES: dict[str, tuple[int, int]] = {"wide": (960, 540), "square": (720, 720), "tall": (540, 960)}
