@@ -195,15 +195,15 @@ def test_a_folder_that_grew_costs_the_new_files_only(tmp_path: Path) -> None:
     assert files_in(tmp_path / "out") == NAMES
 
 
-def film(path: Path, seconds: int = 17) -> Path:
+def long_video(path: Path, seconds: int = 17) -> Path:
     """A long enough video to be cut into four, of numbered pictures that are quick to restore: nobody is in them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_video(path, [numbered_picture(number) for number in range(6 * seconds)], fps=6, sound=True)
     return path
 
 
-def test_a_film_goes_on_from_its_finished_pieces(tmp_path: Path) -> None:
-    source = film(tmp_path / "film.mp4")
+def test_a_video_goes_on_from_its_finished_pieces(tmp_path: Path) -> None:
+    source = long_video(tmp_path / "film.mp4")
     original = source.read_bytes()
     job = job_of(source, tmp_path / "new.mp4")
     seen = Seen()
@@ -226,8 +226,8 @@ def test_a_film_goes_on_from_its_finished_pieces(tmp_path: Path) -> None:
     assert source.read_bytes() == original
 
 
-def test_a_film_is_shared_out_among_processes(tmp_path: Path) -> None:
-    film(tmp_path / "in" / "film.mp4")
+def test_a_video_is_shared_out_among_processes(tmp_path: Path) -> None:
+    long_video(tmp_path / "in" / "film.mp4")
     picture(tmp_path / "in" / "a.png")
     report = run_job(job_of(tmp_path / "in", tmp_path / "out"), workers=2)
     assert not report.failed
@@ -235,8 +235,8 @@ def test_a_film_is_shared_out_among_processes(tmp_path: Path) -> None:
     assert [number_of(image) for image in pictures(tmp_path / "out" / "film.mp4")] == list(range(102))
 
 
-def test_a_film_that_changes_while_it_is_restored_is_refused(tmp_path: Path) -> None:
-    source = film(tmp_path / "film.mp4")
+def test_a_video_that_changes_while_it_is_restored_is_refused(tmp_path: Path) -> None:
+    source = long_video(tmp_path / "film.mp4")
     seen = Seen()
 
     def touch(event: JobEvent) -> None:
@@ -251,7 +251,7 @@ def test_a_film_that_changes_while_it_is_restored_is_refused(tmp_path: Path) -> 
 
 
 def test_shards_do_disjoint_parts_and_are_joined_at_the_end(tmp_path: Path) -> None:
-    film(tmp_path / "in" / "film.mp4")
+    long_video(tmp_path / "in" / "film.mp4")
     album(tmp_path / "in", 3)
     job = job_of(tmp_path / "in", tmp_path / "out")
     written: list[str] = []

@@ -15,7 +15,7 @@ import pytest
 from app.batch.engine import run_job
 from app.batch.jobs.events import ItemFailed, JobEvent
 from tests.batch.helpers import Seen, album, files_in, job_of, pixels
-from tests.batch.test_engine import film
+from tests.batch.test_engine import long_video
 from tests.batch.test_video import pictures
 from tests.media_files import number_of
 
@@ -37,7 +37,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")
 def test_kills_at_any_moment_cost_only_what_was_under_way(tmp_path: Path) -> None:
     source, target = album(tmp_path / "in", 4), tmp_path / "out"
-    film(source / "film.mp4")
+    long_video(source / "film.mp4")
     run_job(job_of(source, tmp_path / "whole"))
     command = [sys.executable, "main.py", "restore", str(source), str(target), "--k", "1", "--workers", "2"]
     for results in (1, 3):  # kill when so many are there

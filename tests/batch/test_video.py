@@ -1,4 +1,4 @@
-"""Restoring films, judged by decoding what was written."""
+"""Restoring videos, judged by decoding what was written."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_sound_that_an_mp4_cannot_hold_becomes_aac_and_mkv_takes_it(tmp_path: 
 
 
 @pytest.mark.parametrize("rotation", [90, 180, -90])
-def test_a_film_turned_by_its_metadata_is_written_upright(tmp_path: Path, rotation: int) -> None:
+def test_a_video_turned_by_its_metadata_is_written_upright(tmp_path: Path, rotation: int) -> None:
     lying = [np.rot90(numbered_picture(i), -rotation // 90).copy() for i in range(5)]
     write_video(tmp_path / "in.mp4", lying, rotation=rotation)
     seen: list[tuple[int, ...]] = []
@@ -172,7 +172,7 @@ def _write_odd(path: Path, images: list[Image]) -> None:
         container.mux(stream.encode(None))
 
 
-def test_an_rgb_film_keeps_its_colours(tmp_path: Path) -> None:
+def test_an_rgb_video_keeps_its_colours(tmp_path: Path) -> None:
     plain = np.full((120, 160, 3), (60, 120, 200), np.uint8)
     _write_odd(tmp_path / "in.mkv", [plain] * 3)
     assert np.array_equal(pictures(tmp_path / "in.mkv")[0], plain)
@@ -207,7 +207,7 @@ def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, RuntimeError])
 def test_an_interruption_leaves_nothing_and_what_was_there(tmp_path: Path, interruption: type[BaseException]) -> None:
     source = numbered(tmp_path / "in.mp4")
-    (tmp_path / "out.mp4").write_bytes(b"an older film")
+    (tmp_path / "out.mp4").write_bytes(b"an older video")
 
     def interrupt(frame: Frame) -> Restored:
         if frame.index == 3:
@@ -216,7 +216,7 @@ def test_an_interruption_leaves_nothing_and_what_was_there(tmp_path: Path, inter
 
     with pytest.raises(interruption):
         restore_video(source, tmp_path / "out.mp4", interrupt, overwrite=True)
-    assert (tmp_path / "out.mp4").read_bytes() == b"an older film"
+    assert (tmp_path / "out.mp4").read_bytes() == b"an older video"
     assert {path.name for path in tmp_path.iterdir()} == {"in.mp4", "out.mp4"}
 
 
@@ -234,25 +234,25 @@ def test_a_file_with_a_name_that_is_used_on_the_way_survives(tmp_path: Path, own
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_film_that_is_there_is_replaced_only_when_asked(tmp_path: Path) -> None:
+def test_a_video_that_is_there_is_replaced_only_when_asked(tmp_path: Path) -> None:
     source = numbered(tmp_path / "in.mp4")
-    (tmp_path / "out.mp4").write_bytes(b"an older film")
+    (tmp_path / "out.mp4").write_bytes(b"an older video")
     with pytest.raises(OutputError, match="there already"):
         restore_video(source, tmp_path / "out.mp4", same)
-    assert (tmp_path / "out.mp4").read_bytes() == b"an older film"
+    assert (tmp_path / "out.mp4").read_bytes() == b"an older video"
     restore_video(source, tmp_path / "out.mp4", same, overwrite=True)
     assert [number_of(image) for image in pictures(tmp_path / "out.mp4")] == list(range(12))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
-def test_a_private_film_stays_private(tmp_path: Path) -> None:
+def test_a_private_video_stays_private(tmp_path: Path) -> None:
     source = numbered(tmp_path / "in.mp4")
     source.chmod(0o600)
     restore_video(source, tmp_path / "out.mp4", same)
     assert (tmp_path / "out.mp4").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_film_cut_in_the_middle_is_kept_as_incomplete_and_named(tmp_path: Path) -> None:
+def test_a_video_cut_in_the_middle_is_kept_as_incomplete_and_named(tmp_path: Path) -> None:
     source = numbered(tmp_path / "in.mp4", 60, container_options={"movflags": "faststart"})
     source.write_bytes(source.read_bytes()[: source.stat().st_size * 4 // 5])
     with pytest.raises(UnreadableMediaError, match="breaks off") as refusal:
@@ -266,7 +266,7 @@ def test_a_film_cut_in_the_middle_is_kept_as_incomplete_and_named(tmp_path: Path
 
 
 def _text(folder: Path) -> Path:
-    (folder / "bad.mp4").write_text("This is a text, not a film.\n" * 50)
+    (folder / "bad.mp4").write_text("This is a text, not a video.\n" * 50)
     return folder / "bad.mp4"
 
 
@@ -276,25 +276,25 @@ def _empty(folder: Path) -> Path:
 
 
 def _headless(folder: Path) -> Path:
-    film = numbered(folder / "bad.mp4", 30)
-    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
-    return film
+    whole = numbered(folder / "bad.mp4", 30)
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    return whole
 
 
 def _sound_only(folder: Path) -> Path:
-    film = numbered(folder / "film.mp4", 10, sound=True)
-    with av.open(str(film)) as source, av.open(str(folder / "bad.mp4"), "w") as target:
+    whole = numbered(folder / "film.mp4", 10, sound=True)
+    with av.open(str(whole)) as source, av.open(str(folder / "bad.mp4"), "w") as target:
         sound = target.add_stream_from_template(source.streams.audio[0])
         for packet in source.demux(audio=0):
             if packet.dts is not None:
                 packet.stream = sound
                 target.mux(packet)
-    film.unlink()
+    whole.unlink()
     return folder / "bad.mp4"
 
 
 @pytest.mark.parametrize("make", [_text, _empty, _headless, _sound_only])
-def test_what_is_no_film_is_refused_in_words(tmp_path: Path, make: object) -> None:
+def test_what_is_no_video_is_refused_in_words(tmp_path: Path, make: object) -> None:
     bad = make(tmp_path)
     with pytest.raises(UnreadableMediaError) as refusal:
         restore_video(bad, tmp_path / "out.mp4", same)
@@ -302,7 +302,7 @@ def test_what_is_no_film_is_refused_in_words(tmp_path: Path, make: object) -> No
     assert list(tmp_path.iterdir()) == [bad]
 
 
-def test_an_absent_film_is_refused(tmp_path: Path) -> None:
+def test_an_absent_video_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableMediaError, match="no file"):
         restore_video(tmp_path / "absent.mp4", tmp_path / "out.mp4", same)
 
@@ -356,7 +356,7 @@ def test_a_picture_is_handed_on_as_a_numbered_frame(tmp_path: Path) -> None:
     assert [round(frame.t_media * 1000) for frame in frames] == UNEVEN_MS
 
 
-def test_a_real_film_with_sound_goes_through_unharmed(tmp_path: Path, data_folder: Path) -> None:
+def test_a_real_video_with_sound_goes_through_unharmed(tmp_path: Path, data_folder: Path) -> None:
     source = tmp_path / "office.mp4"
     shutil.copy(data_folder / "data" / "video" / "old_film.mp4", source)
     restore_video(source, tmp_path / "out.mp4", same)

@@ -80,8 +80,8 @@ def tracks(path: Path) -> list[str]:
 
 def numbers(path: Path) -> list[int]:
     with av.open(str(path)) as container:
-        films = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
-        return [number_of(frame.to_ndarray(format="bgr24")) for frame in container.decode(films[0])]
+        moving = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
+        return [number_of(frame.to_ndarray(format="bgr24")) for frame in container.decode(moving[0])]
 
 
 def texts(path: Path) -> list[tuple[int, str]]:
@@ -114,7 +114,7 @@ def test_what_mp4_cannot_hold_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_cover_that_comes_first_is_not_taken_for_the_film(tmp_path: Path, suffix: str) -> None:
+def test_a_cover_that_comes_first_is_not_taken_for_the_video(tmp_path: Path, suffix: str) -> None:
     source = with_tracks(tmp_path / "in.mp4", tmp_path / "plain.mp4", cover=True)
     assert "cover" in tracks(source)
     result = restore_video(source, tmp_path / f"out{suffix}", same)
@@ -175,12 +175,12 @@ def test_sound_stays_where_it_is_among_the_pictures(tmp_path: Path, suffix: str)
 
     def click_s(path: Path) -> float:
         with av.open(str(path)) as container:
-            films = [frame.time for frame in container.decode(video=0)]
+            times = [frame.time for frame in container.decode(video=0)]
         with av.open(str(path)) as container:
             for frame in container.decode(audio=0):
                 loud = np.flatnonzero(np.abs(frame.to_ndarray()[0]) > 0.2)
                 if loud.size:
-                    return float(frame.time + loud[0] / 48000 - films[0])
+                    return float(frame.time + loud[0] / 48000 - times[0])
         raise AssertionError("no click")
 
     assert click_s(source) == pytest.approx(0.5, abs=0.002)

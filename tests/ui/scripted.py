@@ -101,7 +101,7 @@ class ScriptedSession:
         self.open_error: Exception | None = None
         self.outputs: dict[str, OutputState] = {}
         self.output_error: Exception | None = None
-        self.film = Path("film.mp4")
+        self.recorded = Path("film.mp4")
 
     def open(self, spec: Any, **_: Any) -> None:
         self.calls.append(("open", spec))
@@ -126,13 +126,13 @@ class ScriptedSession:
 
     def start_recording(self, folder: Path) -> Path:
         self.calls.append(("start_recording", folder))
-        self.recording_state = SimpleNamespace(paths=(self.film,), seconds=5.2, bytes=1_234_567, dropped=0)
-        return self.film
+        self.recording_state = SimpleNamespace(paths=(self.recorded,), seconds=5.2, bytes=1_234_567, dropped=0)
+        return self.recorded
 
     def stop_recording(self) -> tuple[Path, ...]:
         self.calls.append(("stop_recording", None))
         self.recording_state = None
-        return (self.film,)
+        return (self.recorded,)
 
     def recording(self) -> Any:
         return self.recording_state

@@ -33,7 +33,7 @@ from app.ui.window import MainWindow
 from tests.ui.scripted import CAMERA, ScriptedSession, restored_frame
 
 MakeWindow = Callable[..., MainWindow]
-FILM = SourceInfo(name="holiday.mp4", kind=VIDEO, width=1280, height=720, fps=25.0, duration_s=10.0, has_audio=True)
+HOLIDAY = SourceInfo(name="holiday.mp4", kind=VIDEO, width=1280, height=720, fps=25.0, duration_s=10.0, has_audio=True)
 
 
 def online(qtbot: QtBot, window: MainWindow, info: SourceInfo) -> None:
@@ -99,7 +99,7 @@ def test_only_the_view_of_a_camera_is_mirrored(
     window.change(mirror=False)
     assert np.array_equal(shown_picture(window), pictures[0])
     window.change(mirror=True)
-    online(qtbot, window, FILM)
+    online(qtbot, window, HOLIDAY)
     assert np.array_equal(shown_picture(window), pictures[0]), "a video is nobody's mirror"
 
 
@@ -233,14 +233,14 @@ def test_recent_sources_are_few_and_new_ones_first() -> None:
 
 def test_the_sound_of_a_recording_is_named_before_it_begins() -> None:
     settings = Settings(microphone="Webcam")
-    assert [str(words) for _, words in sound_choices(FILM, ("Webcam",))] == ["The video's sound", "No sound"]
+    assert [str(words) for _, words in sound_choices(HOLIDAY, ("Webcam",))] == ["The video's sound", "No sound"]
     camera = sound_choices(CAMERA, ("Headset", "Webcam"))
     assert chosen_sound(camera, settings) == "Webcam"
     assert chosen_sound(sound_choices(CAMERA, ("Headset",)), settings) == "", "one that is gone gives way"
     nothing = sound_choices(CAMERA, ())
     assert chosen_sound(nothing, settings) == NO_SOUND
     assert str(record_words(chosen_sound(nothing, settings))) == "Record, no sound"
-    mute = sound_choices(replace(FILM, has_audio=False), ("Webcam",))
+    mute = sound_choices(replace(HOLIDAY, has_audio=False), ("Webcam",))
     assert str(record_words(chosen_sound(mute, settings))) == "Record, no sound"
 
 
@@ -261,7 +261,7 @@ def test_a_video_can_be_muted(qtbot: QtBot, make_window: MakeWindow) -> None:
     window = make_window()
     online(qtbot, window, CAMERA)
     assert not window.transport.sound.isVisible()
-    online(qtbot, window, FILM)
+    online(qtbot, window, HOLIDAY)
     qtbot.waitUntil(window.transport.sound.isVisible, timeout=3000)
     qtbot.mouseClick(window.transport.sound, Qt.MouseButton.LeftButton)
     assert not window.settings.play_sound
@@ -269,7 +269,7 @@ def test_a_video_can_be_muted(qtbot: QtBot, make_window: MakeWindow) -> None:
 
 def test_seeking_moves_the_clock_at_once(qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession) -> None:
     window = make_window()
-    online(qtbot, window, FILM)
+    online(qtbot, window, HOLIDAY)
     bar = window.transport.bar
     qtbot.mousePress(bar, Qt.MouseButton.LeftButton, pos=QPoint(bar.width() // 2, 5))
     assert window.transport._place.text() in ("00:04", "00:05")

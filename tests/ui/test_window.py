@@ -163,7 +163,7 @@ def test_a_file_that_cannot_be_read_is_said_once(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], tmp_path: Path
 ) -> None:
     path = tmp_path / "notes.mp4"
-    path.write_text("no film")
+    path.write_text("no video")
     window = make_window()
     session.open_error = UnreadableMediaError("notes.mp4 is not a video.", "Choose another file.")
     window.open_source(str(path))
@@ -260,16 +260,16 @@ def test_a_video_has_a_seek_bar_that_a_camera_lacks(
     assert next(value for name, value in session.calls if name == "seek") == pytest.approx(5.0, abs=0.1)
 
 
-# Films and snapshots
+# Recordings and snapshots
 
 
-def test_a_film_from_the_button_to_the_message(
+def test_a_recording_from_the_button_to_the_message(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], tmp_path: Path
 ) -> None:
     window = make_window()
     deliver(qtbot, window, session, pictures)
-    session.film = tmp_path / "film.mp4"
-    session.film.write_bytes(b"0" * 1_234_567)
+    session.recorded = tmp_path / "film.mp4"
+    session.recorded.write_bytes(b"0" * 1_234_567)
     press(qtbot, window, Qt.Key.Key_R)
     qtbot.waitUntil(lambda: window.panel.record.text() == "Stop  00:05  1.2 MB", timeout=3000)
     press(qtbot, window, Qt.Key.Key_R)
@@ -279,7 +279,7 @@ def test_a_film_from_the_button_to_the_message(
     assert ("start_recording", tmp_path / "out") in session.calls
 
 
-def test_a_film_that_ends_by_itself_frees_the_button(
+def test_a_recording_that_ends_by_itself_frees_the_button(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
 ) -> None:
     window = make_window()
@@ -292,15 +292,15 @@ def test_a_film_that_ends_by_itself_frees_the_button(
     assert ("The disk is full.", "The playable part is film.mp4.") in window.notifications.texts()
 
 
-def test_closing_the_window_finishes_the_film_and_the_next_one_tells_of_it(
+def test_closing_the_window_finishes_the_recording_and_the_next_one_tells_of_it(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], tmp_path: Path
 ) -> None:
     window = make_window()
     deliver(qtbot, window, session, pictures)
     press(qtbot, window, Qt.Key.Key_R)
     qtbot.waitUntil(lambda: session.recording_state is not None, timeout=3000)
-    session.film = tmp_path / "film.mp4"
-    session.film.write_bytes(b"0" * 1_234_567)
+    session.recorded = tmp_path / "film.mp4"
+    session.recorded.write_bytes(b"0" * 1_234_567)
     window.close()
     assert [name for name, _ in session.calls][-2:] == ["stop_recording", "close"]
     message = ("Saved film.mp4", f"When the window was closed, 1.2 MB, in {tmp_path}")
@@ -308,7 +308,7 @@ def test_closing_the_window_finishes_the_film_and_the_next_one_tells_of_it(
     assert make_window().notifications.texts() == ()
 
 
-def test_the_place_of_a_looped_film_starts_again(themed: QApplication, qtbot: QtBot) -> None:
+def test_the_place_of_a_looped_video_starts_again(themed: QApplication, qtbot: QtBot) -> None:
     transport = Transport()
     qtbot.addWidget(transport)
     transport.set_duration(10.0)
@@ -318,7 +318,7 @@ def test_the_place_of_a_looped_film_starts_again(themed: QApplication, qtbot: Qt
         assert transport.bar.value() == pytest.approx(transport.bar.maximum() / 4, abs=1)
 
 
-def test_a_film_that_a_crash_cut_short_is_told_of_at_the_next_start(
+def test_a_recording_that_a_crash_cut_short_is_told_of_at_the_next_start(
     qtbot: QtBot, make_window: MakeWindow, tmp_path: Path
 ) -> None:
     part = tmp_path / "out" / "cfrnet-live-2026-01-01-120000.mp4.part"
