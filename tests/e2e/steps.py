@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.types import Image
@@ -65,3 +68,36 @@ def stop(qtbot: QtBot, window: MainWindow) -> Path:
 def seconds_recorded(window: MainWindow) -> float:
     state = window._host.recording()
     return state.seconds if state is not None else 0.0
+
+
+def press(qtbot: QtBot, window: QWidget, words: str) -> None:
+    """Click the button with these words."""
+    button = next(each for each in window.findChildren(QAbstractButton) if each.text() == words and each.isVisible())
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+Dialog = TypeVar("Dialog", bound=QDialog)
+
+
+def in_dialog(window: MainWindow, action: str, kind: type[Dialog], do: Callable[[Dialog], None]) -> None:
+    """Trigger an action that opens a modal dialog of `kind`, and do something in it; it is closed in any case."""
+    failed: list[BaseException] = []
+    timer = QTimer()
+
+    def when_it_is_there() -> None:
+        dialog = QApplication.activeModalWidget()
+        if not isinstance(dialog, kind):
+            return
+        timer.stop()
+        try:
+            do(dialog)
+        except BaseException as error:
+            failed.append(error)
+        dialog.done(dialog.result())
+
+    timer.timeout.connect(when_it_is_there)
+    timer.start(20)
+    window.actions_by_name[action].trigger()
+    timer.stop()
+    if failed:
+        raise failed[0]

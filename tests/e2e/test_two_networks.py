@@ -90,3 +90,27 @@ def test_the_left_half_shows_the_other_network_and_its_cost_is_told(
     qtbot.waitUntil(
         lambda: window.preview.restored is not None and window.preview.restored.compared is None, timeout=30000
     )
+
+
+def test_the_shipped_networks_stand_side_by_side(
+    qtbot: QtBot, open_window: OpenWindow, camera: MjpegServer, keep_picture: Callable[..., None]
+) -> None:
+    if "hifacegan-lite" not in ModelStore().restorer_names():
+        pytest.skip("hifacegan-lite is not shipped")
+    window = open_window(camera.url, k=2, compare_with="hifacegan-lite")
+    qtbot.waitUntil(
+        lambda: window.preview.restored is not None and window.preview.restored.compared is not None, timeout=30000
+    )
+    wait_for_restored_face(qtbot, window, k=2)
+    shown = window.preview.restored
+    assert shown is not None
+    assert shown.compared is not None
+    assert (shown.compared.restorer, shown.compared.other) == ("cfrnet-rt", "hifacegan-lite")
+    x1, y1, x2, y2 = (max(int(value), 0) for value in shown.faces[0].face.box)
+    face = np.s_[y1:y2, x1:x2]
+    changes = [
+        np.abs(each[face].astype(int) - shown.frame.image[face]).mean() for each in (shown.compared.image, shown.image)
+    ]
+    assert min(changes) > 1, "both restore"
+    assert max(changes) < 25, "and neither makes another person"
+    keep_picture(window, "hifacegan-lite")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image as Pillow
 
 from app.core.errors import AppError
 from app.core.types import Image
@@ -16,6 +17,8 @@ from app.outputs.recordings.file import RECORDING_STEM
 
 _MOST = 200
 _VIDEOS = frozenset({".mp4", ".gif"})
+_ANIMATIONS = frozenset({".webp"})
+"""What FFmpeg cannot decode and a picture must not be: only the first of its pictures is read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +52,12 @@ def thumbnail(path: Path, size: tuple[int, int]) -> Image | None:
                 image = next(reader.pictures()).image
             finally:
                 reader.close()
+        elif path.suffix.lower() in _ANIMATIONS:
+            with Pillow.open(path) as picture:
+                image = np.asarray(picture.convert("RGB"), np.uint8)[:, :, ::-1]
         else:
             image = read_picture(path).bgr
-    except (AppError, StopIteration):
+    except (AppError, OSError, StopIteration):
         return None
     height, width = image.shape[:2]
     scale = min(size[0] / width, size[1] / height)

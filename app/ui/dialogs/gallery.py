@@ -56,6 +56,8 @@ class GalleryDialog(QDialog):
             button.clicked.connect(action)
         close = LabelledButton(phrase("Close"), kind="primary")
         close.clicked.connect(self.accept)
+        for button in (*self._buttons, close):
+            button.setAutoDefault(False)  # Enter plays the chosen one, and presses no button besides
         line = QHBoxLayout()
         for button in self._buttons:
             line.addWidget(button)

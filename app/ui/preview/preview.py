@@ -340,6 +340,7 @@ class Preview(QWidget):
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QNativeGestureEvent) and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
             self._zoom_by(1.0 + event.value(), event.position())
+            event.accept()  # or it goes on to everything behind the picture
             return True
         return super().event(event)
 
