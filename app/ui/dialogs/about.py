@@ -27,6 +27,7 @@ class AboutDialog(QDialog):
         super().__init__(parent)
         keep_said(self, lambda: self.setWindowTitle(tr("About CFRNet Live")))
         self.setMinimumWidth(520)
+        self.resize(560, 500)
         mark = QLabel()
         mark.setPixmap(application_icon().pixmap(48, 48))
         head = QHBoxLayout()
@@ -67,6 +68,7 @@ class AboutDialog(QDialog):
         column.addLayout(head)
         column.addWidget(label(phrase("Licences"), "section"))
         column.addWidget(area, 1)
+        column.addSpacing(4)
         column.addWidget(warning)
         column.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
 
