@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import av
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 
 from app.core.words import Phrase, phrase
 
@@ -56,7 +56,8 @@ def lost_with(frame: av.VideoFrame) -> set[Phrase]:
 
 
 def _side_data(frame: av.VideoFrame) -> Iterable[Any]:
-    return cast(Iterable[Any], frame.side_data)  # typed as a mapping of strings, which it is not
+    # `frame.side_data` makes the frame hold what holds it, so that its pixels stay until the collector comes by.
+    return cast(Iterable[Any], cast(Any, SideDataContainer)(frame))
 
 
 def _mastering(numbers: list[int]) -> str:
