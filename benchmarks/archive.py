@@ -36,6 +36,7 @@ def main() -> int:
     parser.add_argument("--k", type=int, nargs="+", default=[1, 3], help="cycles for the film")
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--cluster-pictures", type=int, default=40)
+    parser.add_argument("--cluster-workers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seconds", type=int, default=60, help="of the 4K film whose memory is measured")
     parser.add_argument("--seconds-of-joints", type=int, default=24, help="of the film whose joints are looked at")

@@ -73,7 +73,7 @@ def _children_s() -> float:
 
 
 def cluster(folder: Path, options: argparse.Namespace) -> Table:
-    """Seconds for a folder by this process and by 1, 2 and 4 workers of a local cluster, without their start.
+    """Seconds for a folder by this process and by `--cluster-workers` of a local cluster, without their start.
 
     Every way takes a smaller folder first, so that all have loaded their networks; `overhead` is that of one worker of
     the cluster against this process with one thread of the engine, as a worker has.
@@ -92,11 +92,12 @@ def cluster(folder: Path, options: argparse.Namespace) -> Table:
             rows.setdefault(name, []).append(round(time.perf_counter() - started, 2))
 
     timed("inline", partial(_by, executor("inline")))
-    for workers in (1, 2, 4):
+    for workers in options.cluster_workers:
         with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as local:
             dask = executor("dask", address=local.scheduler_address)
             timed(f"dask_{workers}", partial(_by, dask))
-    rows["overhead"] = min(rows["dask_1"]) / min(rows["inline"]) - 1
+    if "dask_1" in rows:
+        rows["overhead"] = min(rows["dask_1"]) / min(rows["inline"]) - 1
     return rows
 
 
