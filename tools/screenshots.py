@@ -231,6 +231,8 @@ def pictures(target: Path, scratch: Path, theme: str, size: tuple[int, int]) -> 
     """A folder of pictures, and the gallery with the snapshots of one of them."""
     import cv2
 
+    from app import __version__
+    from app.restorers.store import ModelStore
     from app.ui.dialogs.about import AboutDialog
     from app.ui.dialogs.gallery import GalleryDialog
 
@@ -251,7 +253,8 @@ def pictures(target: Path, scratch: Path, theme: str, size: tuple[int, int]) -> 
     settle(0.4)
     keep(window, target / f"{theme}-{size[0]}-pictures.png")
     gallery = GalleryDialog(window, scratch, reveal=lambda _: None)
-    about = AboutDialog(window, version="0.0", models=(("cfrnet-rt", "research use only"),))
+    models = {entry.name: entry.licence for entry in ModelStore().entries()}
+    about = AboutDialog(window, version=__version__, models=tuple(models.items()))
     for dialog, label in ((gallery, "gallery"), (about, "about")):
         dialog.show()
         settle(0.6)
