@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from app.outputs.recordings.microphone import AudioBlock, Microphone, SoundAligner, open_microphone
+from app.outputs.recordings.microphone import (
+    AudioBlock,
+    Microphone,
+    SoundAligner,
+    list_microphones,
+    open_microphone,
+)
+from app.outputs.speaker import open_speaker
 
 RATE = 48000
 
@@ -114,3 +122,40 @@ def test_without_a_device_there_is_no_microphone() -> None:
     if any(device["max_input_channels"] for device in sounddevice.query_devices()):
         pytest.skip("this machine has a microphone")
     assert open_microphone() is None
+
+
+def test_a_real_microphone_is_heard_by_its_name_and_in_time() -> None:
+    names = list_microphones()
+    microphone = open_microphone(names[0]) if names else None
+    if microphone is None:
+        pytest.skip("this machine has no microphone")
+    began = time.perf_counter()
+    microphone.start()
+    blocks: list[AudioBlock] = []
+    while sum(len(each.samples) for each in blocks) < RATE and time.perf_counter() - began < 20:
+        blocks += microphone.read()
+        time.sleep(0.02)
+    microphone.stop()
+    ended = time.perf_counter()
+    samples = np.concatenate([each.samples for each in blocks])
+    assert len(samples) >= RATE, "no second of sound came in twenty"
+    assert np.isfinite(samples).all()
+    assert np.abs(samples).max() <= 1
+    times = [each.t_capture for each in blocks]
+    assert times == sorted(times)
+    assert began - 1 < times[0] < times[-1] < ended
+
+
+def test_a_real_loudspeaker_takes_sound() -> None:
+    speaker = open_speaker()
+    if speaker is None:
+        pytest.skip("this machine has no loudspeaker")
+    speaker.start()
+    now = time.perf_counter()
+    for number in range(10):
+        samples = np.zeros((960, 2), np.float32)
+        speaker.write(AudioBlock(samples=samples, t_capture=now + 0.1 + number * 0.02))
+    time.sleep(0.4)
+    speaker.forget_after(now)
+    speaker.stop()
+    speaker.stop()
