@@ -55,7 +55,8 @@ def test_auto_says_the_cycles_that_run_and_the_slider_shows_them(
     where = panel.quality.mapTo(window, QPoint())
     press(qtbot, panel.quality, "Faithful")
     wait_for_restored_face(qtbot, window, k=2)
-    assert panel.auto_state.text() == "Faithful (2 cycles), whatever time it takes."
+    faithful = "Faithful (2 cycles), whatever time it takes."
+    qtbot.waitUntil(lambda: panel.auto_state.text() == faithful, timeout=20000)  # it is renewed with the figures
     assert panel.cycles.slider.value() == 2
     assert panel.quality.mapTo(window, QPoint()) == where, "nothing jumps"
 
