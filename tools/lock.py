@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -43,10 +44,15 @@ _HEADER = "# Made by `python -m tools.lock` from {source}; not to be edited.\n"
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """One package in one version: `marker` says where it is needed, `sha256` is of the file that pip chose here."""
+    """One package in one version: `marker` says where it is needed, `sha256` is of the file that pip chose here.
+
+    `extras` are those that other packages ask of it. Without them in its line, pip takes a newer version of the package
+    for an unpinned one and refuses to install any.
+    """
 
     name: str
     version: str
+    extras: tuple[str, ...] = ()
     sha256: str = ""
     marker: str = ""
 
@@ -65,7 +71,8 @@ def main() -> int:
         lines = [_HEADER.format(source=source)]
         for pin in sorted(pins, key=lambda pin: pin.name):
             hashes = sorted({pin.sha256, *hashes_of(pin, index)} - {""})
-            words = [f"{pin.name}=={pin.version}{pin.marker}", *(f"    --hash=sha256:{each}" for each in hashes)]
+            name = pin.name + (f"[{','.join(pin.extras)}]" if pin.extras else "")
+            words = [f"{name}=={pin.version}{pin.marker}", *(f"    --hash=sha256:{each}" for each in hashes)]
             lines.append(" \\\n".join(words))
         (ROOT / lock).write_text("\n".join(lines) + "\n", encoding="utf-8")
         print(f"{lock}: {len(pins)} packages")
@@ -79,14 +86,27 @@ def resolve(requirements: Path) -> list[Pin]:
         words = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", str(report)]
         subprocess.run([sys.executable, "-m", "pip", *words, "-r", str(requirements)], check=True)
         installed: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))["install"]
+    extras = _extras_asked_for(each["metadata"] for each in installed)
     return [
         Pin(
             name=canonicalize_name(each["metadata"]["name"]),
             version=each["metadata"]["version"],
+            extras=tuple(sorted(extras[canonicalize_name(each["metadata"]["name"])])),
             sha256=each["download_info"]["archive_info"]["hashes"]["sha256"],
         )
         for each in installed
     ]
+
+
+def _extras_asked_for(packages: Iterable[dict[str, Any]]) -> Mapping[str, set[str]]:
+    """Return the extras that packages, given by their metadata, ask of each other here, by the name that is asked."""
+    extras: defaultdict[str, set[str]] = defaultdict(set)
+    for package in packages:
+        for text in package.get("requires_dist", ()):
+            needed = Requirement(text)
+            if needed.marker is None or needed.marker.evaluate({**_HERE, "extra": ""}):
+                extras[canonicalize_name(needed.name)] |= needed.extras
+    return extras
 
 
 def for_other_platforms(requirements: Path) -> Iterator[Pin]:
