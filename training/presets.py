@@ -75,7 +75,7 @@ _RENOVATION = Stage(
 # The first two doublings cost a fraction of the last.
 _DOUBLINGS = tuple(
     Stage(
-        name=f"step-{step}", share=share, losses=ProgressiveWeights(), crop=256, batch=8, perceptual_faces=4,
+        name=f"step-{step}", share=share, losses=ProgressiveWeights(), crop=256, batch=4, perceptual_faces=4,
         rate_end=rate_end, step=step, fade_in=0.3,
     )
     for step, share, rate_end in ((1, 0.1, 1.0), (2, 0.2, 1.0), (3, 0.7, 0.05))
@@ -119,6 +119,7 @@ PRESETS = {
         critic_lr=1e-3,
         evaluate_seconds=900.0,
         validation_cycles=1,
+        rare_every=8,
     ),
     # Table IV: single pass re-used, + L_prog, + L_fp; "cfrnet-rt" is + L_cyc.
     "ablation-single-pass": Preset(network="cfrnet-rt", stages=_faces(_ONE_PASS)),

@@ -17,7 +17,7 @@ class ProgressiveWeights:
     """
 
     pixel: float = 1.0
-    perceptual: float = 0.1
+    perceptual: float = 0.2
     adversarial: float = 0.001
     attention: float = 2.0
     penalty: float = 10.0

@@ -74,14 +74,15 @@ class Progressive(Method):
             terms = self.terms(restored, y, attention, stage, alpha)
         self.descend(terms)
 
-        # In single precision: the penalty is a gradient of a gradient.
         def critic(faces: Tensor) -> Tensor:
             scores: Tensor = self.critics(faces, stage.step, alpha)
             return scores
 
         fake = restored.detach().float()
-        loss = progressive.wasserstein_critic_loss(critic(y), critic(fake))
-        if steps % self.preset.rare_every == 0:  # it costs as much as all the rest of the critic's step
+        with self.autocast():
+            loss = progressive.wasserstein_critic_loss(critic(y), critic(fake))
+        if steps % self.preset.rare_every == 0:  # it costs twice as much as all the rest of the critic's step
+            # In single precision: the penalty is a gradient of a gradient.
             loss = loss + self.preset.rare_every * w.penalty * progressive.gradient_penalty(critic, y, fake)
         self.descend_critics(loss)
         terms["critics"] = loss

@@ -65,14 +65,19 @@ class EqualizedLinear(_Equalized):
         return F.linear(x, self.weight * self.gain, self.bias)
 
 
+def _norm(channels: int) -> nn.BatchNorm2d:
+    """A batch normalisation whose statistics are kept over some fifty batches: those of training are small."""
+    return nn.BatchNorm2d(channels, momentum=0.02)
+
+
 class _Residual(nn.Module):
     """(3x3 convolution, batch normalisation, ReLU) twice, plus the input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            EqualizedConv(channels, channels, 3), nn.BatchNorm2d(channels), nn.ReLU(),
-            EqualizedConv(channels, channels, 3), nn.BatchNorm2d(channels), nn.ReLU(),
+            EqualizedConv(channels, channels, 3), _norm(channels), nn.ReLU(),
+            EqualizedConv(channels, channels, 3), _norm(channels), nn.ReLU(),
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
@@ -88,9 +93,9 @@ class PFSRNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.entrance = nn.Sequential(EqualizedConv(3, WIDTHS[0], 3), nn.BatchNorm2d(WIDTHS[0]), nn.ReLU())
+        self.entrance = nn.Sequential(EqualizedConv(3, WIDTHS[0], 3), _norm(WIDTHS[0]), nn.ReLU())
         self.steps = nn.ModuleList(
-            nn.Sequential(_Residual(a), EqualizedUpConv(a, b), nn.BatchNorm2d(b), nn.ReLU())
+            nn.Sequential(_Residual(a), EqualizedUpConv(a, b), _norm(b), nn.ReLU())
             for a, b in itertools.pairwise(WIDTHS)
         )
         self.to_rgb = nn.ModuleList(EqualizedConv(width, 3, 1) for width in WIDTHS[1:])
