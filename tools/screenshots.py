@@ -265,14 +265,14 @@ def pictures(target: Path, scratch: Path, theme: str, size: tuple[int, int]) -> 
 
 def every_language(target: Path, scratch: Path) -> None:
     """The window, all of its settings, its menus and dialogs, as one window shows them in every language."""
-    from app.core.words import languages
+    from app.core.languages import LANGUAGES
     from app.ui.dialogs.about import AboutDialog
     from app.ui.dialogs.dialogs import ShortcutsSheet, StreamDialog
     from app.ui.dialogs.gallery import GalleryDialog
 
     window = open_window(scratch, (1280, 800), theme="dark")
     split_on_face(window)
-    for language in (each.code for each in languages()):
+    for language in (each.code for each in LANGUAGES):
         window.change(language=language, auto_k=True, show_plot=False, show_overlay=True)
         window.panel._advanced_toggle.setChecked(False)
         settle(1.0)

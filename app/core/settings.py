@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from app.core.errors import SettingError
+from app.core.languages import LANGUAGES
 from app.core.setting import Effect, Setting
-from app.core.words import languages, phrase
+from app.core.words import phrase
 
 SYSTEM = "system"
 """As a language: the one of the operating system."""
@@ -290,7 +291,7 @@ class Settings:
         help=phrase("Language of the window and of messages; system follows the operating system"),
         group="view",
         effect="view",
-        choices={SYSTEM: phrase("Same as the system"), **{each.code: each.name for each in languages()}},
+        choices={SYSTEM: phrase("Same as the system"), **{each.code: each.name for each in LANGUAGES}},
     )
 
     record_mode: str = _setting(

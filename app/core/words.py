@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from app.core.languages import ENGLISH, LANGUAGES, Language, catalogue, language
+from app.core.languages import ENGLISH, Language, catalogue, language
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,6 @@ def set_language(code: str) -> None:
 def current_language() -> Language:
     """The language that words are shown in."""
     return _current
-
-
-def languages() -> tuple[Language, ...]:
-    """The languages that there are."""
-    return LANGUAGES
 
 
 def phrase(template: str, /, **values: object) -> Phrase:

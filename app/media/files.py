@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import re
 import secrets
 import stat
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.words import Words, phrase
@@ -247,6 +249,19 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool = False, permis
     with NewFile(path, overwrite=overwrite, permissions=permissions) as file:
         file.write(data)
         file.commit()
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write `text` to `path`, whole or not at all; a file that was there is replaced and its permissions stay.
+
+    Raises OutputError.
+    """
+    write_atomically(path, text.encode(), overwrite=True, permissions=permissions_of(path))
+
+
+def replace_json(path: Path, content: Mapping[str, Any], *, indent: int = 1) -> None:
+    """Write `content` to `path` as JSON, as `replace_text` does."""
+    replace_text(path, json.dumps(content, indent=indent) + "\n")
 
 
 def is_locked(path: Path) -> bool:

@@ -11,9 +11,10 @@ from PySide6.QtGui import QFontDatabase, QFontMetrics, QImage
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QSpinBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.core.languages import LANGUAGES
 from app.core.settings import specification
 from app.core.types import Image
-from app.core.words import current_language, languages
+from app.core.words import current_language
 from app.ui.dialogs.dialogs import ShortcutsSheet
 from app.ui.settings_store import SettingsStore
 from app.ui.style.language import speak
@@ -22,7 +23,7 @@ from app.ui.window import MainWindow
 from tests.ui.scripted import ONLINE, ScriptedSession, restored_frame
 
 MakeWindow = Callable[..., MainWindow]
-CODES = [each.code for each in languages()]
+CODES = [each.code for each in LANGUAGES]
 SCRIPTS = {"zh_CN": QFontDatabase.WritingSystem.SimplifiedChinese, "ja": QFontDatabase.WritingSystem.Japanese}
 
 

@@ -6,7 +6,6 @@ Uint8 crops go through the application's own restorers and the shipped files, as
 from __future__ import annotations
 
 import datetime
-import json
 import statistics
 import threading
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from app.core.machine import describe_machine
 from app.core.types import Image
 from app.faces.detector import FaceDetector
-from app.media.files import permissions_of, write_atomically
+from app.media.files import replace_json
 from app.restorers.family import Restorer
 from app.restorers.store import ModelStore
 from training.degradation.hifacegan import SUB_TASKS, renovation
@@ -87,8 +86,7 @@ def compare_networks(
     for task, degrade in {**SUB_TASKS, "FR": renovation}.items():
         scores = compare(methods, test.images, test.landmarks, degrade, scorer, title=task)
         results["sub_tasks"][task] = scores.means()
-    path, content = out / "comparison.json", (json.dumps(results, indent=1) + "\n").encode()
-    write_atomically(path, content, overwrite=True, permissions=permissions_of(path))
+    replace_json(out / "comparison.json", results)
     write_comparison(out / "comparison.md", results)
     return results
 

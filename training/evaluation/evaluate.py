@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from app.core.errors import AppError
 from app.core.machine import describe_machine
 from app.faces.detector import FaceDetector
-from app.media.files import permissions_of, write_atomically
+from app.media.files import replace_json
 from app.restorers.store import ModelStore
 from training.data import FaceFolderError, load_faces, seeded_pairs, to_images, to_tensor
 from training.degradation.models import PaperDegradation
@@ -206,9 +206,7 @@ def evaluate(
         if found.get("model") == generators[precision].sha256:
             results[section] = found
     results["targets"] = [dataclasses.asdict(target) for target in judge_targets(results)]
-    path = out / "results.json"
-    content = (json.dumps(results, indent=1) + "\n").encode()
-    write_atomically(path, content, overwrite=True, permissions=permissions_of(path))
+    replace_json(out / "results.json", results)
     write_page(out / "results.md", results)
     return results
 

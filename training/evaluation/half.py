@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 from app.core.errors import AppError
 from app.core.onnx import session_options
 from app.faces.detector import FaceDetector
-from app.media.files import permissions_of, write_atomically
+from app.media.files import replace_json
 from app.restorers.half import to_half
 from app.restorers.store import ModelStore
 from training.data import FaceFolderError, seeded_pairs, to_images, to_tensor
@@ -92,10 +91,7 @@ def measure(*, models: Path, data: Path, weights: Path, out: Path, limit: int | 
         "faces": len(test.images),
         "means": judge_half(store.load(entry), test.images, LPIPS("alexnet", weights)).means(),
     }
-    path = out / "half.json"
-    write_atomically(
-        path, (json.dumps(document, indent=1) + "\n").encode(), overwrite=True, permissions=permissions_of(path)
-    )
+    replace_json(out / "half.json", document)
     return document
 
 

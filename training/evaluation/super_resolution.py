@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from app.core.onnx import session_options, usable_threads
-from app.media.files import permissions_of, write_atomically
+from app.media.files import replace_text
 from app.restorers.half import to_half
 from training.checkpoint import CheckpointError, load_generator, read_checkpoint
 from training.data import FaceFolderError, FaceSet, load_faces, to_images, to_tensor
@@ -122,7 +122,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"super-resolution: {error}", file=sys.stderr)
         return 1
     trained = f"Trained for {state['elapsed'] / 60:.0f} minutes, {state['steps']} steps."
-    content = page(results, {name: len(images) for name, images in sets.items()}, trained).encode()
-    write_atomically(options.out, content, overwrite=True, permissions=permissions_of(options.out))
+    replace_text(options.out, page(results, {name: len(images) for name, images in sets.items()}, trained))
     print(f"wrote {options.out}")
     return 0

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app.faces.detector import WINDOW
-from app.media.files import permissions_of, write_atomically
+from app.media.files import replace_json
 from app.restorers.families import family
 from app.restorers.manifest import SCHEMA
 from training.networks import FAMILIES
@@ -136,8 +136,7 @@ def write_manifest(
     if default not in names:
         raise UnknownOriginError(f"there is no restorer {default} in {folder}; there are {', '.join(names)}")
     content = {"schema": SCHEMA, "default": default, "models": entries}
-    data = (json.dumps(content, indent=2) + "\n").encode()
-    write_atomically(path, data, overwrite=True, permissions=permissions_of(path))
+    replace_json(path, content, indent=2)
 
 
 def _origin(model: Path, before: dict[str, Any], trained: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

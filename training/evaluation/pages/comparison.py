@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from app.media.files import permissions_of, write_atomically
+from app.media.files import replace_text
 from training.evaluation.pages.results import table
 
 # Title, metric, digits, and whether more is better.
@@ -35,8 +35,7 @@ _PAPER = (
 
 def write_comparison(path: Path, results: dict[str, Any]) -> None:
     """Write the page whole from what `comparison.json` holds."""
-    data = ("\n".join(_page(results)) + "\n").encode()
-    write_atomically(path, data, overwrite=True, permissions=permissions_of(path))
+    replace_text(path, "\n".join(_page(results)) + "\n")
 
 
 def _page(results: dict[str, Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.media.files import permissions_of, write_atomically
+from app.media.files import replace_text
 
 _QUALITY = (("PSNR", "psnr", 2), ("SSIM", "ssim", 3), ("LPIPS-A", "lpips_alex", 3), ("LPIPS-V", "lpips_vgg", 3))
 _MORE = (
@@ -37,8 +37,7 @@ float32."""
 
 def write_page(path: Path, results: dict[str, Any]) -> None:
     """Write the page of an evaluation to `path`, whole or not at all."""
-    data = ("\n".join(_page(results)) + "\n").encode()
-    write_atomically(path, data, overwrite=True, permissions=permissions_of(path))
+    replace_text(path, "\n".join(_page(results)) + "\n")
 
 
 def _page(results: dict[str, Any]) -> Iterator[str]:
@@ -280,7 +279,7 @@ def replace_section(path: Path, lines: Sequence[str]) -> None:
         parts[places[0]] = new
     else:
         parts.insert(len(parts) - 1, new)
-    write_atomically(path, "".join(parts).encode(), overwrite=True, permissions=permissions_of(path))
+    replace_text(path, "".join(parts))
 
 
 _SECTIONS: dict[str, Callable[[Any], Iterator[str]]] = {

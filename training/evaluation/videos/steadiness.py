@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from tqdm import tqdm
 
 from app.core.errors import AppError
 from app.faces.detector import FaceDetector
-from app.media.files import permissions_of, write_atomically
+from app.media.files import replace_json
 from app.pipeline.steady import SteadyFaces
 from app.restorers.family import Restorer
 from app.restorers.store import ModelStore
@@ -139,9 +138,7 @@ def measure(
         "calls": judge_calls(clips, restorer, weights),
         "videos": judge_stills(places.videos, detector, restorer),
     }
-    path = out / "steadiness.json"
-    content = (json.dumps(document, indent=1) + "\n").encode()
-    write_atomically(path, content, overwrite=True, permissions=permissions_of(path))
+    replace_json(out / "steadiness.json", document)
     return document
 
 
