@@ -838,12 +838,12 @@
     </message>
     <message>
         <source>Install the same version.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>Installieren Sie dieselbe Version.</translation>
     </message>
     <message>
         <source>Install the same.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>Installieren Sie dieselbe.</translation>
     </message>
     <message>
@@ -2377,13 +2377,18 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <translation>Der Worker, der {name} wiederherstellte, wurde {attempts}-mal beendet.</translation>
     </message>
     <message>
+        <source>The worker {name} cannot take part: {error}</source>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
+        <translation>Der Worker {name} kann nicht mitmachen: {error}</translation>
+    </message>
+    <message>
         <source>The worker {name} has other networks than this machine.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>Der Worker {name} hat andere Netze als dieser Rechner.</translation>
     </message>
     <message>
         <source>The worker {name} has version {there}, this is {here}.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>Der Worker {name} hat Version {there}, hier läuft {here}.</translation>
     </message>
     <message>

@@ -838,12 +838,12 @@
     </message>
     <message>
         <source>Install the same version.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>Instale la misma versión.</translation>
     </message>
     <message>
         <source>Install the same.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>Instale la misma.</translation>
     </message>
     <message>
@@ -2376,13 +2376,18 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <translation>El worker que restauraba {name} se detuvo {attempts} veces.</translation>
     </message>
     <message>
+        <source>The worker {name} cannot take part: {error}</source>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
+        <translation>El worker {name} no puede participar: {error}</translation>
+    </message>
+    <message>
         <source>The worker {name} has other networks than this machine.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>El worker {name} tiene otras redes que esta máquina.</translation>
     </message>
     <message>
         <source>The worker {name} has version {there}, this is {here}.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>El worker {name} tiene la versión {there}, esta es {here}.</translation>
     </message>
     <message>

@@ -838,12 +838,12 @@
     </message>
     <message>
         <source>Install the same version.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>Installez la même version.</translation>
     </message>
     <message>
         <source>Install the same.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>Installez la même.</translation>
     </message>
     <message>
@@ -2376,13 +2376,18 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <translation>Le worker qui restaurait {name} s’est arrêté {attempts} fois.</translation>
     </message>
     <message>
+        <source>The worker {name} cannot take part: {error}</source>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
+        <translation>Le worker {name} ne peut pas participer : {error}</translation>
+    </message>
+    <message>
         <source>The worker {name} has other networks than this machine.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>Le worker {name} a d’autres réseaux que cette machine.</translation>
     </message>
     <message>
         <source>The worker {name} has version {there}, this is {here}.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>Le worker {name} a la version {there}, celle-ci est {here}.</translation>
     </message>
     <message>

@@ -837,12 +837,12 @@
     </message>
     <message>
         <source>Install the same version.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>同じバージョンをインストールしてください。</translation>
     </message>
     <message>
         <source>Install the same.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>同じものをインストールしてください。</translation>
     </message>
     <message>
@@ -2375,13 +2375,18 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>{name} を復元していたワーカーが {attempts} 回終了しました。</translation>
     </message>
     <message>
+        <source>The worker {name} cannot take part: {error}</source>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
+        <translation>ワーカー {name} は参加できません: {error}</translation>
+    </message>
+    <message>
         <source>The worker {name} has other networks than this machine.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>ワーカー {name} のネットワークがこのマシンと異なります。</translation>
     </message>
     <message>
         <source>The worker {name} has version {there}, this is {here}.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>ワーカー {name} のバージョンは {there}、こちらは {here} です。</translation>
     </message>
     <message>

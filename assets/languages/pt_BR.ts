@@ -838,12 +838,12 @@
     </message>
     <message>
         <source>Install the same version.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>Instale a mesma versão.</translation>
     </message>
     <message>
         <source>Install the same.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>Instale a mesma.</translation>
     </message>
     <message>
@@ -2376,13 +2376,18 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <translation>O worker que restaurava {name} parou {attempts} vezes.</translation>
     </message>
     <message>
+        <source>The worker {name} cannot take part: {error}</source>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
+        <translation>O worker {name} não pode participar: {error}</translation>
+    </message>
+    <message>
         <source>The worker {name} has other networks than this machine.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>O worker {name} tem outras redes que não as desta máquina.</translation>
     </message>
     <message>
         <source>The worker {name} has version {there}, this is {here}.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>O worker {name} tem a versão {there}, esta é {here}.</translation>
     </message>
     <message>

@@ -837,12 +837,12 @@
     </message>
     <message>
         <source>Install the same version.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>请安装相同的版本。</translation>
     </message>
     <message>
         <source>Install the same.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>请安装相同的版本。</translation>
     </message>
     <message>
@@ -2375,13 +2375,18 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>修复 {name} 的 worker 终止了 {attempts} 次。</translation>
     </message>
     <message>
+        <source>The worker {name} cannot take part: {error}</source>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
+        <translation>worker {name} 无法参加：{error}</translation>
+    </message>
+    <message>
         <source>The worker {name} has other networks than this machine.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>worker {name} 的网络与本机不同。</translation>
     </message>
     <message>
         <source>The worker {name} has version {there}, this is {here}.</source>
-        <extracomment>app/batch/executors/dask.py</extracomment>
+        <extracomment>app/batch/executors/dask_worker.py</extracomment>
         <translation>worker {name} 的版本为 {there}，本机为 {here}。</translation>
     </message>
     <message>

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +18,12 @@ from app.batch.executors import dask
 from app.batch.executors.base import ExecutorOptions
 from app.batch.jobs.events import ItemDone
 from app.core.errors import ClusterError
+from app.restorers.store import MODELS_FOLDER, ModelStore
 from tests.batch.helpers import Seen, album, files_in, job_of
+
+dask_worker = pytest.importorskip("app.batch.executors.dask_worker", exc_type=ImportError)
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,33 +35,100 @@ def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: 
 
 
 def test_another_version_is_refused_by_name(cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dask, "__version__", "0.0.1")
+    monkeypatch.setattr(dask_worker, "__version__", "0.0.1")
     executor = dask.DESCRIPTOR.make(ExecutorOptions(address=cluster))
     with pytest.raises(ClusterError, match=r"worker tcp://.* has version .*, this is 0\.0\.1"):
         run_job(job_of(album(tmp_path / "in", 1), tmp_path / "out"), executor=executor)
 
 
-def _pretend_version(version: str) -> None:
-    dask.__version__ = version
-
-
 def test_a_worker_of_another_version_that_comes_later_is_refused_by_name(cluster: str, tmp_path: Path) -> None:
     from distributed import Client
 
-    def turn_old(event: object) -> None:
-        if isinstance(event, ItemDone):
-            client.run(_pretend_version, "0.0.1")
+    old = tmp_path / "old.py"
+    old.write_text("import app\napp.__version__ = '0.0.1'\n")
+    started: list[subprocess.Popen[bytes]] = []
+
+    def add_one(event: object) -> None:
+        if isinstance(event, ItemDone) and not started:
+            command = [sys.executable, "-m", "distributed.cli.dask_worker", cluster, "--no-nanny", "--nthreads", "1"]
+            command += ["--no-dashboard", "--local-directory", str(tmp_path), "--preload", str(old)]
+            started.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL))
+            client.wait_for_workers(3, timeout=60)
 
     executor = dask.DESCRIPTOR.make(ExecutorOptions(address=cluster))
     with Client(cluster, set_as_default=False) as client:
         try:
             with pytest.raises(ClusterError, match=r"worker tcp://.* has version 0\.0\.1, this is"):
-                run_job(job_of(album(tmp_path / "in", 8), tmp_path / "out"), executor=executor, on_event=turn_old)
+                run_job(job_of(album(tmp_path / "in", 16), tmp_path / "out"), executor=executor, on_event=add_one)
         finally:
-            client.run(_pretend_version, dask.__version__)
+            for process in started:
+                process.terminate()
+                process.wait()
     report = run_job(job_of(tmp_path / "in", tmp_path / "out"), executor=executor)
     assert not report.failed
-    assert files_in(tmp_path / "out") == [f"{number:02}.png" for number in range(8)]
+    assert files_in(tmp_path / "out") == [f"{number:02}.png" for number in range(16)]
+
+
+def _count_checks() -> None:
+    check = dask_worker._refusal
+    _checked.clear()
+
+    def counted(*arguments: Any) -> ClusterError | None:
+        _checked.append(1)
+        return check(*arguments)
+
+    dask_worker._refusal = counted
+
+
+_checked: list[int] = []
+
+
+def _checks() -> int:
+    return len(_checked)
+
+
+def test_a_worker_checks_its_models_once_in_a_run_and_keeps_its_session(cluster: str, tmp_path: Path) -> None:
+    from distributed import Client
+
+    executor = dask.DESCRIPTOR.make(ExecutorOptions(address=cluster))
+    with Client(cluster, set_as_default=False) as client:
+        client.run(_count_checks)
+        run_job(job_of(album(tmp_path / "in", 5), tmp_path / "out"), executor=executor)
+        assert set(client.run(_checks).values()) == {1}
+        sessions = client.run(_session)
+        run_job(job_of(tmp_path / "in", tmp_path / "again"), executor=executor)
+        assert client.run(_session) == sessions
+        plugins = client.run(lambda dask_worker: [name for name in dask_worker.plugins if name.startswith("cfrnet")])
+    assert not any(plugins.values())
+
+
+def _session() -> int:
+    return id(dask_worker._worker)
+
+
+def _damage_models(folder: str) -> None:
+    manifest = Path(folder) / "manifest.json"
+    assert manifest.exists()
+    dask_worker.MODELS_FOLDER = Path(folder)
+    dask_worker.ModelStore = lambda: ModelStore(Path(folder))  # type: ignore[misc, assignment]
+
+
+def test_a_worker_with_a_damaged_model_is_refused_by_name(cluster: str, tmp_path: Path) -> None:
+    from distributed import Client
+
+    models = tmp_path / "models"
+    shutil.copytree(MODELS_FOLDER, models, ignore=shutil.ignore_patterns("training"))
+    damaged = next(models.glob("*window*.onnx"))
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
+    executor = dask.DESCRIPTOR.make(ExecutorOptions(address=cluster))
+    with Client(cluster, set_as_default=False) as client:
+        first = next(iter(client.scheduler_info()["workers"]))
+        try:
+            client.run(_damage_models, str(models), workers=[first])
+            with pytest.raises(ClusterError, match=rf"worker {first} cannot take part: .*window"):
+                run_job(job_of(album(tmp_path / "in", 1), tmp_path / "out"), executor=executor)
+        finally:
+            client.run(importlib.reload, dask_worker, workers=[first])
 
 
 def test_the_dashboard_shows_tasks_by_their_kind_and_file(cluster: str, tmp_path: Path) -> None:
