@@ -18,6 +18,7 @@ COMMANDS = {
     "manifest": ("training.shipping.manifest", "write models/manifest.json"),
     "publish": ("training.shipping.publish", "export, quantize and describe a checkpoint in one go"),
     "window-detector": ("training.shipping.window_detector", "make the INT8 detector that follows faces"),
+    "sweep-detector": ("training.shipping.sweep_detector", "make the INT8 detector for sweeps of files"),
     "half": ("training.evaluation.half", "measure what the conversion to FP16 changes"),
     "steadiness": ("training.evaluation.videos.steadiness", "measure how steady restored videos are"),
     "super-resolution": ("training.evaluation.super_resolution", "measure PFSRNet at 16 -> 128 in three precisions"),

@@ -228,7 +228,7 @@ class RestoreWorker:
 
     def _load_detector(self) -> FaceDetector:
         if self._detector is None:
-            self._detector = FaceDetector(*self._store.detectors(), threads=self._threads)
+            self._detector = FaceDetector(*self._store.detectors("sweep-detector"), threads=self._threads)
         return self._detector
 
 

@@ -20,7 +20,7 @@ REPAIR = phrase("Fetch the models folder again, for example with `git checkout -
 PRECISIONS = ("int8", "fp16", "fp32")
 """The precisions, from the smallest to the reference."""
 
-KINDS = ("restorer", "detector", "window-detector")
+KINDS = ("restorer", "detector", "window-detector", "sweep-detector")
 _MOST_MANIFEST_BYTES = 1_000_000
 _MOST_CYCLES = 16
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")

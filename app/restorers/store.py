@@ -130,9 +130,12 @@ class ModelStore:
         self.load(entry)
         return entry.path
 
-    def detectors(self) -> tuple[bytes, bytes]:
-        """Return the detectors' verified bytes, for whole pictures and for windows. Raises as `load` does."""
-        return self.load(self._entry_of_kind("detector")), self.load(self._entry_of_kind("window-detector"))
+    def detectors(self, whole: str = "detector") -> tuple[bytes, bytes]:
+        """Return the detectors' verified bytes, for whole pictures and for windows. Raises as `load` does.
+
+        `whole` "sweep-detector" is the quicker one for sweeps whose finds are inspected in a window afterwards.
+        """
+        return self.load(self._entry_of_kind(whole)), self.load(self._entry_of_kind("window-detector"))
 
     def detector_paths(self) -> tuple[Path, Path]:
         """Return the detectors' files, not verified, for whole pictures and for windows. Raises ManifestError."""

@@ -18,9 +18,9 @@ LANDMARKS = np.array([(206, 101), (248, 104), (225, 127), (204, 139), (245, 142)
 """Of the portrait: left eye, right eye, nose, mouth corners as the viewer sees them."""
 
 
-@pytest.fixture(scope="module")
-def detector() -> StillDetector:
-    return StillDetector(FaceDetector(*ModelStore().detectors()))
+@pytest.fixture(scope="module", params=["detector", "sweep-detector"])
+def detector(request: pytest.FixtureRequest) -> StillDetector:
+    return StillDetector(FaceDetector(*ModelStore().detectors(request.param)))
 
 
 @pytest.fixture(scope="module")

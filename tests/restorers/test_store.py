@@ -72,13 +72,16 @@ def test_an_altered_model_is_refused_with_both_hashes(copied: Path) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("kind", ["restorer", "detector", "window-detector"])
+@pytest.mark.parametrize("kind", ["restorer", "detector", "window-detector", "sweep-detector"])
 def test_a_missing_model_is_named(copied: Path, kind: str) -> None:
     store = ModelStore(copied)
     entry = next(entry for entry in store.entries() if entry.kind == kind)
     entry.path.unlink()
     with pytest.raises(ModelMissingError) as caught:
-        store.path(entry.name, entry.precision) if kind == "restorer" else store.detectors()
+        if kind == "restorer":
+            store.path(entry.name, entry.precision)
+        else:
+            store.detectors(kind if kind == "sweep-detector" else "detector")
     assert entry.path.name in str(caught.value)
     assert entry.sha256 in str(caught.value)
 

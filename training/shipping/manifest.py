@@ -34,6 +34,10 @@ DETECTORS: dict[str, dict[str, Any]] = {
         "name": "scrfd-2.5g-kps", "kind": "detector", "precision": "fp32", "size": None,
         "source": "InsightFace SCRFD-2.5G with key points, input size freed",
     },
+    "scrfd_2.5g_sweep.int8.onnx": {
+        "name": "scrfd-2.5g-sweep", "kind": "sweep-detector", "precision": "int8", "size": None,
+        "source": "InsightFace SCRFD-2.5G with key points, quantized by training/shipping/sweep_detector.py",
+    },
     "scrfd_2.5g_window.int8.onnx": {
         "name": "scrfd-2.5g-window", "kind": "window-detector", "precision": "int8", "size": WINDOW,
         "source": "InsightFace SCRFD-2.5G with key points, cut and quantized by training/shipping/window_detector.py",
