@@ -28,7 +28,8 @@ from app.media.pictures.picture import read_picture
 from benchmarks.archiving.material import FPS, ROOT, Table, executor, job, make_film, make_pictures
 
 _WORKERS = 2
-_LATEST_KILL_S = 12.0
+_LATEST_KILL = 1.2
+"""In times of what an uninterrupted command takes."""
 
 
 def simulation(folder: Path, options: argparse.Namespace) -> Table:
@@ -94,50 +95,65 @@ def _simulated(number: int, folder: Path) -> Work:
 
 
 def kills(folder: Path, options: argparse.Namespace) -> Table:
-    """`kill -9` of the whole command at random moments, then the same command, again and again.
+    """`kill -9` of the whole command at random moments, then the same command: for a folder, and for a film in pieces.
 
     The journal shows after each kill what was finished, and must never be begun again, and what was under way, which is
     what the next run repeats. Whenever a run comes to its end, its results are compared with those of an uninterrupted
     one and the job begins anew.
     """
-    source, target = folder / "mixed", folder / "killed"
-    make_pictures(source, 6)
-    make_film(source / "film.mp4", 17 * FPS // 3, width=320, height=240)
-    run_job(job(source, folder / "whole", 1), workers=_WORKERS)
-    expected = _pixels(folder / "whole")
+    mixed = folder / "mixed"
+    make_pictures(mixed, 6)
+    make_film(mixed / "film.mp4", 17 * FPS // 3, width=320, height=240)
+    film = make_film(folder / "film.mp4", 12 * FPS, width=320, height=240)
+    return {
+        "folder": _killed(mixed, folder / "whole", folder / "killed", options.kills),
+        "film": _killed(film, folder / "whole.mp4", folder / "results" / "film.mp4", options.kills),
+    }
+
+
+def _killed(source: Path, whole: Path, target: Path, count: int) -> Table:
+    begun = time.perf_counter()
+    subprocess.run(_command(source, whole), stderr=subprocess.DEVNULL, check=True)
+    latest = _LATEST_KILL * (time.perf_counter() - begun)
+    into = target if source.is_dir() else target.parent
+    into.mkdir()
+    expected = list(_pixels(whole).values())
     rng = random.Random(0)
     finished: set[str] = set()
     table: Table = dict.fromkeys(("kills", "jobs_ended", "wrong_results", "left_behind", "done_again"), 0)
     under_way: Counter[int] = Counter()
-    command = [sys.executable, str(ROOT / "main.py"), "restore", str(source), str(target), "--k", "1"]
-    command += ["--workers", str(_WORKERS)]
     while True:
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(_command(source, target), stderr=subprocess.DEVNULL, start_new_session=True)
         try:
-            process.wait(rng.uniform(0.5, _LATEST_KILL_S) if table["kills"] < options.kills else None)
+            process.wait(rng.uniform(0.5, latest) if table["kills"] < count else None)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             table["kills"] += 1
-            now, begun = _journal(target)
+            now, running = _journal(into)
             table["done_again"] += len(finished - now)
-            under_way[begun] += 1
+            under_way[running] += 1
             finished = now
             continue
         table["jobs_ended"] += 1
-        table["wrong_results"] += process.returncode != 0 or _pixels(target) != expected
-        table["left_behind"] += sum(path.name not in expected for path in target.rglob("*"))
-        if table["kills"] >= options.kills:
-            return table | {"under_way_when_killed": {str(count): times for count, times in sorted(under_way.items())}}
+        table["wrong_results"] += process.returncode != 0 or list(_pixels(target).values()) != expected
+        table["left_behind"] += sum(1 for _ in into.rglob("*")) - len(expected)
+        if table["kills"] >= count:
+            return table | {"under_way_when_killed": {str(tasks): times for tasks, times in sorted(under_way.items())}}
         finished = set()
-        for path in target.iterdir():
+        for path in into.iterdir():
             path.unlink()
 
 
-def _journal(target: Path) -> tuple[set[str], int]:
+def _command(source: Path, target: Path) -> list[str]:
+    command = [sys.executable, str(ROOT / "main.py"), "restore", str(source), str(target), "--k", "1"]
+    return [*command, "--workers", str(_WORKERS)]
+
+
+def _journal(folder: Path) -> tuple[set[str], int]:
     """The tasks that the journal of a killed run has finished, and how many it had begun."""
-    path = target / ".cfrnet-job" / "journal.sqlite"
-    if not path.exists():
+    path = next(folder.glob(".*cfrnet-job/journal.sqlite"), None)
+    if path is None:
         return set(), 0
     with sqlite3.connect(path) as database:
         if not database.execute("SELECT name FROM sqlite_master WHERE name = 'tasks'").fetchall():
@@ -147,9 +163,9 @@ def _journal(target: Path) -> tuple[set[str], int]:
 
 
 def _pixels(folder: Path) -> dict[str, str]:
-    """The pixels of every result, as a hash each: a video's bytes hold when it was made."""
+    """The pixels of every result in `folder`, or of that file, as hashes: a video's bytes hold when it was made."""
     results = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.iterdir()) if folder.is_dir() else [folder]:
         if path.suffix == ".jpg":
             results[path.name] = hashlib.sha256(read_picture(path).bgr.tobytes()).hexdigest()
         elif path.suffix == ".mp4":

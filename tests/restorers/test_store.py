@@ -77,11 +77,9 @@ def test_a_missing_model_is_named(copied: Path, kind: str) -> None:
     store = ModelStore(copied)
     entry = next(entry for entry in store.entries() if entry.kind == kind)
     entry.path.unlink()
+    whole = kind if kind == "sweep-detector" else "detector"
     with pytest.raises(ModelMissingError) as caught:
-        if kind == "restorer":
-            store.path(entry.name, entry.precision)
-        else:
-            store.detectors(kind if kind == "sweep-detector" else "detector")
+        store.path(entry.name, entry.precision) if kind == "restorer" else store.detectors(whole)
     assert entry.path.name in str(caught.value)
     assert entry.sha256 in str(caught.value)
 
