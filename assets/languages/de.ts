@@ -1057,6 +1057,11 @@
         <translation>Verkleinern Sie es, oder erhöhen Sie CFRNET_LIVE_MAX_MEGAPIXELS, wenn der Speicher reicht.</translation>
     </message>
     <message>
+        <source>Make it smaller, save it with fewer bits, or set CFRNET_LIVE_MAX_MEGAPIXELS to more.</source>
+        <extracomment>app/media/pictures/picture_size.py</extracomment>
+        <translation>Verkleinern Sie es, speichern Sie es mit weniger Bits, oder erhöhen Sie CFRNET_LIVE_MAX_MEGAPIXELS, wenn der Speicher reicht.</translation>
+    </message>
+    <message>
         <source>Make it smaller.</source>
         <extracomment>app/media/videos/containers.py</extracomment>
         <translation>Verkleinern Sie es.</translation>
@@ -3194,6 +3199,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <extracomment>app/media/videos/tracks.py</extracomment>
         <translation>weggelassen, weil das Format es nicht fasst: {tracks}; ein Name mit der Endung .mkv behält es vielleicht</translation>
     </message>
+    <message>
+        <source>left out: its colour profile, which is damaged or not one for its colours</source>
+        <extracomment>app/media/pictures/picture.py</extracomment>
+        <translation>weggelassen: das Farbprofil, das beschädigt oder nicht für diese Farben ist</translation>
+    </message>
     <message numerus="yes">
         <source>left out: {n} further pictures in the file, such as a preview or what makes it HDR</source>
         <extracomment>app/media/pictures/picture_facts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
@@ -3903,6 +3913,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <translation>{name} kann nicht {value} sein; nötig ist: {needs}.</translation>
     </message>
     <message>
+        <source>{name} could not be moved to the trash, perhaps because its disk has none. Press Show in folder and delete it there.</source>
+        <extracomment>app/ui/dialogs/gallery.py</extracomment>
+        <translation>{name} konnte nicht in den Papierkorb verschoben werden, vielleicht hat sein Datenträger keinen. Drücken Sie „Im Ordner zeigen“, und löschen Sie es dort.</translation>
+    </message>
+    <message>
         <source>{name} does not ship in {wanted}.</source>
         <extracomment>app/restorers/store.py</extracomment>
         <translation>{name} wird nicht in {wanted} mitgeliefert.</translation>
@@ -3926,6 +3941,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <source>{name} has pictures of {width}x{height}, more than {limit} megapixels.</source>
         <extracomment>app/media/videos/containers.py</extracomment>
         <translation>{name} hat Bilder mit {width}x{height}, mehr als {limit} Megapixel.</translation>
+    </message>
+    <message>
+        <source>{name} has {width}x{height} pixels of {count} bytes each, more than {limit} megapixels.</source>
+        <extracomment>app/media/pictures/picture_size.py</extracomment>
+        <translation>{name} hat {width}x{height} Pixel zu je {count} Byte, mehr als {limit} Megapixel.</translation>
     </message>
     <message>
         <source>{name} has {width}x{height} pixels, more than {limit} megapixels.</source>
@@ -3994,7 +4014,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     </message>
     <message>
         <source>{name} would have {width}x{height} pixels, more than {limit} megapixels.</source>
-        <extracomment>app/media/pictures/enlarge.py</extracomment>
+        <extracomment>app/media/pictures/enlarge.py, app/media/pictures/picture_encoding.py</extracomment>
         <translation>{name} hätte {width}x{height} Pixel, mehr als {limit} Megapixel.</translation>
     </message>
     <message>

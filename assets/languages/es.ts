@@ -1057,6 +1057,11 @@
         <translation>Redúzcala, o aumente CFRNET_LIVE_MAX_MEGAPIXELS si hay memoria.</translation>
     </message>
     <message>
+        <source>Make it smaller, save it with fewer bits, or set CFRNET_LIVE_MAX_MEGAPIXELS to more.</source>
+        <extracomment>app/media/pictures/picture_size.py</extracomment>
+        <translation>Redúzcala, guárdela con menos bits o aumente CFRNET_LIVE_MAX_MEGAPIXELS si hay memoria.</translation>
+    </message>
+    <message>
         <source>Make it smaller.</source>
         <extracomment>app/media/videos/containers.py</extracomment>
         <translation>Redúzcala.</translation>
@@ -3193,6 +3198,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <extracomment>app/media/videos/tracks.py</extracomment>
         <translation>omitido, pues el formato no lo admite: {tracks}; un nombre que termina en .mkv puede conservarlo</translation>
     </message>
+    <message>
+        <source>left out: its colour profile, which is damaged or not one for its colours</source>
+        <extracomment>app/media/pictures/picture.py</extracomment>
+        <translation>omitido: su perfil de color, que está dañado o no es para sus colores</translation>
+    </message>
     <message numerus="yes">
         <source>left out: {n} further pictures in the file, such as a preview or what makes it HDR</source>
         <extracomment>app/media/pictures/picture_facts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
@@ -3902,6 +3912,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <translation>{name} no puede ser {value}; necesita {needs}.</translation>
     </message>
     <message>
+        <source>{name} could not be moved to the trash, perhaps because its disk has none. Press Show in folder and delete it there.</source>
+        <extracomment>app/ui/dialogs/gallery.py</extracomment>
+        <translation>No se pudo mover {name} a la papelera, quizá porque su disco no tiene. Pulse «Mostrar en la carpeta» y bórrelo allí.</translation>
+    </message>
+    <message>
         <source>{name} does not ship in {wanted}.</source>
         <extracomment>app/restorers/store.py</extracomment>
         <translation>{name} no se incluye en {wanted}.</translation>
@@ -3925,6 +3940,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <source>{name} has pictures of {width}x{height}, more than {limit} megapixels.</source>
         <extracomment>app/media/videos/containers.py</extracomment>
         <translation>{name} tiene imágenes de {width}x{height}, más de {limit} megapíxeles.</translation>
+    </message>
+    <message>
+        <source>{name} has {width}x{height} pixels of {count} bytes each, more than {limit} megapixels.</source>
+        <extracomment>app/media/pictures/picture_size.py</extracomment>
+        <translation>{name} tiene {width}x{height} píxeles de {count} bytes cada uno, más de {limit} megapíxeles.</translation>
     </message>
     <message>
         <source>{name} has {width}x{height} pixels, more than {limit} megapixels.</source>
@@ -3993,7 +4013,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     </message>
     <message>
         <source>{name} would have {width}x{height} pixels, more than {limit} megapixels.</source>
-        <extracomment>app/media/pictures/enlarge.py</extracomment>
+        <extracomment>app/media/pictures/enlarge.py, app/media/pictures/picture_encoding.py</extracomment>
         <translation>{name} tendría {width}x{height} píxeles, más de {limit} megapíxeles.</translation>
     </message>
     <message>

@@ -1057,6 +1057,11 @@
         <translation>Réduisez-la, ou augmentez CFRNET_LIVE_MAX_MEGAPIXELS si la mémoire le permet.</translation>
     </message>
     <message>
+        <source>Make it smaller, save it with fewer bits, or set CFRNET_LIVE_MAX_MEGAPIXELS to more.</source>
+        <extracomment>app/media/pictures/picture_size.py</extracomment>
+        <translation>Réduisez-la, enregistrez-la avec moins de bits, ou augmentez CFRNET_LIVE_MAX_MEGAPIXELS si la mémoire le permet.</translation>
+    </message>
+    <message>
         <source>Make it smaller.</source>
         <extracomment>app/media/videos/containers.py</extracomment>
         <translation>Réduisez-la.</translation>
@@ -3193,6 +3198,11 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <extracomment>app/media/videos/tracks.py</extracomment>
         <translation>omis, car le format ne peut pas le contenir&#xa0;: {tracks}&#x202f;; un nom en .mkv peut le conserver</translation>
     </message>
+    <message>
+        <source>left out: its colour profile, which is damaged or not one for its colours</source>
+        <extracomment>app/media/pictures/picture.py</extracomment>
+        <translation>omis&#xa0;: son profil de couleurs, endommagé ou prévu pour d’autres couleurs</translation>
+    </message>
     <message numerus="yes">
         <source>left out: {n} further pictures in the file, such as a preview or what makes it HDR</source>
         <extracomment>app/media/pictures/picture_facts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
@@ -3902,6 +3912,11 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <translation>{name} ne peut pas être {value}&#x202f;; il faut {needs}.</translation>
     </message>
     <message>
+        <source>{name} could not be moved to the trash, perhaps because its disk has none. Press Show in folder and delete it there.</source>
+        <extracomment>app/ui/dialogs/gallery.py</extracomment>
+        <translation>{name} n’a pas pu être mis à la corbeille, peut-être parce que son disque n’en a pas. Appuyez sur « Afficher dans le dossier » et supprimez-le là.</translation>
+    </message>
+    <message>
         <source>{name} does not ship in {wanted}.</source>
         <extracomment>app/restorers/store.py</extracomment>
         <translation>{name} n’est pas fourni en {wanted}.</translation>
@@ -3925,6 +3940,11 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <source>{name} has pictures of {width}x{height}, more than {limit} megapixels.</source>
         <extracomment>app/media/videos/containers.py</extracomment>
         <translation>{name} a des images de {width}x{height}, plus de {limit} mégapixels.</translation>
+    </message>
+    <message>
+        <source>{name} has {width}x{height} pixels of {count} bytes each, more than {limit} megapixels.</source>
+        <extracomment>app/media/pictures/picture_size.py</extracomment>
+        <translation>{name} a {width}x{height} pixels de {count} octets chacun, plus de {limit} mégapixels.</translation>
     </message>
     <message>
         <source>{name} has {width}x{height} pixels, more than {limit} megapixels.</source>
@@ -3993,7 +4013,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     </message>
     <message>
         <source>{name} would have {width}x{height} pixels, more than {limit} megapixels.</source>
-        <extracomment>app/media/pictures/enlarge.py</extracomment>
+        <extracomment>app/media/pictures/enlarge.py, app/media/pictures/picture_encoding.py</extracomment>
         <translation>{name} aurait {width}x{height} pixels, plus de {limit} mégapixels.</translation>
     </message>
     <message>

@@ -1056,6 +1056,11 @@
         <translation>小さくするか、メモリに余裕があれば CFRNET_LIVE_MAX_MEGAPIXELS を増やしてください。</translation>
     </message>
     <message>
+        <source>Make it smaller, save it with fewer bits, or set CFRNET_LIVE_MAX_MEGAPIXELS to more.</source>
+        <extracomment>app/media/pictures/picture_size.py</extracomment>
+        <translation>小さくするか、少ないビット数で保存するか、メモリに余裕があれば CFRNET_LIVE_MAX_MEGAPIXELS を増やしてください。</translation>
+    </message>
+    <message>
         <source>Make it smaller.</source>
         <extracomment>app/media/videos/containers.py</extracomment>
         <translation>小さくしてください。</translation>
@@ -3191,6 +3196,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <extracomment>app/media/videos/tracks.py</extracomment>
         <translation>形式に入らないため省いたもの: {tracks}。名前の末尾が .mkv なら保持できる場合があります</translation>
     </message>
+    <message>
+        <source>left out: its colour profile, which is damaged or not one for its colours</source>
+        <extracomment>app/media/pictures/picture.py</extracomment>
+        <translation>省いたもの: 破損しているか、この色に合わないカラープロファイル</translation>
+    </message>
     <message numerus="yes">
         <source>left out: {n} further pictures in the file, such as a preview or what makes it HDR</source>
         <extracomment>app/media/pictures/picture_facts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
@@ -3899,6 +3909,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>{name} に {value} は指定できません。必要な値: {needs}。</translation>
     </message>
     <message>
+        <source>{name} could not be moved to the trash, perhaps because its disk has none. Press Show in folder and delete it there.</source>
+        <extracomment>app/ui/dialogs/gallery.py</extracomment>
+        <translation>{name} をごみ箱に移動できませんでした。ディスクにごみ箱がない可能性があります。「フォルダーで表示」を押して、そこで削除してください。</translation>
+    </message>
+    <message>
         <source>{name} does not ship in {wanted}.</source>
         <extracomment>app/restorers/store.py</extracomment>
         <translation>{name} には {wanted} が付属していません。</translation>
@@ -3922,6 +3937,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>{name} has pictures of {width}x{height}, more than {limit} megapixels.</source>
         <extracomment>app/media/videos/containers.py</extracomment>
         <translation>{name} の映像は {width}x{height} で、{limit} メガピクセルを超えます。</translation>
+    </message>
+    <message>
+        <source>{name} has {width}x{height} pixels of {count} bytes each, more than {limit} megapixels.</source>
+        <extracomment>app/media/pictures/picture_size.py</extracomment>
+        <translation>{name} は 1 ピクセル {count} バイトの {width}x{height} ピクセルで、{limit} メガピクセルを超えます。</translation>
     </message>
     <message>
         <source>{name} has {width}x{height} pixels, more than {limit} megapixels.</source>
@@ -3990,7 +4010,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     </message>
     <message>
         <source>{name} would have {width}x{height} pixels, more than {limit} megapixels.</source>
-        <extracomment>app/media/pictures/enlarge.py</extracomment>
+        <extracomment>app/media/pictures/enlarge.py, app/media/pictures/picture_encoding.py</extracomment>
         <translation>{name} は {width}x{height} ピクセルになり、{limit} メガピクセルを超えます。</translation>
     </message>
     <message>

@@ -1057,6 +1057,11 @@
         <translation>Reduza-a ou aumente CFRNET_LIVE_MAX_MEGAPIXELS se houver memória.</translation>
     </message>
     <message>
+        <source>Make it smaller, save it with fewer bits, or set CFRNET_LIVE_MAX_MEGAPIXELS to more.</source>
+        <extracomment>app/media/pictures/picture_size.py</extracomment>
+        <translation>Reduza-a, salve-a com menos bits ou aumente CFRNET_LIVE_MAX_MEGAPIXELS se houver memória.</translation>
+    </message>
+    <message>
         <source>Make it smaller.</source>
         <extracomment>app/media/videos/containers.py</extracomment>
         <translation>Reduza-a.</translation>
@@ -3193,6 +3198,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <extracomment>app/media/videos/tracks.py</extracomment>
         <translation>omitido, pois o formato não comporta: {tracks}; um nome que termina em .mkv pode manter</translation>
     </message>
+    <message>
+        <source>left out: its colour profile, which is damaged or not one for its colours</source>
+        <extracomment>app/media/pictures/picture.py</extracomment>
+        <translation>omitido: seu perfil de cores, que está danificado ou não é para suas cores</translation>
+    </message>
     <message numerus="yes">
         <source>left out: {n} further pictures in the file, such as a preview or what makes it HDR</source>
         <extracomment>app/media/pictures/picture_facts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
@@ -3902,6 +3912,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <translation>{name} não pode ser {value}; precisa de {needs}.</translation>
     </message>
     <message>
+        <source>{name} could not be moved to the trash, perhaps because its disk has none. Press Show in folder and delete it there.</source>
+        <extracomment>app/ui/dialogs/gallery.py</extracomment>
+        <translation>Não foi possível mover {name} para a lixeira, talvez porque seu disco não tenha uma. Pressione “Mostrar na pasta” e exclua-o lá.</translation>
+    </message>
+    <message>
         <source>{name} does not ship in {wanted}.</source>
         <extracomment>app/restorers/store.py</extracomment>
         <translation>{name} não vem em {wanted}.</translation>
@@ -3925,6 +3940,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <source>{name} has pictures of {width}x{height}, more than {limit} megapixels.</source>
         <extracomment>app/media/videos/containers.py</extracomment>
         <translation>{name} tem imagens de {width}x{height}, mais de {limit} megapixels.</translation>
+    </message>
+    <message>
+        <source>{name} has {width}x{height} pixels of {count} bytes each, more than {limit} megapixels.</source>
+        <extracomment>app/media/pictures/picture_size.py</extracomment>
+        <translation>{name} tem {width}x{height} pixels de {count} bytes cada, mais de {limit} megapixels.</translation>
     </message>
     <message>
         <source>{name} has {width}x{height} pixels, more than {limit} megapixels.</source>
@@ -3993,7 +4013,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     </message>
     <message>
         <source>{name} would have {width}x{height} pixels, more than {limit} megapixels.</source>
-        <extracomment>app/media/pictures/enlarge.py</extracomment>
+        <extracomment>app/media/pictures/enlarge.py, app/media/pictures/picture_encoding.py</extracomment>
         <translation>{name} teria {width}x{height} pixels, mais de {limit} megapixels.</translation>
     </message>
     <message>

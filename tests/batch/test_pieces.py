@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -272,6 +273,16 @@ def test_pieces_that_are_not_of_one_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="differently"):
         join_pieces(source, tmp_path / "out.mp4", files)
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_damaged_duration_does_not_make_pieces(tmp_path: Path) -> None:
+    write_video(tmp_path / "in.mkv", [numbered_picture(number) for number in range(10)])
+    data = (tmp_path / "in.mkv").read_bytes()
+    place = data.index(b"\x44\x89\x88") + 3  # Matroska's duration, a double
+    (tmp_path / "in.mkv").write_bytes(data[:place] + struct.pack(">d", 3e12) + data[place + 8 :])
+    read = Extent.of(tmp_path / "in.mkv")
+    assert cut(read) == [Span(start=None, end=None)]
+    assert 1 <= read.frames < 100_000
 
 
 def extent(seconds: float, **changes: object) -> Extent:

@@ -9,10 +9,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 
-from app.core.errors import UnreadableMediaError
-from app.media.pictures.picture import read_picture
-from app.media.pictures.picture_size import jpeg_size, picture_size
+from app.core.errors import OutputError, UnreadableMediaError
+from app.media.pictures.picture import read_picture, write_image
+from app.media.pictures.picture_size import (
+    MAX_PICTURE_PIXELS,
+    expect_affordable,
+    expect_affordable_depth,
+    jpeg_size,
+    picture_size,
+)
 from app.media.videos.video_reader import VideoReader
 from tests.media_files import encode_jpeg, numbered_picture, write_video
 
@@ -35,12 +42,52 @@ def jpeg_of(width: int, height: int) -> bytes:
     return data[: place + 5] + struct.pack(">HH", height, width) + data[place + 9 :]
 
 
-@pytest.mark.parametrize(("name", "data"), [("a.png", png_of(20000, 9000)), ("a.jpg", jpeg_of(60000, 50000))])
+def avif_of(width: int, height: int) -> bytes:
+    data = cv2.imencode(".avif", numbered_picture(1))[1].tobytes()
+    place = data.index(b"ispe")
+    return data[: place + 8] + struct.pack(">II", width, height) + data[place + 16 :]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.png", png_of(20000, 9000)),
+        ("a.jpg", jpeg_of(60000, 50000)),
+        ("a.avif", avif_of(20000, 9000)),
+        ("beyond-the-decoder.avif", avif_of(60000, 50000)),
+    ],
+)
 def test_a_picture_that_is_too_large_is_refused_by_its_header(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(UnreadableMediaError, match="megapixels") as refusal:
         read_picture(tmp_path / name)
     assert "CFRNET_LIVE_MAX_MEGAPIXELS" in refusal.value.hint
+
+
+def test_deep_pixels_are_limited_by_their_bytes() -> None:
+    most = MAX_PICTURE_PIXELS
+    expect_affordable_depth((most // 1000, 1000), 4, "a.png")
+    expect_affordable_depth((most // 2000, 1000), 8, "a.png")
+    with pytest.raises(UnreadableMediaError, match="50 megapixels"):
+        expect_affordable_depth((most // 1000, 1000), 8, "a.png")
+
+
+def test_a_deep_tiff_is_refused_by_its_header(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((1200, 1600, 4), np.float32), photometric="rgb", compression="zlib")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    (first,) = struct.unpack_from("<I", data, 4)
+    for entry in range(first + 2, first + 2 + 12 * struct.unpack_from("<H", data, first)[0], 12):
+        (tag,) = struct.unpack_from("<H", data, entry)
+        if tag in (256, 257):
+            struct.pack_into("<HHII", data, entry, tag, 4, 1, 8000)
+    with pytest.raises(UnreadableMediaError, match="16 bytes each, more than 25 megapixels"):
+        expect_affordable(bytes(data), "a.tif")
+
+
+def test_a_picture_too_large_for_the_avif_encoder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="more than 40 megapixels"):
+        write_image(tmp_path / "a.avif", np.zeros((5000, 8400, 3), np.uint8))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tif", ".ppm", ".jp2", ".avif"])

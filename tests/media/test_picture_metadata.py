@@ -99,6 +99,14 @@ def test_exif_of_a_tiff_is_kept_there_and_in_other_formats(tmp_path: Path, suffi
         assert [round(float(dpi)) for dpi in info["dpi"]] == [300, 200]
 
 
+def test_a_damaged_profile_is_named(tmp_path: Path) -> None:
+    damaged = PROFILE[:16] + b"?" + PROFILE[17:]
+    PillowImage.fromarray(scene()).save(tmp_path / "in.webp", icc_profile=damaged, quality=95)
+    picture = read_picture(tmp_path / "in.webp")
+    (said,) = write_picture(tmp_path / "out.webp", picture, 255 - picture.bgr)
+    assert "its colour profile, which is damaged" in str(said)
+
+
 def test_what_another_format_cannot_hold_is_named(tmp_path: Path) -> None:
     save(tmp_path / "in.png")
     (loss,) = through(tmp_path / "in.png", tmp_path / "out.bmp")

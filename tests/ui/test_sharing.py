@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -18,6 +19,7 @@ from app.outputs.sharing.snapshot import save_before_after
 from app.pipeline.capture.status import SourceStatus
 from app.sources.base import SourceInfo
 from app.sources.video import VIDEO
+from app.ui.dialogs import gallery
 from app.ui.dialogs.gallery import GalleryDialog
 from app.ui.flows.sharing import clip_name, restored_name
 from app.ui.window import MainWindow
@@ -130,4 +132,26 @@ def test_the_gallery_shows_plays_and_deletes(qtbot: QtBot, make_window: MakeWind
     assert shown == [folder]
     dialog.trash()
     assert dialog.list.count() + sum(played[0].exists() for _ in range(1)) in (1, 3), "gone from both, or from neither"
+    dialog.close()
+
+
+def test_a_trash_that_refuses_is_told_with_what_to_do(
+    qtbot: QtBot, make_window: MakeWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "cfrnet-live-b.png"
+    cv2.imwrite(str(kept), numbered_picture(2))
+    dialog = GalleryDialog(make_window(), tmp_path, reveal=lambda path: None)
+    dialog.show()
+    said = dialog._problem
+    assert not said.isVisible()
+    monkeypatch.setattr(gallery, "_move_to_trash", lambda path: False)
+    dialog.trash()
+    assert said.isVisible()
+    assert said.text().startswith("cfrnet-live-b.png could not be moved to the trash")
+    assert "Show in folder" in said.text()
+    assert dialog.list.count() == 1
+    monkeypatch.setattr(gallery, "_move_to_trash", lambda path: True)
+    dialog.trash()
+    assert not said.isVisible()
+    assert dialog.list.count() == 0
     dialog.close()

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from app.media.videos.video_reader import VideoReader
 
+_LEAST_FRAME_BYTES = 8
+"""A picture that changes nothing takes more than this in any container."""
+
 _INDEXED = frozenset({"mov", "mp4", "matroska", "webm"})
 
 
@@ -15,7 +18,8 @@ _INDEXED = frozenset({"mov", "mp4", "matroska", "webm"})
 class Extent:
     """How long a video is: ticks of `time_base` from `first_pts` on, about `frames` pictures.
 
-    `key_times` are those of its key frames. `indexed` is true for containers in which every place is found exactly.
+    `key_times` are those of its key frames. `indexed` is true for containers in which every place is found exactly. A
+    duration for which the file is too small, that of a damaged header, counts as 0.
     """
 
     first_pts: int
@@ -31,11 +35,15 @@ class Extent:
         reader = VideoReader(path)
         try:
             duration_s = reader.duration_s or 0.0
+            frames = float(reader.frame_count or duration_s * reader.fps or 1)
+            most = max(1, path.stat().st_size // _LEAST_FRAME_BYTES)
+            if frames > most:
+                duration_s, frames = 0.0, float(most)
             return cls(
                 first_pts=reader.first_pts,
                 ticks=round(duration_s / reader.time_base),
                 time_base=reader.time_base,
-                frames=float(reader.frame_count or duration_s * reader.fps or 1),
+                frames=frames,
                 key_times=tuple(reader.key_times()),
                 indexed=bool(_INDEXED & set(reader.container.format.name.split(","))),
             )

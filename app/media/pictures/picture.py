@@ -18,8 +18,17 @@ from app.core.words import Phrase, joined, phrase
 from app.media.files import permissions_of, unreadable, write_atomically
 from app.media.pictures.enlarge import enlarge
 from app.media.pictures.picture_encoding import DEEP, JPEG, TIFF, WITH_ALPHA, WITH_METADATA, WITH_RESOLUTION, encode
-from app.media.pictures.picture_facts import CMYK_BECAME_RGB, EXIF, PROFILE, XMP, XMP_OF_JPEG, PictureFacts, facts_of
-from app.media.pictures.picture_size import expect_affordable
+from app.media.pictures.picture_facts import (
+    CMYK_BECAME_RGB,
+    EXIF,
+    PROFILE,
+    XMP,
+    XMP_OF_JPEG,
+    PictureFacts,
+    facts_of,
+    is_profile,
+)
+from app.media.pictures.picture_size import expect_affordable, expect_affordable_depth
 
 PICTURE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif"}
@@ -36,6 +45,9 @@ _TURNS: dict[int, tuple[int | None, int | None]] = {
     8: (cv2.ROTATE_90_COUNTERCLOCKWISE, None),
 }
 """EXIF orientation -> the rotation, then the flip (code of cv2.flip) that make the picture upright."""
+
+
+_BAND_PIXELS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -79,6 +91,8 @@ def read_picture(path: Path) -> Picture:
         raise UnreadableMediaError(
             "{path} is damaged or not a picture that can be read.", "Check that it is whole.", path=path
         )
+    height, width = pixels.shape[:2]
+    expect_affordable_depth((width, height), pixels.nbytes // (width * height), str(path))
     pixels = _usual(pixels, facts, path)
     metadata = facts.metadata | {
         int(kind): np.asarray(blob).tobytes() for kind, blob in zip(kinds, blobs, strict=False)
@@ -175,6 +189,14 @@ def _losses(picture: Picture, suffix: str) -> Iterator[Phrase]:
     elif pixels.dtype == np.uint16 and kept_bits == 8:
         bits = max(facts.white.bit_length(), 9) if facts.white else 16
         yield phrase("its {bits} bits a colour became {kept}", bits=bits, kept=8)
+    profile = metadata.get(PROFILE, b"")
+    if (
+        suffix in WITH_METADATA
+        and CMYK_BECAME_RGB not in facts.losses
+        and profile[36:40] == b"acsp"  # OpenCV takes other segments of a JPEG for profiles, too
+        and not is_profile(profile, grey=pixels.ndim == 2)
+    ):
+        yield phrase("left out: its colour profile, which is damaged or not one for its colours")
     left_out: list[Phrase] = []
     if pixels.ndim == 3 and pixels.shape[2] == 4 and suffix not in WITH_ALPHA and not _is_opaque(pixels):
         left_out.append(phrase("its transparency"))
@@ -212,9 +234,18 @@ def _usual(pixels: NDArray[Any], facts: PictureFacts, path: Path) -> NDArray[Any
         pixels = np.ascontiguousarray(pixels[:, :, :3])  # what OpenCV makes of a CMYK TIFF has an empty fourth channel
     top = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(pixels.dtype, 0)
     if facts.white and top and facts.white < top:
-        scaled = (pixels.astype(np.uint32) * top + facts.white // 2) // facts.white
-        pixels = np.minimum(scaled, top).astype(pixels.dtype)
+        for rows in _bands(pixels):
+            scaled = (rows.astype(np.uint32) * top + facts.white // 2) // facts.white
+            rows[...] = np.minimum(scaled, top)
     return pixels
+
+
+def _bands(*pictures: NDArray[Any]) -> Iterator[Any]:
+    """Yield views of the same rows of each of `pictures`, few at a time: what is computed from them stays small."""
+    count = max(1, _BAND_PIXELS // max(1, pictures[0].shape[1]))
+    for start in range(0, len(pictures[0]), count):
+        views = tuple(each[start : start + count] for each in pictures)
+        yield views if len(views) > 1 else views[0]
 
 
 def _merged(picture: Picture, restored: Image) -> NDArray[Any]:
@@ -222,15 +253,16 @@ def _merged(picture: Picture, restored: Image) -> NDArray[Any]:
     original = picture.original
     if original.dtype == np.uint8 and original.ndim == 3 and original.shape[2] >= 3:
         return np.concatenate((restored, original[:, :, 3:]), axis=2) if original.shape[2] > 3 else restored
-    change = restored.astype(np.int32) - picture.bgr
-    if original.ndim == 2:
-        grey = cv2.cvtColor(restored, cv2.COLOR_BGR2GRAY).astype(np.int32)
-        change = np.where(change.any(axis=2), grey - picture.bgr[:, :, 0], 0)
     scale, top = _depth(original)
     merged = original.copy()
-    colour = merged[:, :, :3] if merged.ndim == 3 else merged
-    exact = colour.astype(np.float32) + change * scale if original.dtype.kind == "f" else colour + change * round(scale)
-    colour[...] = np.clip(exact, 0, top)
+    for rows, before, after in _bands(merged, picture.bgr, restored):
+        change = after.astype(np.int32) - before
+        if rows.ndim == 2:
+            grey = cv2.cvtColor(after, cv2.COLOR_BGR2GRAY).astype(np.int32)
+            change = np.where(change.any(axis=2), grey - before[:, :, 0], 0)
+        colour = rows[:, :, :3] if rows.ndim == 3 else rows
+        exact = colour.astype(np.float32) + change * scale if rows.dtype.kind == "f" else colour + change * round(scale)
+        colour[...] = np.clip(exact, 0, top)
     return merged
 
 
@@ -254,9 +286,13 @@ def _depth(pixels: NDArray[Any]) -> tuple[float, float]:
 def _to_8bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint8:
         return pixels
-    if pixels.dtype == np.uint16:
-        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return np.asarray(np.clip(np.nan_to_num(pixels) * 255.0, 0.0, 255.0).round(), np.uint8)
+    eight = np.empty(pixels.shape, np.uint8)
+    for rows, deep in _bands(eight, pixels):
+        if pixels.dtype == np.uint16:
+            rows[...] = (deep.astype(np.uint32) + 128) // 257
+        else:
+            rows[...] = np.clip(np.nan_to_num(deep) * 255.0, 0.0, 255.0).round()
+    return eight
 
 
 def _to_bgr8(pixels: NDArray[Any]) -> Image:

@@ -18,6 +18,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from app.core.errors import OutputError
 from app.media.pictures.picture_facts import EXIF, PROFILE, XMP, XMP_OF_JPEG, XMP_OF_PNG, PictureFacts, is_profile
+from app.media.pictures.picture_size import MAX_PICTURE_PIXELS
 
 JPEG = frozenset({".jpg", ".jpeg", ".jpe"})
 TIFF = frozenset({".tif", ".tiff"})
@@ -28,6 +29,9 @@ WITH_RESOLUTION = frozenset({".png"}) | JPEG | TIFF
 """Suffixes of formats, and of those that hold more than 8 bits, transparency, metadata, the resolution in dpi."""
 
 _AVIF_QUALITY = 95
+_MAX_AVIF_PIXELS = MAX_PICTURE_PIXELS * 4 // 10
+"""The encoder takes 40 bytes a pixel."""
+
 _METRE = 0.0254
 _EXIF_DIRECTORIES = (0x8769, 0x8825)
 _TIFF_XMP = 0x02BC
@@ -42,7 +46,7 @@ def encode(path: Path, pixels: NDArray[Any], metadata: Mapping[int, bytes], fact
     if suffix in TIFF:
         return _tiff(pixels, kept, facts)
     if suffix == ".avif":
-        return _avif(np.asarray(pixels, np.uint8), kept)
+        return _avif(path, np.asarray(pixels, np.uint8), kept)
     if suffix == ".png":
         xmp = kept.pop(XMP, b"")  # OpenCV would write it as a chunk in which nobody looks
         return _with_chunks(_by_opencv(path, pixels, kept), facts, xmp)
@@ -156,7 +160,17 @@ def _with_directories(encoded: bytes, directories: Mapping[int, Mapping[int, Any
     return bytes(whole)
 
 
-def _avif(pixels: NDArray[np.uint8], metadata: Mapping[int, bytes]) -> bytes:
+def _avif(path: Path, pixels: NDArray[np.uint8], metadata: Mapping[int, bytes]) -> bytes:
+    height, width = pixels.shape[:2]
+    if width * height > _MAX_AVIF_PIXELS:
+        raise OutputError(
+            "{name} would have {width}x{height} pixels, more than {limit} megapixels.",
+            "Write a PNG instead.",
+            name=path,
+            width=width,
+            height=height,
+            limit=_MAX_AVIF_PIXELS // 1000000,
+        )
     if pixels.ndim == 2:
         pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), np.uint8)
     rgb = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)

@@ -6,6 +6,7 @@ import io
 import os
 import struct
 
+import tifffile
 from PIL import Image as Pillow
 
 from app.core.errors import UnreadableMediaError
@@ -15,11 +16,18 @@ MAX_PICTURE_PIXELS = int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"])
 
 Pillow.MAX_IMAGE_PIXELS = None  # the limit here is the one above
 
+_USUAL_PIXEL_BYTES = 4
+"""Deeper pixels take several copies of more memory, so that fewer of them are allowed."""
+
+_AVIF_SIZE = struct.pack(">I4sI", 20, b"ispe", 0)
+
 
 def expect_affordable(encoded: bytes, name: str) -> None:
     """Raise UnreadableMediaError when the picture in `encoded` has too many pixels; unknown sizes pass."""
     size = picture_size(encoded)
-    if size is not None and size[0] * size[1] > MAX_PICTURE_PIXELS:
+    if size is None:
+        return
+    if size[0] * size[1] > MAX_PICTURE_PIXELS:
         raise UnreadableMediaError(
             "{name} has {width}x{height} pixels, more than {limit} megapixels.",
             "Make it smaller, or set CFRNET_LIVE_MAX_MEGAPIXELS to more if there is memory for it.",
@@ -27,6 +35,24 @@ def expect_affordable(encoded: bytes, name: str) -> None:
             width=size[0],
             height=size[1],
             limit=MAX_PICTURE_PIXELS // 1000000,
+        )
+    if (header := _tiff_header(encoded)) is not None:
+        expect_affordable_depth(size, header[2], name)
+
+
+def expect_affordable_depth(size: tuple[int, int], pixel_bytes: int, name: str) -> None:
+    """Raise UnreadableMediaError when a picture of `size` (width, height) is too large for that many bytes a pixel."""
+    width, height = size
+    most = MAX_PICTURE_PIXELS * _USUAL_PIXEL_BYTES // max(pixel_bytes, _USUAL_PIXEL_BYTES)
+    if width * height > most:
+        raise UnreadableMediaError(
+            "{name} has {width}x{height} pixels of {count} bytes each, more than {limit} megapixels.",
+            "Make it smaller, save it with fewer bits, or set CFRNET_LIVE_MAX_MEGAPIXELS to more.",
+            name=name,
+            width=width,
+            height=height,
+            count=pixel_bytes,
+            limit=most // 1000000,
         )
 
 
@@ -36,7 +62,8 @@ def picture_size(encoded: bytes) -> tuple[int, int] | None:
         with Pillow.open(io.BytesIO(encoded)) as picture:
             return picture.size
     except Exception:  # whatever a damaged header makes of it
-        return jpeg_size(encoded)
+        header = _tiff_header(encoded)
+        return header[:2] if header is not None else jpeg_size(encoded) or avif_size(encoded)
 
 
 def jpeg_size(encoded: bytes) -> tuple[int, int] | None:
@@ -57,3 +84,32 @@ def jpeg_size(encoded: bytes) -> tuple[int, int] | None:
             return None
         position += 2 + length
     return None
+
+
+def avif_size(encoded: bytes) -> tuple[int, int] | None:
+    """Return the largest width and height that the properties of an AVIF state, None without any.
+
+    The decoder itself refuses a size beyond its own limit without naming it. The box `ispe` is 20 bytes: length, name,
+    version and flags, width, height (ISO/IEC 23008-12, 6.5.3.1).
+    """
+    if encoded[4:8] != b"ftyp":
+        return None
+    sizes: list[tuple[int, int]] = []
+    place = encoded.find(_AVIF_SIZE)
+    while 0 <= place <= len(encoded) - len(_AVIF_SIZE) - 8:
+        width, height = struct.unpack_from(">II", encoded, place + len(_AVIF_SIZE))
+        sizes.append((width, height))
+        place = encoded.find(_AVIF_SIZE, place + 1)
+    return max(sizes, key=lambda size: size[0] * size[1], default=None)
+
+
+def _tiff_header(encoded: bytes) -> tuple[int, int, int] | None:
+    """Return width, height and bytes of a decoded pixel of a TIFF of any kind of pixels, None for another format."""
+    if encoded[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return None
+    try:
+        with tifffile.TiffFile(io.BytesIO(encoded)) as file:
+            page = file.pages.first
+            return page.imagewidth, page.imagelength, page.bitspersample * page.samplesperpixel // 8
+    except Exception:  # whatever a damaged header makes of it
+        return None

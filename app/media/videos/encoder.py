@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
 from app.media.videos.colour import DEEP_PIXELS, YuvConverter
-from app.media.videos.encoder_choices import EncoderChoice
+from app.media.videos.encoder_choices import LARGE_PIXELS, X264_ONE_PICTURE, EncoderChoice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +99,8 @@ class VideoEncoder:
         parameters = [options["x264-params"]] if "x264-params" in options else []
         parameters += [f"{fields}=1"] if self.interlaced else []
         parameters += [hdr10] if self.keeps_hdr10 else []
+        if by_x264 and self._even[0] * self._even[1] > LARGE_PIXELS:
+            parameters.append(X264_ONE_PICTURE)
         if parameters:
             options["x264-params"] = ":".join(parameters)
         self.stream = cast(VideoStream, container.add_stream(self.choice.name, rate=rate, options=options))

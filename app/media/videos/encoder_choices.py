@@ -36,6 +36,10 @@ USUAL = "x264"
 
 _X264 = {"preset": "superfast", "crf": "16", "x264-params": "mbtree=1:rc-lookahead=10:subme=2"}
 
+LARGE_PIXELS = 16_000_000
+X264_ONE_PICTURE = "rc-lookahead=0:mbtree=0:bframes=0:ref=1:sync-lookahead=0:sliced-threads=1"
+"""What keeps x264 from holding a dozen pictures, for those with more than LARGE_PIXELS: 5K has fewer, 8K has more."""
+
 FILE_ENCODERS: dict[str, tuple[EncoderChoice, ...]] = {
     USUAL: (EncoderChoice(name="libx264", options=_X264), *LIVE_ENCODERS[1:]),
     "nvenc": (EncoderChoice(name="h264_nvenc", options={"preset": "p5", "rc": "vbr", "cq": "19", "b": "0"}),),

@@ -26,6 +26,7 @@ from app.core.words import Phrase, phrase, with_values
 from app.media.files import reason, unreadable
 from app.media.videos.colour import BgrConverter, quarter_turns
 from app.media.videos.containers import expect_affordable_video, open_video
+from app.media.videos.encoder_choices import LARGE_PIXELS
 from app.media.videos.side_data import hdr10_parameters, lost_with
 from app.media.videos.tracks import main_video
 
@@ -202,7 +203,8 @@ class VideoReader:
         except UnreadableMediaError:
             container.close()
             raise
-        stream.thread_type = "AUTO"
+        # By frames, every thread of the decoder holds a picture of its own.
+        stream.thread_type = "SLICE" if stream.width * stream.height > LARGE_PIXELS else "AUTO"
         stream.codec_context.thread_count = self._threads
         return container, stream
 

@@ -47,6 +47,9 @@ class GalleryDialog(QDialog):
         self.list.itemActivated.connect(lambda _: self.play())
         self.list.currentItemChanged.connect(lambda *_: self._show_buttons())
         self._empty = label(phrase("Nothing was recorded yet."), "muted")
+        self._problem = label("", "alarm")
+        self._problem.setWordWrap(True)
+        self._problem.hide()
         self._buttons = [
             LabelledButton(phrase("Play"), "play"),
             LabelledButton(phrase("Show in folder"), "folder"),
@@ -69,6 +72,7 @@ class GalleryDialog(QDialog):
         column.addWidget(label(phrase("Gallery"), "title"))
         column.addWidget(self._empty)
         column.addWidget(self.list, 1)
+        column.addWidget(self._problem)
         column.addLayout(line)
         self._waiting: list[QListWidgetItem] = []
         self._timer = QTimer(self)
@@ -106,9 +110,21 @@ class GalleryDialog(QDialog):
             self._reveal(path.parent)
 
     def trash(self) -> None:
-        """Move the chosen file to the system's trash; one that cannot be moved stays in the list."""
+        """Move the chosen file to the system's trash; one that cannot be moved stays and is named."""
         path, row = self._chosen(), self.list.currentRow()
-        if path is not None and _move_to_trash(path):
+        if path is None:
+            return
+        moved = _move_to_trash(path)
+        self._problem.setVisible(not moved)
+        if not moved:
+            self._problem.say(
+                phrase(
+                    "{name} could not be moved to the trash, perhaps because its disk has none. Press Show in "
+                    "folder and delete it there.",
+                    name=path.name,
+                )
+            )
+        else:
             item = self.list.takeItem(row)
             self._waiting = [one for one in self._waiting if one is not item]
             self._empty.setVisible(self.list.count() == 0)
