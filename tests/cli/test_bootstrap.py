@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -161,6 +165,69 @@ def test_a_second_set_up_waits_for_the_first(environment: Path) -> None:
         assert not bootstrap.locked(file)
     with environment.with_name(".venv.lock").open("a+b") as file:
         assert bootstrap.locked(file)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout whose only requirement lies beside it, so that it is set up without a network."""
+    folder = tmp_path / "checkout"
+    (folder / "wheels").mkdir(parents=True)
+    wheel = folder / "wheels" / "small-1.0-py3-none-any.whl"
+    info = "small-1.0.dist-info"
+    files = {
+        "small.py": "ANSWER = 42\n",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: small\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{name},,\n" for name in (*files, f"{info}/RECORD"))
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in (*files.items(), (f"{info}/RECORD", record)):
+            archive.writestr(name, content)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (folder / "requirements.lock").write_text(f"--no-index\n--find-links wheels\nsmall==1.0 --hash=sha256:{digest}\n")
+    (folder / "main.py").write_text("import small, pip\nprint('the answer is', small.ANSWER)\n")
+    shutil.copy(bootstrap.__file__, folder)
+    return folder
+
+
+def set_up_in(checkout: Path) -> subprocess.Popen[str]:
+    """Start `bootstrap.py run` there, with no system library missing."""
+    program = "import sys, bootstrap; bootstrap.loads = lambda library: True; sys.exit(bootstrap.main(['run']))"
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=checkout,
+        env={**os.environ, "PIP_CONFIG_FILE": os.devnull},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(sys.platform == "win32", reason="sends the signal of Ctrl-C to a group of processes")
+def test_ctrl_c_at_any_time_is_mended_by_the_next_run(checkout: Path) -> None:
+    for after_s in (0.1, 0.3, 0.7, 1.2, 1.8, 2.5):
+        process = set_up_in(checkout)
+        try:
+            process.communicate(timeout=after_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGINT)
+            process.communicate(timeout=60)
+    said, _ = set_up_in(checkout).communicate(timeout=300)
+    assert "the answer is 42" in said, said
+    assert not (checkout / ".venv-new").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_first_set_ups_at_once(checkout: Path) -> None:
+    both = [set_up_in(checkout) for _ in range(2)]
+    said = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert all("the answer is 42" in each for each in said), said
+    assert sum("installing requirements.lock" in each for each in said) == 1, said
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="writes a shell script")
