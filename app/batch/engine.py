@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.batch.executors import EXECUTORS
@@ -15,12 +15,14 @@ from app.batch.executors.base import Executor, ExecutorOptions, WorkerSetup
 from app.batch.jobs.events import JobEvent, JobReport
 from app.batch.jobs.job import Job
 from app.batch.jobs.journal import Journal
-from app.batch.jobs.plan import Item, left_alone, plan
+from app.batch.jobs.plan import Item, is_folder, left_alone, plain, plan
 from app.batch.jobs.task import Task
 from app.batch.jobs.work import Work, work_for
 from app.batch.resources import default_workers
 from app.batch.run import JobRun
+from app.core.address import shown_source
 from app.core.errors import JournalError
+from app.core.log import log_folder
 from app.core.words import phrase_n
 from app.restorers.store import ModelStore
 
@@ -71,8 +73,14 @@ def run_job(
     ModelMissingError, ModelIntegrityError, InferenceError or SettingError for networks that cannot be used.
     """
     store = store or ModelStore()
+    job = replace(job, input=plain(job.input), output=plain(job.output))
     planned = plan(job.input, job.output, aligned=job.options.aligned)
     items = [item for item in planned if only(item)]
+    if (shard is not None or join) and any(item.sent_to is not None for item in items):
+        raise JournalError(
+            "Shards keep their journals in the output folder, and that is behind an address.",
+            "Choose a folder that every machine sees, or leave --shard and --join out.",
+        )
     how, folder = job.options.digest(store), job_folder(job, planned)
 
     def make(item: Item) -> Work:
@@ -123,8 +131,14 @@ def _expect_all_done(tasks: Sequence[Task]) -> None:
 
 
 def job_folder(job: Job, items: list[Item]) -> Path:
-    """Return the hidden folder of a job's journal and pieces, in its output folder or beside its output file."""
-    if Path(job.input).is_dir():
+    """Return the hidden folder of a job's journal and pieces, in its output folder or beside its output file.
+
+    For an output behind an address it is one of this machine, beside the log.
+    """
+    if any(item.sent_to is not None for item in items):
+        name = f"{shown_source(job.input)} {shown_source(job.output)}"
+        return log_folder() / "jobs" / hashlib.sha256(name.encode()).hexdigest()[:16]
+    if is_folder(job.input):
         return Path(job.output) / ".cfrnet-job"
     (item,) = items
     return item.target.with_name(f".{item.target.name}.cfrnet-job")

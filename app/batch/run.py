@@ -11,7 +11,7 @@ from pathlib import Path
 from app.batch.jobs.events import ItemDone, ItemFailed, JobEvent, JobProgress, JobReport, JobStarted
 from app.batch.jobs.job import Job
 from app.batch.jobs.journal import Journal
-from app.batch.jobs.plan import Item, is_done
+from app.batch.jobs.plan import Item, is_done, is_folder
 from app.batch.jobs.progress import ProgressMeter
 from app.batch.jobs.task import Task, TaskEvent, TaskFailed, TaskProgress, TaskResult
 from app.batch.jobs.work import Work
@@ -162,7 +162,7 @@ class JobRun:
             return ItemDone(item=item, result=TaskResult.from_record(entry.record), resumed=True)
         ours = entry is not None and entry.done
         if there and not ours and not self._job.overwrite:
-            if not Path(self._job.input).is_dir():
+            if not is_folder(self._job.input):
                 raise already_there(item.target)
             self._kept.append(item)
             return None

@@ -15,6 +15,7 @@ from app.batch.jobs.job import RestoreOptions
 from app.batch.jobs.plan import make_room
 from app.batch.jobs.task import Task, TaskDone, TaskFailed, TaskResult
 from app.batch.resources import return_large_blocks
+from app.batch.staging import staged
 from app.batch.videos.joining import join_pieces
 from app.batch.videos.output import VideoOptions
 from app.batch.videos.pieces import restore_piece
@@ -101,6 +102,10 @@ class RestoreWorker:
 
         Raises UnreadableMediaError, OutputError or InferenceError, leaving `task.target` as it was.
         """
+        with staged(task) as here:
+            return self._restore(here, progress)
+
+    def _restore(self, task: Task, progress: Progress | None) -> TaskResult:
         make_room(task.source, task.target)
         if task.kind == "crop":
             return self._restore_crop(task)

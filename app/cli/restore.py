@@ -24,6 +24,7 @@ from app.batch.sheet import compare
 from app.batch.watch import watch
 from app.cli.messages import STDERR, note, print_error, say, show
 from app.cli.parser import given_settings
+from app.core.address import shown_source
 from app.core.errors import ClusterError, OutputError
 from app.core.settings import Settings
 from app.core.words import joined, phrase, phrase_n, tr
@@ -112,7 +113,8 @@ def _watch(job: Job, options: argparse.Namespace) -> JobReport:
         return False
 
     if not Path(job.input).is_dir():
-        raise OutputError("{path} is no folder, so there is nothing to watch.", "Leave --watch out.", path=job.input)
+        shown = shown_source(job.input)
+        raise OutputError("{path} is no folder, so there is nothing to watch.", "Leave --watch out.", path=shown)
     say(tr("watching {path}; Ctrl-C ends it", path=job.input))
     watch(job, take, wait)
     return JobReport(results=tuple(results))

@@ -339,8 +339,13 @@
         <translation>Prüfen Sie die Adresse und ob die Kamera eingeschaltet und im selben Netzwerk ist.</translation>
     </message>
     <message>
+        <source>Check the address, the name and the password.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Prüfen Sie Adresse, Name und Passwort.</translation>
+    </message>
+    <message>
         <source>Check the address.</source>
-        <extracomment>app/sources/mjpeg.py</extracomment>
+        <extracomment>app/batch/jobs/plan.py, app/media/remote.py, app/sources/mjpeg.py</extracomment>
         <translation>Prüfen Sie die Adresse.</translation>
     </message>
     <message>
@@ -357,6 +362,11 @@
         <source>Choose a camera, a file, a folder or a stream; or drop one on the picture</source>
         <extracomment>app/ui/panel/panel.py</extracomment>
         <translation>Wählen Sie eine Kamera, eine Datei, einen Ordner oder einen Stream, oder ziehen Sie etwas auf das Bild</translation>
+    </message>
+    <message>
+        <source>Choose a folder that every machine sees, or leave --shard and --join out.</source>
+        <extracomment>app/batch/engine.py</extracomment>
+        <translation>Wählen Sie einen Ordner, den jeder Rechner sieht, oder lassen Sie --shard und --join weg.</translation>
     </message>
     <message>
         <source>Choose a folder that you may write to.</source>
@@ -405,7 +415,7 @@
     </message>
     <message>
         <source>Choose another name, or add --overwrite to replace it.</source>
-        <extracomment>app/media/files.py</extracomment>
+        <extracomment>app/media/files.py, app/media/remote.py</extracomment>
         <translation>Wählen Sie einen anderen Namen, oder ersetzen Sie die Datei mit --overwrite.</translation>
     </message>
     <message>
@@ -820,6 +830,16 @@
         <source>Install OBS from obsproject.com, which brings the device; Unity Capture works as well.</source>
         <extracomment>app/outputs/virtual_camera.py</extracomment>
         <translation>Installieren Sie OBS von obsproject.com, das das Gerät mitbringt; auch Unity Capture funktioniert.</translation>
+    </message>
+    <message>
+        <source>Install it beside this application.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Installieren Sie es neben dieser Anwendung.</translation>
+    </message>
+    <message>
+        <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -1402,11 +1422,6 @@
         <translation>Ordner öffnen</translation>
     </message>
     <message>
-        <source>Open it in the window and record it: python main.py --source ADDRESS</source>
-        <extracomment>app/batch/jobs/plan.py</extracomment>
-        <translation>Öffnen Sie sie im Fenster und nehmen Sie sie auf: python main.py --source ADDRESS</translation>
-    </message>
-    <message>
         <source>Open log&apos;s folder</source>
         <extracomment>app/ui/flows/help.py</extracomment>
         <translation>Protokollordner öffnen</translation>
@@ -1865,6 +1880,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <source>Settings are back to their defaults</source>
         <extracomment>app/ui/flows/reset.py</extracomment>
         <translation>Die Einstellungen sind auf die Standardwerte zurückgesetzt</translation>
+    </message>
+    <message>
+        <source>Shards keep their journals in the output folder, and that is behind an address.</source>
+        <extracomment>app/batch/engine.py</extracomment>
+        <translation>Teile führen ihr Journal im Ausgabeordner, und der liegt hinter einer Adresse.</translation>
     </message>
     <message>
         <source>Share the last seconds as a clip</source>
@@ -2520,6 +2540,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <source>There is no way to record called {mode}.</source>
         <extracomment>app/outputs/recordings/recorder.py</extracomment>
         <translation>Es gibt keine Aufnahmeart namens {mode}.</translation>
+    </message>
+    <message>
+        <source>There is nothing at {address}.</source>
+        <extracomment>app/batch/jobs/plan.py, app/media/remote.py</extracomment>
+        <translation>Unter {address} ist nichts.</translation>
     </message>
     <message>
         <source>There is too little to make a clip of.</source>
@@ -3498,11 +3523,6 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <translation>ein Bild, ein Video oder einen Ordner wiederherstellen</translation>
     </message>
     <message>
-        <source>restore works on files, and {address} is an address.</source>
-        <extracomment>app/batch/jobs/plan.py</extracomment>
-        <translation>restore arbeitet mit Dateien, {address} ist aber eine Adresse.</translation>
-    </message>
-    <message>
         <source>restorers, with commas between: write one labelled sheet of a picture and what each makes of it</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>Netze, durch Kommas getrennt: ein beschriftetes Blatt mit einem Bild und dem Ergebnis jedes Netzes schreiben</translation>
@@ -3743,6 +3763,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <translation>{address} ist nicht erreichbar: {reason}.</translation>
     </message>
     <message>
+        <source>{address} cannot be used: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} kann nicht benutzt werden: {error}.</translation>
+    </message>
+    <message>
         <source>{address} closed the connection.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>{address} hat die Verbindung geschlossen.</translation>
@@ -3771,6 +3796,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <source>{address} has no pictures in it.</source>
         <extracomment>app/sources/stream.py</extracomment>
         <translation>{address} enthält keine Bilder.</translation>
+    </message>
+    <message>
+        <source>{address} needs another package: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} braucht ein weiteres Paket: {error}.</translation>
     </message>
     <message>
         <source>{address} sends on to another address.</source>
@@ -3806,6 +3836,16 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <source>{command} --help shows every option with examples.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>{command} --help zeigt alle Optionen mit Beispielen.</translation>
+    </message>
+    <message>
+        <source>{address} is no address: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} ist keine Adresse: {error}.</translation>
+    </message>
+    <message>
+        <source>{address} needs the package {package}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} braucht das Paket {package}.</translation>
     </message>
     <message>
         <source>{device}, {width} x {height} at {fps} fps</source>
@@ -4205,7 +4245,7 @@ Wählen Sie eine andere Quelle, oder ziehen Sie eine auf das Bild</translation>
     </message>
     <message>
         <source>{path} is there already.</source>
-        <extracomment>app/media/files.py</extracomment>
+        <extracomment>app/media/files.py, app/media/remote.py</extracomment>
         <translation>{path} ist bereits vorhanden.</translation>
     </message>
     <message>

@@ -339,8 +339,13 @@
         <translation>Compruebe la dirección, y que la cámara está encendida y en la misma red.</translation>
     </message>
     <message>
+        <source>Check the address, the name and the password.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Compruebe la dirección, el nombre y la contraseña.</translation>
+    </message>
+    <message>
         <source>Check the address.</source>
-        <extracomment>app/sources/mjpeg.py</extracomment>
+        <extracomment>app/batch/jobs/plan.py, app/media/remote.py, app/sources/mjpeg.py</extracomment>
         <translation>Compruebe la dirección.</translation>
     </message>
     <message>
@@ -357,6 +362,11 @@
         <source>Choose a camera, a file, a folder or a stream; or drop one on the picture</source>
         <extracomment>app/ui/panel/panel.py</extracomment>
         <translation>Elija una cámara, un archivo, una carpeta o una transmisión; o suelte algo sobre la imagen</translation>
+    </message>
+    <message>
+        <source>Choose a folder that every machine sees, or leave --shard and --join out.</source>
+        <extracomment>app/batch/engine.py</extracomment>
+        <translation>Elija una carpeta que vean todas las máquinas, o no use --shard ni --join.</translation>
     </message>
     <message>
         <source>Choose a folder that you may write to.</source>
@@ -405,7 +415,7 @@
     </message>
     <message>
         <source>Choose another name, or add --overwrite to replace it.</source>
-        <extracomment>app/media/files.py</extracomment>
+        <extracomment>app/media/files.py, app/media/remote.py</extracomment>
         <translation>Elija otro nombre, o añada --overwrite para reemplazarlo.</translation>
     </message>
     <message>
@@ -820,6 +830,16 @@
         <source>Install OBS from obsproject.com, which brings the device; Unity Capture works as well.</source>
         <extracomment>app/outputs/virtual_camera.py</extracomment>
         <translation>Instale OBS desde obsproject.com, que trae el dispositivo; Unity Capture también sirve.</translation>
+    </message>
+    <message>
+        <source>Install it beside this application.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Instálelo junto a esta aplicación.</translation>
+    </message>
+    <message>
+        <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -1402,11 +1422,6 @@
         <translation>Abrir carpeta</translation>
     </message>
     <message>
-        <source>Open it in the window and record it: python main.py --source ADDRESS</source>
-        <extracomment>app/batch/jobs/plan.py</extracomment>
-        <translation>Ábrala en la ventana y grábela: python main.py --source ADDRESS</translation>
-    </message>
-    <message>
         <source>Open log&apos;s folder</source>
         <extracomment>app/ui/flows/help.py</extracomment>
         <translation>Abrir la carpeta del registro</translation>
@@ -1864,6 +1879,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <source>Settings are back to their defaults</source>
         <extracomment>app/ui/flows/reset.py</extracomment>
         <translation>Los ajustes han vuelto a sus valores predeterminados</translation>
+    </message>
+    <message>
+        <source>Shards keep their journals in the output folder, and that is behind an address.</source>
+        <extracomment>app/batch/engine.py</extracomment>
+        <translation>Las partes guardan su diario en la carpeta de salida, y esta se encuentra tras una dirección.</translation>
     </message>
     <message>
         <source>Share the last seconds as a clip</source>
@@ -2519,6 +2539,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <source>There is no way to record called {mode}.</source>
         <extracomment>app/outputs/recordings/recorder.py</extracomment>
         <translation>No hay ningún modo de grabar llamado {mode}.</translation>
+    </message>
+    <message>
+        <source>There is nothing at {address}.</source>
+        <extracomment>app/batch/jobs/plan.py, app/media/remote.py</extracomment>
+        <translation>No hay nada en {address}.</translation>
     </message>
     <message>
         <source>There is too little to make a clip of.</source>
@@ -3497,11 +3522,6 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <translation>restaurar una imagen, un vídeo o una carpeta</translation>
     </message>
     <message>
-        <source>restore works on files, and {address} is an address.</source>
-        <extracomment>app/batch/jobs/plan.py</extracomment>
-        <translation>restore trabaja con archivos, y {address} es una dirección.</translation>
-    </message>
-    <message>
         <source>restorers, with commas between: write one labelled sheet of a picture and what each makes of it</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>redes, separadas por comas: escribir una lámina rotulada con una imagen y lo que hace cada una</translation>
@@ -3742,6 +3762,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <translation>No se puede acceder a {address}: {reason}.</translation>
     </message>
     <message>
+        <source>{address} cannot be used: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>No se puede usar {address}: {error}.</translation>
+    </message>
+    <message>
         <source>{address} closed the connection.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>{address} cerró la conexión.</translation>
@@ -3770,6 +3795,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <source>{address} has no pictures in it.</source>
         <extracomment>app/sources/stream.py</extracomment>
         <translation>{address} no contiene imágenes.</translation>
+    </message>
+    <message>
+        <source>{address} needs another package: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} necesita otro paquete: {error}.</translation>
     </message>
     <message>
         <source>{address} sends on to another address.</source>
@@ -3805,6 +3835,16 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <source>{command} --help shows every option with examples.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>{command} --help muestra todas las opciones con ejemplos.</translation>
+    </message>
+    <message>
+        <source>{address} is no address: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} no es una dirección: {error}.</translation>
+    </message>
+    <message>
+        <source>{address} needs the package {package}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} necesita el paquete {package}.</translation>
     </message>
     <message>
         <source>{device}, {width} x {height} at {fps} fps</source>
@@ -4204,7 +4244,7 @@ Elija otra fuente, o suelte una sobre la imagen</translation>
     </message>
     <message>
         <source>{path} is there already.</source>
-        <extracomment>app/media/files.py</extracomment>
+        <extracomment>app/media/files.py, app/media/remote.py</extracomment>
         <translation>{path} ya existe.</translation>
     </message>
     <message>

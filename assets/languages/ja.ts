@@ -339,8 +339,13 @@
         <translation>アドレスと、カメラの電源が入っていて同じネットワークにあることを確認してください。</translation>
     </message>
     <message>
+        <source>Check the address, the name and the password.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>アドレス、名前、パスワードを確認してください。</translation>
+    </message>
+    <message>
         <source>Check the address.</source>
-        <extracomment>app/sources/mjpeg.py</extracomment>
+        <extracomment>app/batch/jobs/plan.py, app/media/remote.py, app/sources/mjpeg.py</extracomment>
         <translation>アドレスを確認してください。</translation>
     </message>
     <message>
@@ -357,6 +362,11 @@
         <source>Choose a camera, a file, a folder or a stream; or drop one on the picture</source>
         <extracomment>app/ui/panel/panel.py</extracomment>
         <translation>カメラ、ファイル、フォルダー、ストリームを選ぶか、映像の上にドロップしてください</translation>
+    </message>
+    <message>
+        <source>Choose a folder that every machine sees, or leave --shard and --join out.</source>
+        <extracomment>app/batch/engine.py</extracomment>
+        <translation>すべてのマシンから見えるフォルダーを選ぶか、--shard と --join を外してください。</translation>
     </message>
     <message>
         <source>Choose a folder that you may write to.</source>
@@ -405,7 +415,7 @@
     </message>
     <message>
         <source>Choose another name, or add --overwrite to replace it.</source>
-        <extracomment>app/media/files.py</extracomment>
+        <extracomment>app/media/files.py, app/media/remote.py</extracomment>
         <translation>別の名前を選ぶか、--overwrite で置き換えてください。</translation>
     </message>
     <message>
@@ -819,6 +829,16 @@
         <source>Install OBS from obsproject.com, which brings the device; Unity Capture works as well.</source>
         <extracomment>app/outputs/virtual_camera.py</extracomment>
         <translation>obsproject.com から、デバイスが付属する OBS をインストールしてください。Unity Capture も使えます。</translation>
+    </message>
+    <message>
+        <source>Install it beside this application.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>このアプリケーションと一緒にインストールしてください。</translation>
+    </message>
+    <message>
+        <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -1401,11 +1421,6 @@
         <translation>フォルダーを開く</translation>
     </message>
     <message>
-        <source>Open it in the window and record it: python main.py --source ADDRESS</source>
-        <extracomment>app/batch/jobs/plan.py</extracomment>
-        <translation>ウィンドウで開いて録画してください: python main.py --source ADDRESS</translation>
-    </message>
-    <message>
         <source>Open log&apos;s folder</source>
         <extracomment>app/ui/flows/help.py</extracomment>
         <translation>ログのフォルダーを開く</translation>
@@ -1863,6 +1878,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>Settings are back to their defaults</source>
         <extracomment>app/ui/flows/reset.py</extracomment>
         <translation>設定を既定値に戻しました</translation>
+    </message>
+    <message>
+        <source>Shards keep their journals in the output folder, and that is behind an address.</source>
+        <extracomment>app/batch/engine.py</extracomment>
+        <translation>分割ジョブの記録は出力フォルダーに保存されますが、出力先がアドレスになっています。</translation>
     </message>
     <message>
         <source>Share the last seconds as a clip</source>
@@ -2518,6 +2538,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>There is no way to record called {mode}.</source>
         <extracomment>app/outputs/recordings/recorder.py</extracomment>
         <translation>{mode} という録画方法はありません。</translation>
+    </message>
+    <message>
+        <source>There is nothing at {address}.</source>
+        <extracomment>app/batch/jobs/plan.py, app/media/remote.py</extracomment>
+        <translation>{address} には何もありません。</translation>
     </message>
     <message>
         <source>There is too little to make a clip of.</source>
@@ -3494,11 +3519,6 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>画像、動画、フォルダーを復元する</translation>
     </message>
     <message>
-        <source>restore works on files, and {address} is an address.</source>
-        <extracomment>app/batch/jobs/plan.py</extracomment>
-        <translation>restore はファイルを扱いますが、{address} はアドレスです。</translation>
-    </message>
-    <message>
         <source>restorers, with commas between: write one labelled sheet of a picture and what each makes of it</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>コンマ区切りのネットワーク: 画像と各結果を並べた、ラベル付きのシートを書き出す</translation>
@@ -3739,6 +3759,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>{address} に接続できません: {reason}。</translation>
     </message>
     <message>
+        <source>{address} cannot be used: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} は使用できません: {error}。</translation>
+    </message>
+    <message>
         <source>{address} closed the connection.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>{address} が接続を閉じました。</translation>
@@ -3767,6 +3792,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>{address} has no pictures in it.</source>
         <extracomment>app/sources/stream.py</extracomment>
         <translation>{address} に映像がありません。</translation>
+    </message>
+    <message>
+        <source>{address} needs another package: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} には別のパッケージが必要です: {error}。</translation>
     </message>
     <message>
         <source>{address} sends on to another address.</source>
@@ -3802,6 +3832,16 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>{command} --help shows every option with examples.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>{command} --help ですべてのオプションと例を表示します。</translation>
+    </message>
+    <message>
+        <source>{address} is no address: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} はアドレスではありません: {error}。</translation>
+    </message>
+    <message>
+        <source>{address} needs the package {package}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} にはパッケージ {package} が必要です。</translation>
     </message>
     <message>
         <source>{device}, {width} x {height} at {fps} fps</source>
@@ -4193,7 +4233,7 @@ Choose another source, or drop one on the picture</source>
     </message>
     <message>
         <source>{path} is there already.</source>
-        <extracomment>app/media/files.py</extracomment>
+        <extracomment>app/media/files.py, app/media/remote.py</extracomment>
         <translation>{path} は既にあります。</translation>
     </message>
     <message>

@@ -339,8 +339,13 @@
         <translation>Verifique o endereço e se a câmera está ligada e na mesma rede.</translation>
     </message>
     <message>
+        <source>Check the address, the name and the password.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Verifique o endereço, o nome e a senha.</translation>
+    </message>
+    <message>
         <source>Check the address.</source>
-        <extracomment>app/sources/mjpeg.py</extracomment>
+        <extracomment>app/batch/jobs/plan.py, app/media/remote.py, app/sources/mjpeg.py</extracomment>
         <translation>Verifique o endereço.</translation>
     </message>
     <message>
@@ -357,6 +362,11 @@
         <source>Choose a camera, a file, a folder or a stream; or drop one on the picture</source>
         <extracomment>app/ui/panel/panel.py</extracomment>
         <translation>Escolha uma câmera, um arquivo, uma pasta ou uma transmissão; ou solte algo sobre a imagem</translation>
+    </message>
+    <message>
+        <source>Choose a folder that every machine sees, or leave --shard and --join out.</source>
+        <extracomment>app/batch/engine.py</extracomment>
+        <translation>Escolha uma pasta que todas as máquinas vejam ou não use --shard e --join.</translation>
     </message>
     <message>
         <source>Choose a folder that you may write to.</source>
@@ -405,7 +415,7 @@
     </message>
     <message>
         <source>Choose another name, or add --overwrite to replace it.</source>
-        <extracomment>app/media/files.py</extracomment>
+        <extracomment>app/media/files.py, app/media/remote.py</extracomment>
         <translation>Escolha outro nome ou acrescente --overwrite para substituir.</translation>
     </message>
     <message>
@@ -820,6 +830,16 @@
         <source>Install OBS from obsproject.com, which brings the device; Unity Capture works as well.</source>
         <extracomment>app/outputs/virtual_camera.py</extracomment>
         <translation>Instale o OBS de obsproject.com, que traz o dispositivo; o Unity Capture também serve.</translation>
+    </message>
+    <message>
+        <source>Install it beside this application.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Instale-o junto com este aplicativo.</translation>
+    </message>
+    <message>
+        <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -1402,11 +1422,6 @@
         <translation>Abrir pasta</translation>
     </message>
     <message>
-        <source>Open it in the window and record it: python main.py --source ADDRESS</source>
-        <extracomment>app/batch/jobs/plan.py</extracomment>
-        <translation>Abra-o na janela e grave-o: python main.py --source ADDRESS</translation>
-    </message>
-    <message>
         <source>Open log&apos;s folder</source>
         <extracomment>app/ui/flows/help.py</extracomment>
         <translation>Abrir a pasta do log</translation>
@@ -1864,6 +1879,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <source>Settings are back to their defaults</source>
         <extracomment>app/ui/flows/reset.py</extracomment>
         <translation>Os ajustes voltaram aos valores padrão</translation>
+    </message>
+    <message>
+        <source>Shards keep their journals in the output folder, and that is behind an address.</source>
+        <extracomment>app/batch/engine.py</extracomment>
+        <translation>As partes mantêm o diário na pasta de saída, e ela está atrás de um endereço.</translation>
     </message>
     <message>
         <source>Share the last seconds as a clip</source>
@@ -2519,6 +2539,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <source>There is no way to record called {mode}.</source>
         <extracomment>app/outputs/recordings/recorder.py</extracomment>
         <translation>Não há modo de gravação com o nome {mode}.</translation>
+    </message>
+    <message>
+        <source>There is nothing at {address}.</source>
+        <extracomment>app/batch/jobs/plan.py, app/media/remote.py</extracomment>
+        <translation>Não há nada em {address}.</translation>
     </message>
     <message>
         <source>There is too little to make a clip of.</source>
@@ -3497,11 +3522,6 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <translation>restaurar uma imagem, um vídeo ou uma pasta</translation>
     </message>
     <message>
-        <source>restore works on files, and {address} is an address.</source>
-        <extracomment>app/batch/jobs/plan.py</extracomment>
-        <translation>restore trabalha com arquivos, e {address} é um endereço.</translation>
-    </message>
-    <message>
         <source>restorers, with commas between: write one labelled sheet of a picture and what each makes of it</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>redes, separadas por vírgulas: gravar uma folha legendada com uma imagem e o que cada uma faz dela</translation>
@@ -3742,6 +3762,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <translation>Não é possível acessar {address}: {reason}.</translation>
     </message>
     <message>
+        <source>{address} cannot be used: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Não é possível usar {address}: {error}.</translation>
+    </message>
+    <message>
         <source>{address} closed the connection.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>{address} fechou a conexão.</translation>
@@ -3770,6 +3795,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <source>{address} has no pictures in it.</source>
         <extracomment>app/sources/stream.py</extracomment>
         <translation>{address} não contém imagens.</translation>
+    </message>
+    <message>
+        <source>{address} needs another package: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} precisa de outro pacote: {error}.</translation>
     </message>
     <message>
         <source>{address} sends on to another address.</source>
@@ -3805,6 +3835,16 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <source>{command} --help shows every option with examples.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>{command} --help mostra todas as opções com exemplos.</translation>
+    </message>
+    <message>
+        <source>{address} is no address: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} não é um endereço: {error}.</translation>
+    </message>
+    <message>
+        <source>{address} needs the package {package}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} precisa do pacote {package}.</translation>
     </message>
     <message>
         <source>{device}, {width} x {height} at {fps} fps</source>
@@ -4204,7 +4244,7 @@ Escolha outra fonte, ou solte uma sobre a imagem</translation>
     </message>
     <message>
         <source>{path} is there already.</source>
-        <extracomment>app/media/files.py</extracomment>
+        <extracomment>app/media/files.py, app/media/remote.py</extracomment>
         <translation>{path} já existe.</translation>
     </message>
     <message>

@@ -339,8 +339,13 @@
         <translation>请检查地址，并确认摄像机已开启且在同一网络中。</translation>
     </message>
     <message>
+        <source>Check the address, the name and the password.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>请检查地址、用户名和密码。</translation>
+    </message>
+    <message>
         <source>Check the address.</source>
-        <extracomment>app/sources/mjpeg.py</extracomment>
+        <extracomment>app/batch/jobs/plan.py, app/media/remote.py, app/sources/mjpeg.py</extracomment>
         <translation>请检查地址。</translation>
     </message>
     <message>
@@ -357,6 +362,11 @@
         <source>Choose a camera, a file, a folder or a stream; or drop one on the picture</source>
         <extracomment>app/ui/panel/panel.py</extracomment>
         <translation>选择摄像头、文件、文件夹或流；或将其拖放到画面上</translation>
+    </message>
+    <message>
+        <source>Choose a folder that every machine sees, or leave --shard and --join out.</source>
+        <extracomment>app/batch/engine.py</extracomment>
+        <translation>请选择所有机器都能看到的文件夹，或去掉 --shard 和 --join。</translation>
     </message>
     <message>
         <source>Choose a folder that you may write to.</source>
@@ -405,7 +415,7 @@
     </message>
     <message>
         <source>Choose another name, or add --overwrite to replace it.</source>
-        <extracomment>app/media/files.py</extracomment>
+        <extracomment>app/media/files.py, app/media/remote.py</extracomment>
         <translation>请选择其他名称，或加上 --overwrite 进行替换。</translation>
     </message>
     <message>
@@ -819,6 +829,16 @@
         <source>Install OBS from obsproject.com, which brings the device; Unity Capture works as well.</source>
         <extracomment>app/outputs/virtual_camera.py</extracomment>
         <translation>请从 obsproject.com 安装自带该设备的 OBS；也可使用 Unity Capture。</translation>
+    </message>
+    <message>
+        <source>Install it beside this application.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>请将其与本应用一起安装。</translation>
+    </message>
+    <message>
+        <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -1401,11 +1421,6 @@
         <translation>打开文件夹</translation>
     </message>
     <message>
-        <source>Open it in the window and record it: python main.py --source ADDRESS</source>
-        <extracomment>app/batch/jobs/plan.py</extracomment>
-        <translation>请在窗口中打开并录制：python main.py --source ADDRESS</translation>
-    </message>
-    <message>
         <source>Open log&apos;s folder</source>
         <extracomment>app/ui/flows/help.py</extracomment>
         <translation>打开日志文件夹</translation>
@@ -1863,6 +1878,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>Settings are back to their defaults</source>
         <extracomment>app/ui/flows/reset.py</extracomment>
         <translation>设置已恢复为默认值</translation>
+    </message>
+    <message>
+        <source>Shards keep their journals in the output folder, and that is behind an address.</source>
+        <extracomment>app/batch/engine.py</extracomment>
+        <translation>分片把日志保存在输出文件夹中，而该文件夹是一个网络地址。</translation>
     </message>
     <message>
         <source>Share the last seconds as a clip</source>
@@ -2518,6 +2538,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>There is no way to record called {mode}.</source>
         <extracomment>app/outputs/recordings/recorder.py</extracomment>
         <translation>没有名为 {mode} 的录制方式。</translation>
+    </message>
+    <message>
+        <source>There is nothing at {address}.</source>
+        <extracomment>app/batch/jobs/plan.py, app/media/remote.py</extracomment>
+        <translation>{address} 处没有任何内容。</translation>
     </message>
     <message>
         <source>There is too little to make a clip of.</source>
@@ -3494,11 +3519,6 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>修复图片、视频或文件夹</translation>
     </message>
     <message>
-        <source>restore works on files, and {address} is an address.</source>
-        <extracomment>app/batch/jobs/plan.py</extracomment>
-        <translation>restore 处理文件，而 {address} 是一个地址。</translation>
-    </message>
-    <message>
         <source>restorers, with commas between: write one labelled sheet of a picture and what each makes of it</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>以逗号分隔的网络：写出一张带标注的对比图，包含图片和各网络的结果</translation>
@@ -3739,6 +3759,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>无法访问 {address}：{reason}。</translation>
     </message>
     <message>
+        <source>{address} cannot be used: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>无法使用 {address}：{error}。</translation>
+    </message>
+    <message>
         <source>{address} closed the connection.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>{address} 关闭了连接。</translation>
@@ -3767,6 +3792,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>{address} has no pictures in it.</source>
         <extracomment>app/sources/stream.py</extracomment>
         <translation>{address} 中没有画面。</translation>
+    </message>
+    <message>
+        <source>{address} needs another package: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} 还需要另一个软件包：{error}。</translation>
     </message>
     <message>
         <source>{address} sends on to another address.</source>
@@ -3802,6 +3832,16 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>{command} --help shows every option with examples.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>{command} --help 显示所有选项及示例。</translation>
+    </message>
+    <message>
+        <source>{address} is no address: {error}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} 不是地址：{error}。</translation>
+    </message>
+    <message>
+        <source>{address} needs the package {package}.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} 需要软件包 {package}。</translation>
     </message>
     <message>
         <source>{device}, {width} x {height} at {fps} fps</source>
@@ -4193,7 +4233,7 @@ Choose another source, or drop one on the picture</source>
     </message>
     <message>
         <source>{path} is there already.</source>
-        <extracomment>app/media/files.py</extracomment>
+        <extracomment>app/media/files.py, app/media/remote.py</extracomment>
         <translation>{path} 已存在。</translation>
     </message>
     <message>

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from app.core.address import shown_source
 from app.core.errors import EmptyFolderError, OutputError, UnreadableMediaError
 from app.core.words import Phrase, phrase
 from app.media.files import output_error, unreadable
 from app.media.pictures.picture import PICTURE_SUFFIXES
+from app.media.remote import RemoteFile, is_address
 from app.media.videos.suffixes import FORMATS, READ_ONLY_SUFFIXES, VIDEO_SUFFIXES
 
 ItemKind = Literal["picture", "video", "crop"]
@@ -21,26 +23,27 @@ ItemKind = Literal["picture", "video", "crop"]
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One file to restore; `name`, for messages, is its path relative to the input folder."""
+    """One file to restore; `name`, for messages, is its path relative to the input folder.
+
+    With `fetched_from` or `sent_to`, a file behind an address, source or target are only its name.
+    """
 
     kind: ItemKind
     name: str
     source: Path
     target: Path
+    fetched_from: RemoteFile | None = None
+    sent_to: RemoteFile | None = None
 
 
 def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
     """Plan every item of `restore INPUT OUTPUT`, in order. `aligned` makes PNGs of crops.
 
-    Raises UnreadableMediaError for an input that is missing or no file, EmptyFolderError for a folder without a
-    picture or video, OutputError for an invalid output.
+    Either may be an address. Raises UnreadableMediaError for an input that is missing or no file, EmptyFolderError for
+    a folder without a picture or video, OutputError for an invalid output.
     """
-    if "://" in input_text:
-        raise UnreadableMediaError(
-            "restore works on files, and {address} is an address.",
-            "Open it in the window and record it: python main.py --source ADDRESS",
-            address=shown_source(input_text),
-        )
+    if is_address(input_text) or is_address(output_text):
+        return _plan_remote(input_text, output_text, aligned=aligned)
     if not input_text.strip() or not output_text.strip():
         raise UnreadableMediaError("An empty name is no file or folder.", "Name both; a dot is the current folder.")
     source, output = Path(input_text), Path(output_text)
@@ -63,6 +66,60 @@ def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
     return [item]
 
 
+def is_folder(text: str) -> bool:
+    """Whether an input or output, as typed, is a folder that is there. Raises UnreadableMediaError for an address."""
+    return RemoteFile.of(text).is_folder() if is_address(text) else Path(text).is_dir()
+
+
+def _plan_remote(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
+    """Plan a job of which the input or the output is an address. Raises as `plan` does."""
+    output = RemoteFile.of(output_text) if is_address(output_text) else None
+    place = output.shown_path() if output is not None else Path(output_text)
+    if not is_address(input_text):
+        into = "/" if output is not None and output.is_folder() else ""
+        items = plan(input_text, f"{place}{into}", aligned=aligned)
+    else:
+        items = _plan_fetched(RemoteFile.of(input_text), output_text, place, aligned=aligned)
+    if output is None:
+        return items
+    whole = [item.target == place for item in items]
+    return [
+        replace(item, sent_to=output if alone else output.child(item.target.relative_to(place).as_posix()))
+        for item, alone in zip(items, whole, strict=True)
+    ]
+
+
+def _plan_fetched(source: RemoteFile, output_text: str, place: Path, *, aligned: bool) -> list[Item]:
+    """Plan what lies behind an address; `place` is the path of the output, only a name if that is an address too."""
+    if not source.is_folder():
+        if not source.is_there():
+            raise UnreadableMediaError("There is nothing at {address}.", "Check the address.", address=source)
+        named = Path(source.name)
+        target = place / _target_name(named, aligned=aligned) if _is_folder_or_will_be(output_text) else place
+        item = _item(source.shown_path(), target, name=source.name, aligned=aligned)
+        return [replace(item, fetched_from=source)]
+    suffixes = PICTURE_SUFFIXES if aligned else PICTURE_SUFFIXES | VIDEO_SUFFIXES
+    items = []
+    for name in source.files():
+        path = Path(name)
+        if path.suffix.lower() in suffixes:
+            target = place / path.with_name(_target_name(path, aligned=aligned))
+            item = _item(source.shown_path() / name, target, name=name, aligned=aligned)
+            items.append(replace(item, fetched_from=source.child(name)))
+    if not items:
+        raise EmptyFolderError("There are no pictures or videos in {folder}.", "Choose another folder.", folder=source)
+    return _each_its_own(items)
+
+
+def _is_folder_or_will_be(output_text: str) -> bool:
+    return output_text.endswith(("/", os.sep)) or is_folder(output_text)
+
+
+def plain(text: str) -> str:
+    """Return a file of this machine, which `file://` names, as its path, and everything else as it is."""
+    return url2pathname(urlsplit(text).path) if text.startswith("file://") else text
+
+
 def _is(wanted: Callable[[int], bool], path: Path) -> bool:
     """Whether `path` is there and is that. Raises OSError when that cannot be found out."""
     try:
@@ -72,7 +129,9 @@ def _is(wanted: Callable[[int], bool], path: Path) -> bool:
 
 
 def is_done(item: Item) -> bool:
-    """Whether `item.target` exists, written by an earlier run or otherwise."""
+    """Whether the target of `item` exists, written by an earlier run or otherwise."""
+    if item.sent_to is not None:
+        return item.sent_to.is_there()
     return os.path.lexists(item.target)
 
 

@@ -13,6 +13,7 @@ from app.batch.videos.pieces import Span
 from app.core.errors import AppError, UnreadableMediaError
 from app.core.types import Timings
 from app.core.words import Phrase
+from app.media.remote import RemoteFile
 from app.restorers.base import EngineInfo
 
 _BEGINNING = 1 << 16
@@ -41,6 +42,12 @@ class InputIdentity:
             ) from error
         return cls(size=status.st_size, modified_ns=status.st_mtime_ns, beginning=beginning)
 
+    @classmethod
+    def of_remote(cls, file: RemoteFile) -> Self:
+        """Read the identity of a file behind an address. Raises UnreadableMediaError."""
+        size, modified_ns, beginning = file.identity(_BEGINNING)
+        return cls(size=size, modified_ns=modified_ns, beginning=beginning)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
@@ -50,7 +57,8 @@ class Task:
 
     `digest` stands for everything that decides the result: a finished task with the same digest is not done again.
     `weight` is the expected work in video frames. With `overwrite` the result may replace a file. A piece
-    has its `span`; joining has the `pieces`, and says in `damage` where the source broke off.
+    has its `span`; joining has the `pieces`, and says in `damage` where the source broke off. With `fetched_from` or
+    `sent_to`, source or target are only its name, and the worker fetches or sends the file.
     """
 
     key: str
@@ -65,6 +73,8 @@ class Task:
     span: Span | None = None
     pieces: tuple[PieceFile, ...] = ()
     damage: Phrase | None = None
+    fetched_from: RemoteFile | None = None
+    sent_to: RemoteFile | None = None
 
     def repeated(self) -> Task:
         """Return the task for another attempt after its worker died, whose result may be in place and is replaced."""
@@ -72,7 +82,10 @@ class Task:
 
     def expect_unchanged(self) -> None:
         """Raise UnreadableMediaError if the input has changed since the job was planned."""
-        if self.identity is not None and InputIdentity.of(self.source) != self.identity:
+        if self.identity is None:
+            return
+        remote = self.fetched_from
+        if (InputIdentity.of(self.source) if remote is None else InputIdentity.of_remote(remote)) != self.identity:
             raise UnreadableMediaError(
                 "{source} changed while it was being restored.",
                 "Restore it again when nothing writes to it.",

@@ -29,13 +29,15 @@ class Work:
 def work_for(item: Item, how: str, folder: Path) -> Work:
     """Decide how `item` is restored. `how` is the digest of the job's options; pieces go into `folder`.
 
-    A file that cannot be read is one task too; its worker reports the error.
+    A file that cannot be read is one task too; its worker reports the error. So is a video behind an address, because
+    its pieces would have to be where every worker sees them.
     """
     try:
-        identity = InputIdentity.of(item.source)
+        remote = item.fetched_from
+        identity = InputIdentity.of(item.source) if remote is None else InputIdentity.of_remote(remote)
     except UnreadableMediaError:
         return Work(item=item, final=_task(item, how, None, weight=1.0))
-    if item.kind != "video":
+    if item.kind != "video" or item.fetched_from is not None or item.sent_to is not None:
         return Work(item=item, final=_task(item, how, identity, weight=_PICTURE_WEIGHT))
     try:
         extent = Extent.of(item.source)
@@ -62,6 +64,8 @@ def _task(item: Item, how: str, identity: InputIdentity | None, *, weight: float
         identity=identity,
         digest=_digest(how, item, identity),
         weight=weight,
+        fetched_from=item.fetched_from,
+        sent_to=item.sent_to,
     )
 
 

@@ -1,0 +1,195 @@
+"""Files behind addresses that fsspec knows: listed, fetched and sent. Secrets of an address are never shown."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import importlib.util
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote
+
+from app.core.address import StreamAddress, shown_source, without_secrets
+from app.core.errors import AppError, OutputError, UnreadableMediaError
+from app.core.words import phrase
+
+_NEEDS = "fsspec"
+_LOGIN_NAMES = {"s3": ("key", "secret"), "s3a": ("key", "secret")}
+_LOGIN_OF_MOST = ("username", "password")
+
+
+def is_address(text: str) -> bool:
+    """Whether `text`, as typed for a file or folder, is an address."""
+    return "://" in text
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file or folder behind an address; a plain value that is sent to other machines."""
+
+    address: StreamAddress
+    path: str = ""
+    """In the folder of the address, with slashes."""
+
+    @classmethod
+    def of(cls, text: str) -> RemoteFile:
+        """Return what `text` names. Raises UnreadableMediaError for an address that nothing here can open."""
+        if importlib.util.find_spec(_NEEDS) is None:
+            raise UnreadableMediaError(
+                "{address} needs the package {package}.",
+                "Install it: pip install 'cfrnet-live[remote]'",
+                address=shown_source(text),
+                package=_NEEDS,
+            )
+        try:
+            return cls(StreamAddress(text))
+        except ValueError as error:
+            raise UnreadableMediaError(
+                "{address} is no address: {error}.", address=shown_source(text), error=error
+            ) from None
+
+    def __str__(self) -> str:
+        shown = str(self.address)
+        return f"{shown.rstrip('/')}/{self.path}" if self.path else shown
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return PurePosixPath(unquote(str(self))).name
+
+    def child(self, path: str) -> RemoteFile:
+        """Return a file in this folder, by its path with slashes."""
+        return RemoteFile(self.address, f"{self.path}/{path}" if self.path else path)
+
+    def shown_path(self) -> Path:
+        """Return a path for messages and suffixes; nothing is there."""
+        return Path(str(self))
+
+    def is_folder(self) -> bool:
+        """Raises UnreadableMediaError when the address cannot be reached."""
+        with self._reading() as (system, place):
+            return bool(system.isdir(place))
+
+    def is_there(self) -> bool:
+        """Whether there is a file or folder. Raises UnreadableMediaError when the address cannot be reached."""
+        with self._reading() as (system, place):
+            system.invalidate_cache()
+            return bool(system.exists(place))
+
+    def files(self) -> list[str]:
+        """Return the paths of every file in this folder, in order, except hidden ones. Raises UnreadableMediaError."""
+        with self._reading() as (system, place):
+            system.invalidate_cache()
+            root = place.rstrip("/")
+            found = [str(path)[len(root) :].strip("/") for path in system.find(place)]
+        return sorted(path for path in found if not any(part.startswith(".") for part in path.split("/")))
+
+    def identity(self, beginning: int) -> tuple[int, int, str]:
+        """Return size, time of change in ns (0 if nothing tells) and SHA-256 of the first `beginning` bytes.
+
+        Raises UnreadableMediaError.
+        """
+        with self._reading() as (system, place):
+            system.invalidate_cache()
+            facts = system.info(place)
+            with system.open(place, "rb") as file:
+                digest = hashlib.sha256(file.read(beginning)).hexdigest()
+        return int(facts.get("size") or 0), _nanoseconds(facts), digest
+
+    def fetch(self, target: Path) -> None:
+        """Copy the file to `target` here. Raises UnreadableMediaError."""
+        with self._reading() as (system, place):
+            system.get_file(place, str(target))
+
+    def send(self, source: Path, *, overwrite: bool) -> None:
+        """Copy the file `source` to this place, under another name until it is whole. Raises OutputError."""
+        with self._writing() as (system, place):
+            system.invalidate_cache()
+            if not overwrite and system.exists(place):
+                raise OutputError(
+                    "{path} is there already.", "Choose another name, or add --overwrite to replace it.", path=self
+                )
+            with contextlib.suppress(FileExistsError):
+                system.makedirs(place.rpartition("/")[0], exist_ok=True)
+            part = f"{place}.{secrets.token_hex(4)}.part"
+            try:
+                system.put_file(str(source), part)
+                if system.exists(place):
+                    system.rm_file(place)
+                system.mv(part, place)
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    system.rm_file(part)
+                raise
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[tuple[Any, str]]:
+        with self._errors_named(UnreadableMediaError):
+            yield self._open()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[tuple[Any, str]]:
+        with self._errors_named(OutputError):
+            yield self._open()
+
+    def _open(self) -> tuple[Any, str]:
+        """Return fsspec's file system and the path in it."""
+        from fsspec.core import url_to_fs
+
+        login = self.address.login
+        options: dict[str, Any] = {}
+        if login is not None and self.address.scheme in ("http", "https"):
+            basic = base64.b64encode(":".join(login).encode()).decode()
+            options["client_kwargs"] = {"headers": {"Authorization": f"Basic {basic}"}}
+        elif login is not None:
+            options |= zip(_LOGIN_NAMES.get(self.address.scheme, _LOGIN_OF_MOST), login, strict=True)
+        system, place = url_to_fs(self.address.without_login().revealed(), **options)
+        return system, f"{place.rstrip('/')}/{self.path}" if self.path else place
+
+    @contextlib.contextmanager
+    def _errors_named(self, kind: type[AppError]) -> Iterator[None]:
+        """Turn whatever a library raises into `kind`, without the secrets and without the library's own traceback."""
+        try:
+            yield
+        except AppError:
+            raise
+        except FileNotFoundError:
+            raise kind(phrase("There is nothing at {address}."), phrase("Check the address."), address=self) from None
+        except ImportError as error:
+            raise kind(
+                phrase("{address} needs another package: {error}."),
+                phrase("Install it beside this application."),
+                address=self,
+                error=self._without_secrets(error),
+            ) from None
+        except Exception as error:
+            raise kind(
+                phrase("{address} cannot be used: {error}."),
+                phrase("Check the address, the name and the password."),
+                address=self,
+                error=self._without_secrets(error),
+            ) from None
+
+    def _without_secrets(self, error: Exception) -> str:
+        text = without_secrets(str(error) or type(error).__name__)
+        for secret in filter(None, self.address.login or ()):
+            text = text.replace(secret, "…")
+        return text.rstrip(".")
+
+
+def _nanoseconds(facts: dict[str, Any]) -> int:
+    """The time of change from a file system's facts, whose names and types differ."""
+    for name in ("mtime", "LastModified", "last_modified", "modify", "updated", "created"):
+        value = facts.get(name)
+        if isinstance(value, datetime):
+            return int(value.timestamp() * 1e9)
+        if isinstance(value, int | float):
+            return int(value * 1e9)
+        if isinstance(value, str) and value:
+            return int.from_bytes(hashlib.sha256(value.encode()).digest()[:6], "big")
+    return 0

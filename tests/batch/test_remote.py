@@ -1,0 +1,176 @@
+"""Inputs and outputs behind addresses: fetched and sent by the workers, and no password is ever shown."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.batch.engine import Shard, run_job
+from app.batch.executors import EXECUTORS
+from app.batch.executors.base import ExecutorOptions
+from app.batch.jobs.events import ItemFailed, JobReport
+from app.batch.jobs.job import Job
+from app.batch.jobs.plan import plan
+from app.core.errors import AppError, JournalError, OutputError, UnreadableMediaError
+from app.media.remote import RemoteFile
+from tests.batch.helpers import Seen, album, files_in, job_of, picture, pixels
+from tests.ftp_server import PASSWORD, USER, ftp_address, ftp_server
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    (tmp_path / "served").mkdir()
+    with ftp_server(tmp_path / "served") as place:
+        yield place
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CFRNET_LIVE_LOG_FOLDER", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+def at(source: str, target: str) -> Job:
+    return replace(job_of(Path(), Path()), input=source, output=target)
+
+
+def failures(report: JobReport) -> list[str]:
+    return [str(result.error) for result in report.results if isinstance(result, ItemFailed)]
+
+
+def test_a_folder_behind_an_address_becomes_one_behind_an_address(server: str, tmp_path: Path) -> None:
+    album(tmp_path / "served" / "in" / "deep", 2)
+    picture(tmp_path / "served" / "in" / "top.png", shift=9)
+    (tmp_path / "served" / "in" / ".hidden.png").write_bytes(b"no")
+    report = run_job(at(ftp_address(server, "in"), ftp_address(server, "out")))
+    assert not report.failed, failures(report)
+    assert files_in(tmp_path / "served" / "out") == ["deep/00.png", "deep/01.png", "top.png"]
+    run_job(job_of(tmp_path / "served" / "in", tmp_path / "here"))
+    for name in files_in(tmp_path / "here"):
+        assert np.array_equal(pixels(tmp_path / "served" / "out" / name), pixels(tmp_path / "here" / name))
+
+
+def test_a_job_goes_on_where_it_stopped_and_leaves_nothing(server: str, tmp_path: Path, state: Path) -> None:
+    album(tmp_path / "served" / "in", 3)
+    job = at(ftp_address(server, "in"), ftp_address(server, "out"))
+    seen = Seen(stop_after=1)
+    assert run_job(job, on_event=seen, cancelled=seen.cancelled).cancelled
+    (journal,) = state.rglob("journal.sqlite")
+    stored = journal.read_bytes()
+    assert PASSWORD.encode() not in stored
+    assert USER.encode() not in stored
+    again = Seen()
+    run_job(job, on_event=again)
+    assert again.started[0].resumed == 1
+    assert len(files_in(tmp_path / "served" / "out")) == 3
+    assert not list(state.rglob("journal.sqlite"))
+
+
+def test_a_picture_here_can_be_sent_and_one_there_be_fetched(server: str, tmp_path: Path) -> None:
+    source = picture(tmp_path / "a.png")
+    run_job(at(str(source), ftp_address(server, "b.png")))
+    run_job(at(ftp_address(server, "b.png"), str(tmp_path / "c.png")))
+    assert files_in(tmp_path / "served") == ["b.png"]
+    assert pixels(tmp_path / "c.png").shape == pixels(source).shape
+    with pytest.raises(OutputError, match="is there already"):
+        run_job(at(str(source), ftp_address(server, "b.png")))
+    before = (tmp_path / "served" / "b.png").stat().st_mtime_ns
+    run_job(replace(at(str(source), ftp_address(server, "b.png")), overwrite=True))
+    assert (tmp_path / "served" / "b.png").stat().st_mtime_ns != before
+
+
+def test_a_file_address_is_a_path(tmp_path: Path) -> None:
+    source = picture(tmp_path / "with space.png")
+    report = run_job(at(source.as_uri(), (tmp_path / "out.png").as_uri()))
+    (done,) = report.results
+    assert (done.item.source, done.item.target) == (source, tmp_path / "out.png")
+    assert done.item.fetched_from is done.item.sent_to is None
+
+
+def test_any_kind_of_address_goes_through_the_same_door(tmp_path: Path) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/album/a.png", picture(tmp_path / "a.png").read_bytes())
+    try:
+        report = run_job(at("memory://album", str(tmp_path / "out")))
+        assert not report.failed
+        assert files_in(tmp_path / "out") == ["a.png"]
+    finally:
+        memory.rm("/album", recursive=True)
+
+
+def test_several_processes_fetch_and_send_by_themselves(server: str, tmp_path: Path) -> None:
+    album(tmp_path / "served" / "in", 3)
+    job = at(ftp_address(server, "in"), ftp_address(server, "out"))
+    report = run_job(job, executor=EXECUTORS["processes"].make(ExecutorOptions(workers=2)))
+    assert not report.failed
+    assert len(files_in(tmp_path / "served" / "out")) == 3
+
+
+def test_an_input_that_changes_meanwhile_is_named_and_nothing_is_sent(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = picture(tmp_path / "served" / "a.png")
+    fetch = RemoteFile.fetch
+
+    def fetched(self: RemoteFile, target: Path) -> None:
+        fetch(self, target)
+        picture(source, shift=40)
+
+    monkeypatch.setattr(RemoteFile, "fetch", fetched)
+    report = run_job(at(ftp_address(server, "a.png"), ftp_address(server, "b.png")))
+    assert "changed while it was being restored" in failures(report)[0]
+    assert files_in(tmp_path / "served") == ["a.png"]
+
+
+def test_a_server_that_goes_away_fails_the_rest_by_name(tmp_path: Path) -> None:
+    album(tmp_path / "served" / "in", 3)
+    with ftp_server(tmp_path / "served") as place:
+        items = plan(ftp_address(place, "in"), str(tmp_path / "out"), aligned=False)
+    assert len(items) == 3
+    type(fsspec.filesystem("memory")).clear_instance_cache()
+    with pytest.raises(UnreadableMediaError, match=r"ftp://127\.0\.0\.1:\d+/in cannot be used"):
+        run_job(at(ftp_address(place, "in"), str(tmp_path / "out")))
+
+
+@pytest.mark.parametrize("password", ["wrong-pass", PASSWORD])
+def test_no_password_is_shown_or_logged(
+    server: str, tmp_path: Path, password: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="app")
+    with pytest.raises(AppError) as caught:
+        run_job(at(ftp_address(server, "nowhere.png", password=password), str(tmp_path / "b.png")))
+    said = f"{caught.value} {caught.value!r} {caught.value.hint} {caplog.text}"
+    assert re.search(r"ftp://127\.0\.0\.1:\d+/nowhere\.png", said)
+    assert password not in said
+    assert USER not in said
+    assert caught.value.__cause__ is None
+
+
+def test_without_the_extra_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "fsspec" else found(name))
+    with pytest.raises(UnreadableMediaError, match=r"s3://bucket/in needs the package fsspec") as caught:
+        plan("s3://name:secret@bucket/in", "out", aligned=False)
+    assert "cfrnet-live[remote]" in caught.value.hint
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["nobodys://host/a.png", "ftp://"])
+def test_an_address_of_no_known_kind_is_named(address: str, tmp_path: Path) -> None:
+    with pytest.raises(UnreadableMediaError, match=re.escape(address.split(":")[0])):
+        run_job(at(address, str(tmp_path / "b.png")))
+
+
+def test_shards_need_a_folder_that_all_see(server: str, tmp_path: Path) -> None:
+    source = album(tmp_path / "in", 2)
+    with pytest.raises(JournalError, match="behind an address"):
+        run_job(at(str(source), ftp_address(server, "out")), shard=Shard(number=1, count=2))
