@@ -115,23 +115,39 @@ class FileBackend:
 
 
 class Viewer:
-    """Reads the network stream at `address` on a thread of its own, as a browser would."""
+    """Reads the network stream at `address` on a thread of its own, as a browser would, and again when it is lost."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._connection = http.client.HTTPConnection(*address, timeout=30)
+    def __init__(self, address: tuple[str, int], *, pause_s: float = 1.0, timeout_s: float = 30.0) -> None:
+        """`pause_s` is how long it waits before it connects again, `timeout_s` how long for bytes."""
+        self._address = address
+        self._pause_s = pause_s
+        self._timeout_s = timeout_s
+        self._closed = threading.Event()
         self.bytes = 0
+        self.connections = 0
         self._thread = threading.Thread(target=self._run, name="viewer", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        self._connection.request("GET", "/stream.mjpg")
-        answer = self._connection.getresponse()
-        while chunk := answer.read1(65536):
-            self.bytes += len(chunk)
+        while not self._closed.is_set():
+            connection = http.client.HTTPConnection(*self._address, timeout=self._timeout_s)
+            try:
+                connection.request("GET", "/stream.mjpg")
+                answer = connection.getresponse()
+                self.connections += 1
+                while not self._closed.is_set() and (chunk := answer.read1(65536)):
+                    self.bytes += len(chunk)
+            except (OSError, http.client.HTTPException) as error:
+                if not self._closed.is_set():
+                    print(f"The viewer lost the stream ({error!r}).", file=sys.stderr, flush=True)
+            finally:
+                connection.close()
+            self._closed.wait(self._pause_s)
 
-    def join(self) -> None:
-        self._thread.join(10)
-        self._connection.close()
+    def close(self) -> None:
+        """End reading; the stream may have ended before."""
+        self._closed.set()
+        self._thread.join(self._timeout_s + 10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,11 +211,11 @@ def _outputs(session: LiveSession) -> Iterator[None]:
         viewer = Viewer(_address(session))
         yield
         session.stop_output("network-stream")
-        viewer.join()
+        viewer.close()
         (recording,) = session.stop_recording()
         print(
             f"The recording plays for {playable_seconds(recording):.0f} s and has {recording.stat().st_size / 1e6:.0f} "
-            f"MB, the viewer received {viewer.bytes / 1e6:.0f} MB.",
+            f"MB, the viewer received {viewer.bytes / 1e6:.0f} MB over {viewer.connections} connections.",
             file=sys.stderr,
         )
 
