@@ -25,9 +25,10 @@ from app.batch.watch import watch
 from app.cli.messages import STDERR, note, print_error, say, show
 from app.cli.parser import given_settings
 from app.core.address import shown_source
-from app.core.errors import ClusterError, OutputError
+from app.core.errors import ClusterError, OutputError, UnreadableMediaError
 from app.core.settings import Settings
 from app.core.words import joined, phrase, phrase_n, tr
+from app.media.remote import is_address
 from app.restorers.store import ModelStore
 
 _MOST_NAMED = 5
@@ -50,6 +51,12 @@ def restore(options: argparse.Namespace) -> bool:
         encoder=options.encoder,
     )
     if options.compare:
+        for text in filter(is_address, (options.input, options.output)):
+            raise UnreadableMediaError(
+                "--compare works on files, and {address} is an address.",
+                "Restore without it, or copy the file here first.",
+                address=shown_source(text),
+            )
         names = [name.strip() for name in options.compare.split(",")]
         source, target = Path(options.input), Path(options.output)
         for words in compare(ModelStore(), source, target, names, how, overwrite=options.overwrite):

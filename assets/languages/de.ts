@@ -9,6 +9,11 @@
         <translation>--cluster braucht das Paket {package}.</translation>
     </message>
     <message>
+        <source>--compare works on files, and {address} is an address.</source>
+        <extracomment>app/cli/restore.py</extracomment>
+        <translation>--compare arbeitet mit Dateien, und {address} ist eine Adresse.</translation>
+    </message>
+    <message>
         <source>--scale enlarges pictures and videos, neither aligned crops nor sheets</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>--scale vergrößert Bilder und Videos, weder ausgerichtete Ausschnitte noch Vergleichsblätter</translation>
@@ -839,7 +844,7 @@
     <message>
         <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Installieren Sie es: pip install &apos;cfrnet-live[remote]&apos;</translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -1730,6 +1735,11 @@
         <source>Restore the whole file</source>
         <extracomment>app/ui/actions.py</extracomment>
         <translation>Ganze Datei wiederherstellen</translation>
+    </message>
+    <message>
+        <source>Restore without it, or copy the file here first.</source>
+        <extracomment>app/cli/restore.py</extracomment>
+        <translation>Restaurieren Sie ohne es, oder kopieren Sie die Datei erst hierher.</translation>
     </message>
     <message>
         <source>Restored</source>

@@ -9,6 +9,11 @@
         <translation>--cluster necesita el paquete {package}.</translation>
     </message>
     <message>
+        <source>--compare works on files, and {address} is an address.</source>
+        <extracomment>app/cli/restore.py</extracomment>
+        <translation>--compare trabaja con archivos, y {address} es una dirección.</translation>
+    </message>
+    <message>
         <source>--scale enlarges pictures and videos, neither aligned crops nor sheets</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>--scale amplía imágenes y vídeos, no recortes alineados ni láminas</translation>
@@ -839,7 +844,7 @@
     <message>
         <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Instálelo: pip install &apos;cfrnet-live[remote]&apos;</translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -1730,6 +1735,11 @@
         <source>Restore the whole file</source>
         <extracomment>app/ui/actions.py</extracomment>
         <translation>Restaurar todo el archivo</translation>
+    </message>
+    <message>
+        <source>Restore without it, or copy the file here first.</source>
+        <extracomment>app/cli/restore.py</extracomment>
+        <translation>Restaure sin esa opción o copie antes el archivo aquí.</translation>
     </message>
     <message>
         <source>Restored</source>

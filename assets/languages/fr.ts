@@ -9,6 +9,11 @@
         <translation>--cluster demande le paquet {package}.</translation>
     </message>
     <message>
+        <source>--compare works on files, and {address} is an address.</source>
+        <extracomment>app/cli/restore.py</extracomment>
+        <translation>--compare travaille sur des fichiers, et {address} est une adresse.</translation>
+    </message>
+    <message>
         <source>--scale enlarges pictures and videos, neither aligned crops nor sheets</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>--scale agrandit des images et des vidéos, ni des visages alignés ni des planches</translation>
@@ -839,7 +844,7 @@
     <message>
         <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Installez-le : pip install &apos;cfrnet-live[remote]&apos;</translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -1730,6 +1735,11 @@
         <source>Restore the whole file</source>
         <extracomment>app/ui/actions.py</extracomment>
         <translation>Restaurer tout le fichier</translation>
+    </message>
+    <message>
+        <source>Restore without it, or copy the file here first.</source>
+        <extracomment>app/cli/restore.py</extracomment>
+        <translation>Restaurez sans cette option, ou copiez d’abord le fichier ici.</translation>
     </message>
     <message>
         <source>Restored</source>

@@ -9,6 +9,11 @@
         <translation>--cluster にはパッケージ {package} が必要です。</translation>
     </message>
     <message>
+        <source>--compare works on files, and {address} is an address.</source>
+        <extracomment>app/cli/restore.py</extracomment>
+        <translation>--compare はファイル用ですが、{address} はアドレスです。</translation>
+    </message>
+    <message>
         <source>--scale enlarges pictures and videos, neither aligned crops nor sheets</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>--scale は画像と動画を拡大します。位置合わせ済みの切り抜きと比較シートには使えません</translation>
@@ -838,7 +843,7 @@
     <message>
         <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>インストールしてください: pip install &apos;cfrnet-live[remote]&apos;</translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -1729,6 +1734,11 @@
         <source>Restore the whole file</source>
         <extracomment>app/ui/actions.py</extracomment>
         <translation>ファイル全体を復元</translation>
+    </message>
+    <message>
+        <source>Restore without it, or copy the file here first.</source>
+        <extracomment>app/cli/restore.py</extracomment>
+        <translation>このオプションなしで復元するか、先にファイルをこのマシンにコピーしてください。</translation>
     </message>
     <message>
         <source>Restored</source>

@@ -9,6 +9,11 @@
         <translation>--cluster precisa do pacote {package}.</translation>
     </message>
     <message>
+        <source>--compare works on files, and {address} is an address.</source>
+        <extracomment>app/cli/restore.py</extracomment>
+        <translation>--compare trabalha com arquivos, e {address} é um endereço.</translation>
+    </message>
+    <message>
         <source>--scale enlarges pictures and videos, neither aligned crops nor sheets</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>--scale amplia imagens e vídeos, não recortes alinhados nem folhas</translation>
@@ -839,7 +844,7 @@
     <message>
         <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Instale-o: pip install &apos;cfrnet-live[remote]&apos;</translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -1730,6 +1735,11 @@
         <source>Restore the whole file</source>
         <extracomment>app/ui/actions.py</extracomment>
         <translation>Restaurar o arquivo inteiro</translation>
+    </message>
+    <message>
+        <source>Restore without it, or copy the file here first.</source>
+        <extracomment>app/cli/restore.py</extracomment>
+        <translation>Restaure sem essa opção ou copie antes o arquivo para cá.</translation>
     </message>
     <message>
         <source>Restored</source>
