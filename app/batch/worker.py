@@ -27,6 +27,7 @@ from app.core.types import Frame, Image, Restored, Timings
 from app.core.words import Phrase, phrase
 from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
+from app.faces.sweep_detector import SweepDetector
 from app.faces.tracker import FaceTracker
 from app.media.pictures.enlarge import expect_affordable_result
 from app.media.pictures.picture import enlarged, read_picture, resized, side_by_side, write_picture
@@ -233,7 +234,7 @@ class RestoreWorker:
 
     def _load_detector(self) -> FaceDetector:
         if self._detector is None:
-            self._detector = FaceDetector(*self._store.detectors("sweep-detector"), threads=self._threads)
+            self._detector = SweepDetector(*self._store.detectors("sweep-detector"), threads=self._threads)
         return self._detector
 
 

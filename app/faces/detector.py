@@ -29,7 +29,8 @@ CLOSE_STRIDE = 16
 """Stride of the one branch that windows are detected with: the one for faces of 32 to 128 pixels."""
 
 _CLOSE_ANCHORS = 2
-_SAME_FACE = 0.4  # intersection over union, as in the model zoo
+SAME_FACE = 0.4
+"""Intersection over union of two candidates for one face, as in the model zoo."""
 _MARGIN = 0.1  # candidates whose score is within this of the best one's are averaged with it
 
 
@@ -43,15 +44,8 @@ class FaceDetector:
         be shared. Raises ModelMissingError
         or InferenceError.
         """
-        # InsightFace pulls in SciPy and scikit-image and takes most of a second to import, so not before it is needed.
-        from insightface.model_zoo.scrfd import SCRFD
-
-        self._network = SCRFD(
-            session=_open_session(whole, "for whole pictures", threads=threads),
-            # Otherwise the zoo keeps a session, with all its memory, for every size that it ever sees.
-            static_shape_sessions=False,
-        )
-        self._close_network = _open_session(window, "for windows", threads=1)
+        self._open_whole(whole, threads)
+        self._close_network = open_session(window, "for windows", threads=1)
         self._close_input = self._close_network.get_inputs()[0].name
 
     def detect(self, image: Image, size: int, *, threshold: float = THRESHOLD) -> list[Face]:
@@ -61,10 +55,8 @@ class FaceDetector:
         InferenceError.
         """
         canvas, scale = _letterbox(image, size)
-        high, wide = canvas.shape[:2]
         try:
-            # The size is given on every call: without one the model zoo runs a free-sized detector twice.
-            boxes, landmarks = self._network.detect(canvas, input_size=(wide, high), det_thresh=threshold)
+            boxes, landmarks = self._candidates(canvas, threshold)
         except Exception as error:
             raise InferenceError("The face detector failed: {error}.", error=error) from error
         return [
@@ -76,6 +68,23 @@ class FaceDetector:
             )
             for box, points in zip(boxes, landmarks, strict=True)
         ]
+
+    def _open_whole(self, whole: Path | bytes, threads: int) -> None:
+        # InsightFace pulls in SciPy and scikit-image and takes most of a second to import, so not before it is needed.
+        from insightface.model_zoo.scrfd import SCRFD
+
+        self._network = SCRFD(
+            session=open_session(whole, "for whole pictures", threads=threads),
+            # Otherwise the zoo keeps a session, with all its memory, for every size that it ever sees.
+            static_shape_sessions=False,
+        )
+
+    def _candidates(self, canvas: Image, threshold: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return boxes and scores (N, 5), best first, and landmarks (N, 5, 2), in pixels of `canvas`."""
+        high, wide = canvas.shape[:2]
+        # The size is given on every call: without one the model zoo runs a free-sized detector twice.
+        boxes, landmarks = self._network.detect(canvas, input_size=(wide, high), det_thresh=threshold)
+        return boxes, landmarks
 
     def detect_close(self, window: Image, *, threshold: float = THRESHOLD) -> list[Face]:
         """Detect faces of 32 to 128 pixels in `window`, uint8 (WINDOW, WINDOW, 3) BGR: best first, with track_id -1.
@@ -96,7 +105,7 @@ class FaceDetector:
         return _weighted_nms(boxes, landmarks, scores)
 
 
-def _open_session(model: Path | bytes, purpose: str, *, threads: int) -> onnxruntime.InferenceSession:
+def open_session(model: Path | bytes, purpose: str, *, threads: int) -> onnxruntime.InferenceSession:
     """Open a session over a detector's file or its bytes. Raises ModelMissingError or InferenceError."""
     name = purpose if isinstance(model, bytes) else model.name
     try:
@@ -125,7 +134,7 @@ def _weighted_nms(
     faces = []
     while free:
         best = free[0]
-        group = [index for index in free if overlap(sides[index], sides[best]) > _SAME_FACE or index == best]
+        group = [index for index in free if overlap(sides[index], sides[best]) > SAME_FACE or index == best]
         free = [index for index in free if index not in group]
         kept = [index for index in group if certainty[index] > certainty[best] - _MARGIN]
         weights = np.array([certainty[index] - certainty[best] + _MARGIN for index in kept], np.float32)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.core.types import Frame
 from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
+from app.faces.sweep_detector import SweepDetector
 from app.faces.tracker import FaceTracker
 from app.restorers.store import ModelStore
 
@@ -18,9 +19,10 @@ LANDMARKS = np.array([(206, 101), (248, 104), (225, 127), (204, 139), (245, 142)
 """Of the portrait: left eye, right eye, nose, mouth corners as the viewer sees them."""
 
 
-@pytest.fixture(scope="module", params=["detector", "sweep-detector"])
+@pytest.fixture(scope="module", params=[(FaceDetector, "detector"), (SweepDetector, "sweep-detector")])
 def detector(request: pytest.FixtureRequest) -> StillDetector:
-    return StillDetector(FaceDetector(*ModelStore().detectors(request.param)))
+    kind, whole = request.param
+    return StillDetector(kind(*ModelStore().detectors(whole)))
 
 
 @pytest.fixture(scope="module")

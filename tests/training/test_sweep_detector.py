@@ -9,6 +9,7 @@ import onnx
 import pytest
 
 from app.faces.detector import FaceDetector
+from app.faces.sweep_detector import SweepDetector
 from app.restorers.store import ModelStore
 from training.data import FaceSet
 from training.shipping.sweep_detector import distances, draw_scenes, judge, make_sweep_detector
@@ -33,7 +34,7 @@ def test_the_same_seed_draws_the_same_scenes(faces: FaceSet) -> None:
 def test_the_shipped_one_finds_what_the_reference_finds(faces: FaceSet) -> None:
     store = ModelStore()
     scenes = list(draw_scenes(faces, 4, size=(1152, 864), seed=1))
-    recall, others, found = judge(FaceDetector(*store.detectors("sweep-detector")), scenes)
+    recall, others, found = judge(SweepDetector(*store.detectors("sweep-detector")), scenes)
     expected, _, reference = judge(FaceDetector(*store.detectors()), scenes)
     assert recall >= expected > 0.5
     assert others <= 1
@@ -46,8 +47,8 @@ def test_a_new_one_finds_what_the_shipped_one_finds(faces: FaceSet, tmp_path: Pa
     made = tmp_path / "sweep.int8.onnx"
     make_sweep_detector(whole, made, draw_scenes(faces, 4))
     scenes = list(draw_scenes(faces, 2, seed=2))
-    ours, _, _ = judge(FaceDetector(made, window), scenes)
-    theirs, _, _ = judge(FaceDetector(*store.detectors("sweep-detector")), scenes)
+    ours, _, _ = judge(SweepDetector(made, window), scenes)
+    theirs, _, _ = judge(SweepDetector(*store.detectors("sweep-detector")), scenes)
     assert ours == pytest.approx(theirs, abs=0.11)
 
 

@@ -24,6 +24,7 @@ from app.core.types import Face, Frame, Image, Points
 from app.faces.alignment import estimate_similarity, scale_of
 from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
+from app.faces.sweep_detector import SweepDetector
 from app.faces.tracker import FaceTracker
 from app.restorers.store import ModelStore
 from training.data import FaceSet, load_faces
@@ -164,7 +165,7 @@ def main() -> None:
     _, window = ModelStore().detector_paths()
     found = {}
     for name, path in (("FP32", options.detector), ("INT8", options.out)):
-        recall, others, found[name] = judge(FaceDetector(path, window), scenes)
+        recall, others, found[name] = judge(SweepDetector(path, window), scenes)
         print(f"{name}: {recall:.1%} of the faces found, {others} other finds")
     apart = distances(found["INT8"], found["FP32"])
     print(f"landmarks {apart.mean():.2f} pixels of a crop apart, {np.percentile(apart, 95):.2f} at the 95th percentile")
