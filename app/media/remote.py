@@ -119,9 +119,13 @@ class RemoteFile:
             part = f"{place}.{secrets.token_hex(4)}.part"
             try:
                 system.put_file(str(source), part)
-                if system.exists(place):
-                    system.rm_file(place)
-                system.mv(part, place)
+                try:
+                    system.mv(part, place)
+                except Exception:
+                    if not system.exists(place):
+                        raise
+                    system.rm_file(place)  # such as SFTP, which renames to nothing that is there
+                    system.mv(part, place)
             except BaseException:
                 with contextlib.suppress(Exception):
                     system.rm_file(part)

@@ -59,3 +59,13 @@ def test_a_full_stdout_is_said_in_one_sentence(tmp_path: Path) -> None:
         )
     assert done.returncode == 1
     assert done.stderr.splitlines() == ["error: The results cannot be printed: No space left on device."]
+
+
+@pytest.mark.parametrize("words", [("--compare", "cfrnet-rt"), ("--watch",), ()])
+def test_the_password_of_an_address_is_never_printed(cli: Cli, tmp_path: Path, words: tuple[str, ...]) -> None:
+    answer = cli("restore", "ftp://anna:s3cret@127.0.0.1:1/in", tmp_path / "out.png", *words)
+    assert answer.code != 0
+    assert len(answer.errors) == 1
+    assert "ftp://127.0.0.1:1/in" in answer.err
+    assert "s3cret" not in answer.out + answer.err
+    assert "anna" not in answer.out + answer.err

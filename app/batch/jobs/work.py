@@ -88,5 +88,6 @@ def _piece(
 
 
 def _digest(how: str, item: Item, identity: InputIdentity | None, *more: object) -> str:
-    content = json.dumps([how, item.kind, str(item.source.absolute()), repr(identity), *more])
+    source = str(item.fetched_from or item.source.absolute())
+    content = json.dumps([how, item.kind, source, repr(identity), *more])
     return hashlib.sha256(content.encode(errors="surrogateescape")).hexdigest()
