@@ -73,7 +73,8 @@ class JobRun:
         self._pieces_before = 0
         self._worth_keeping = False
         # Parts in the folder are abandoned, except those that other shards are writing.
-        self._leftovers = Leftovers(() if is_shard else {work.final.target.parent for work in works})
+        folders = {task.target.parent for work in works for task in (work.final, *work.pieces)}
+        self._leftovers = Leftovers(() if is_shard else folders)
         resumed = [done for work in works if (done := self._admit(work, fresh=fresh)) is not None]
         self._items = len(self._states) + len(resumed)
         notes = (
@@ -187,6 +188,7 @@ class JobRun:
                     self._pieces_before += 1
                     self._take_piece(piece, result)
                     continue
+            self._leftovers.discard(piece.target)  # what a killed run had of it
             self._meter.expect(piece)
             self._queue.append(piece)
 

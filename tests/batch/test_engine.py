@@ -226,6 +226,19 @@ def test_a_video_goes_on_from_its_finished_pieces(tmp_path: Path) -> None:
     assert source.read_bytes() == original
 
 
+def test_a_killed_run_leaves_no_part_of_a_piece_to_the_next_one(tmp_path: Path) -> None:
+    job = job_of(long_video(tmp_path / "film.mp4"), tmp_path / "new.mp4")
+    seen = Seen()
+    run_job(job, on_event=seen, cancelled=lambda: seen.frames > 30)
+    pieces = tmp_path / ".new.mp4.cfrnet-job" / "pieces"
+    (finished,) = pieces.iterdir()
+    part = finished.with_name(finished.name.replace("00001", "00002") + ".0123abcd.part")
+    part.write_bytes(b"of a run that was killed")
+    there: list[bool] = []
+    run_job(job, on_event=lambda event: there.append(part.exists()))
+    assert not any(there)
+
+
 def test_a_video_is_shared_out_among_processes(tmp_path: Path) -> None:
     long_video(tmp_path / "in" / "film.mp4")
     picture(tmp_path / "in" / "a.png")
