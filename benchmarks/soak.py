@@ -210,8 +210,8 @@ def _outputs(session: LiveSession) -> Iterator[None]:
             session.start_output(name)
         viewer = Viewer(_address(session))
         yield
-        session.stop_output("network-stream")
         viewer.close()
+        session.stop_output("network-stream")
         (recording,) = session.stop_recording()
         print(
             f"The recording plays for {playable_seconds(recording):.0f} s and has {recording.stat().st_size / 1e6:.0f} "

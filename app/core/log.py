@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import io
 import logging
 import logging.handlers
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -48,7 +50,7 @@ def set_up_log(*, level: int = logging.INFO) -> Path:
             handler = _open(log_folder())
         except RuntimeError:  # a user without a home folder
             handler = None
-        handler = handler or _open(Path(tempfile.mkdtemp(prefix="cfrnet-live-")))
+        handler = handler or _open(_temporary_folder())
         if handler is not None:
             handler.setFormatter(logging.Formatter(_FORMAT))
             root.addHandler(handler)
@@ -68,6 +70,21 @@ def send_library_messages_to_log() -> None:
         os.dup2(log, descriptor)
         os.close(log)
         sys.stderr = own
+
+
+def _temporary_folder() -> Path:
+    """A private folder among the temporary files, the same one every time unless somebody else has made it."""
+    folder = (
+        Path(tempfile.gettempdir()) / f"cfrnet-live-{getpass.getuser() if sys.platform == 'win32' else os.getuid()}"
+    )
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if sys.platform == "win32" or (
+            stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+        ):
+            return folder
+    return Path(tempfile.mkdtemp(prefix="cfrnet-live-"))
 
 
 def _open(folder: Path) -> logging.Handler | None:

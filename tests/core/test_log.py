@@ -54,12 +54,35 @@ def test_a_link_planted_among_the_temporary_files_is_not_followed(
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
+def test_without_a_folder_of_its_own_the_log_always_has_the_same_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "no-folder").write_text("")
+    monkeypatch.setenv("CFRNET_LIVE_LOG_FOLDER", str(tmp_path / "no-folder" / "log"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    first = set_up_log()
+    assert first.parent.parent == tmp_path
+    close_handlers()
+    assert set_up_log() == first
+    close_handlers()
+    first.parent.chmod(0o755)  # not private any more: perhaps another's
+    assert set_up_log().parent != first.parent
+
+
+def close_handlers() -> None:
+    root = logging.getLogger()
+    for handler in root.handlers:
+        handler.close()
+    root.handlers = []
+
+
 def test_a_link_in_the_place_of_the_log_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / "log").mkdir()
     (tmp_path / "log" / "cfrnet-live.log").symlink_to(victim)
     monkeypatch.setenv("CFRNET_LIVE_LOG_FOLDER", str(tmp_path / "log"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     set_up_log()
     logging.getLogger().info("hello")
     assert victim.read_text() == "precious"

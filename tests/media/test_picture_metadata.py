@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import cv2
@@ -97,6 +98,18 @@ def test_exif_of_a_tiff_is_kept_there_and_in_other_formats(tmp_path: Path, suffi
     else:
         assert losses == ()
         assert [round(float(dpi)) for dpi in info["dpi"]] == [300, 200]
+
+
+def test_a_tiff_whose_pages_cannot_be_counted_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    picture = PillowImage.fromarray(scene())
+    picture.save(buffer, "TIFF", save_all=True, append_images=[picture])
+    data = bytearray(buffer.getvalue())
+    second = tifffile.TiffFile(io.BytesIO(data)).pages[1].offset
+    struct.pack_into("<H", data, second, 0)  # a directory without entries, so without a size
+    (tmp_path / "in.tif").write_bytes(data)
+    with pytest.raises(UnreadableMediaError, match="damaged"):
+        read_picture(tmp_path / "in.tif")
 
 
 def test_a_damaged_profile_is_named(tmp_path: Path) -> None:

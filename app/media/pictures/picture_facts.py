@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import cv2
 from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
 
 from app.core.errors import UnreadableMediaError
 from app.core.words import Phrase, phrase, phrase_n
@@ -68,7 +67,7 @@ def facts_of(encoded: bytes, name: str) -> PictureFacts:
     """
     try:
         with Pillow.open(io.BytesIO(encoded)) as picture:
-            count = getattr(picture, "n_frames", 1)
+            count = _count(picture, name)
             if picture.format in _MANY and count > 1:
                 raise UnreadableMediaError(
                     "{name} holds {count} pictures, an animation or pages; only the first would be restored.",
@@ -92,7 +91,9 @@ def facts_of(encoded: bytes, name: str) -> PictureFacts:
                 blocks=_blocks(picture),
                 losses=tuple(_losses(picture, encoded, count)),
             )
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, struct.error):
+    except UnreadableMediaError:
+        raise
+    except Exception:  # as many as there are ways to be damaged
         return PictureFacts(white=_white(encoded, "PPM" if encoded[:1] == b"P" else ""))
 
 
@@ -184,6 +185,18 @@ def _losses(picture: Pillow.Image, encoded: bytes, count: int) -> Iterator[Phras
         (transfer,) = struct.unpack_from(">H", encoded, place + 10)
         if transfer in _HDR_TRANSFERS:
             yield phrase("its high dynamic range is not marked any more")
+
+
+def _count(picture: Pillow.Image, name: str) -> int:
+    """Return how many pictures there are. Raises UnreadableMediaError for a TIFF whose pages cannot be counted."""
+    try:
+        return int(getattr(picture, "n_frames", 1))
+    except Exception as error:
+        if picture.format != "TIFF":
+            raise
+        raise UnreadableMediaError(
+            "{name} is damaged ({error}).", "Get a whole copy of it.", name=name, error=error
+        ) from error
 
 
 def _expect_whole(picture: Pillow.Image, name: str) -> None:
