@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,9 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends Unix signals")
 
 
-def restore(source: Path, target: Path, log: Path) -> subprocess.Popen[str]:
+def restore(source: Path, target: Path, log: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "main.py", "restore", str(source), str(target), "--k", "1", "--detect-size", "320"],
+        [sys.executable, "main.py", "restore", str(source), str(target), "--k", "1", "--detect-size", "320", *words],
         cwd=ROOT,
         env={**os.environ, "CFRNET_LIVE_LOG_FOLDER": str(log)},
         stderr=subprocess.PIPE,
@@ -111,3 +112,26 @@ def test_a_part_that_somebody_writes_is_left_alone(tmp_path: Path) -> None:
         assert process.returncode == 0
         assert being_written.is_there()
         assert abandoned.exists()  # of another file than the one that was restored
+
+
+def test_a_killed_shard_leaves_nothing_once_the_shards_are_joined(tmp_path: Path) -> None:
+    images = [numbered_picture(index) for index in range(90)]
+    write_video(tmp_path / "film.mp4", images, fps=10, options={"preset": "ultrafast", "crf": "20"})
+    folder = tmp_path / "out"
+    folder.mkdir()
+    target, pieces = folder / "film.mp4", folder / ".film.mp4.cfrnet-job" / "pieces"
+
+    def run(*words: str) -> subprocess.Popen[str]:
+        return restore(tmp_path / "film.mp4", target, tmp_path / "log", *words)
+
+    killed = run("--shard", "1/1")
+    while killed.poll() is None and not list(pieces.glob("*.part")):
+        time.sleep(0.01)
+    killed.kill()
+    killed.communicate(timeout=60)
+    assert list(pieces.glob("*.part"))
+    for words in (("--shard", "1/1"), ("--join",)):
+        again = run(*words)
+        _, said = again.communicate(timeout=110)
+        assert again.returncode == 0, said
+    assert [path.name for path in folder.iterdir()] == ["film.mp4"]
