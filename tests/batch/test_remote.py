@@ -131,7 +131,7 @@ def test_an_input_that_changes_meanwhile_is_named_and_nothing_is_sent(
     assert files_in(tmp_path / "served") == ["a.png"]
 
 
-def test_a_server_that_goes_away_fails_the_rest_by_name(tmp_path: Path) -> None:
+def test_a_server_that_is_gone_before_the_first_file_is_named(tmp_path: Path) -> None:
     album(tmp_path / "served" / "in", 3)
     with ftp_server(tmp_path / "served") as place:
         items = plan(ftp_address(place, "in"), str(tmp_path / "out"), aligned=False)
