@@ -19,6 +19,7 @@ from app.core.errors import AppError, OutputError, UnreadableMediaError
 from app.core.words import phrase
 
 _NEEDS = "fsspec"
+_STREAMS = ("rtsp", "rtsps")  # what they send has no end
 _LOGIN_NAMES = {"s3": ("key", "secret"), "s3a": ("key", "secret")}
 _LOGIN_OF_MOST = ("username", "password")
 
@@ -39,6 +40,12 @@ class RemoteFile:
     @classmethod
     def of(cls, text: str) -> RemoteFile:
         """Return what `text` names. Raises UnreadableMediaError for an address that nothing here can open."""
+        if text.partition("://")[0].lower() in _STREAMS:
+            raise UnreadableMediaError(
+                "restore works on files, and {address} is a stream.",
+                "Open it in the window and record it: python main.py --source ADDRESS",
+                address=shown_source(text),
+            )
         if importlib.util.find_spec(_NEEDS) is None:
             raise UnreadableMediaError(
                 "{address} needs the package {package}.",
@@ -114,8 +121,7 @@ class RemoteFile:
                 raise OutputError(
                     "{path} is there already.", "Choose another name, or add --overwrite to replace it.", path=self
                 )
-            with contextlib.suppress(FileExistsError):
-                system.makedirs(place.rpartition("/")[0], exist_ok=True)
+            _make_folder(system, place.rpartition("/")[0])
             part = f"{place}.{secrets.token_hex(4)}.part"
             try:
                 system.put_file(str(source), part)
@@ -197,3 +203,13 @@ def _nanoseconds(facts: dict[str, Any]) -> int:
         if isinstance(value, str) and value:
             return int.from_bytes(hashlib.sha256(value.encode()).digest()[:6], "big")
     return 0
+
+
+def _make_folder(system: Any, folder: str) -> None:
+    """Make `folder` unless it is there; another process may make it at the same moment, and servers say so variously."""
+    try:
+        system.makedirs(folder, exist_ok=True)
+    except Exception:
+        system.invalidate_cache()
+        if not system.isdir(folder):
+            raise

@@ -1427,6 +1427,11 @@
         <translation>Abrir carpeta</translation>
     </message>
     <message>
+        <source>Open it in the window and record it: python main.py --source ADDRESS</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Ábrala en la ventana y grábela: python main.py --source ADDRESS</translation>
+    </message>
+    <message>
         <source>Open log&apos;s folder</source>
         <extracomment>app/ui/flows/help.py</extracomment>
         <translation>Abrir la carpeta del registro</translation>
@@ -3530,6 +3535,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <source>restore a picture, a video or a folder</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>restaurar una imagen, un vídeo o una carpeta</translation>
+    </message>
+    <message>
+        <source>restore works on files, and {address} is a stream.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>restore trabaja con archivos, y {address} es una transmisión.</translation>
     </message>
     <message>
         <source>restorers, with commas between: write one labelled sheet of a picture and what each makes of it</source>

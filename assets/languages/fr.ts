@@ -1427,6 +1427,11 @@
         <translation>Ouvrir le dossier</translation>
     </message>
     <message>
+        <source>Open it in the window and record it: python main.py --source ADDRESS</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Ouvrez-le dans la fenêtre et enregistrez-le&#xa0;: python main.py --source ADDRESS</translation>
+    </message>
+    <message>
         <source>Open log&apos;s folder</source>
         <extracomment>app/ui/flows/help.py</extracomment>
         <translation>Ouvrir le dossier du journal</translation>
@@ -3530,6 +3535,11 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <source>restore a picture, a video or a folder</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>restaurer une image, une vidéo ou un dossier</translation>
+    </message>
+    <message>
+        <source>restore works on files, and {address} is a stream.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>restore travaille sur des fichiers, et {address} est un flux.</translation>
     </message>
     <message>
         <source>restorers, with commas between: write one labelled sheet of a picture and what each makes of it</source>

@@ -1426,6 +1426,11 @@
         <translation>フォルダーを開く</translation>
     </message>
     <message>
+        <source>Open it in the window and record it: python main.py --source ADDRESS</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>ウィンドウで開いて録画してください: python main.py --source ADDRESS</translation>
+    </message>
+    <message>
         <source>Open log&apos;s folder</source>
         <extracomment>app/ui/flows/help.py</extracomment>
         <translation>ログのフォルダーを開く</translation>
@@ -3527,6 +3532,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>restore a picture, a video or a folder</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>画像、動画、フォルダーを復元する</translation>
+    </message>
+    <message>
+        <source>restore works on files, and {address} is a stream.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>restore はファイルを扱いますが、{address} はストリームです。</translation>
     </message>
     <message>
         <source>restorers, with commas between: write one labelled sheet of a picture and what each makes of it</source>

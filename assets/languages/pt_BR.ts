@@ -1427,6 +1427,11 @@
         <translation>Abrir pasta</translation>
     </message>
     <message>
+        <source>Open it in the window and record it: python main.py --source ADDRESS</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Abra-a na janela e grave-a: python main.py --source ADDRESS</translation>
+    </message>
+    <message>
         <source>Open log&apos;s folder</source>
         <extracomment>app/ui/flows/help.py</extracomment>
         <translation>Abrir a pasta do log</translation>
@@ -3530,6 +3535,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <source>restore a picture, a video or a folder</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>restaurar uma imagem, um vídeo ou uma pasta</translation>
+    </message>
+    <message>
+        <source>restore works on files, and {address} is a stream.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>restore trabalha com arquivos, e {address} é uma transmissão.</translation>
     </message>
     <message>
         <source>restorers, with commas between: write one labelled sheet of a picture and what each makes of it</source>

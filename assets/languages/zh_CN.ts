@@ -1426,6 +1426,11 @@
         <translation>打开文件夹</translation>
     </message>
     <message>
+        <source>Open it in the window and record it: python main.py --source ADDRESS</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>请在窗口中打开并录制：python main.py --source ADDRESS</translation>
+    </message>
+    <message>
         <source>Open log&apos;s folder</source>
         <extracomment>app/ui/flows/help.py</extracomment>
         <translation>打开日志文件夹</translation>
@@ -3527,6 +3532,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>restore a picture, a video or a folder</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>修复图片、视频或文件夹</translation>
+    </message>
+    <message>
+        <source>restore works on files, and {address} is a stream.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>restore 处理文件，而 {address} 是一个流。</translation>
     </message>
     <message>
         <source>restorers, with commas between: write one labelled sheet of a picture and what each makes of it</source>
