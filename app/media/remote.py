@@ -206,7 +206,7 @@ def _nanoseconds(facts: dict[str, Any]) -> int:
 
 
 def _make_folder(system: Any, folder: str) -> None:
-    """Make `folder` unless it is there; another process may make it at the same moment, and servers say so variously."""
+    """Make `folder` unless it is there; another process may make it at the same moment."""
     try:
         system.makedirs(folder, exist_ok=True)
     except Exception:
