@@ -8,6 +8,7 @@ that branch with its backbone in INT8 (`training/shipping/window_detector.py`).
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,6 +32,7 @@ CLOSE_STRIDE = 16
 _CLOSE_ANCHORS = 2
 SAME_FACE = 0.4
 """Intersection over union of two candidates for one face, as in the model zoo."""
+_INPUT_MEAN, _INPUT_SPREAD = 127.5, 128.0  # of the colours that SCRFD was trained on
 _MARGIN = 0.1  # candidates whose score is within this of the best one's are averaged with it
 
 
@@ -70,14 +72,7 @@ class FaceDetector:
         ]
 
     def _open_whole(self, whole: Path | bytes, threads: int) -> None:
-        # InsightFace pulls in SciPy and scikit-image and takes most of a second to import, so not before it is needed.
-        from insightface.model_zoo.scrfd import SCRFD
-
-        self._network = SCRFD(
-            session=open_session(whole, "for whole pictures", threads=threads),
-            # Otherwise the zoo keeps a session, with all its memory, for every size that it ever sees.
-            static_shape_sessions=False,
-        )
+        self._network = _model_of_zoo(open_session(whole, "for whole pictures", threads=threads))
 
     def _candidates(self, canvas: Image, threshold: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return boxes and scores (N, 5), best first, and landmarks (N, 5, 2), in pixels of `canvas`."""
@@ -103,6 +98,31 @@ class FaceDetector:
         boxes = np.hstack((centres - sides[:, :2], centres + sides[:, 2:]))
         landmarks = centres[:, None] + offsets.reshape(-1, 5, 2)[certain] * CLOSE_STRIDE
         return _weighted_nms(boxes, landmarks, scores)
+
+
+def _model_of_zoo(session: onnxruntime.InferenceSession) -> Any:
+    """Return InsightFace's SCRFD around `session`."""
+    # InsightFace pulls in SciPy and scikit-image and takes most of a second to import, so not before it is needed.
+    from insightface.model_zoo.scrfd import SCRFD
+
+    class Detector(SCRFD):  # type: ignore[misc]  # it has no types
+        """Does without OpenCV's module for networks, which is half of OpenCV: packages leave it out."""
+
+        def _prepare_input_blob(self, img: Image, input_size: tuple[int, int]) -> NDArray[np.float32]:
+            return network_input(img)
+
+    # Otherwise the zoo keeps a session, with all its memory, for every size that it ever sees.
+    return Detector(session=session, static_shape_sessions=False)
+
+
+def network_input(image: Image) -> NDArray[np.float32]:
+    """Return `image`, uint8 (H, W, 3) BGR, as SCRFD sees it: float32 (1, 3, H, W) RGB in -1 to 1."""
+    high, wide = image.shape[:2]
+    planes = np.empty((1, 3, high, wide), np.float32)
+    for plane, colour in zip(planes[0, ::-1], cv2.split(image), strict=True):
+        np.subtract(colour, _INPUT_MEAN, out=plane, dtype=np.float32)
+    planes *= 1 / _INPUT_SPREAD
+    return planes
 
 
 def open_session(model: Path | bytes, purpose: str, *, threads: int) -> onnxruntime.InferenceSession:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.core.types import Image
 from app.faces.boxes import overlap
-from app.faces.detector import SAME_FACE, FaceDetector, open_session
+from app.faces.detector import SAME_FACE, FaceDetector, network_input, open_session
 
 _STRIDES = (8, 16, 32)
 _ANCHORS = 2
@@ -26,8 +26,7 @@ class SweepDetector(FaceDetector):
 
     def _candidates(self, canvas: Image, threshold: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return boxes and scores (N, 5), best first, and landmarks (N, 5, 2), in pixels of `canvas`."""
-        blob = cv2.dnn.blobFromImage(canvas, 1 / 128, mean=(127.5, 127.5, 127.5), swapRB=True)
-        outputs = iter(self._session.run(_OUTPUTS, {"input.1": blob}))
+        outputs = iter(self._session.run(_OUTPUTS, {"input.1": network_input(canvas)}))
         boxes, landmarks = [], []
         for stride, scores, sides, offsets in zip(_STRIDES, outputs, outputs, outputs, strict=True):
             certain = np.flatnonzero(scores >= threshold)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.core.errors import InferenceError, ModelMissingError
-from app.faces.detector import WINDOW, FaceDetector
+from app.faces.detector import WINDOW, FaceDetector, network_input
 from tests.vision import detector, portrait, portrait_landmarks, show, store
 
 
@@ -30,6 +30,20 @@ def test_any_shape_of_picture_is_searched(shape: tuple[int, int]) -> None:
     frame, landmarks = show(size=(width, height), centre=(width / 2, height / 2), scale=side / 300)
     face = detector().detect(frame, 480)[0]
     assert np.abs(face.landmarks - landmarks).max() < 0.03 * side
+
+
+def test_the_network_sees_what_opencv_would_give_it() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (96, 64, 3), dtype=np.uint8)
+    blob = cv2.dnn.blobFromImage(image, 1 / 128, (64, 96), (127.5, 127.5, 127.5), swapRB=True)
+    np.testing.assert_array_equal(network_input(image), blob)
+
+
+def test_a_face_is_found_without_the_part_of_opencv_for_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame, _ = show(scale=1.0)
+    wanted = detector().detect(frame, 320)[0]
+    monkeypatch.delattr(cv2, "dnn")
+    face = FaceDetector(*store().detectors()).detect(frame, 320)[0]
+    np.testing.assert_array_equal(face.box, wanted.box)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3000), (3000, 2), (6000, 8000)])
