@@ -1,13 +1,14 @@
 """Makes the folder of a Linux package smaller: what nothing in it uses is taken out, what two packages bring is shared.
 
-Wheels bring everything that somebody could need, and shared libraries are loaded whole or not at all. Four things help:
+Wheels bring everything that somebody could need, and shared libraries are loaded whole or not at all. Five things help:
 
 - files that the application never opens are deleted (`_UNUSED`);
+- symbols for debuggers are taken out, where the library still loads after that;
 - OpenCV uses the FFmpeg and the AVIF library of PyAV and Pillow instead of copies of its own (`_SHARED`);
 - libraries that others are linked with and never call are replaced by stubs with the same symbols (`_NEVER_CALLED`);
 - libraries that nothing in the folder needs any more are deleted.
 
-It takes `readelf` and `nm` of binutils and a C compiler; without them the folder stays as it is.
+It takes `readelf`, `nm` and `strip` of binutils and a C compiler; without them the folder stays as it is.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _UNUSED = (
         f"PySide6/Qt/plugins/platforms/libq{name}.so"
         for name in ("eglfs", "linuxfb", "minimalegl", "vkkhrdisplay", "vnc")
     ),
+    "pyqtgraph/icons/peegee",  # the mark of its own examples
     *(f"PySide6/Qt/plugins/imageformats/libq{name}.so" for name in ("icns", "tga", "tiff", "wbmp")),
 )
 
@@ -37,7 +39,11 @@ _SHARED = ("libavcodec", "libavformat", "libavutil", "libswscale", "libswresampl
 
 _NEVER_CALLED = {
     "libx265": "HEVC is decoded by FFmpeg itself and never encoded",
-    "libSvtAv1Enc": "AV1 is never encoded",
+    "libSvtAv1Enc": "AV1 is encoded by the AVIF library of Pillow alone, which has an encoder inside",
+    "librav1e": "the same",
+    "libaom.so": "the same; the AVIF library of the system, which OpenCV reads with, decodes with dav1d",
+    "libgav1": "the same",
+    "libXau-": "PyAV and Pillow could capture an X screen; neither is asked to",
     "libopenblasp": "OpenCV's LAPACK, for functions that are not used; NumPy has its own",
     "libicudata": "Qt sorts and compares plainly without the tables of ICU",
 }
@@ -57,13 +63,14 @@ class Library:
 
 def shrink(folder: Path) -> None:
     """Make `folder`, PyInstaller's `_internal`, smaller and print what each step saved."""
-    tools = ("readelf", "nm", "cc")
+    tools = ("readelf", "nm", "strip", "cc")
     missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:
         print(f"the folder stays as large as it is: {', '.join(missing)} not on the PATH", file=sys.stderr)
         return
     for what, step in (
         ("files that are never opened", drop_unused),
+        ("symbols for debuggers", strip_symbols),
         ("libraries that two packages bring", share_libraries),
         ("libraries that are never called", stub_libraries),
         ("libraries that nothing needs", drop_orphans),
@@ -90,6 +97,32 @@ def drop_unused(folder: Path) -> None:
     for path in (folder / "PySide6" / "Qt" / "translations").glob("*.qm"):
         if path.stem.partition("_")[2] not in spoken:
             path.unlink()
+
+
+def strip_symbols(folder: Path) -> None:
+    """Take the symbols for debuggers out of every library in `folder` that `strip` leaves fit to be loaded.
+
+    Wheels' libraries were moved into place, and some of them lose the alignment of their segments when stripped.
+    """
+    for library in read_libraries(folder):
+        path = library.path
+        if path.parent == folder.parent:  # the program has the archive of the modules behind its own end
+            continue
+        stripped = path.with_name(f"{path.name}.stripped")
+        subprocess.run(["strip", "--strip-unneeded", "-o", str(stripped), str(path)], check=True)
+        if is_aligned(stripped) and stripped.stat().st_size < path.stat().st_size:
+            shutil.copymode(path, stripped)
+            stripped.replace(path)
+        else:
+            stripped.unlink()
+
+
+def is_aligned(library: Path) -> bool:
+    """Whether the loader would accept the segments of `library`: addresses and places in the file agree by pages."""
+    done = subprocess.run(["readelf", "-lW", str(library)], capture_output=True, text=True, check=True)
+    segments = re.findall(r"^ +LOAD +(0x\w+) (0x\w+) .*(0x\w+)$", done.stdout, flags=re.MULTILINE)
+    numbers = ([int(text, 16) for text in each] for each in segments)
+    return bool(segments) and all((place - address) % alignment == 0 for place, address, alignment in numbers)
 
 
 def share_libraries(folder: Path) -> None:

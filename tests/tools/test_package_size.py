@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from app.media.videos.encoder_choices import FILE_ENCODERS, LIVE_ENCODERS
-from tools.package_size import drop_orphans, drop_unused, read_libraries, share_libraries, size_mb, stub_libraries
+from tools.package_size import (
+    drop_orphans,
+    drop_unused,
+    is_aligned,
+    read_libraries,
+    share_libraries,
+    size_mb,
+    strip_symbols,
+    stub_libraries,
+)
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="packages of Linux alone are shrunk"),
@@ -49,6 +58,34 @@ def test_a_library_that_is_never_called_becomes_a_stub_with_its_symbols(tmp_path
     assert called_in_another_process(user, "ask") == 0, "it still loads, and nothing is behind it"
     assert size_mb(folder) < 0.1
     assert not hasattr(ctypes.CDLL(str(whole)), "never"), "only what others are linked with is there"
+
+
+def test_symbols_for_debuggers_are_taken_out(tmp_path: Path) -> None:
+    path = library(
+        tmp_path / "program" / "libone.so", "static int two(void) { return 2; } int one(void) { return two(); }"
+    )
+    before = path.stat().st_size
+    strip_symbols(tmp_path / "program")
+    assert path.stat().st_size < before
+    assert called_in_another_process(path, "one") == 2
+    assert [each.name for each in (tmp_path / "program").iterdir()] == ["libone.so"]
+
+
+def test_a_library_that_would_not_load_keeps_its_symbols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = library(tmp_path / "program" / "libone.so", "int one(void) { return 1; }")
+    whole = bytearray(path.read_bytes())
+    assert is_aligned(path)
+    whole[64 + 8] ^= 1  # where the first segment of a 64-bit ELF lies
+    moved = tmp_path / "moved.so"
+    moved.write_bytes(whole)
+    assert not is_aligned(moved)
+    stripper = tmp_path / "bin" / "strip"
+    stripper.parent.mkdir()
+    stripper.write_text(f'#!/bin/sh\nhead -c 10000 {moved} > "$3"\n', encoding="utf-8")
+    stripper.chmod(0o755)
+    monkeypatch.setenv("PATH", str(stripper.parent), prepend=":")
+    strip_symbols(tmp_path / "program")
+    assert called_in_another_process(path, "one") == 1
 
 
 def test_opencv_uses_the_ffmpeg_of_pyav(tmp_path: Path) -> None:
