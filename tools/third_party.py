@@ -41,8 +41,10 @@ What these packages bring along:
 
 - **Qt** (in PySide6-Essentials) is used under the LGPL v3, as shared libraries that you may replace.
 - **FFmpeg** (in av) is under the LGPL v3 and linked with **x264 and x265, which are under the GPL v2 or later**. x264
-  encodes recordings and restored videos. x265 is not used; the Linux package does not contain it. The FFmpeg in
-  opencv-python is under the LGPL; the Linux package uses that of av in its place.
+  encodes recordings and restored videos. x265 is not used: the Linux package does not contain it, those for macOS and
+  Windows do. The FFmpeg in opencv-python is under the LGPL; the Linux package has OpenCV without it.
+- **OpenCV** has the fonts WenQuanYi Micro Hei, under the Apache licence 2.0 or the GPL v3 with the font exception, and
+  Rubik, under the SIL Open Font License, inside.
 - **pyobjc-core** and the **pyobjc-framework** packages, under the MIT licence, are installed on macOS only.
 - **pyvirtualcam** is under the GPL v2 and an option of whoever installs it; no installer contains it.
 - **The models** are data beside the program and have licences of their own, in `models/manifest.json`: non-commercial
@@ -57,7 +59,7 @@ source of every part, change it and pass it on.
 
 - **CFRNet Live {version}**, with the scripts that built this package: the source archive of the same release.
 - **FFmpeg {ffmpeg}**: https://ffmpeg.org/releases/, built by https://github.com/PyAV-Org/pyav-ffmpeg with
-  **x264**: https://code.videolan.org/videolan/x264. The release has copies of both.
+  **x264**: https://code.videolan.org/videolan/x264{x265}. The release has copies of them.
 - **Qt**: https://code.qt.io, under the LGPL version 3 (LGPL-3.0.txt). Its libraries are files of their own, which you
   may replace.
 - The packages below: the source distribution of the same version on the Python Package Index, or the address given.
@@ -65,6 +67,8 @@ source of every part, change it and pass it on.
 | package | version | licence | source |
 |---|---|---|---|
 """
+
+_X265 = " and **x265**, which is not used: https://bitbucket.org/multicoreware/x265_git"
 
 _SOURCE_LABELS = ("source", "source code", "repository", "code", "github", "homepage", "home")
 
@@ -115,17 +119,17 @@ def source_of(package: Distribution) -> str:
     return found or str((package.metadata.get_all("Home-page") or [""])[0])
 
 
-def sources_page(version: str, ffmpeg: str, names: list[str]) -> str:
-    """SOURCES.md of an installer of the application's `version` with the packages `names`."""
+def sources_page(version: str, ffmpeg: str, names: list[str], *, x265: bool) -> str:
+    """SOURCES.md of an installer of the application's `version` with the packages `names`, with or without x265."""
     rows = []
     for name in names:
         package = distribution(name)
         stated = f"{package.metadata['Name']} | {package.version} | {licence_of(package)}"
         rows.append(f"| {stated} | {source_of(package)} |\n")
-    return _SOURCES.format(version=version, ffmpeg=ffmpeg) + "".join(rows)
+    return _SOURCES.format(version=version, ffmpeg=ffmpeg, x265=_X265 if x265 else "") + "".join(rows)
 
 
-def write_licences(target: Path, names: list[str], *, version: str, ffmpeg: str) -> None:
+def write_licences(target: Path, names: list[str], *, version: str, ffmpeg: str, x265: bool) -> None:
     """Fill `target` for an installer: the licence texts of the packages, those of GPL and LGPL, and SOURCES.md."""
     for name in names:
         for number, text in enumerate(licence_texts(distribution(name))):
@@ -135,7 +139,7 @@ def write_licences(target: Path, names: list[str], *, version: str, ffmpeg: str)
             shutil.copyfile(text, place if not place.exists() else folder / f"{number}-{text.name}")
     for text in sorted((ROOT / "tools" / "licences").glob("*.txt")):
         shutil.copyfile(text, target / text.name)
-    (target / "SOURCES.md").write_text(sources_page(version, ffmpeg, names), encoding="utf-8")
+    (target / "SOURCES.md").write_text(sources_page(version, ffmpeg, names, x265=x265), encoding="utf-8")
 
 
 def main() -> int:

@@ -101,10 +101,12 @@ def test_every_third_party_package_is_named_with_its_licence() -> None:
 
 
 def test_an_installer_has_every_licence_and_says_where_the_sources_are(tmp_path: Path) -> None:
-    write_licences(tmp_path, ["av", "numpy", "PySide6-Essentials"], version="1.2.3", ffmpeg="8.1.2")
+    write_licences(tmp_path, ["av", "numpy", "PySide6-Essentials"], version="1.2.3", ffmpeg="8.1.2", x265=True)
     assert "GNU GENERAL PUBLIC LICENSE" in (tmp_path / "GPL-3.0.txt").read_text(encoding="utf-8")
     assert "GNU LESSER GENERAL PUBLIC LICENSE" in (tmp_path / "LGPL-3.0.txt").read_text(encoding="utf-8")
     assert list((tmp_path / "av").iterdir())
     sources = (tmp_path / "SOURCES.md").read_text(encoding="utf-8")
-    for words in ("CFRNet Live 1.2.3", "FFmpeg 8.1.2", "x264", "| numpy | ", "github.com/numpy/numpy", "| av | "):
+    for words in ("CFRNet Live 1.2.3", "FFmpeg 8.1.2", "x264", "x265_git", "| numpy | ", "numpy/numpy", "| av | "):
         assert words in sources
+    write_licences(tmp_path, ["av"], version="1.2.3", ffmpeg="8.1.2", x265=False)
+    assert "x265" not in (tmp_path / "SOURCES.md").read_text(encoding="utf-8"), "not part of the package on Linux"
