@@ -3,9 +3,9 @@
     python tools/check_package.py                           what tools/package.py built
     python tools/check_package.py --program dist/x/y        another one, such as an AppImage
 
-The models are verified, a picture and the demo clip are restored, and the window is opened on the demo clip until it
-shows a restored picture, on a screen of its own where there is none. There is no Python on the PATH, and the folder
-and the environment are empty.
+The models are verified, a picture in each format and the demo clip are restored, every language is spoken, and the
+window is opened on the demo clip until it shows a restored picture, on a screen of its own where there is none. There
+is no Python on the PATH, and the folder and the environment are empty. On Linux a folder above the goal is refused.
 """
 
 from __future__ import annotations
@@ -20,11 +20,18 @@ from pathlib import Path
 
 import av
 import cv2
+import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from app.core.languages import LANGUAGES  # noqa: E402
+from tools.package import GOAL_MB  # noqa: E402
+from tools.package_size import size_mb  # noqa: E402
 from tools.virtual_display import virtual_display  # noqa: E402
+
+FORMATS = {".png": 16, ".tif": 16, ".jp2": 8, ".avif": 10, ".webp": 8, ".jpg": 8}
+"""Suffixes of pictures and the bits a colour that each is tried with."""
 
 DEMO = ROOT / "assets" / "demo.mp4"
 _WINDOW_S = 60.0
@@ -91,7 +98,12 @@ def main() -> int:
         if "MISSING" in models or "ALTERED" in models:
             raise SystemExit(models)
         print(f"models: {sum(line.startswith('ok') for line in models.splitlines())} verified")
-        print(f"picture: {_restore_picture(package)} pixels changed")
+        if program.suffix != ".AppImage":
+            print(f"size: {expect_small(_folder_of(program)):.0f} MB")
+        expect_licences(program)
+        expect_languages(package)
+        for suffix, bits in FORMATS.items():
+            print(f"picture, {suffix} with {bits} bits: {_restore_picture(package, suffix, bits)} pixels changed")
         print(f"demo clip: {_restore_clip(package)} frames restored")
         with virtual_display():
             print(f"window: first restored picture after {package.open_window():.1f} s")
@@ -106,15 +118,48 @@ def _built() -> Path:
     return dist / "cfrnet-live" / ("cfrnet-live.exe" if sys.platform == "win32" else "cfrnet-live")
 
 
-def _restore_picture(package: Package) -> int:
+def _folder_of(program: Path) -> Path:
+    """The folder that a program is handed out in."""
+    bundle = next((folder for folder in program.parents if folder.suffix == ".app"), None)
+    return bundle or program.parent
+
+
+def expect_small(folder: Path) -> float:
+    """Return the size of `folder` in MB; ends this check when that is more than the goal, which holds on Linux."""
+    megabytes = size_mb(folder)
+    if sys.platform == "linux" and megabytes >= GOAL_MB:
+        raise SystemExit(f"{folder} takes {megabytes:.0f} MB, {GOAL_MB} MB is the goal")
+    return megabytes
+
+
+def expect_licences(program: Path) -> None:
+    """End this check unless the licence texts lie beside the program, where it is not one file."""
+    found = [path for path in _folder_of(program).rglob("licences/*") if path.name in ("GPL-3.0.txt", "SOURCES.md")]
+    if program.suffix != ".AppImage" and len(found) != 2:
+        raise SystemExit("the licences are not in the package")
+
+
+def expect_languages(package: Package) -> None:
+    """End this check unless the program speaks every language."""
+    spoken = {package.run("--language", each.code, "--help") for each in LANGUAGES}
+    if len(spoken) != len(LANGUAGES):
+        raise SystemExit(f"of {len(LANGUAGES)} languages only {len(spoken)} are spoken")
+    print(f"languages: {len(spoken)} spoken")
+
+
+def _restore_picture(package: Package, suffix: str, bits: int) -> int:
     with av.open(str(DEMO)) as container:
         before = next(container.decode(video=0)).to_ndarray(format="bgr24")
-    cv2.imwrite(str(package.folder / "old.png"), before)
-    package.run("restore", "old.png", "better.png")
-    after = cv2.imread(str(package.folder / "better.png"))
-    changed = int((after != before).any(axis=2).sum()) if after is not None else 0
-    if changed < 1000:
-        raise SystemExit(f"the picture is not restored: {changed} pixels changed")
+    old, better = f"old{suffix}", f"better{suffix}"
+    pixels = before if bits == 8 else before.astype(np.uint16) << (bits - 8)
+    cv2.imwrite(str(package.folder / old), pixels, [cv2.IMWRITE_AVIF_DEPTH, bits] if suffix == ".avif" else [])
+    package.run("restore", old, better)
+    first, second = (cv2.imread(str(package.folder / name)) for name in (old, better))
+    if first is None or second is None:
+        raise SystemExit(f"a picture with the suffix {suffix} was not written")
+    changed = int((cv2.absdiff(first, second) > 8).any(axis=2).sum())
+    if not 1000 < changed < before.shape[0] * before.shape[1] / 2:
+        raise SystemExit(f"the picture with the suffix {suffix} is not restored: {changed} pixels changed")
     return changed
 
 

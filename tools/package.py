@@ -2,8 +2,10 @@
 
     python tools/package.py                 the folder, then: Linux .tar.gz and AppImage, macOS .dmg, Windows installer
     python tools/package.py --folder-only   the folder alone
+    python tools/package.py --opencv wheel  without a compiler: OpenCV as its makers build it, 50 MB larger
 
-PyInstaller makes the folder, in an environment of its own in build/package/ with the packages of requirements.txt.
+PyInstaller makes the folder, in an environment of its own in build/package/ with the packages of requirements.txt. On
+Linux OpenCV is built from source first, once (tools/small_opencv.py); what came out is kept in build/opencv/.
 `tools/check_package.py` then runs what was built. Tools of the system that are missing are named and their step is left
 out: appimagetool on Linux, Inno Setup (iscc) on Windows. With CFRNET_LIVE_SIGN_IDENTITY (macOS: a codesign identity;
 Windows: a certificate's subject for signtool) the result is signed.
@@ -29,11 +31,12 @@ BUILD = ROOT / "build" / "package"
 DIST = ROOT / "dist"
 NAME = "cfrnet-live"
 GOAL_MB = 300
-"""Missed on Linux, where OpenCV's module alone takes 74 MB; see docs/packaging.md."""
+"""What a package may take at most, unpacked; tools/check_package.py refuses a larger one."""
 
 EXCLUDED = (
     *("torch", "training", "tests", "tools", "pytest", "tkinter", "matplotlib", "IPython", "pyvirtualcam"),
     *("scipy", "skimage", "imageio", "networkx"),  # see tools/package_hooks/unused.py
+    *("sqlite3", "dbm", "_dbm", "_gdbm"),  # with the data bases behind them; nothing opens one
     *(f"PySide6.{name}" for name in ("QtDBus", "QtNetwork", "QtOpenGL", "QtOpenGLWidgets", "QtTest")),
     "pyqtgraph.opengl",
 )
@@ -72,11 +75,15 @@ Name: "{{group}}\\CFRNet Live"; Filename: "{{app}}\\cfrnet-live.exe"
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder-only", action="store_true", help="make no archive and no installer")
+    parser.add_argument("--opencv", choices=("small", "wheel"), help="where OpenCV comes from (Linux: small)")
+    parser.add_argument("--opencv-cache", type=Path, default=ROOT / "build" / "opencv", help="where the small one lies")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="compilers at once for OpenCV")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if not options.inside:
-        return subprocess.call([str(_environment()), __file__, "--inside", *sys.argv[1:]], cwd=ROOT)
     sys.path.insert(0, str(ROOT))
+    if not options.inside:
+        python = _environment(options.opencv or default_opencv(), options.opencv_cache, options.jobs)
+        return subprocess.call([str(python), __file__, "--inside", *sys.argv[1:]], cwd=ROOT)
     from tools.package_size import size_mb
 
     folder = build_folder()
@@ -86,6 +93,22 @@ def main() -> int:
         for path in archives(folder):
             print(f"{path}: {path.stat().st_size / 1e6:.0f} MB")
     return 0
+
+
+def default_opencv() -> str:
+    """Where OpenCV comes from on this machine: "small" where it can be built, else "wheel"."""
+    from tools.small_opencv import missing
+
+    if not sys.platform.startswith("linux"):
+        return "wheel"
+    if lacking := missing():
+        print(
+            "OpenCV is taken from its wheel, which makes the package 50 MB larger than it may be. "
+            f"For the small one: apt install {' '.join(lacking)}",
+            file=sys.stderr,
+        )
+        return "wheel"
+    return "small"
 
 
 def version() -> str:
@@ -101,20 +124,38 @@ def package_requirements() -> str:
     return re.sub(r"^opencv-python==", "opencv-python-headless==", text, flags=re.MULTILINE)
 
 
+def opencv_version() -> str:
+    """The version of OpenCV that requirements.txt pins."""
+    match = re.search(r"^opencv-python-headless==(\S+)", package_requirements(), flags=re.MULTILINE)
+    assert match is not None, "requirements.txt pins OpenCV"
+    return match[1]
+
+
 def build_folder() -> Path:
     """Run PyInstaller; returns the folder of the program (macOS: the .app)."""
     import av
+    import cv2
     import PyInstaller.__main__
 
     from tools.package_data import package_data
     from tools.package_size import shrink
+    from tools.small_opencv import names_used
+    from tools.system_licences import add_system_licences
     from tools.third_party import pinned, write_licences
 
+    if lacking := names_used(ROOT / "app") - set(dir(cv2)):
+        raise SystemExit(f"the application calls what this OpenCV lacks: {', '.join(sorted(lacking))}")
     BUILD.mkdir(parents=True, exist_ok=True)
     licences = BUILD / "licences"
     shutil.rmtree(licences, ignore_errors=True)
     requirements = BUILD / "requirements.txt"
-    write_licences(licences, pinned(requirements), version=version(), ffmpeg=av.ffmpeg_version_info)
+    write_licences(
+        licences,
+        pinned(requirements),
+        version=version(),
+        ffmpeg=av.ffmpeg_version_info,
+        x265=sys.platform != "linux",  # package_size.py takes it out
+    )
     data = [f"{source}{os.pathsep}{Path(place).parent.as_posix()}" for source, place in package_data(ROOT).items()]
     data.append(f"{licences}{os.pathsep}licences")
     data.append(f"{_installed('skimage') / 'data' / 'astronaut.png'}{os.pathsep}app/data")
@@ -132,20 +173,9 @@ def build_folder() -> Path:
     if sys.platform == "darwin":
         return _finish_bundle(DIST / f"{NAME}.app")
     if sys.platform == "linux":
-        _strip(DIST / NAME / "_internal")
         shrink(DIST / NAME / "_internal")
+        add_system_licences(DIST / NAME / "_internal", DIST / NAME / "_internal" / "licences")
     return DIST / NAME
-
-
-def _strip(folder: Path) -> None:
-    """Take the symbols for debuggers out of CPython and PyAV, whose wheels have them."""
-    stripper = shutil.which("strip")
-    if stripper is None:
-        print("symbols are kept: strip is not on the PATH", file=sys.stderr)
-        return
-    # Not everything: the libraries that wheels bring along were moved into place and do not load once stripped.
-    for path in [*folder.glob("libpython*.so*"), *folder.glob("av/**/*.so")]:
-        subprocess.run([stripper, "--strip-unneeded", str(path)], check=True)
 
 
 def archives(folder: Path) -> list[Path]:
@@ -160,11 +190,15 @@ def archives(folder: Path) -> list[Path]:
     return [archive, *_appimage(folder)]
 
 
-def _environment() -> Path:
-    """The Python of the packaging environment, made anew when a requirement changed."""
+def _environment(opencv: str, cache: Path, jobs: int) -> Path:
+    """The Python of the packaging environment, made anew when a requirement changed or OpenCV is another."""
+    from tools.small_opencv import FLAGS, small_wheel
+
     folder = BUILD / "venv"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     wanted = package_requirements() + (ROOT / "requirements-package.txt").read_text(encoding="utf-8")
+    if opencv == "small":
+        wanted += f"# OpenCV from source: {' '.join(FLAGS)}\n"
     requirements, stamp = BUILD / "requirements.txt", BUILD / "ready"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return python
@@ -174,6 +208,9 @@ def _environment() -> Path:
     # Every package is pinned; without --no-deps InsightFace would bring OpenCV with Qt along.
     subprocess.run([*install, "--no-deps", "-r", str(requirements)], check=True)
     subprocess.run([*install, "-r", str(ROOT / "requirements-package.txt")], check=True)
+    if opencv == "small":
+        wheel = small_wheel(python, opencv_version(), cache, jobs=jobs)
+        subprocess.run([*install, "--no-deps", "--force-reinstall", str(wheel)], check=True)
     stamp.write_text(wanted, encoding="utf-8")
     return python
 

@@ -1,0 +1,116 @@
+"""Builds the OpenCV of a Linux package from source: the modules that the application calls, and nothing else.
+
+The wheel of OpenCV is one library of 74 MB with networks, camera calibration, stitching and Intel's IPP in it. The
+same version from source, with four modules, is a quarter of that. It takes a C++ compiler, nasm (without it JPEG is
+slow) and libavif's headers, and ten minutes on four cores; what came out is kept and used again while the version and
+the flags are the same.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import zlib
+from pathlib import Path
+
+PACKAGE = "opencv-python-headless"
+
+NEEDED = {"c++": "g++", "nasm": "nasm", "pkg-config": "pkg-config"}
+"""Programs that the build calls, and the packages of Debian and Ubuntu that have them."""
+
+_OFF = (
+    *("FFMPEG", "GSTREAMER", "1394", "OBSENSOR"),  # PyAV reads videos and streams; cameras are V4L2's
+    *("IPP", "ITT", "LAPACK", "EIGEN", "OPENCL", "VA", "VA_INTEL"),  # IPP alone is 20 MB
+    *("PROTOBUF", "FLATBUFFERS", "OPENEXR", "JASPER"),
+)
+_OWN = ("ZLIB", "PNG", "JPEG", "TIFF", "WEBP", "OPENJPEG")
+FLAGS = (
+    "-DBUILD_LIST=core,imgproc,imgcodecs,videoio,python3",
+    *(f"-DWITH_{name}=OFF" for name in _OFF),
+    "-DBUILD_OPENEXR=OFF",
+    *(f"-DBUILD_{name}=ON" for name in _OWN),  # linked in, whatever the system has
+    "-DWITH_AVIF=ON",
+    "-DCPU_BASELINE=SSE3",
+    "-DCPU_DISPATCH=SSE4_1,SSE4_2,AVX,FP16,AVX2,AVX512_SKX",  # those of the wheel
+    "-DENABLE_PRECOMPILED_HEADERS=OFF",
+    "-DCMAKE_SHARED_LINKER_FLAGS=-s",
+    "-DCMAKE_MODULE_LINKER_FLAGS=-s",
+)
+"""What CMake is told; without blanks, for scikit-build splits there."""
+
+_FONT = "WenQuanYiMicroHei.ttf.gz"
+_GZIP = re.compile(rb"\x1f\x8b\x08")
+_MOST_OF_A_FONT = 8_000_000
+
+
+def missing() -> list[str]:
+    """Return the Debian packages that a build lacks here."""
+    found = [package for program, package in NEEDED.items() if shutil.which(program) is None]
+    if shutil.which("pkg-config") and subprocess.call(["pkg-config", "--exists", "libavif"]) != 0:
+        found.append("libavif-dev")
+    return found
+
+
+def small_wheel(python: Path, version: str, cache: Path, *, jobs: int) -> Path:
+    """Return the wheel of OpenCV `version` for `python`, from `cache` or built into it with `jobs` compilers at once.
+
+    The ordinary wheel is installed for `python`: the font for every script is taken out of it. Raises
+    CalledProcessError when the build fails, RuntimeError when the font is not found.
+    """
+    tag = subprocess.check_output([str(python), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], text=True)
+    key = hashlib.sha256("\n".join((version, tag, *FLAGS)).encode()).hexdigest()[:12]
+    folder = cache / f"opencv-{version}-{key}"
+    if wheels := sorted(folder.glob("*.whl")):
+        return wheels[0]
+    building = cache / f"{folder.name}.building"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    (building / _FONT).write_bytes(_font(python))
+    flags = [*FLAGS, f"-DOPENCV_UNIFONT_URL={building.resolve().as_uri()}/"]
+    environment = {**os.environ, "CMAKE_ARGS": " ".join(flags), "CMAKE_BUILD_PARALLEL_LEVEL": str(jobs)}
+    words = [str(python), "-m", "pip", "wheel", "--no-deps", "--no-binary", PACKAGE, "--wheel-dir", str(building)]
+    print(f"OpenCV {version} is built from source with {jobs} compilers at once; this takes a while", flush=True)
+    with (cache / f"{folder.name}.log").open("w", encoding="utf-8") as log:
+        words += ["--verbose", f"{PACKAGE}=={version}"]
+        subprocess.run(words, env=environment, stdout=log, stderr=subprocess.STDOUT, check=True)
+    (building / _FONT).unlink()
+    building.rename(folder)
+    return next(folder.glob("*.whl"))
+
+
+def _font(python: Path) -> bytes:
+    """Return the font with Chinese and Japanese signs, gzipped, out of the installed OpenCV.
+
+    OpenCV's own build downloads it from another site, and checks that it is this very file.
+    """
+    where = "import importlib.util; print(importlib.util.find_spec('cv2').submodule_search_locations[0])"
+    folder = Path(subprocess.check_output([str(python), "-c", where], text=True).strip())
+    return font_in((folder / "cv2.abi3.so").read_bytes())
+
+
+def font_in(library: bytes) -> bytes:
+    """Return the largest gzip stream in `library`. Raises RuntimeError when there is none."""
+    found = []
+    for match in _GZIP.finditer(library):
+        stream = library[match.start() : match.start() + _MOST_OF_A_FONT]
+        reader = zlib.decompressobj(wbits=31)
+        try:
+            reader.decompress(stream)
+        except zlib.error:
+            continue
+        if reader.eof:
+            found.append(stream[: len(stream) - len(reader.unused_data)])
+    if not found:
+        raise RuntimeError("OpenCV's wheel has no font inside")
+    return max(found, key=len)
+
+
+def names_used(folder: Path) -> set[str]:
+    """Return what the modules in `folder` take from `cv2`, by name."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.py")))
+    nodes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    return {node.attr for node in nodes if isinstance(node.value, ast.Name) and node.value.id == "cv2"}
