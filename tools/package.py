@@ -36,7 +36,7 @@ GOAL_MB = 300
 EXCLUDED = (
     *("torch", "training", "tests", "tools", "pytest", "tkinter", "matplotlib", "IPython", "pyvirtualcam"),
     *("scipy", "skimage", "imageio", "networkx"),  # see tools/package_hooks/unused.py
-    *("sqlite3", "dbm", "_dbm", "_gdbm"),  # with the data bases behind them; nothing opens one
+    *("dbm", "_dbm", "_gdbm"),  # with the data bases behind them; nothing opens one
     *(f"PySide6.{name}" for name in ("QtDBus", "QtNetwork", "QtOpenGL", "QtOpenGLWidgets", "QtTest")),
     "pyqtgraph.opengl",
 )

@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import subprocess
+import tarfile
 import zlib
 from pathlib import Path
 
@@ -72,14 +73,45 @@ def small_wheel(python: Path, version: str, cache: Path, *, jobs: int) -> Path:
     (building / _FONT).write_bytes(_font(python))
     flags = [*FLAGS, f"-DOPENCV_UNIFONT_URL={building.resolve().as_uri()}/"]
     environment = {**os.environ, "CMAKE_ARGS": " ".join(flags), "CMAKE_BUILD_PARALLEL_LEVEL": str(jobs)}
-    words = [str(python), "-m", "pip", "wheel", "--no-deps", "--no-binary", PACKAGE, "--wheel-dir", str(building)]
+    pip = [str(python), "-m", "pip"]
     print(f"OpenCV {version} is built from source with {jobs} compilers at once; this takes a while", flush=True)
     with (cache / f"{folder.name}.log").open("w", encoding="utf-8") as log:
-        words += ["--verbose", f"{PACKAGE}=={version}"]
-        subprocess.run(words, env=environment, stdout=log, stderr=subprocess.STDOUT, check=True)
-    (building / _FONT).unlink()
-    building.rename(folder)
-    return next(folder.glob("*.whl"))
+        source = building / "source"
+        get = [*pip, "download", "--no-deps", "--no-binary", PACKAGE, "--dest", str(building), f"{PACKAGE}=={version}"]
+        subprocess.run(get, env=environment, stdout=log, stderr=subprocess.STDOUT, check=True)
+        _unpack(next(building.glob("*.tar.gz")), source)
+        make = [*pip, "wheel", "--no-deps", "--verbose", "--wheel-dir", str(building), str(source)]
+        subprocess.run(make, env=environment, stdout=log, stderr=subprocess.STDOUT, check=True)
+    folder.mkdir(exist_ok=True)
+    wheel = next(building.glob("*.whl"))
+    wheel = wheel.rename(folder / wheel.name)
+    shutil.rmtree(building)
+    return wheel
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    """Unpack OpenCV's source to `target`, and let its set-up do without the types of modules that are not built."""
+    with tarfile.open(archive) as file:
+        file.extractall(target.parent / "unpacked", filter="data")
+    (folder,) = (target.parent / "unpacked").iterdir()
+    folder.rename(target)
+    setup = target / "setup.py"
+    setup.write_text(without_types(setup.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def without_types(setup: str) -> str:
+    """Return OpenCV's setup.py without the type stubs, which its build writes for all modules or not at all.
+
+    Raises RuntimeError when the file is not as it was in version 5.0.0.
+    """
+    for line, other in (
+        ('[ r"python/cv2/py.typed" ]', "[]"),
+        ('rearrange_cmake_output_data["cv2.typing"] = ["python/cv2" + r"/typing/.*\\.py"]', "pass"),
+    ):
+        if setup.count(line) != 1:
+            raise RuntimeError(f"OpenCV's setup.py has changed: {line} is not in it")
+        setup = setup.replace(line, other)
+    return setup
 
 
 def _font(python: Path) -> bytes:
