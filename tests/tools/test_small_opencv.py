@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import tarfile
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,12 @@ import pytest
 
 from tools import small_opencv
 from tools.package import opencv_version
-from tools.small_opencv import FLAGS, font_in, missing, names_used, small_wheel
+from tools.small_opencv import FLAGS, font_in, missing, names_used, small_wheel, without_types
 
 ROOT = Path(__file__).parents[2]
+SETUP = """package_data["cv2"] = [ r"python/cv2/py.typed" ]
+rearrange_cmake_output_data["cv2.typing"] = ["python/cv2" + r"/typing/.*\\.py"]
+"""
 
 
 def test_the_largest_compressed_file_in_a_library_is_its_font() -> None:
@@ -47,11 +51,19 @@ def test_what_a_build_lacks_is_named_as_debian_does(monkeypatch: pytest.MonkeyPa
 def test_a_wheel_that_was_built_is_used_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     built = []
 
-    def build(words: list[str], **options: object) -> None:
-        built.append(words)
-        (Path(words[words.index("--wheel-dir") + 1]) / "opencv.whl").write_bytes(b"")
+    def pip(words: list[str], **options: object) -> None:
+        if "download" in words:
+            source = tmp_path / "opencv-source"
+            source.mkdir(exist_ok=True)
+            (source / "setup.py").write_text(SETUP)
+            with tarfile.open(Path(words[words.index("--dest") + 1]) / "opencv.tar.gz", "w:gz") as archive:
+                archive.add(source, source.name)
+        else:
+            assert "typing" not in (Path(words[-1]) / "setup.py").read_text()
+            built.append(words)
+            (Path(words[words.index("--wheel-dir") + 1]) / "opencv.whl").write_bytes(b"")
 
-    monkeypatch.setattr(small_opencv.subprocess, "run", build)
+    monkeypatch.setattr(small_opencv.subprocess, "run", pip)
     monkeypatch.setattr(small_opencv.subprocess, "check_output", lambda *words, **options: "3.12")
     monkeypatch.setattr(small_opencv, "_font", lambda python: b"font")
     first = small_wheel(Path("python"), opencv_version(), tmp_path, jobs=1)
@@ -72,3 +84,8 @@ def test_a_build_that_failed_leaves_nothing_that_is_used(monkeypatch: pytest.Mon
     for _ in range(2):
         with pytest.raises(RuntimeError):
             small_wheel(Path("python"), "5.0.0", tmp_path, jobs=1)
+
+
+def test_a_set_up_of_another_shape_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="has changed"):
+        without_types(SETUP.replace("py.typed", "other"))
