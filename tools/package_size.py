@@ -44,9 +44,6 @@ _NEVER_CALLED = {
     "libaom.so": "the same; the AVIF library of the system, which OpenCV reads with, decodes with dav1d",
     "libgav1": "the same",
     "libXau-": "PyAV and Pillow could capture an X screen; neither is asked to",
-    "libasound-": "PyAV could open sound cards; PortAudio does that, with the ALSA of the system",
-    "libjack": "PortAudio could ask a JACK server; it gets along with ALSA, and on most machines there is none",
-    "libsystemd": "the D-Bus library asks it for sockets where it is a server",
     "libopenblasp": "OpenCV's LAPACK, for functions that are not used; NumPy has its own",
     "libicudata": "Qt sorts and compares plainly without the tables of ICU",
 }
