@@ -14,7 +14,7 @@ from benchmarks.faults.command import run_command
 from benchmarks.faults.losses import losses
 from benchmarks.faults.material import originals, pictures
 
-SECONDS = 80.0
+SECONDS = 60.0
 """With the making of the files and the last run no more than two minutes on a machine that is not busy."""
 
 
