@@ -124,9 +124,9 @@ class _Session:
         return max(_AHEAD * threads, 1)
 
     def _submit(self, task: Task) -> None:
-        key = f"{task.kind}-{task.key}-{uuid.uuid4().hex[:8]}"  # what the dashboard shows
         from app.batch.executors.dask_worker import carry_out_here
 
+        key = f"{task.kind}-{task.key}-{uuid.uuid4().hex[:8]}"  # what the dashboard shows
         # Dask takes `key` for itself.
         future = self._client.submit(carry_out_here, task, key, self._name, key=key, pure=False)
         self._tasks[key] = (task, future)
