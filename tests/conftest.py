@@ -1,9 +1,11 @@
-"""What every test shares: a screen for the tests that need one."""
+"""What every test shares: a screen for the tests that need one, and a temporary folder that is empty in the end."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,25 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests read English, whatever the language of the machine; so do the programs that they start.
 os.environ["LC_ALL"] = "C.UTF-8"
+
+
+# Pytest's own folders, which it deletes, lie beside the one that the tests and the programs they start have to leave
+# empty. A name for it must stay short: sockets are made in it.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+TEMPORARY = Path(tempfile.mkdtemp(prefix="cfrnet-live-tests-"))
+for variable in ("TMPDIR", "TEMP", "TMP"):
+    os.environ[variable] = tempfile.tempdir = str(TEMPORARY)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Fail a run that leaves files in the temporary folder, and name them."""
+    yield
+    left = sorted(path.name for path in TEMPORARY.iterdir())
+    shutil.rmtree(TEMPORARY, ignore_errors=True)
+    if left:
+        print(f"\nleft in the temporary folder: {', '.join(left)}")
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,11 @@
 
     python tools/package.py                 the folder, then: Linux .tar.gz and AppImage, macOS .dmg, Windows installer
     python tools/package.py --folder-only   the folder alone
-    python tools/package.py --opencv wheel  without a compiler: OpenCV as its makers build it, 50 MB larger
+    python tools/package.py --no-compiler   OpenCV and NumPy as their makers build them, 80 MB larger
 
 PyInstaller makes the folder, in an environment of its own in build/package/ with the packages of requirements.txt. On
-Linux OpenCV is built from source first, once (tools/small_opencv.py); what came out is kept in build/opencv/.
+Linux OpenCV and NumPy are built from source first, once (tools/small_opencv.py, tools/small_numpy.py); what came out is
+kept in build/wheels/.
 `tools/check_package.py` then runs what was built. Tools of the system that are missing are named and their step is left
 out: appimagetool on Linux, Inno Setup (iscc) on Windows. With CFRNET_LIVE_SIGN_IDENTITY (macOS: a codesign identity;
 Windows: a certificate's subject for signtool) the result is signed.
@@ -75,14 +76,14 @@ Name: "{{group}}\\CFRNet Live"; Filename: "{{app}}\\cfrnet-live.exe"
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder-only", action="store_true", help="make no archive and no installer")
-    parser.add_argument("--opencv", choices=("small", "wheel"), help="where OpenCV comes from (Linux: small)")
-    parser.add_argument("--opencv-cache", type=Path, default=ROOT / "build" / "opencv", help="where the small one lies")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="compilers at once for OpenCV")
+    parser.add_argument("--no-compiler", action="store_true", help="take OpenCV and NumPy as their makers build them")
+    parser.add_argument("--cache", type=Path, default=ROOT / "build" / "wheels", help="where compiled ones are kept")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="compilers at once")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     if not options.inside:
-        python = _environment(options.opencv or default_opencv(), options.opencv_cache, options.jobs)
+        python = _environment(not options.no_compiler and can_compile(), options.cache, options.jobs)
         return subprocess.call([str(python), __file__, "--inside", *sys.argv[1:]], cwd=ROOT)
     from tools.package_size import size_mb
 
@@ -95,20 +96,19 @@ def main() -> int:
     return 0
 
 
-def default_opencv() -> str:
-    """Where OpenCV comes from on this machine: "small" where it can be built, else "wheel"."""
+def can_compile() -> bool:
+    """Whether OpenCV and NumPy can be built from source here; says what to install where it could be so."""
     from tools.small_opencv import missing
 
     if not sys.platform.startswith("linux"):
-        return "wheel"
+        return False
     if lacking := missing():
         print(
-            "OpenCV is taken from its wheel, which makes the package 50 MB larger than it may be. "
-            f"For the small one: apt install {' '.join(lacking)}",
+            "OpenCV and NumPy are taken from their wheels, which makes the package 80 MB larger than it may be. "
+            f"To compile them: apt install {' '.join(lacking)}",
             file=sys.stderr,
         )
-        return "wheel"
-    return "small"
+    return not lacking
 
 
 def version() -> str:
@@ -124,10 +124,10 @@ def package_requirements() -> str:
     return re.sub(r"^opencv-python==", "opencv-python-headless==", text, flags=re.MULTILINE)
 
 
-def opencv_version() -> str:
-    """The version of OpenCV that requirements.txt pins."""
-    match = re.search(r"^opencv-python-headless==(\S+)", package_requirements(), flags=re.MULTILINE)
-    assert match is not None, "requirements.txt pins OpenCV"
+def pinned_version(package: str) -> str:
+    """The version of `package` that requirements.txt pins for a package without Python."""
+    match = re.search(rf"^{re.escape(package)}==(\S+)", package_requirements(), flags=re.MULTILINE)
+    assert match is not None, f"requirements.txt pins {package}"
     return match[1]
 
 
@@ -190,15 +190,16 @@ def archives(folder: Path) -> list[Path]:
     return [archive, *_appimage(folder)]
 
 
-def _environment(opencv: str, cache: Path, jobs: int) -> Path:
-    """The Python of the packaging environment, made anew when a requirement changed or OpenCV is another."""
-    from tools.small_opencv import FLAGS, small_wheel
+def _environment(compiled: bool, cache: Path, jobs: int) -> Path:
+    """The Python of the packaging environment, made anew when a requirement or a compiler flag changed."""
+    from tools import small_numpy, small_opencv
+    from tools.from_source import built_wheel
 
     folder = BUILD / "venv"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     wanted = package_requirements() + (ROOT / "requirements-package.txt").read_text(encoding="utf-8")
-    if opencv == "small":
-        wanted += f"# OpenCV from source: {' '.join(FLAGS)}\n"
+    if compiled:
+        wanted += f"# from source: {' '.join((*small_opencv.FLAGS, *small_numpy.FLAGS))}\n"
     requirements, stamp = BUILD / "requirements.txt", BUILD / "ready"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return python
@@ -208,9 +209,13 @@ def _environment(opencv: str, cache: Path, jobs: int) -> Path:
     # Every package is pinned; without --no-deps InsightFace would bring OpenCV with Qt along.
     subprocess.run([*install, "--no-deps", "-r", str(requirements)], check=True)
     subprocess.run([*install, "-r", str(ROOT / "requirements-package.txt")], check=True)
-    if opencv == "small":
-        wheel = small_wheel(python, opencv_version(), cache, jobs=jobs)
-        subprocess.run([*install, "--no-deps", "--force-reinstall", str(wheel)], check=True)
+    if compiled:
+        for recipe in (
+            small_numpy.recipe(pinned_version(small_numpy.PACKAGE), jobs=jobs),
+            small_opencv.recipe(python, pinned_version(small_opencv.PACKAGE), jobs=jobs),
+        ):
+            wheel = built_wheel(recipe, python, cache)
+            subprocess.run([*install, "--no-deps", "--force-reinstall", str(wheel)], check=True)
     stamp.write_text(wanted, encoding="utf-8")
     return python
 

@@ -2,21 +2,20 @@
 
 The wheel of OpenCV is one library of 74 MB with networks, camera calibration, stitching and Intel's IPP in it. The
 same version from source, with four modules, is a quarter of that. It takes a C++ compiler, nasm (without it JPEG is
-slow) and libavif's headers, and ten minutes on four cores; what came out is kept and used again while the version and
-the flags are the same.
+slow) and libavif's headers, and ten minutes on four cores.
 """
 
 from __future__ import annotations
 
 import ast
-import hashlib
-import os
 import re
 import shutil
 import subprocess
-import tarfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+
+from tools.from_source import Recipe
 
 PACKAGE = "opencv-python-headless"
 
@@ -56,47 +55,20 @@ def missing() -> list[str]:
     return found
 
 
-def small_wheel(python: Path, version: str, cache: Path, *, jobs: int) -> Path:
-    """Return the wheel of OpenCV `version` for `python`, from `cache` or built into it with `jobs` compilers at once.
+def recipe(python: Path, version: str, *, jobs: int) -> Recipe:
+    """Return how OpenCV `version` is built with `jobs` compilers at once.
 
-    The ordinary wheel is installed for `python`: the font for every script is taken out of it. Raises
-    CalledProcessError when the build fails, RuntimeError when the font is not found.
+    The ordinary wheel is installed for `python`: the font for every script is taken out of it when the build begins.
     """
-    tag = subprocess.check_output([str(python), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], text=True)
-    key = hashlib.sha256("\n".join((version, tag, *FLAGS)).encode()).hexdigest()[:12]
-    folder = cache / f"opencv-{version}-{key}"
-    if wheels := sorted(folder.glob("*.whl")):
-        return wheels[0]
-    building = cache / f"{folder.name}.building"
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
-    (building / _FONT).write_bytes(_font(python))
-    flags = [*FLAGS, f"-DOPENCV_UNIFONT_URL={building.resolve().as_uri()}/"]
-    environment = {**os.environ, "CMAKE_ARGS": " ".join(flags), "CMAKE_BUILD_PARALLEL_LEVEL": str(jobs)}
-    pip = [str(python), "-m", "pip"]
-    print(f"OpenCV {version} is built from source with {jobs} compilers at once; this takes a while", flush=True)
-    with (cache / f"{folder.name}.log").open("w", encoding="utf-8") as log:
-        source = building / "source"
-        get = [*pip, "download", "--no-deps", "--no-binary", PACKAGE, "--dest", str(building), f"{PACKAGE}=={version}"]
-        subprocess.run(get, env=environment, stdout=log, stderr=subprocess.STDOUT, check=True)
-        _unpack(next(building.glob("*.tar.gz")), source)
-        make = [*pip, "wheel", "--no-deps", "--verbose", "--wheel-dir", str(building), str(source)]
-        subprocess.run(make, env=environment, stdout=log, stderr=subprocess.STDOUT, check=True)
-    folder.mkdir(exist_ok=True)
-    wheel = next(building.glob("*.whl"))
-    wheel = wheel.rename(folder / wheel.name)
-    shutil.rmtree(building)
-    return wheel
 
+    def prepare(source: Path) -> Mapping[str, str]:
+        (source / _FONT).write_bytes(_font(python))
+        setup = source / "setup.py"
+        setup.write_text(without_types(setup.read_text(encoding="utf-8")), encoding="utf-8")
+        flags = (*FLAGS, f"-DOPENCV_UNIFONT_URL={source.resolve().as_uri()}/")
+        return {"CMAKE_ARGS": " ".join(flags), "CMAKE_BUILD_PARALLEL_LEVEL": str(jobs)}
 
-def _unpack(archive: Path, target: Path) -> None:
-    """Unpack OpenCV's source to `target`, and let its set-up do without the types of modules that are not built."""
-    with tarfile.open(archive) as file:
-        file.extractall(target.parent / "unpacked", filter="data")
-    (folder,) = (target.parent / "unpacked").iterdir()
-    folder.rename(target)
-    setup = target / "setup.py"
-    setup.write_text(without_types(setup.read_text(encoding="utf-8")), encoding="utf-8")
+    return Recipe(package=PACKAGE, version=version, flags=FLAGS, prepare=prepare)
 
 
 def without_types(setup: str) -> str:

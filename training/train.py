@@ -50,8 +50,9 @@ class Trainer:
         torch.manual_seed(preset.seed)
         self.method = METHODS[preset.method](preset, weights, self.device, like)
         self.validation = Validation(
-            validation, weights, cycles=preset.validation_cycles, device=self.device, bfloat16=self.method.bfloat16
-        )
+            validation, weights, cycles=preset.validation_cycles, device=self.device, bfloat16=self.method.bfloat16,
+            also={name: KINDS[name] for name in preset.validate_also},
+        )  # fmt: skip
         self.log = RunLog(out)
         self.checkpoint = out / "checkpoint.pt"
         self.began = datetime.now(UTC).isoformat(timespec="seconds")

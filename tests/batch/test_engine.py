@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pytest
 
 from app.batch.background import BackgroundJob
 from app.batch.engine import Shard, run_job
+from app.batch.executors import processes
 from app.batch.executors.base import ExecutorOptions
 from app.batch.executors.inline import InlineExecutor
 from app.batch.jobs.events import ItemDone, ItemFailed, JobEvent, JobReport
+from app.batch.jobs.task import Task
 from app.core.errors import AppError, JournalError, UnreadableMediaError
 from tests.batch.helpers import Seen, album, files_in, job_of, picture, pixels, rows
 from tests.batch.test_journal import task
@@ -246,6 +249,36 @@ def test_a_video_is_shared_out_among_processes(tmp_path: Path) -> None:
     assert not report.failed
     assert files_in(tmp_path / "out") == ["a.png", "film.mp4"]
     assert [number_of(image) for image in pictures(tmp_path / "out" / "film.mp4")] == list(range(102))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")
+def test_a_worker_that_dies_leaves_no_part_of_its_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The piece is done again by another worker, in the same run; the dead one's `.part` is gone with the job."""
+    workers: list[processes._Worker] = []
+    started = processes._Worker.give
+
+    def give(self: processes._Worker, task: Task) -> None:
+        workers.append(self)
+        started(self, task)
+
+    monkeypatch.setattr(processes._Worker, "give", give)
+    source = long_video(tmp_path / "in" / "film.mp4", seconds=30)
+    picture(tmp_path / "in" / "a.png")
+    orphaned: list[Path] = []
+
+    def kill_once(event: JobEvent) -> None:
+        if not orphaned and (parts := list((tmp_path / "out").rglob("pieces/*.part"))):
+            for worker in workers:
+                worker.process.kill()
+                worker.process.join()
+            orphaned.extend(part for part in parts if part.exists())
+
+    report = run_job(job_of(tmp_path / "in", tmp_path / "out"), on_event=kill_once, workers=2)
+    assert orphaned, "no worker was killed while it wrote"
+    assert not report.failed
+    assert files_in(tmp_path / "out") == ["a.png", "film.mp4"]
+    assert [number_of(image) for image in pictures(tmp_path / "out" / "film.mp4")] == list(range(180))
+    assert sound_packets(tmp_path / "out" / "film.mp4") == sound_packets(source)
 
 
 def test_a_video_that_changes_while_it_is_restored_is_refused(tmp_path: Path) -> None:

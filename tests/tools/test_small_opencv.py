@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import gzip
 import os
-import tarfile
+import re
 from pathlib import Path
 
 import cv2
 import pytest
 
 from tools import small_opencv
-from tools.package import opencv_version
-from tools.small_opencv import FLAGS, font_in, missing, names_used, small_wheel, without_types
+from tools.small_opencv import FLAGS, font_in, missing, names_used, recipe, without_types
 
 ROOT = Path(__file__).parents[2]
 SETUP = """package_data["cv2"] = [ r"python/cv2/py.typed" ]
@@ -48,42 +47,14 @@ def test_what_a_build_lacks_is_named_as_debian_does(monkeypatch: pytest.MonkeyPa
     assert missing() == ["g++", "nasm", "pkg-config"]
 
 
-def test_a_wheel_that_was_built_is_used_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    built = []
-
-    def pip(words: list[str], **options: object) -> None:
-        if "download" in words:
-            source = tmp_path / "opencv-source"
-            source.mkdir(exist_ok=True)
-            (source / "setup.py").write_text(SETUP)
-            with tarfile.open(Path(words[words.index("--dest") + 1]) / "opencv.tar.gz", "w:gz") as archive:
-                archive.add(source, source.name)
-        else:
-            assert "typing" not in (Path(words[-1]) / "setup.py").read_text()
-            built.append(words)
-            (Path(words[words.index("--wheel-dir") + 1]) / "opencv.whl").write_bytes(b"")
-
-    monkeypatch.setattr(small_opencv.subprocess, "run", pip)
-    monkeypatch.setattr(small_opencv.subprocess, "check_output", lambda *words, **options: "3.12")
+def test_the_source_is_prepared_before_it_is_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(small_opencv, "_font", lambda python: b"font")
-    first = small_wheel(Path("python"), opencv_version(), tmp_path, jobs=1)
-    assert first == small_wheel(Path("python"), opencv_version(), tmp_path, jobs=4)
-    assert len(built) == 1
-    assert first.is_file()
-    small_wheel(Path("python"), "9.9.9", tmp_path, jobs=1)
-    assert len(built) == 2, "another version is another wheel"
-
-
-def test_a_build_that_failed_leaves_nothing_that_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def fail(words: list[str], **options: object) -> None:
-        raise RuntimeError
-
-    monkeypatch.setattr(small_opencv.subprocess, "run", fail)
-    monkeypatch.setattr(small_opencv.subprocess, "check_output", lambda *words, **options: "3.12")
-    monkeypatch.setattr(small_opencv, "_font", lambda python: b"font")
-    for _ in range(2):
-        with pytest.raises(RuntimeError):
-            small_wheel(Path("python"), "5.0.0", tmp_path, jobs=1)
+    (tmp_path / "setup.py").write_text(SETUP)
+    environment = recipe(Path("python"), "5.0.0", jobs=3).prepare(tmp_path)
+    assert "typing" not in (tmp_path / "setup.py").read_text()
+    assert environment["CMAKE_BUILD_PARALLEL_LEVEL"] == "3"
+    (font,) = re.findall(r"-DOPENCV_UNIFONT_URL=(\S+)", environment["CMAKE_ARGS"])
+    assert (Path(font.removeprefix("file://")) / "WenQuanYiMicroHei.ttf.gz").read_bytes() == b"font"
 
 
 def test_a_set_up_of_another_shape_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.data import FaceSet, seeded_pairs, to_images
+from training.degradation.operators import Degradation
 from training.losses.perceptual import LPIPS
 from training.metrics.pictures import psnr, step_size
 
@@ -21,32 +23,51 @@ CHUNK = 16
 class Validation:
     """PSNR, LPIPS on both backbones and the step size at every k, and how well a clean face stays clean.
 
+    Faces are degraded by the paper's D and, in figures and rows of their own, by those of `also`: a name for each.
     `bfloat16` computes LPIPS in half precision: faster where the processor has units for it, slower elsewhere.
     """
 
-    def __init__(self, faces: FaceSet, weights: Path, *, cycles: int, device: torch.device, bfloat16: bool) -> None:
+    def __init__(
+        self,
+        faces: FaceSet,
+        weights: Path,
+        *,
+        cycles: int,
+        device: torch.device,
+        bfloat16: bool,
+        also: Mapping[str, Degradation] | None = None,
+    ) -> None:
         self.cycles, self.bfloat16 = cycles, bfloat16
-        pairs = seeded_pairs(faces.images[:: max(1, len(faces) // FACES)][:FACES])
-        self.degraded, self.clean = (faces.to(device) for faces in pairs)
+        images = faces.images[:: max(1, len(faces) // FACES)][:FACES]
+        degraded, clean = seeded_pairs(images)
+        self.clean = clean.to(device)
+        self.degraded = {"": degraded.to(device)}
+        for name, degrade in (also or {}).items():
+            self.degraded[f"{name}_"] = seeded_pairs(images, degrade)[0].to(device)
         self.metrics = {"alex": LPIPS("alexnet", weights).to(device), "vgg": LPIPS("vgg16", weights).to(device)}
+        self.input_figures: dict[str, float] = {}
         with torch.no_grad():
-            self.input_figures = self._figures(self.degraded, "input")
+            for prefix, inputs in self.degraded.items():
+                self.input_figures |= self._figures(inputs, f"{prefix}input")
 
     @torch.no_grad()
     def __call__(self, generator: nn.Module) -> tuple[dict[str, float], NDArray[np.uint8]]:
-        figures, columns = dict(self.input_figures), [to_images(self.degraded[:SHOWN])]
-        x = self.degraded
-        for k in range(1, self.cycles + 1):
-            before, x = x, self._run(generator, x)
-            figures |= self._figures(x, f"k{k}")
-            figures[f"k{k}_step"] = float(step_size(x, before).mean())
-            columns.append(to_images(x[:SHOWN]))
+        """Return the figures by name, and a sheet, uint8 BGR: a row a face with input, k = 1 ..., truth."""
+        figures, sheets = dict(self.input_figures), []
+        for prefix, degraded in self.degraded.items():
+            columns, x = [to_images(degraded[:SHOWN])], degraded
+            for k in range(1, self.cycles + 1):
+                before, x = x, self._run(generator, x)
+                figures |= self._figures(x, f"{prefix}k{k}")
+                figures[f"{prefix}k{k}_step"] = float(step_size(x, before).mean())
+                columns.append(to_images(x[:SHOWN]))
+            columns.append(to_images(self.clean[:SHOWN]))
+            sheets += [np.hstack(row) for row in zip(*columns, strict=True)]
         clean = self.clean
         for k in range(1, min(3, self.cycles) + 1):
             clean = self._run(generator, clean)
             figures[f"clean_k{k}_psnr"] = float(psnr(clean, self.clean).mean())
-        columns.append(to_images(self.clean[:SHOWN]))
-        return figures, np.vstack([np.hstack(row) for row in zip(*columns, strict=True)])
+        return figures, np.vstack(sheets)
 
     @staticmethod
     def _run(generator: nn.Module, x: Tensor) -> Tensor:

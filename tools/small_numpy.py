@@ -1,0 +1,20 @@
+"""Builds the NumPy of a Linux package from source: without OpenBLAS, whose matrix products the application never needs.
+
+OpenBLAS is 28 MB of kernels for large matrices. The largest product of the application has a few hundred rows of three
+numbers; NumPy's own loops and its small copy of LAPACK compute it as fast. Networks run in ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+from tools.from_source import Recipe
+
+PACKAGE = "numpy"
+
+FLAGS = ("-Dallow-noblas=true", "-Dblas=none", "-Dlapack=none")
+"""What meson is told."""
+
+
+def recipe(version: str, *, jobs: int) -> Recipe:
+    """Return how NumPy `version` is built with `jobs` compilers at once."""
+    settings = (*(f"setup-args={flag}" for flag in FLAGS), f"compile-args=-j{jobs}")
+    return Recipe(package=PACKAGE, version=version, flags=FLAGS, settings=settings)
