@@ -20,6 +20,7 @@ from app.core.words import phrase
 
 _NEEDS = "fsspec"
 _STREAMS = ("rtsp", "rtsps")  # what they send has no end
+_SSH = ("sftp", "ssh")
 _LOGIN_NAMES = {"s3": ("key", "secret"), "s3a": ("key", "secret")}
 _LOGIN_OF_MOST = ("username", "password")
 
@@ -130,7 +131,7 @@ class RemoteFile:
                 except Exception:
                     if not system.exists(place):
                         raise
-                    system.rm_file(place)  # such as SFTP, which renames to nothing that is there
+                    system.rm_file(place)  # such as FTP, where renaming to what is there may be refused
                     system.mv(part, place)
             except BaseException:
                 with contextlib.suppress(Exception):
@@ -158,6 +159,10 @@ class RemoteFile:
             options["client_kwargs"] = {"headers": {"Authorization": f"Basic {basic}"}}
         elif login is not None:
             options |= zip(_LOGIN_NAMES.get(self.address.scheme, _LOGIN_OF_MOST), login, strict=True)
+        if self.address.scheme in _SSH:
+            from app.media.sftp import KnownHosts
+
+            options["host_key_policy"] = KnownHosts
         system, place = url_to_fs(self.address.without_login().revealed(), **options)
         return system, f"{place.rstrip('/')}/{self.path}" if self.path else place
 

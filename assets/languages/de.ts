@@ -494,6 +494,11 @@
         <translation>Fenster schließen</translation>
     </message>
     <message>
+        <source>Connect once by hand, and compare the key that is shown with the server&apos;s: {command}</source>
+        <extracomment>app/media/sftp.py</extracomment>
+        <translation>Verbinden Sie sich einmal von Hand und vergleichen Sie den angezeigten Schlüssel mit dem des Servers: {command}</translation>
+    </message>
+    <message>
         <source>Connecting</source>
         <extracomment>app/pipeline/live/session.py</extracomment>
         <translation>Verbindung wird hergestellt</translation>
@@ -2205,6 +2210,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <source>The journal {path} cannot be opened ({error}).</source>
         <extracomment>app/batch/jobs/journal.py</extracomment>
         <translation>Das Journal {path} kann nicht geöffnet werden ({error}).</translation>
+    </message>
+    <message>
+        <source>The key of {host} is not among those that this computer knows.</source>
+        <extracomment>app/media/sftp.py</extracomment>
+        <translation>Der Schlüssel von {host} gehört nicht zu denen, die dieser Computer kennt.</translation>
     </message>
     <message>
         <source>The list of models cannot be read: {path} ({reason}).</source>

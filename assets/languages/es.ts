@@ -494,6 +494,11 @@
         <translation>Cerrar la ventana</translation>
     </message>
     <message>
+        <source>Connect once by hand, and compare the key that is shown with the server&apos;s: {command}</source>
+        <extracomment>app/media/sftp.py</extracomment>
+        <translation>Conéctese una vez a mano y compare la clave que se muestra con la del servidor: {command}</translation>
+    </message>
+    <message>
         <source>Connecting</source>
         <extracomment>app/pipeline/live/session.py</extracomment>
         <translation>Conectando</translation>
@@ -2204,6 +2209,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <source>The journal {path} cannot be opened ({error}).</source>
         <extracomment>app/batch/jobs/journal.py</extracomment>
         <translation>No se puede abrir el diario {path} ({error}).</translation>
+    </message>
+    <message>
+        <source>The key of {host} is not among those that this computer knows.</source>
+        <extracomment>app/media/sftp.py</extracomment>
+        <translation>La clave de {host} no está entre las que este equipo conoce.</translation>
     </message>
     <message>
         <source>The list of models cannot be read: {path} ({reason}).</source>

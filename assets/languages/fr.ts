@@ -494,6 +494,11 @@
         <translation>Fermer la fenêtre</translation>
     </message>
     <message>
+        <source>Connect once by hand, and compare the key that is shown with the server&apos;s: {command}</source>
+        <extracomment>app/media/sftp.py</extracomment>
+        <translation>Connectez-vous une fois à la main et comparez la clé affichée avec celle du serveur : {command}</translation>
+    </message>
+    <message>
         <source>Connecting</source>
         <extracomment>app/pipeline/live/session.py</extracomment>
         <translation>Connexion</translation>
@@ -2204,6 +2209,11 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <source>The journal {path} cannot be opened ({error}).</source>
         <extracomment>app/batch/jobs/journal.py</extracomment>
         <translation>Le journal {path} ne peut pas être ouvert ({error}).</translation>
+    </message>
+    <message>
+        <source>The key of {host} is not among those that this computer knows.</source>
+        <extracomment>app/media/sftp.py</extracomment>
+        <translation>La clé de {host} ne figure pas parmi celles que cet ordinateur connaît.</translation>
     </message>
     <message>
         <source>The list of models cannot be read: {path} ({reason}).</source>

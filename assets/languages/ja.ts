@@ -494,6 +494,11 @@
         <translation>ウィンドウを閉じる</translation>
     </message>
     <message>
+        <source>Connect once by hand, and compare the key that is shown with the server&apos;s: {command}</source>
+        <extracomment>app/media/sftp.py</extracomment>
+        <translation>一度手動で接続し、表示された鍵をサーバーの鍵と照合してください: {command}</translation>
+    </message>
+    <message>
         <source>Connecting</source>
         <extracomment>app/pipeline/live/session.py</extracomment>
         <translation>接続中</translation>
@@ -2203,6 +2208,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>The journal {path} cannot be opened ({error}).</source>
         <extracomment>app/batch/jobs/journal.py</extracomment>
         <translation>ジャーナル {path} を開けません ({error})。</translation>
+    </message>
+    <message>
+        <source>The key of {host} is not among those that this computer knows.</source>
+        <extracomment>app/media/sftp.py</extracomment>
+        <translation>{host} の鍵は、このコンピューターが知っている鍵の中にありません。</translation>
     </message>
     <message>
         <source>The list of models cannot be read: {path} ({reason}).</source>

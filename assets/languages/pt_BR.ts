@@ -494,6 +494,11 @@
         <translation>Fechar a janela</translation>
     </message>
     <message>
+        <source>Connect once by hand, and compare the key that is shown with the server&apos;s: {command}</source>
+        <extracomment>app/media/sftp.py</extracomment>
+        <translation>Conecte-se uma vez manualmente e compare a chave exibida com a do servidor: {command}</translation>
+    </message>
+    <message>
         <source>Connecting</source>
         <extracomment>app/pipeline/live/session.py</extracomment>
         <translation>Conectando</translation>
@@ -2204,6 +2209,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <source>The journal {path} cannot be opened ({error}).</source>
         <extracomment>app/batch/jobs/journal.py</extracomment>
         <translation>Não é possível abrir o diário {path} ({error}).</translation>
+    </message>
+    <message>
+        <source>The key of {host} is not among those that this computer knows.</source>
+        <extracomment>app/media/sftp.py</extracomment>
+        <translation>A chave de {host} não está entre as que este computador conhece.</translation>
     </message>
     <message>
         <source>The list of models cannot be read: {path} ({reason}).</source>

@@ -494,6 +494,11 @@
         <translation>关闭窗口</translation>
     </message>
     <message>
+        <source>Connect once by hand, and compare the key that is shown with the server&apos;s: {command}</source>
+        <extracomment>app/media/sftp.py</extracomment>
+        <translation>请先手动连接一次,并将显示的密钥与服务器的密钥进行核对:{command}</translation>
+    </message>
+    <message>
         <source>Connecting</source>
         <extracomment>app/pipeline/live/session.py</extracomment>
         <translation>正在连接</translation>
@@ -2203,6 +2208,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>The journal {path} cannot be opened ({error}).</source>
         <extracomment>app/batch/jobs/journal.py</extracomment>
         <translation>无法打开日志 {path}（{error}）。</translation>
+    </message>
+    <message>
+        <source>The key of {host} is not among those that this computer knows.</source>
+        <extracomment>app/media/sftp.py</extracomment>
+        <translation>{host} 的密钥不在本机已知的密钥之中。</translation>
     </message>
     <message>
         <source>The list of models cannot be read: {path} ({reason}).</source>
