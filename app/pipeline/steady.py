@@ -6,8 +6,8 @@ is. Only the given crop decides, never the restored one. No clock is used.
 
 With a fixed-point network a still face does not need k cycles in every frame: one cycle a frame, on a mix of the given
 crop and the one shown before, gets as far within a few frames. A face that moves anywhere, even an eyelid, takes all k.
-Where much of it moves, the rest moves too, even if smooth skin hardly shows it: then the past counts less everywhere,
-or moles and pores would fade.
+Where much of its surroundings moves, a place moves too, even if smooth skin hardly shows it: there the past counts less
+as far as there is detail to lose, or moles and pores would fade.
 """
 
 from __future__ import annotations
@@ -39,14 +39,18 @@ _NOISE_WINDOW, _MOTION_WINDOW = 5, 7
 _STEPS = 8  # of a level of motion, so that eight bits hold motion finely enough
 _FALL = np.exp(-((np.maximum(np.arange(256, dtype=np.float32) / _STEPS - _STILL, 0) / _WIDTH) ** 2))
 
-# One of these blocks of the crop, those that show the face, moves when its mean stillness falls under this.
+# A block of the crop moves when its mean stillness falls under this; some of the blocks show the face.
 _BLOCKS = 16
 _FACE_BLOCKS = np.s_[3:15, 2:14]
 _MOVES_UNDER = 0.3
 
-# Shares of moving blocks between which the past's weight falls to nothing. A mouth that speaks is mostly within the
-# first, a head that turns reaches the second.
+# Shares of moving blocks among the 5x5 around a place between which the past's weight falls to nothing: a mouth that
+# speaks is mostly within the first, a head that turns reaches the second. It falls only as far as the block has detail,
+# the mean difference in levels of 255 from a 7x7 average: under the first value it is noise, which nobody misses.
 _MOUTH, _HEAD = 0.1, 0.3
+_AROUND = 5
+_FLAT, _DETAILED = 1.0, 1.5
+_DETAIL_WINDOW = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +73,24 @@ def stillness(state: SteadyState, crop: Image) -> Plane:
     return np.asarray(cv2.LUT(cv2.blur(motion, (_MOTION_WINDOW, _MOTION_WINDOW)), _FALL), np.float32)
 
 
-def moving_share(still: Plane) -> float:
-    """Return the share of the face that moves, 0 to 1; `still` as `stillness` returns it."""
+def moving_blocks(still: Plane) -> Plane:
+    """Return which blocks of a crop move: float32 (16, 16), 0 or 1; `still` as `stillness` returns it."""
     blocks = cv2.resize(still, (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA)
-    return float((blocks[_FACE_BLOCKS] < _MOVES_UNDER).mean())
+    return (blocks < _MOVES_UNDER).astype(np.float32)
+
+
+def past_share(moving: Plane, given: Plane) -> Plane:
+    """Return how much the past counts at each pixel, float32 (S, S), 0 to 1: less where a detailed place moves along.
+
+    `moving` as `moving_blocks` returns it, `given` is the averaged crop.
+    """
+    around = cv2.blur(moving, (_AROUND, _AROUND), borderType=cv2.BORDER_REPLICATE)
+    moves_along = np.clip((around - _MOUTH) / (_HEAD - _MOUTH), 0, 1)
+    grey = cv2.transform(given, _CHANNEL_MEAN)
+    differences = cv2.absdiff(grey, cv2.blur(grey, (_DETAIL_WINDOW, _DETAIL_WINDOW)))
+    detail = cv2.resize(differences, (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA)
+    share = 1 - moves_along * np.clip((detail - _FLAT) / (_DETAILED - _FLAT), 0, 1)
+    return np.asarray(cv2.resize(share, grey.shape[::-1]), np.float32)
 
 
 def restore_steadily(
@@ -88,11 +106,13 @@ def restore_steadily(
         planes = crop.astype(np.float32), restored.image.astype(np.float32)
         return SteadyState(given=planes[0], shown=planes[1], step=restored.steps[0]), restored
     still = stillness(state, crop)
-    moving = moving_share(still)
-    past = still * np.float32(weight * min(max((_HEAD - moving) / (_HEAD - _MOUTH), 0.0), 1.0))
+    moving = moving_blocks(still)
+    past = still * np.float32(weight)
+    if moving.any():
+        past *= past_share(moving, state.given)
     given = _mixed(state.given, crop.astype(np.float32), past)
     image = crop
-    if k > 1 and restorer.family.fixed_point and not moving:
+    if k > 1 and restorer.family.fixed_point and not moving[_FACE_BLOCKS].any():
         # Of what the network is given now, a part 1 - 1/k went through it before: through k cycles on average.
         image, k = _rounded(_mixed(state.shown, given, still * np.float32(1 - 1 / k))), 1
     restored = restorer.restore(image, k=k, stop_threshold=stop_threshold)
