@@ -12,23 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-def _leave(source: Path) -> Mapping[str, str]:
-    return {}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How one package is built.
 
-    `flags` tell wheels apart. `settings` are pip's `--config-settings`. `prepare` is handed the folder of the unpacked
-    source, may change it, and returns environment variables for the build.
+    `flags` tell wheels apart. `settings` are pip's `--config-settings`, in which `{folder}` stands for one to build in.
+    `prepare`, if there is one, is handed the folder of the unpacked source, may change it, and returns environment
+    variables for the build.
     """
 
     package: str
     version: str
     flags: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
-    prepare: Callable[[Path], Mapping[str, str]] = _leave
+    prepare: Callable[[Path], Mapping[str, str]] | None = None
 
 
 def built_wheel(recipe: Recipe, python: Path, cache: Path) -> Path:
@@ -44,17 +41,24 @@ def built_wheel(recipe: Recipe, python: Path, cache: Path) -> Path:
     building = cache / f"{folder.name}.building"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
-    pip = [str(python), "-m", "pip"]
     print(f"{recipe.package} {recipe.version} is built from source; this takes a while", flush=True)
     with (cache / f"{folder.name}.log").open("w", encoding="utf-8") as log:
+
+        def pip(*words: str, environment: Mapping[str, str] | None = None) -> None:
+            command = [str(python), "-m", "pip", *words]
+            environment = {**os.environ, **(environment or {})}
+            subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT, check=True)
+
         name = f"{recipe.package}=={recipe.version}"
-        get = [*pip, "download", "--no-deps", "--no-binary", recipe.package, "--dest", str(building), name]
-        subprocess.run(get, stdout=log, stderr=subprocess.STDOUT, check=True)
-        source = _unpack(next(building.glob("*.tar.gz")), building)
-        environment = {**os.environ, **recipe.prepare(source)}
-        make = [*pip, "wheel", "--no-deps", "--verbose", "--wheel-dir", str(building)]
-        make += [f"--config-settings={setting}" for setting in recipe.settings]
-        subprocess.run([*make, str(source)], env=environment, stdout=log, stderr=subprocess.STDOUT, check=True)
+        from_source = ("--no-deps", "--no-binary", recipe.package)
+        settings = [f"--config-settings={each.format(folder=building / 'work')}" for each in recipe.settings]
+        make = ("wheel", "--verbose", "--wheel-dir", str(building), *settings)
+        if recipe.prepare is None:
+            pip(*make, *from_source, name)
+        else:
+            pip("download", "--dest", str(building), *from_source, name)
+            source = _unpack(next(building.glob("*.tar.gz")), building)
+            pip(*make, "--no-deps", str(source), environment=recipe.prepare(source))
     folder.mkdir(exist_ok=True)
     wheel = next(building.glob("*.whl"))
     wheel = wheel.rename(folder / wheel.name)

@@ -16,5 +16,6 @@ FLAGS = ("-Dallow-noblas=true", "-Dblas=none", "-Dlapack=none")
 
 def recipe(version: str, *, jobs: int) -> Recipe:
     """Return how NumPy `version` is built with `jobs` compilers at once."""
-    settings = (*(f"setup-args={flag}" for flag in FLAGS), f"compile-args=-j{jobs}")
+    # pip asks for the metadata first, for which meson-python compiles everything: in one folder it does so once.
+    settings = (*(f"setup-args={flag}" for flag in FLAGS), f"compile-args=-j{jobs}", "build-dir={folder}")
     return Recipe(package=PACKAGE, version=version, flags=FLAGS, settings=settings)

@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,6 +50,12 @@ def test_a_wheel_is_built_once(index: Path, tmp_path: Path) -> None:
 
     (index / "tiny-1.0.tar.gz").unlink()  # it could not be built again
     assert built_wheel(RECIPE, Path(sys.executable), cache) == wheel
+
+
+def test_source_that_needs_no_change_is_built_as_it_comes(index: Path, tmp_path: Path) -> None:
+    wheel = built_wheel(dataclasses.replace(RECIPE, prepare=None), Path(sys.executable), tmp_path / "cache")
+    with zipfile.ZipFile(wheel) as archive:
+        assert "setup.py" in archive.namelist()
 
 
 def test_other_flags_are_another_wheel(index: Path, tmp_path: Path) -> None:
