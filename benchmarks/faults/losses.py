@@ -29,6 +29,8 @@ _SAID = {
     "frames": "frame|picture|breaks off|damaged|plays|lasts",
     "sound": "sound|audio|track",
     "subtitles": "subtitle|track",
+    "chapters": "chapter",
+    "attachments": "attach|cover|track",
     "title": "description|metadata|title",
 }
 """What a note says that names such a loss."""
@@ -115,6 +117,8 @@ class _Video:
     alpha: bool
     seconds_of_sound: list[float]
     subtitles: int
+    chapters: int
+    attachments: int
     title: str
 
 
@@ -138,6 +142,10 @@ def _of_videos(source: Path, target: Path, times: tuple[int, int]) -> list[str]:
         lost.append("sound")
     if after.subtitles < before.subtitles:
         lost.append("subtitles")
+    if after.chapters < before.chapters:
+        lost.append("chapters")
+    if after.attachments < before.attachments:
+        lost.append("attachments")
     if after.bits < before.bits:
         lost.append("depth")
     if before.alpha and not after.alpha:
@@ -158,6 +166,7 @@ def _video(path: Path) -> _Video | None:
                 return None
             main = container.streams.video[0]
             title = container.metadata.get("title", "")
+            chapters, attachments = len(container.chapters()), len(container.streams.attachments)
             packets = container.demux()
             while True:
                 try:
@@ -189,5 +198,7 @@ def _video(path: Path) -> _Video | None:
         alpha=alpha,
         seconds_of_sound=[seconds[index] for index in sorted(seconds) if seconds[index] > 0],
         subtitles=subtitles,
+        chapters=chapters,
+        attachments=attachments,
         title=title,
     )

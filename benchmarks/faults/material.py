@@ -100,6 +100,14 @@ def _write_video(
         ]
         subtitles = container.add_mux_stream("subrip") if path.suffix == ".mkv" else None
         if subtitles is not None:
+            half = _FRAMES * 500 // 24
+            container.set_chapters(
+                [
+                    {"id": 1, "start": 0, "end": half, "time_base": Fraction(1, 1000), "metadata": {"title": "before"}},
+                    {"id": 2, "start": half, "end": 2 * half, "time_base": Fraction(1, 1000), "metadata": {}},
+                ]
+            )
+            container.add_attachment("notes.txt", "text/plain", b"who this is")
             line = av.Packet(b"a face, it says")
             line.stream, line.pts, line.dts, line.duration, line.time_base = subtitles, 0, 0, 500, Fraction(1, 1000)
             container.mux(line)
