@@ -129,7 +129,7 @@ class RemoteFile:
                 try:
                     system.mv(part, place)
                 except Exception:
-                    if not system.exists(place):
+                    if not overwrite or not system.exists(place):
                         raise
                     system.rm_file(place)  # such as FTP, where renaming to what is there may be refused
                     system.mv(part, place)

@@ -28,7 +28,7 @@ from app.media.pictures.picture import read_picture
 from benchmarks.archiving.material import FPS, ROOT, Table, executor, job, make_film, make_pictures
 
 _WORKERS = 2
-_LATEST_KILL = 1.2
+_LATEST_KILL = 0.9
 """In times of what an uninterrupted command takes."""
 
 
@@ -97,9 +97,9 @@ def _simulated(number: int, folder: Path) -> Work:
 def kills(folder: Path, options: argparse.Namespace) -> Table:
     """`kill -9` of the whole command at random moments, then the same command: for a folder, and for a film in pieces.
 
-    The journal shows after each kill what was finished, and must never be begun again, and what was under way, which is
-    what the next run repeats. Whenever a run comes to its end, its results are compared with those of an uninterrupted
-    one and the job begins anew.
+    Every job is killed once or twice, in turn, and then runs to its end; its results are compared with those of a job
+    that nobody killed. The journal shows after each kill what was finished, and must never be begun again, and what was
+    under way, which is what the next run repeats.
     """
     mixed = folder / "mixed"
     make_pictures(mixed, 6)
@@ -119,30 +119,33 @@ def _killed(source: Path, whole: Path, target: Path, count: int) -> Table:
     into.mkdir()
     expected = list(_pixels(whole).values())
     rng = random.Random(0)
-    finished: set[str] = set()
     table: Table = dict.fromkeys(("kills", "jobs_ended", "wrong_results", "left_behind", "done_again"), 0)
     under_way: Counter[int] = Counter()
-    while True:
-        process = subprocess.Popen(_command(source, target), stderr=subprocess.DEVNULL, start_new_session=True)
-        try:
-            process.wait(rng.uniform(0.5, latest) if table["kills"] < count else None)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+    while table["kills"] < count:
+        finished: set[str] = set()
+        for _ in range(1 + table["jobs_ended"] % 2):
+            process = subprocess.Popen(_command(source, target), stderr=subprocess.DEVNULL, start_new_session=True)
+            try:
+                process.wait(rng.uniform(0.5, latest))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                table["kills"] += 1
+                now, running = _journal(into)
+                table["done_again"] += len(finished - now)
+                under_way[running] += 1
+                finished = now
+            else:
+                break  # it was through before
+        else:
+            process = subprocess.Popen(_command(source, target), stderr=subprocess.DEVNULL)
             process.wait()
-            table["kills"] += 1
-            now, running = _journal(into)
-            table["done_again"] += len(finished - now)
-            under_way[running] += 1
-            finished = now
-            continue
         table["jobs_ended"] += 1
         table["wrong_results"] += process.returncode != 0 or list(_pixels(target).values()) != expected
         table["left_behind"] += sum(1 for _ in into.rglob("*")) - len(expected)
-        if table["kills"] >= count:
-            return table | {"under_way_when_killed": {str(tasks): times for tasks, times in sorted(under_way.items())}}
-        finished = set()
         for path in into.iterdir():
             path.unlink()
+    return table | {"under_way_when_killed": {str(tasks): times for tasks, times in sorted(under_way.items())}}
 
 
 def _command(source: Path, target: Path) -> list[str]:

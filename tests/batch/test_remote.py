@@ -174,3 +174,19 @@ def test_shards_need_a_folder_that_all_see(server: str, tmp_path: Path) -> None:
     source = album(tmp_path / "in", 2)
     with pytest.raises(JournalError, match="behind an address"):
         run_job(at(str(source), ftp_address(server, "out")), shard=Shard(number=1, count=2))
+
+
+def test_what_another_program_made_meanwhile_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    def refuse(self: MemoryFileSystem, part: str, place: str) -> None:
+        self.pipe_file(place, b"of another program")
+        raise FileExistsError(place)
+
+    monkeypatch.setattr(MemoryFileSystem, "mv", refuse)
+    there = RemoteFile.of("memory://meanwhile/b.png")
+    with pytest.raises(OutputError):
+        there.send(picture(tmp_path / "a.png"), overwrite=False)
+    system = fsspec.filesystem("memory")
+    assert system.cat_file("/meanwhile/b.png") == b"of another program"
+    assert system.ls("/meanwhile", detail=False) == ["/meanwhile/b.png"]
