@@ -179,7 +179,10 @@ def test_shards_need_a_folder_that_all_see(server: str, tmp_path: Path) -> None:
 def test_what_another_program_made_meanwhile_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fsspec.implementations.memory import MemoryFileSystem
 
+    rename = MemoryFileSystem.mv
+
     def refuse(self: MemoryFileSystem, part: str, place: str) -> None:
+        monkeypatch.setattr(MemoryFileSystem, "mv", rename)
         self.pipe_file(place, b"of another program")
         raise FileExistsError(place)
 
