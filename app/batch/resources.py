@@ -21,9 +21,12 @@ def default_workers(*, cores: int | None = None, free_bytes: int | None = None) 
     return max(1, min(cores, free // WORKER_BYTES))
 
 
-_M_MMAP_THRESHOLD = -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGE_BYTES = 6 << 20
 """Less than the brightness of a 4K picture, more than a 1080p picture of three bytes a pixel."""
+
+_KEPT_BYTES = 64 << 20
+"""What may stay free at the end of the heap: with glibc's 128 KiB, every picture's memory would be mapped anew."""
 
 
 def return_large_blocks() -> None:
@@ -34,4 +37,6 @@ def return_large_blocks() -> None:
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # not glibc
-            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+            library = ctypes.CDLL(None)
+            library.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+            library.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)

@@ -3633,6 +3633,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <translation>das ist kein Rechnername</translation>
     </message>
     <message>
+        <source>the file is damaged ({error}): what cannot be read was filled in</source>
+        <extracomment>app/media/pictures/picture_facts.py</extracomment>
+        <translation>die Datei ist beschädigt ({error}): Was sich nicht lesen lässt, wurde aufgefüllt</translation>
+    </message>
+    <message>
         <source>the file or folder to write</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>die Datei oder der Ordner für das Ergebnis</translation>

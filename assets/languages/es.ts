@@ -3632,6 +3632,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <translation>no es un nombre de host</translation>
     </message>
     <message>
+        <source>the file is damaged ({error}): what cannot be read was filled in</source>
+        <extracomment>app/media/pictures/picture_facts.py</extracomment>
+        <translation>el archivo está dañado ({error}): lo que no se puede leer se ha rellenado</translation>
+    </message>
+    <message>
         <source>the file or folder to write</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>el archivo o la carpeta que se escribe</translation>

@@ -3632,6 +3632,11 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <translation>ce n’est pas un nom d’hôte</translation>
     </message>
     <message>
+        <source>the file is damaged ({error}): what cannot be read was filled in</source>
+        <extracomment>app/media/pictures/picture_facts.py</extracomment>
+        <translation>le fichier est endommagé ({error}) : ce qui est illisible a été comblé</translation>
+    </message>
+    <message>
         <source>the file or folder to write</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>le fichier ou le dossier à écrire</translation>

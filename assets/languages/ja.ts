@@ -3629,6 +3629,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>ホスト名ではありません</translation>
     </message>
     <message>
+        <source>the file is damaged ({error}): what cannot be read was filled in</source>
+        <extracomment>app/media/pictures/picture_facts.py</extracomment>
+        <translation>ファイルが破損しています({error})。読み取れない部分は補われました</translation>
+    </message>
+    <message>
         <source>the file or folder to write</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>書き込むファイルまたはフォルダー</translation>

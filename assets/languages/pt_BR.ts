@@ -3632,6 +3632,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <translation>isso não é um nome de host</translation>
     </message>
     <message>
+        <source>the file is damaged ({error}): what cannot be read was filled in</source>
+        <extracomment>app/media/pictures/picture_facts.py</extracomment>
+        <translation>o arquivo está danificado ({error}): o que não pôde ser lido foi preenchido</translation>
+    </message>
+    <message>
         <source>the file or folder to write</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>o arquivo ou a pasta a gravar</translation>

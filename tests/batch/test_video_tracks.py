@@ -13,10 +13,11 @@ import pytest
 from av.stream import Disposition
 
 from app.batch.videos.restore import restore_video
+from app.core.errors import UnreadableMediaError
 from app.core.types import Frame, Restored
 from tests.media_files import encode_jpeg, number_of, numbered_picture, write_video
 
-TEXT = [(0, 400, "Hello"), (400, 300, "Good-bye")]
+TEXT = [(0, 400, "Hello"), (400, 600, "Good-bye")]
 
 
 def same(frame: Frame) -> Restored:
@@ -101,6 +102,14 @@ def test_matroska_keeps_subtitles_chapters_a_second_video_and_attachments(tmp_pa
         assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["One"]
         assert container.metadata["title"] == "Holiday"
     assert numbers(tmp_path / "out.mkv") == list(range(25))
+
+
+def test_a_subtitle_that_stands_longer_than_the_pictures_go_hides_no_damage(tmp_path: Path) -> None:
+    source = with_tracks(tmp_path / "in.mkv", tmp_path / "plain.mp4", subtitles=True)
+    data = source.read_bytes()
+    source.write_bytes(data[: len(data) * 3 // 5])
+    with pytest.raises(UnreadableMediaError, match="breaks off"):
+        restore_video(source, tmp_path / "out.mkv", same)
 
 
 def test_what_mp4_cannot_hold_is_named(tmp_path: Path) -> None:

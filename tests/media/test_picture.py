@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from PIL import ImageCms, ImageOps
 
 from app.core.errors import OutputError, UnreadableMediaError
 from app.media.pictures.picture import read_picture, write_image, write_picture
+from benchmarks.faults.damage import DAMAGES
+from benchmarks.faults.material import pictures
 
 
 def scene(height: int = 60, width: int = 80) -> NDArray[np.uint8]:
@@ -293,6 +296,26 @@ def test_a_damaged_tiff_is_refused(tmp_path: Path, compression: str) -> None:
     (tmp_path / "in.tif").write_bytes(data)
     with pytest.raises(UnreadableMediaError, match="damaged"):
         read_picture(tmp_path / "in.tif")
+
+
+def is_read_by_opencv_alone(encoded: bytes) -> bool:
+    if cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) is None:
+        return False
+    with contextlib.suppress(OSError):
+        PillowImage.open(io.BytesIO(encoded)).load()
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("name", "damage"), [("grey.jpg", "flip"), ("turned.jpg", "repeat"), ("plain.jp2", "blank")])
+def test_a_damaged_picture_of_which_much_can_be_read_is_named(tmp_path: Path, name: str, damage: str) -> None:
+    whole = pictures()[name]
+    tries = (DAMAGES[damage](whole, np.random.default_rng(seed)) for seed in range(200))
+    (tmp_path / name).write_bytes(next(filter(is_read_by_opencv_alone, tries)))
+    said = list(map(str, read_picture(tmp_path / name).facts.losses))
+    assert said[-1].startswith("the file is damaged (")
+    (tmp_path / name).write_bytes(whole)
+    assert len(read_picture(tmp_path / name).facts.losses) == len(said) - 1
 
 
 def test_cmyk_is_named(tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ XMP_OF_PNG, XMP_OF_JPEG = b"XML:com.adobe.xmp\0", b"http://ns.adobe.com/xap/1.0/
 """The bytes that precede the XMP data in these formats."""
 
 _MANY = frozenset({"PNG", "WEBP", "AVIF", "TIFF", "GIF"})
+_FILLED_IN = frozenset({"JPEG", "MPO", "JPEG2000"})
+"""Formats of which OpenCV decodes what it can and says nothing of the rest."""
+
 _ORIENTATION = 0x0112
 _EXIF_DIRECTORIES = (0x8769, 0x8825)
 _TIFF_TEXTS = frozenset({0x010D, 0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298})
@@ -173,6 +176,7 @@ def _chunks(encoded: bytes, kind: str) -> Iterator[bytes]:
 
 
 def _losses(picture: Pillow.Image, encoded: bytes, count: int) -> Iterator[Phrase]:
+    """Say what of the picture is lost. It is decoded at the end, and then has another size."""
     if picture.mode == "CMYK":
         yield CMYK_BECAME_RGB
     if picture.format == "MPO" and count > 1:
@@ -185,6 +189,10 @@ def _losses(picture: Pillow.Image, encoded: bytes, count: int) -> Iterator[Phras
         (transfer,) = struct.unpack_from(">H", encoded, place + 10)
         if transfer in _HDR_TRANSFERS:
             yield phrase("its high dynamic range is not marked any more")
+    if picture.format in _FILLED_IN:
+        picture.draft(None, (1, 1))  # a JPEG is read whole all the same, and decoded at an eighth of its size
+        if (error := _error_of(picture)) is not None:
+            yield phrase("the file is damaged ({error}): what cannot be read was filled in", error=error)
 
 
 def _count(picture: Pillow.Image, name: str) -> int:
@@ -205,9 +213,16 @@ def _expect_whole(picture: Pillow.Image, name: str) -> None:
         ("tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "lzma")
     ):
         return
-    try:
-        picture.load()
-    except Exception as error:  # as many as there are ways to be damaged
+    if (error := _error_of(picture)) is not None:
         raise UnreadableMediaError(
             "{name} is damaged ({error}).", "Get a whole copy of it.", name=name, error=error
         ) from error
+
+
+def _error_of(picture: Pillow.Image) -> Exception | None:
+    """Decode every pixel; return the error if there is one."""
+    try:
+        picture.load()
+    except Exception as error:  # as many as there are ways to be damaged
+        return error
+    return None

@@ -270,7 +270,8 @@ class VideoReader:
         if packet.stream is self.stream and self._packets >= 0:
             self._packets += 1
         if packet.pts is not None:
-            end = packet.pts + (packet.duration or 0)
+            # A subtitle stands for seconds, which says nothing of what else is there.
+            end = packet.pts + (0 if packet.stream.type == "subtitle" else packet.duration or 0)
             end_s = float(end * packet.time_base)
             self._end_s = max(self._end_s, end_s)
             if packet.stream is self.stream:
