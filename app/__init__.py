@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 # ONNX Runtime's wheels report to their maker unless this is set before they are loaded.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
