@@ -1,7 +1,7 @@
 """Builds the NumPy of a Linux package from source: without OpenBLAS, whose matrix products the application never needs.
 
-OpenBLAS is 28 MB of kernels for large matrices. The largest product of the application has a few hundred rows of three
-numbers; NumPy's own loops and its small copy of LAPACK compute it as fast. Networks run in ONNX Runtime.
+OpenBLAS is 28 MB of kernels for large matrices. The products of the application are of landmarks, boxes and samples of
+colours, a few numbers wide; NumPy's own loops and its small copy of LAPACK do for them. Networks run in ONNX Runtime.
 """
 
 from __future__ import annotations
