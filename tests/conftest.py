@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -16,8 +17,10 @@ import app.ui  # noqa: F401  (first: on Windows it loads ONNX Runtime's librarie
 import pytest
 import shiboken6
 from PySide6.QtCore import QCoreApplication
+from PySide6.QtWidgets import QApplication
 
 from app.core.words import set_language
+from app.ui.garbage import GarbageCollector
 from tools.virtual_display import virtual_display
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every program that they start.
@@ -70,6 +73,15 @@ def qapp_args(display: str) -> list[str]:
     if "cv2" in os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH", ""):
         del os.environ["QT_QPA_PLATFORM_PLUGIN_PATH"]
     return ["cfrnet-live-tests"]
+
+
+@pytest.fixture
+def collected_here(qapp: QApplication) -> Iterator[None]:
+    """Windows of a test that asks for this first are destroyed in this thread, at the latest when the test ends."""
+    gc.freeze()  # what is there already, which makes the collection at the end quick
+    collector = GarbageCollector(qapp)
+    yield
+    collector.stop()
 
 
 @pytest.fixture

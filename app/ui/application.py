@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 from app import __version__
 from app.core.log import set_up_log
 from app.core.types import Restored
+from app.ui.garbage import GarbageCollector
 from app.ui.host import SessionHost
 from app.ui.reports import OnceFilter, Reporter
 from app.ui.settings_store import SettingsStore
@@ -51,6 +52,7 @@ def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
     Raises SettingError for an override out of range.
     """
     application = make_application()
+    collector = GarbageCollector(application)
     set_up_log()
     reporter = Reporter(OnceFilter(clock=time.monotonic))
     restore_hooks = reporter.set_hooks(on_interrupt=application.quit)
@@ -75,6 +77,7 @@ def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
         window.close()
         restore_signals()
         restore_hooks()
+        collector.stop()
 
 
 def _quit_on_signals(application: QApplication) -> Callable[[], None]:

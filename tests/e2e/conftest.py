@@ -47,7 +47,9 @@ def camera(scene: list[Image]) -> Iterator[MjpegServer]:
 
 
 @pytest.fixture
-def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., MainWindow]]:
+def open_window(
+    qapp: QApplication, qtbot: QtBot, tmp_path: Path, collected_here: None
+) -> Iterator[Callable[..., MainWindow]]:
     """Opens the window on a source, as the command line does."""
     windows: list[MainWindow] = []
 

@@ -63,7 +63,12 @@ def session() -> ScriptedSession:
 
 @pytest.fixture
 def make_window(
-    themed: QApplication, qtbot: QtBot, store: SettingsStore, session: ScriptedSession, tmp_path: Path
+    themed: QApplication,
+    qtbot: QtBot,
+    store: SettingsStore,
+    session: ScriptedSession,
+    tmp_path: Path,
+    collected_here: None,
 ) -> Iterator[Callable[..., MainWindow]]:
     """Makes a shown window over the scripted session and waits until the session is ready."""
     windows: list[MainWindow] = []
