@@ -72,7 +72,12 @@ def seconds_recorded(window: MainWindow) -> float:
 
 def press(qtbot: QtBot, window: QWidget, words: str) -> None:
     """Click the button with these words."""
-    button = next(each for each in window.findChildren(QAbstractButton) if each.text() == words and each.isVisible())
+
+    def buttons() -> list[QAbstractButton]:
+        return [each for each in window.findChildren(QAbstractButton) if each.text() == words and each.isVisible()]
+
+    qtbot.waitUntil(lambda: bool(buttons()), timeout=5000)  # a message is made before it is shown
+    button = buttons()[0]
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
