@@ -33,6 +33,7 @@ os.environ["LC_ALL"] = "C.UTF-8"
 # Pytest's own folders, which it deletes, lie beside the one that the tests and the programs they start have to leave
 # empty. A name for it must stay short: sockets are made in it.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+_CACHES = ("dask-scratch-space", "torchinductor_")  # what these libraries keep for their next start
 TEMPORARY = Path(tempfile.mkdtemp(prefix="cfrnet-live-tests-"))
 for variable in ("TMPDIR", "TEMP", "TMP"):
     os.environ[variable] = tempfile.tempdir = str(TEMPORARY)
@@ -42,7 +43,7 @@ for variable in ("TMPDIR", "TEMP", "TMP"):
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     """Fail a run that leaves files in the temporary folder, and name them."""
     yield
-    left = sorted(path.name for path in TEMPORARY.iterdir())
+    left = sorted(path.name for path in TEMPORARY.iterdir() if not path.name.startswith(_CACHES))
     shutil.rmtree(TEMPORARY, ignore_errors=True)
     if left:
         print(f"\nleft in the temporary folder: {', '.join(left)}")
