@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import shutil
@@ -41,9 +42,19 @@ for variable in ("TMPDIR", "TEMP", "TMP"):
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
-    """Fail a run that leaves files in the temporary folder, and name them."""
+    """Fail a run that leaves files in the temporary folder, and name them.
+
+    Where several processes share the tests, each has a folder inside that of the one that gives them out, which looks.
+    """
     yield
-    left = sorted(path.name for path in TEMPORARY.iterdir() if not path.name.startswith(_CACHES))
+    for cache in TEMPORARY.glob("*"):
+        if cache.name.startswith(_CACHES):
+            shutil.rmtree(cache, ignore_errors=True)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        with contextlib.suppress(OSError):
+            TEMPORARY.rmdir()  # unless something was left in it
+        return
+    left = sorted(str(path.relative_to(TEMPORARY)) for path in TEMPORARY.rglob("*"))
     shutil.rmtree(TEMPORARY, ignore_errors=True)
     if left:
         print(f"\nleft in the temporary folder: {', '.join(left)}")
