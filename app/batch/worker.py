@@ -14,7 +14,6 @@ import numpy as np
 from app.batch.jobs.job import RestoreOptions
 from app.batch.jobs.plan import make_room
 from app.batch.jobs.task import Task, TaskDone, TaskFailed, TaskResult
-from app.batch.resources import return_large_blocks
 from app.batch.staging import staged
 from app.batch.videos.joining import join_pieces
 from app.batch.videos.output import VideoOptions
@@ -22,6 +21,7 @@ from app.batch.videos.pieces import restore_piece
 from app.batch.videos.restore import restore_video
 from app.core.errors import AppError, SettingError, UnreadableMediaError, WorkerError
 from app.core.log import log_path
+from app.core.memory import return_large_blocks
 from app.core.settings import Settings
 from app.core.types import Frame, Image, Restored, Timings
 from app.core.words import Phrase, phrase

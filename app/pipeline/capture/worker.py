@@ -15,6 +15,7 @@ from functools import partial
 
 from app.core.errors import AppError, SourceOfflineError, SourceOpenError
 from app.core.mailbox import Mailbox
+from app.core.memory import return_free_memory
 from app.core.types import Frame
 from app.pipeline.capture.attempt import Attempt, CaptureState
 from app.pipeline.capture.playback import Timeline
@@ -137,6 +138,7 @@ class CaptureWorker:
         failures = 0
         self._report(SourceStatus(state="connecting"))
         while self._has_room_for_an_attempt(generation):
+            return_free_memory()  # of the source before, and while no picture waits for this process
             attempt = self._start(spec)
             outcome = self._supervise(attempt, generation)
             info = attempt.info or info
