@@ -14,11 +14,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.batch.videos.output import VideoOptions
 from app.batch.videos.restore import restore_video
 from app.core.errors import OutputError, UnreadableMediaError
-from app.core.types import Frame, Image, Restored
+from app.core.types import FaceChange, Frame, Image, Restored
 from app.media.videos.video_reader import VideoReader
 from tests.media_files import number_of, numbered_picture, write_video
 
@@ -143,6 +144,32 @@ def test_colours_survive_the_way_there_and_back(tmp_path: Path, matrix: int, col
         a, b = next(first.decode(video=0)), next(second.decode(video=0))
         assert (a.colorspace, a.color_primaries, a.color_trc) == (b.colorspace, b.color_primaries, b.color_trc)
         assert (a.color_range == 2) == (b.color_range == 2)
+
+
+@pytest.mark.parametrize(("matrix", "color_range"), [(1, 1), (5, 1), (1, 2)])
+def test_outside_the_faces_the_samples_of_the_source_are_encoded(tmp_path: Path, matrix: int, color_range: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    write_video(tmp_path / "in.mp4", [noise] * 3, matrix=matrix, color_range=color_range, options={"crf": "1"})
+    # The frame's pixels 40 to 81, 20 to 61, which begin and end within a sample of colour.
+    to_crop = np.array([[1, 0, -41], [0, 1, -21]], np.float32)
+    change = FaceChange(levels=np.zeros((40, 40, 3), np.float32), matrix=to_crop)
+
+    def black(frame: Frame) -> Restored:
+        return Restored(frame=frame, image=np.zeros_like(frame.image), k=1, changes=(change,))
+
+    def samples(path: Path) -> NDArray[np.int64]:
+        with av.open(str(path)) as container:
+            return next(container.decode(video=0)).to_ndarray()[:120].astype(int)
+
+    restore_video(tmp_path / "in.mp4", tmp_path / "same.mp4", same)
+    restore_video(tmp_path / "in.mp4", tmp_path / "black.mp4", black)
+    before, untouched, after = (samples(tmp_path / f"{name}.mp4") for name in ("in", "same", "black"))
+    outside = np.ones(before.shape, bool)
+    outside[20:62, 40:82] = False
+    coding = np.abs(untouched - before).max()
+    assert coding <= 25  # CRF 16, of noise
+    assert np.abs(after - before)[outside].max() <= 2 * coding
+    assert after[24:58, 44:78].max() <= 16 + coding
 
 
 def test_side_by_side_has_the_source_at_the_left(tmp_path: Path) -> None:

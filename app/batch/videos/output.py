@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from app.core.errors import OutputError, RecordingError
 from app.core.types import Restored
 from app.core.words import Phrase, joined, phrase
+from app.faces.pasting import changed_rectangle
 from app.media.files import NewFile, ffmpeg_name, output_error, permissions_of, reason
 from app.media.pictures.enlarge import enlarge, expect_affordable_result
 from app.media.videos.colour import UNSPECIFIED, matrix_of
-from app.media.videos.encoder import ColourTags, VideoEncoder
+from app.media.videos.encoder import ColourTags, Origin, VideoEncoder
 from app.media.videos.encoder_choices import FILE_ENCODERS, USUAL
 from app.media.videos.suffixes import FORMATS
 from app.media.videos.tracks import OtherTracks, container_options, keep_description
@@ -95,9 +96,10 @@ class VideoOutput:
     def write(self, restored: Restored, picture: VideoPicture, *, offset: int = 0) -> None:
         """Encode what became of `picture`, at its time stamp less `offset` ticks."""
         assert self._encoder is not None
-        image = self._composed(restored, picture.deep)
+        image, origin = self._composed(restored, picture.deep), self._origin(restored, picture)
         with self._writing():
-            self._container.mux(self._encoder.encode(image, picture.pts - offset, duration=picture.duration))
+            packets = self._encoder.encode(image, picture.pts - offset, duration=picture.duration, origin=origin)
+            self._container.mux(packets)
         self.frames += 1
         self.duration_s = restored.frame.t_media + float(picture.duration * picture.time_base)
 
@@ -149,6 +151,14 @@ class VideoOutput:
         base = deep if deep.shape == image.shape else np.concatenate((deep, deep), axis=1)
         change = image.astype(np.int32) - before
         return np.clip(base + 257 * change, 0, 65535).astype(np.uint16)
+
+    def _origin(self, restored: Restored, picture: VideoPicture) -> Origin | None:
+        """The decoded frame, whose samples are kept outside the faces; None if the whole picture may be another one."""
+        changed = changed_rectangle(restored)
+        same = changed is not None or restored.image is restored.frame.image
+        if picture.coded is None or restored.frame.image is not picture.image or self._view != "restored" or not same:
+            return None
+        return Origin(frame=picture.coded, changed=changed)
 
     def _like(self, stream: VideoStream, reader: VideoReader) -> VideoStream:
         """A stream for the packets of `stream`. Its file may not have had a place for the colours."""

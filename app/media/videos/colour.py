@@ -90,6 +90,13 @@ def _plane(plane: VideoPlane) -> NDArray[np.uint8]:
     return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
+Rectangle = tuple[int, int, int, int]
+"""x1, y1, x2, y2 in pixels; x2, y2 excluded."""
+
+_FILTER_REACH = 8
+"""Pixels beside a part that are converted with it, so that its border gets the colours of its surroundings."""
+
+
 class YuvConverter:
     """Converts contiguous uint8 or uint16 (H, W, 3) BGR to the YUV 4:2:0 format `pixels`, a given matrix and range.
 
@@ -112,3 +119,34 @@ class YuvConverter:
             interpolation=_INTO_YUV,
             threads=1,
         )
+
+    def convert_part(
+        self, image: NDArray[np.uint8] | NDArray[np.uint16], part: Rectangle | None, onto: av.VideoFrame
+    ) -> av.VideoFrame:
+        """Return a copy of `onto` with the pixels of `image` in `part`; outside of it the samples are not touched.
+
+        `onto` has the size of `image`, both of them even, and 8-bit planar 4:2:0 samples of this converter's matrix and
+        range; so the converter's own format has to be such.
+        """
+        result = av.VideoFrame(onto.width, onto.height, self._pixels)
+        for copy, plane in zip(result.planes, onto.planes, strict=True):
+            _plane(copy)[:] = _plane(plane)
+        if part is None:
+            return result
+        x1, y1, x2, y2 = _even(part)
+        left, top = max(x1 - _FILTER_REACH, 0), max(y1 - _FILTER_REACH, 0)
+        surroundings: Any = image[top : y2 + _FILTER_REACH, left : x2 + _FILTER_REACH]
+        converted = self.convert(np.ascontiguousarray(surroundings))
+        for number, (plane, inner) in enumerate(zip(result.planes, converted.planes, strict=True)):
+            step = 2 if number else 1  # pixels of a sample
+            x, y = (x1 - left) // step, (y1 - top) // step
+            wide, high = (x2 - x1) // step, (y2 - y1) // step
+            place = slice(y1 // step, y2 // step), slice(x1 // step, x2 // step)
+            _plane(plane)[place] = _plane(inner)[y : y + high, x : x + wide]
+        return result
+
+
+def _even(part: Rectangle) -> Rectangle:
+    """`part` grown to whole samples of colour, which are two pixels wide and high."""
+    x1, y1, x2, y2 = part
+    return x1 - x1 % 2, y1 - y1 % 2, x2 + x2 % 2, y2 + y2 % 2

@@ -18,8 +18,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
-from app.media.videos.colour import DEEP_PIXELS, YuvConverter
-from app.media.videos.encoder_choices import LARGE_PIXELS, X264_ONE_PICTURE, EncoderChoice
+from app.media.videos.colour import DEEP_PIXELS, Rectangle, YuvConverter, matrix_of
+from app.media.videos.encoder_choices import LARGE_PIXELS, PIXELS, X264_ONE_PICTURE, EncoderChoice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,14 @@ class ColourTags:
     matrix_tag: int = 1
     primaries_tag: int = 1
     transfer_tag: int = 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Origin:
+    """The decoded `frame` that a picture was made from, which it resembles but in `changed`; None for nowhere."""
+
+    frame: av.VideoFrame
+    changed: Rectangle | None
 
 
 def choose_encoder(
@@ -91,7 +99,7 @@ class VideoEncoder:
         self.choice = choose_encoder(
             candidates, width=self._even[0], height=self._even[1], time_base=time_base, deep=deep
         )
-        pixels = DEEP_PIXELS if deep else self.choice.pixels
+        self._pixels = pixels = DEEP_PIXELS if deep else self.choice.pixels
         options = dict(self.choice.options)
         self.deep = deep
         by_x264 = self.choice.name == "libx264"
@@ -128,12 +136,29 @@ class VideoEncoder:
         *,
         duration: int = 0,
         key_frame: bool = False,
+        origin: Origin | None = None,
     ) -> list[av.Packet[VideoStream]]:
         """Packets that are ready after `image`, uint8 (H, W, 3) BGR, at `pts` in units of the time base.
 
-        With `deep` it is uint16.
+        With `deep` it is uint16. Where it is as in its `origin`, that one's own samples are encoded if they are coded
+        as this stream's, which spares them a way to BGR and back.
         """
-        return self._encode(self._converter.convert(fit(image, self._size, self._even)), pts, duration, key_frame)
+        if origin is not None and self._codes_like(origin.frame, image):
+            frame = self._converter.convert_part(image, origin.changed, origin.frame)
+        else:
+            frame = self._converter.convert(fit(image, self._size, self._even))
+        return self._encode(frame, pts, duration, key_frame)
+
+    def _codes_like(self, frame: av.VideoFrame, image: NDArray[Any]) -> bool:
+        """Whether the samples of `frame` could be encoded as they are, instead of `image`."""
+        full = frame.format.name == "yuvj420p" or frame.color_range == ColorRange.JPEG
+        return (
+            frame.format.name in ("yuv420p", "yuvj420p")
+            and self._pixels == PIXELS
+            and (frame.width, frame.height) == self._size == self._even == image.shape[1::-1]
+            and matrix_of(frame.colorspace, frame.height) == self._colour.matrix
+            and full == (self._colour.color_range == ColorRange.JPEG)
+        )
 
     def repeat(self, pts: int, *, duration: int = 0, key_frame: bool = False) -> list[av.Packet[VideoStream]]:
         """Encode the last picture again without converting it; returns no packets before the first picture."""

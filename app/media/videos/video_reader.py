@@ -45,7 +45,8 @@ class VideoPicture:
     """One decoded picture: `image` uint8 (H, W, 3) BGR upright, its time stamp `pts` in units of `time_base`.
 
     `duration` is in the same units, 0 when the file does not say. `deep` is the same picture as uint16, 0 to 65535, of
-    a video that has more than eight bits, when it was asked for.
+    a video that has more than eight bits, when it was asked for. `coded` is the decoder's own frame, None for a picture
+    that had to be turned.
     """
 
     image: Image
@@ -53,6 +54,7 @@ class VideoPicture:
     duration: int
     time_base: Fraction
     deep: NDArray[np.uint16] | None = None
+    coded: av.VideoFrame | None = None
 
 
 class VideoReader:
@@ -257,6 +259,7 @@ class VideoReader:
             duration=max(frame.duration or 0, 0),
             time_base=self.time_base,
             deep=self._converter.convert_deep(frame) if self._deep else None,
+            coded=None if quarter_turns(frame.rotation) else frame,
         )
 
     def _drain(self) -> Iterator[av.VideoFrame]:
