@@ -15,6 +15,9 @@ _SMALLEST = 320
 _LARGEST_ENLARGEMENT = 2.0
 """The largest enlargement; beyond it a picture has no more detail for the detector."""
 
+_LEAST_ENLARGEMENT = 1.25
+"""A smaller one finds hardly another face for its time (docs/decisions/sweep-detector.md)."""
+
 
 class StillDetector:
     """A FaceDetector for stills: faces of any size, also lying or upside down.
@@ -63,12 +66,13 @@ class StillDetector:
 
 
 def _sizes(longer_side: int, largest: int) -> Iterator[int]:
-    """Return 320 and its doubles up to `largest`, as far as the picture has detail for them."""
+    """Yield 320 and its doubles up to `largest`, or the picture's own size where that is nearly as large."""
     size = min(_SMALLEST, largest)
     yield size
     while size < largest and size < longer_side * _LARGEST_ENLARGEMENT:
         size = min(2 * size, largest)
-        yield size
+        nearly = size == largest and longer_side < size < longer_side * _LEAST_ENLARGEMENT
+        yield longer_side if nearly else size
 
 
 def _turn_back(points: Points, quarters: int, width: int, height: int) -> Points:

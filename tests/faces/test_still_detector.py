@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from app.core.types import Frame
+from app.core.types import Face, Frame
 from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
 from app.faces.sweep_detector import SweepDetector
@@ -54,3 +54,29 @@ def test_a_close_up_and_a_small_face_are_found_in_one_picture(
     assert len(faces) == 2
     assert widths[0] < 40
     assert widths[1] > 300
+
+
+@pytest.mark.parametrize(
+    ("shape", "searched"),
+    [
+        ((90, 120), [320]),
+        ((240, 320), [320, 640]),
+        ((450, 600), [320, 640, 1280]),
+        ((768, 1023), [320, 640, 1280]),
+        ((864, 1152), [320, 640, 1152]),
+        ((3000, 4000), [320, 640, 1280]),
+    ],
+)
+def test_a_picture_is_hardly_enlarged_for_its_last_search(shape: tuple[int, int], searched: list[int]) -> None:
+    class Sizes:
+        def __init__(self) -> None:
+            self.seen: list[int] = []
+
+        def detect(self, image: NDArray[np.uint8], size: int, *, threshold: float) -> list[Face]:
+            self.seen.append(size)
+            points = np.zeros((5, 2), np.float32)
+            return [Face(track_id=-1, box=np.array([0, 0, 9, 9], np.float32), landmarks=points, score=0.9)]
+
+    sizes = Sizes()
+    StillDetector(sizes).detect(np.zeros((*shape, 3), np.uint8), 1280)  # type: ignore[arg-type]
+    assert sizes.seen == searched
