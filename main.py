@@ -2,7 +2,7 @@
 
 import sys
 
-from app.cli import console
+if __name__ == "__main__":  # worker processes load this file too
+    from app.cli import console
 
-if __name__ == "__main__":
     sys.exit(console())

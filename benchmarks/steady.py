@@ -18,8 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that the script runs from any folder
 
-from app.core.machine import describe_machine
-from app.core.onnx import usable_threads
+from app.core.machine import describe_machine, usable_threads
 from app.core.settings import Settings
 from app.core.types import Frame, Image
 from app.faces.alignment import TEMPLATE_SIDE

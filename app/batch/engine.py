@@ -20,6 +20,7 @@ from app.batch.jobs.task import Task
 from app.batch.jobs.work import Work, work_for
 from app.batch.resources import default_workers
 from app.batch.run import JobRun
+from app.batch.workforce import Workforce
 from app.core.address import shown_source
 from app.core.errors import JournalError
 from app.core.log import log_folder
@@ -50,6 +51,7 @@ def run_job(
     job: Job,
     *,
     workers: int = 0,
+    workforce: Workforce | None = None,
     executor: Executor | None = None,
     store: ModelStore | None = None,
     fresh: bool = False,
@@ -62,11 +64,11 @@ def run_job(
 ) -> JobReport:
     """Restore every file of `job`; a file that fails does not stop the others.
 
-    `workers` 0 uses as many as this machine supports, `executor` is another way to run tasks. What an
-    interrupted run has finished is not done again unless `fresh`. With `retry`, a task that failed is tried once more
-    at the end. `only` leaves files out. `on_event` is called in this thread, `cancelled` is asked often and leaves the
-    journal for another run. With `shard` only that part of the tasks is done, and videos stay in pieces; when every
-    shard is done, `join` makes the whole of them.
+    `workers` 0 uses as many as this machine supports, those of a `workforce` first; `executor` is another way to
+    run tasks. What an interrupted run has finished is not done again unless `fresh`. With `retry`, a task that
+    failed is tried once more at the end. `only` leaves files out. `on_event` is called in this thread, `cancelled`
+    is asked often and leaves the journal for another run. With `shard` only that part of the tasks is done, and
+    videos stay in pieces; when every shard is done, `join` makes the whole of them.
 
     Raises UnreadableMediaError, EmptyFolderError or OutputError for an invalid job, JournalError when
     another process is running it or a shard is not done, ClusterError for a cluster that cannot be used, ManifestError,
@@ -106,7 +108,7 @@ def run_job(
         )
         if join:
             _expect_all_done(run.tasks_left)
-        executor = executor or _executor_for(run.tasks_left, workers)
+        executor = executor or _executor_for(run.tasks_left, workers, workforce or Workforce())
         setup = WorkerSetup(options=job.options, threads=job.options.settings.threads, models=store.folder)
         executor.run(setup, run.next_task, run.report, cancelled)
         report = run.ended(tuple(left_alone(job.input, job.output, planned)))
@@ -144,10 +146,10 @@ def job_folder(job: Job, items: list[Item]) -> Path:
     return item.target.with_name(f".{item.target.name}.cfrnet-job")
 
 
-def _executor_for(tasks: Sequence[Task], workers: int) -> Executor:
+def _executor_for(tasks: Sequence[Task], workers: int, workforce: Workforce) -> Executor:
     """Return processes of this machine for as many workers as there is work for, or this process for one."""
     if not workers:
         workers = default_workers() if sum(task.weight for task in tasks) >= _WORTH_PROCESSES else 1
     workers = min(workers, len(tasks))
     name = "processes" if workers > 1 else "inline"
-    return EXECUTORS[name].make(ExecutorOptions(workers=workers))
+    return EXECUTORS[name].make(ExecutorOptions(workers=workers, workforce=workforce))

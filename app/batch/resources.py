@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 
-from app.core.onnx import usable_threads
+from app.core.machine import usable_threads
 
 WORKER_BYTES = 3 << 29
 """Bytes that a worker may use for the largest videos: 1.5 GiB."""

@@ -58,9 +58,12 @@ class RestoreWorker:
         options: RestoreOptions,
         *,
         threads: int = 0,
+        codec_threads: int = 0,
     ) -> None:
-        """`threads` are those of the engine if the settings leave them open. Raises SettingError for a k that the
-        network cannot do, ModelMissingError, ModelIntegrityError, ManifestError or InferenceError.
+        """`threads` are those of the engine if the settings leave them open, `codec_threads` as in `WorkerSetup`.
+
+        Raises SettingError for a k that the network cannot do, ModelMissingError, ModelIntegrityError, ManifestError or
+        InferenceError.
         """
         return_large_blocks()
         settings = options.settings
@@ -94,7 +97,8 @@ class RestoreWorker:
             side_by_side=options.side_by_side,
             scale=options.scale,
             encoder=options.encoder,
-            threads=self._threads and self._threads + 1,  # one more, to work on while the engine does
+            # One more than the engine's, to work on while it does.
+            threads=codec_threads or (self._threads and self._threads + 1),
         )
         self._detector: FaceDetector | None = None
 

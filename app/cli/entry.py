@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from app.batch.workforce import Workforce, early_workers
 from app.cli.messages import print_error, print_unexpected, program_name, say
 from app.cli.parser import given_settings, parse
 from app.core.errors import AppError, DisplayError
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str], *, owns_process: bool = False) -> int:
     if owns_process and options.command != "window":
         send_library_messages_to_log()
     try:
-        code = _run(options)
+        code = _run(options, owns_process=owns_process)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
@@ -122,7 +123,7 @@ def _expect_display() -> None:
         )
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, *, owns_process: bool) -> int:
     # Each command imports what it needs, so that --help and wrong options respond at once and only the window
     # asks for Qt.
     if options.command == "window":
@@ -132,9 +133,14 @@ def _run(options: argparse.Namespace) -> int:
         overrides = given_settings(options)
         return run(settings_overrides=overrides, source=overrides.pop("source", None))
     if options.command == "restore":
-        from app.cli.restore import restore
+        one_process = options.cluster or options.compare or not owns_process
+        workforce = Workforce(0 if one_process else early_workers(options.input, options.workers))
+        try:
+            from app.cli.restore import restore
 
-        return EXIT_DONE if restore(options) else EXIT_FAILED
+            return EXIT_DONE if restore(options, workforce) else EXIT_FAILED
+        finally:
+            workforce.dismiss()
     if options.command == "live":
         from app.cli.live import live
 

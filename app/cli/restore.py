@@ -22,6 +22,7 @@ from app.batch.jobs.plan import Item
 from app.batch.jobs.timings import StageTimings
 from app.batch.sheet import compare
 from app.batch.watch import watch
+from app.batch.workforce import Workforce
 from app.cli.messages import STDERR, note, print_error, say, show
 from app.cli.parser import given_settings
 from app.core.address import shown_source
@@ -34,8 +35,8 @@ from app.restorers.store import ModelStore
 _MOST_NAMED = 5
 
 
-def restore(options: argparse.Namespace) -> bool:
-    """Run `restore INPUT OUTPUT`; return whether every file was restored.
+def restore(options: argparse.Namespace, workforce: Workforce) -> bool:
+    """Run `restore INPUT OUTPUT` with a `workforce`; return whether every file was restored.
 
     A single file that fails raises its AppError. In a folder the others are still restored, each failure is printed
     when it happens and counted at the end; files that are there already are kept unless they are to be overwritten.
@@ -68,7 +69,7 @@ def restore(options: argparse.Namespace) -> bool:
     previous = {ending: signal.signal(ending, signal.default_int_handler) for ending in endings}
     try:
         job = Job(input=options.input, output=options.output, options=how, overwrite=options.overwrite)
-        report = _watch(job, options) if options.watch else _run(job, options)
+        report = _watch(job, options, workforce) if options.watch else _run(job, options, workforce)
     finally:
         for ending, handler in previous.items():
             signal.signal(ending, handler)
@@ -78,11 +79,14 @@ def restore(options: argparse.Namespace) -> bool:
     return not report.failed
 
 
-def _run(job: Job, options: argparse.Namespace, only: Callable[[Item], bool] = lambda item: True) -> JobReport:
+def _run(
+    job: Job, options: argparse.Namespace, workforce: Workforce, only: Callable[[Item], bool] = lambda item: True
+) -> JobReport:
     with _Display() as display:
         return run_job(
             job,
             workers=options.workers,
+            workforce=workforce,
             executor=_cluster(options.cluster) if options.cluster else None,
             fresh=options.fresh,
             retry=options.retry,
@@ -104,13 +108,13 @@ def _cluster(address: str) -> Executor:
     return descriptor.make(ExecutorOptions(address=address))
 
 
-def _watch(job: Job, options: argparse.Namespace) -> JobReport:
+def _watch(job: Job, options: argparse.Namespace, workforce: Workforce) -> JobReport:
     """Restore what arrives until Ctrl-C; during a restoration Ctrl-C interrupts it as usual."""
     results: list[ItemDone | ItemFailed] = []
 
     def take(items: list[Item]) -> None:
         names = {item.name for item in items}
-        results.extend(_run(job, options, lambda item: item.name in names).results)
+        results.extend(_run(job, options, workforce, lambda item: item.name in names).results)
 
     def wait(seconds: float) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""The machine of a measurement: the processor, and the instructions that matter for a network's speed."""
+"""The machine: the cores that may be used, the processor, and the instructions that matter for a network's speed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ import psutil
 
 # They decide a network's speed and, with ONNX Runtime's INT8 kernels, its accuracy.
 _TELLING = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+
+
+def usable_threads(asked: int) -> int:
+    """Return the threads for an inference engine: `asked`, or for 0 one for every usable physical core."""
+    if asked > 0:
+        return asked
+    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
+    return max(1, min(physical, allowed))
 
 
 @cache

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import onnxruntime
-import psutil
+
+from app.core.machine import usable_threads
 
 onnxruntime.disable_telemetry_events()  # for builds that ignore the variable set in app/__init__.py
 
 _PATIENCE_US = 50  # longer than the gap between two layers, shorter than a person could notice
-
-
-def usable_threads(asked: int) -> int:
-    """Return the threads for an inference engine: `asked`, or for 0 one for every usable physical core."""
-    if asked > 0:
-        return asked
-    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
-    return max(1, min(physical, allowed))
 
 
 def session_options(*, threads: int, spinning: bool) -> onnxruntime.SessionOptions:

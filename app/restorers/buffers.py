@@ -6,10 +6,8 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
 
 from app.core.errors import InferenceError
 from app.core.onnx import session_options
@@ -153,6 +151,9 @@ def _ways(takes: Shape, gives: Shape) -> tuple[int, ...]:
 
 def _distance_network(shape: Shape) -> bytes:
     """Return an ONNX file that computes mean |before - after|."""
+    import onnx
+    from onnx import TensorProto, helper
+
     graph = helper.make_graph(
         [
             helper.make_node("Sub", ["before", "after"], ["difference"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.core.errors import InferenceError
-from app.core.onnx import usable_threads
+from app.core.machine import usable_threads
 from app.restorers.base import EngineInfo, EngineOptions, VerifiedModel
 from app.restorers.buffers import Tensor, make_buffers
 from app.restorers.family import ImageTensor

@@ -13,7 +13,6 @@ from app.core.words import phrase
 from app.restorers.base import EngineOptions, VerifiedModel
 from app.restorers.contest import Candidate, compare, fastest
 from app.restorers.family import Family, Restorer
-from app.restorers.half import to_half
 from app.restorers.manifest import PRECISIONS, REPAIR, Manifest, ModelEntry, read_manifest
 from app.restorers.model_file import MOST_MODEL_BYTES, names_other_files, read_regular_file
 from app.restorers.probe import Probe, measure, probe
@@ -228,12 +227,17 @@ class ModelStore:
     def _model(self, name: str, precision: str, provider: Provider) -> tuple[Family, VerifiedModel]:
         entry = self.entry(name, precision, order=provider.precisions)
         assert entry.family is not None
+        content = self.load(entry)
+        if entry.halved:
+            from app.restorers.half import to_half
+
+            content = to_half(content)
         model = VerifiedModel(
             name=entry.name,
             precision=entry.precision,
             k_range=entry.k_range,
             file=entry.path.name,
-            content=to_half(self.load(entry)) if entry.halved else self.load(entry),
+            content=content,
         )
         return entry.family, model
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
-from app.core.address import shown_source
+from app.core.address import path_of_address, shown_source
 from app.core.errors import SourceOpenError
 from app.core.settings import Settings
 from app.sources.base import Source, SourceKind, SourceSpec
@@ -30,7 +29,7 @@ def parse_source(text: str, settings: Settings, *, kinds: Sequence[SourceKind] =
     text = text.strip()
     try:
         if "://" in text and urlsplit(text).scheme.lower() == "file":
-            text = url2pathname(urlsplit(text).path)
+            text = path_of_address(text)
         for kind in kinds:
             if (spec := kind.match(text, settings)) is not None:
                 return spec

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 from app.core.errors import InferenceError
-from app.core.onnx import usable_threads
+from app.core.machine import usable_threads
 from app.restorers.base import EngineOptions, VerifiedModel
 from app.restorers.engine import InferenceEngine
 from app.restorers.family import ImageTensor

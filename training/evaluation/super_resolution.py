@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from app.core.onnx import session_options, usable_threads
+from app.core.machine import usable_threads
+from app.core.onnx import session_options
 from app.media.files import replace_text
 from app.restorers.half import to_half
 from training.checkpoint import CheckpointError, load_generator, read_checkpoint

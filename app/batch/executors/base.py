@@ -10,15 +10,21 @@ from typing import Protocol
 
 from app.batch.jobs.job import RestoreOptions
 from app.batch.jobs.task import Task, TaskEvent
+from app.batch.workforce import Workforce
 from app.restorers.store import MODELS_FOLDER
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSetup:
-    """What a worker needs before its first task. `threads` are those of its inference engine, 0 for every core."""
+    """What a worker needs before its first task.
+
+    `threads` are those of its inference engine, 0 for every core, `codec_threads` those of its decoder and of its
+    encoder, 0 for one more than the engine has.
+    """
 
     options: RestoreOptions
     threads: int = 0
+    codec_threads: int = 0
     models: Path = field(default=MODELS_FOLDER)
 
 
@@ -43,10 +49,11 @@ class Executor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorOptions:
-    """The options of an executor: local `workers`, the `address` of a scheduler."""
+    """The options of an executor: local `workers` out of a `workforce`, the `address` of a scheduler."""
 
     workers: int = 1
     address: str = ""
+    workforce: Workforce = field(default_factory=Workforce)
 
 
 @dataclass(frozen=True, kw_only=True)

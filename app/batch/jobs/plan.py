@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
+from app.core.address import path_of_address
 from app.core.errors import EmptyFolderError, OutputError, UnreadableMediaError
 from app.core.words import Phrase, phrase
 from app.media.files import output_error, unreadable
@@ -117,7 +116,7 @@ def _is_folder_or_will_be(output_text: str) -> bool:
 
 def plain(text: str) -> str:
     """Return a file of this machine, which `file://` names, as its path, and everything else as it is."""
-    return url2pathname(urlsplit(text).path) if text.startswith("file://") else text
+    return path_of_address(text) if text.startswith("file://") else text
 
 
 def _is(wanted: Callable[[int], bool], path: Path) -> bool:

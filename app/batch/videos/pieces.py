@@ -21,6 +21,9 @@ LEAD_S = 1.0
 WARM_S = 0.5
 """And restored from this long before it, so that steadiness has settled."""
 
+_TRACKING_SHARE = 0.15
+"""What tracking a frame takes of the time of restoring it."""
+
 _SHORTEST_S = 4.0
 _USUAL_S = 30.0
 _FEW = 4
@@ -61,10 +64,12 @@ def cut(extent: Extent) -> list[Span]:
     if not extent.indexed or count == 1:
         return [Span(start=None, end=None)]
     lead, warm, behind = (round(each / extent.time_base) for each in (LEAD_S, WARM_S, _BEHIND_KEY_S))
-    length = (extent.ticks - warm) / count  # the first piece has no lead-in and takes that much more
+    # The first piece has no lead-in and takes that much more of the video.
+    ahead = warm + _TRACKING_SHARE * (lead - warm)
+    length = (extent.ticks - ahead) / count
     starts = []
     for number in range(1, count):
-        start = extent.first_pts + warm + round(number * length)
+        start = extent.first_pts + round(ahead + number * length)
         key = min(extent.key_times, key=lambda time: abs(time + behind + lead - start), default=start)
         near = key + behind + lead
         starts.append(near if abs(near - start) <= length / 8 else start)

@@ -11,7 +11,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -109,6 +108,8 @@ def _with_segments(encoded: bytes, facts: PictureFacts) -> bytes:
 
 
 def _tiff(pixels: NDArray[Any], metadata: Mapping[int, bytes], facts: PictureFacts) -> bytes:
+    import tifffile  # takes 20 ms, which other pictures need not wait for
+
     colour = pixels.ndim == 3
     shown = (
         cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB) if colour else pixels

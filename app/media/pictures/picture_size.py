@@ -6,7 +6,6 @@ import io
 import os
 import struct
 
-import tifffile
 from PIL import Image as Pillow
 
 from app.core.errors import UnreadableMediaError
@@ -107,6 +106,8 @@ def _tiff_header(encoded: bytes) -> tuple[int, int, int] | None:
     """Return width, height and bytes of a decoded pixel of a TIFF of any kind of pixels, None for another format."""
     if encoded[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return None
+    import tifffile  # takes 20 ms, which other pictures need not wait for
+
     try:
         with tifffile.TiffFile(io.BytesIO(encoded)) as file:
             page = file.pages.first

@@ -10,7 +10,7 @@ from functools import partial
 
 from app.core.errors import AppError, InferenceError
 from app.core.log import log_path
-from app.core.onnx import usable_threads
+from app.core.machine import usable_threads
 from app.core.settings import Settings
 from app.faces.detector import FaceDetector
 from app.faces.tracker import FaceTracker

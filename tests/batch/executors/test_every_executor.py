@@ -13,8 +13,10 @@ import pytest
 
 from app.batch.executors import EXECUTORS
 from app.batch.executors.base import Executor, ExecutorOptions, WorkerSetup
+from app.batch.executors.processes import ProcessExecutor
 from app.batch.jobs.job import RestoreOptions
 from app.batch.jobs.task import InputIdentity, Task, TaskDone, TaskEvent, TaskFailed, TaskProgress
+from app.batch.workforce import WorkerProcess
 from app.core.errors import ModelMissingError, UnreadableMediaError, WorkerError
 from app.core.settings import Settings
 from tests.batch.helpers import files_in, picture
@@ -130,19 +132,17 @@ def test_a_cancelled_video_leaves_nothing(executor: Executor, tmp_path: Path) ->
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")
 def test_a_worker_that_is_killed_loses_its_task_to_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.batch.executors import processes
-
     pids: list[int] = []
-    started = processes._Worker.give
+    started = WorkerProcess.give
 
-    def give(self: processes._Worker, task: Task) -> None:
+    def give(self: WorkerProcess, task: Task) -> None:
         started(self, task)
         pids.append(self.process.pid or 0)
         if len(pids) == 1:
             os.kill(pids[0], signal.SIGKILL)
 
-    monkeypatch.setattr(processes._Worker, "give", give)
+    monkeypatch.setattr(WorkerProcess, "give", give)
     task = task_of(picture(tmp_path / "a.png"), tmp_path / "out.png")
-    (event,) = carry_out(processes.ProcessExecutor(ExecutorOptions(workers=2)), [task])
+    (event,) = carry_out(ProcessExecutor(ExecutorOptions(workers=2)), [task])
     assert isinstance(event, TaskDone)
     assert len(set(pids)) == 2

@@ -1,0 +1,100 @@
+"""Workers that are started before their work is known."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from multiprocessing import active_children
+from pathlib import Path
+
+import pytest
+
+from app.batch.executors.base import ExecutorOptions, WorkerSetup
+from app.batch.executors.processes import ProcessExecutor
+from app.batch.jobs.job import RestoreOptions
+from app.batch.jobs.task import InputIdentity, Task, TaskDone, TaskEvent
+from app.batch.workforce import WorkerProcess, Workforce, early_workers
+from app.core.settings import Settings
+from tests.batch.helpers import picture
+
+ROOT = Path(__file__).resolve().parents[2]
+SETUP = WorkerSetup(options=RestoreOptions(settings=Settings(k=1), k_is_given=True))
+
+
+def restore_one(workforce: Workforce, folder: Path) -> TaskEvent:
+    source = picture(folder / "a.png")
+    task = Task(
+        key="a", kind="picture", name="a", source=source, target=folder / "out.png",
+        identity=InputIdentity.of(source), digest="",
+    )  # fmt: skip
+    waiting, events = [task], []
+    executor = ProcessExecutor(ExecutorOptions(workers=2, workforce=workforce))
+    executor.run(SETUP, lambda: waiting.pop() if waiting else None, events.append, lambda: False)
+    return events[-1]
+
+
+def test_an_early_worker_takes_the_first_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = set(active_children())
+    workforce = Workforce(1)
+    (early,) = set(active_children()) - before
+    given: list[int | None] = []
+    give = WorkerProcess.give
+
+    def watched(self: WorkerProcess, task: Task) -> None:
+        given.append(self.process.pid)
+        give(self, task)
+
+    monkeypatch.setattr(WorkerProcess, "give", watched)
+    assert isinstance(restore_one(workforce, tmp_path), TaskDone)
+    assert given == [early.pid]
+
+
+def test_an_early_worker_that_died_meanwhile_is_replaced(tmp_path: Path) -> None:
+    before = set(active_children())
+    workforce = Workforce(1)
+    (early,) = set(active_children()) - before
+    early.kill()
+    early.join(10)
+    assert isinstance(restore_one(workforce, tmp_path), TaskDone)
+
+
+def test_workers_that_nobody_took_are_dismissed() -> None:
+    before = set(active_children())
+    workforce = Workforce(2)
+    assert len(set(active_children()) - before) == 2
+    workforce.dismiss()
+    assert set(active_children()) == before
+
+
+def test_only_what_is_likely_long_gets_early_workers(tmp_path: Path) -> None:
+    few, many = tmp_path / "few", tmp_path / "many"
+    for folder, count in ((few, 3), (many, 30)):
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"{number}.png").touch()
+    clip, film, photo = tmp_path / "clip.mp4", tmp_path / "film.MP4", tmp_path / "photo.png"
+    for path, size in ((clip, 1000), (film, 5_000_000), (photo, 5_000_000)):
+        path.write_bytes(bytes(size))
+    absent = tmp_path / "absent"
+    for path in (few, clip, photo, absent, "s3://bucket/in", "a\0b"):
+        assert early_workers(str(path), 4) == 0
+    assert early_workers(str(many), 4) == early_workers(str(film), 4) == 4
+    assert early_workers(str(many), 1) == 0
+
+
+def test_the_module_imports_nothing_that_takes_long() -> None:
+    words = "import sys, app.batch.workforce; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"cv2", "numpy", "av", "onnx", "onnxruntime"} & set(done.stdout.split())
+
+
+def test_a_command_that_fails_at_once_leaves_no_worker(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(30):
+        (folder / f"{number}.txt").touch()
+    command = [sys.executable, "main.py", "restore", str(folder), str(tmp_path / "out"), "--workers", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
