@@ -24,6 +24,7 @@ from app.batch.workforce import Workforce
 from app.core.address import shown_source
 from app.core.errors import JournalError
 from app.core.log import log_folder
+from app.core.machine import usable_threads
 from app.core.words import phrase_n
 from app.restorers.store import ModelStore
 
@@ -108,8 +109,15 @@ def run_job(
         )
         if join:
             _expect_all_done(run.tasks_left)
+        # Of the whole job: what is left of it after an interruption must not come out differently.
+        whole = [task for work in works for task in (work.pieces or (work.final,))]
+        setup = WorkerSetup(
+            options=job.options,
+            threads=job.options.settings.threads,
+            codec_threads=_codec_threads(whole, workers) if executor is None else 0,
+            models=store.folder,
+        )
         executor = executor or _executor_for(run.tasks_left, workers, workforce or Workforce())
-        setup = WorkerSetup(options=job.options, threads=job.options.settings.threads, models=store.folder)
         executor.run(setup, run.next_task, run.report, cancelled)
         report = run.ended(tuple(left_alone(job.input, job.output, planned)))
         if shard is None and not report.resumable:
@@ -148,8 +156,23 @@ def job_folder(job: Job, items: list[Item]) -> Path:
 
 def _executor_for(tasks: Sequence[Task], workers: int, workforce: Workforce) -> Executor:
     """Return processes of this machine for as many workers as there is work for, or this process for one."""
-    if not workers:
-        workers = default_workers() if sum(task.weight for task in tasks) >= _WORTH_PROCESSES else 1
-    workers = min(workers, len(tasks))
+    workers = _workers_for(tasks, workers)
     name = "processes" if workers > 1 else "inline"
     return EXECUTORS[name].make(ExecutorOptions(workers=workers, workforce=workforce))
+
+
+def _workers_for(tasks: Sequence[Task], workers: int) -> int:
+    if not workers:
+        workers = default_workers() if sum(task.weight for task in tasks) >= _WORTH_PROCESSES else 1
+    return min(workers, len(tasks))
+
+
+def _codec_threads(tasks: Sequence[Task], workers: int) -> int:
+    """Return the threads of each worker's codecs, 0 for as many as one worker alone has use for.
+
+    Where every core has a worker, codecs with threads of their own only make them wait for each other.
+    """
+    workers = _workers_for(tasks, workers)
+    if workers <= 1:
+        return 0
+    return 1 if workers >= usable_threads(0) else 2

@@ -16,7 +16,7 @@ _LARGEST_ENLARGEMENT = 2.0
 """The largest enlargement; beyond it a picture has no more detail for the detector."""
 
 _LEAST_ENLARGEMENT = 1.25
-"""A smaller one finds hardly another face for its time (docs/decisions/sweep-detector.md)."""
+"""A smaller one finds hardly another face for its time (docs/decisions/sweep-sizes.md)."""
 
 
 class StillDetector:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,7 +18,7 @@ from app.batch.jobs.events import ItemFailed, JobEvent
 from tests.batch.helpers import Seen, album, files_in, job_of, pixels
 from tests.batch.test_engine import long_video
 from tests.batch.test_video import pictures
-from tests.media_files import number_of
+from tests.media_files import number_of, write_video
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,6 +57,24 @@ def test_kills_at_any_moment_cost_only_what_was_under_way(tmp_path: Path) -> Non
         if name.endswith(".png"):
             assert np.array_equal(pixels(target / name), pixels(tmp_path / "whole" / name))
     assert [number_of(image) for image in pictures(target / "film.mp4")] == list(range(102))
+
+
+def test_what_an_interruption_leaves_of_a_video_comes_out_as_it_would_have(tmp_path: Path) -> None:
+    """Although one worker does what two would have done: x264 writes other bytes with another number of threads."""
+    noise = np.random.default_rng(0).integers(0, 256, (40, 80, 3), np.uint8)
+    scene = cv2.resize(noise, (1280, 640), interpolation=cv2.INTER_CUBIC)
+    images = [scene[5 * index :, 7 * index :][:240, :320] for index in range(9 * 6)]  # motion, which threads share
+    write_video(tmp_path / "film.mp4", images, fps=6)
+    run_job(job_of(tmp_path / "film.mp4", tmp_path / "whole.mp4"), workers=2)
+
+    def a_piece_is_done() -> bool:
+        pieces = tmp_path.glob(".again.mp4.cfrnet-job/pieces/*.mp4")
+        return any(".part" not in path.name for path in pieces)
+
+    job = job_of(tmp_path / "film.mp4", tmp_path / "again.mp4")
+    assert run_job(job, workers=2, cancelled=a_piece_is_done).cancelled
+    run_job(job, workers=2)
+    assert np.array_equal(pictures(tmp_path / "whole.mp4"), pictures(tmp_path / "again.mp4"))
 
 
 def test_a_full_disk_is_named_and_with_more_room_the_same_job_goes_on(tmp_path: Path, disk: Path) -> None:

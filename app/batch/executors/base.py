@@ -19,7 +19,7 @@ class WorkerSetup:
     """What a worker needs before its first task.
 
     `threads` are those of its inference engine, 0 for every core, `codec_threads` those of its decoder and of its
-    encoder, 0 for one more than the engine has.
+    encoder, 0 for one more than the engine has. What an encoder writes depends on its threads.
     """
 
     options: RestoreOptions

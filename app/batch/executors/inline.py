@@ -25,7 +25,9 @@ class InlineExecutor:
     ) -> None:
         worker: RestoreWorker | None = None
         while not cancelled() and (task := next_task()) is not None:
-            worker = worker or RestoreWorker(ModelStore(setup.models), setup.options, threads=setup.threads)
+            worker = worker or RestoreWorker(
+                ModelStore(setup.models), setup.options, threads=setup.threads, codec_threads=setup.codec_threads
+            )
             progress = _reporting(task, report, cancelled)
             try:
                 report(carry_out(worker, task, progress))

@@ -11,7 +11,6 @@ from app.batch.executors.base import ExecutorDescriptor, ExecutorOptions, Worker
 from app.batch.jobs.task import Task, TaskEvent, TaskFailed, TaskProgress
 from app.batch.workforce import WorkerProcess, dismiss, stop
 from app.core.errors import AppError, WorkerError
-from app.core.machine import usable_threads
 
 _ATTEMPTS = 2
 _POLL_S = 0.2
@@ -33,9 +32,7 @@ class ProcessExecutor:
         report: Callable[[TaskEvent], None],
         cancelled: Callable[[], bool],
     ) -> None:
-        # Where every core has a worker, codecs with threads of their own only make them wait for each other.
-        every_core = self._workers >= usable_threads(0)
-        setup = replace(setup, threads=setup.threads or 1, codec_threads=1 if every_core else 0)
+        setup = replace(setup, threads=setup.threads or 1)
         idle: list[WorkerProcess] = []
         busy: dict[Connection, WorkerProcess] = {}
         lost: list[Task] = []
