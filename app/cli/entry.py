@@ -133,7 +133,7 @@ def _run(options: argparse.Namespace, *, owns_process: bool) -> int:
         overrides = given_settings(options)
         return run(settings_overrides=overrides, source=overrides.pop("source", None))
     if options.command == "restore":
-        one_process = options.cluster or options.compare or not owns_process
+        one_process = options.cluster or options.compare or options.join or not owns_process
         workforce = Workforce(0 if one_process else early_workers(options.input, options.workers))
         try:
             from app.cli.restore import restore

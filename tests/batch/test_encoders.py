@@ -14,7 +14,7 @@ from app.core.errors import OutputError
 from app.media.videos import encoder_choices
 from app.media.videos.encoder_choices import FILE_ENCODERS, USUAL, EncoderChoice
 from tests.batch.helpers import files_in
-from tests.batch.test_video import pictures, same
+from tests.batch.test_video import brighter, pictures, same
 from tests.media_files import number_of, numbered_picture, write_video
 
 
@@ -40,11 +40,11 @@ def test_an_encoder_that_takes_another_layout_shows_the_same_pictures(
 ) -> None:
     source = tmp_path / "in.mp4"
     write_video(source, [numbered_picture(number) for number in range(5)])
-    restore_video(source, tmp_path / "planes.mp4", same)
+    restore_video(source, tmp_path / "planes.mp4", brighter)
     (usual, *_) = FILE_ENCODERS[USUAL]
     woven = EncoderChoice(name=usual.name, options=usual.options, pixels="nv12")
     monkeypatch.setitem(encoder_choices.FILE_ENCODERS, "woven", (woven,))
-    restore_video(source, tmp_path / "woven.mp4", same, options=VideoOptions(encoder="woven"))
+    restore_video(source, tmp_path / "woven.mp4", brighter, options=VideoOptions(encoder="woven"))
     for one, other in zip(pictures(tmp_path / "planes.mp4"), pictures(tmp_path / "woven.mp4"), strict=True):
         assert np.array_equal(one, other)
 

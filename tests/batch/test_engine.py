@@ -12,11 +12,11 @@ import pytest
 
 from app.batch.background import BackgroundJob
 from app.batch.engine import Shard, run_job
-from app.batch.executors import processes
 from app.batch.executors.base import ExecutorOptions
 from app.batch.executors.inline import InlineExecutor
 from app.batch.jobs.events import ItemDone, ItemFailed, JobEvent, JobReport
 from app.batch.jobs.task import Task
+from app.batch.workforce import WorkerProcess
 from app.core.errors import AppError, JournalError, UnreadableMediaError
 from tests.batch.helpers import Seen, album, files_in, job_of, picture, pixels, rows
 from tests.batch.test_journal import task
@@ -254,14 +254,14 @@ def test_a_video_is_shared_out_among_processes(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")
 def test_a_worker_that_dies_leaves_no_part_of_its_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The piece is done again by another worker, in the same run; the dead one's `.part` is gone with the job."""
-    workers: list[processes._Worker] = []
-    started = processes._Worker.give
+    workers: list[WorkerProcess] = []
+    started = WorkerProcess.give
 
-    def give(self: processes._Worker, task: Task) -> None:
+    def give(self: WorkerProcess, task: Task) -> None:
         workers.append(self)
         started(self, task)
 
-    monkeypatch.setattr(processes._Worker, "give", give)
+    monkeypatch.setattr(WorkerProcess, "give", give)
     source = long_video(tmp_path / "in" / "film.mp4", seconds=30)
     picture(tmp_path / "in" / "a.png")
     orphaned: list[Path] = []
