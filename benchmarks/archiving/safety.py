@@ -131,7 +131,9 @@ def _killed(source: Path, whole: Path, target: Path, count: int) -> Table:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 table["kills"] += 1
-                now, running = _journal(into)
+                if (found := _journal(into)) is None:  # killed before it began, or after the end
+                    continue
+                now, running = found
                 table["done_again"] += len(finished - now)
                 under_way[running] += 1
                 finished = now
@@ -153,11 +155,11 @@ def _command(source: Path, target: Path) -> list[str]:
     return [*command, "--workers", str(_WORKERS)]
 
 
-def _journal(folder: Path) -> tuple[set[str], int]:
-    """The tasks that the journal of a killed run has finished, and how many it had begun."""
+def _journal(folder: Path) -> tuple[set[str], int] | None:
+    """The tasks that the journal of a killed run has finished, and how many it had begun; None without a journal."""
     path = next(folder.glob(".*cfrnet-job/journal.sqlite"), None)
     if path is None:
-        return set(), 0
+        return None
     with sqlite3.connect(path) as database:
         if not database.execute("SELECT name FROM sqlite_master WHERE name = 'tasks'").fetchall():
             return set(), 0  # killed before the first task
