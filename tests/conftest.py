@@ -50,7 +50,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     for cache in TEMPORARY.glob("*"):
         if cache.name.startswith(_CACHES):
             shutil.rmtree(cache, ignore_errors=True)
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if hasattr(session.config, "workerinput"):
         with contextlib.suppress(OSError):
             TEMPORARY.rmdir()  # unless something was left in it
         return

@@ -199,6 +199,7 @@ train.main()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send")
+@pytest.mark.timeout(300)  # fifty steps on cores that other tests use too
 def test_sigterm_stops_a_run_cleanly_and_a_pause_is_not_training_time(
     face_folder: Path, weights: Path, tmp_path: Path
 ) -> None:
@@ -209,15 +210,18 @@ def test_sigterm_stops_a_run_cleanly_and_a_pause_is_not_training_time(
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root,
         env={**os.environ, "PYTHONUNBUFFERED": "1", "MPLBACKEND": "Agg"},
     )  # fmt: skip
-    assert run.stdout is not None
-    first = run.stdout.readline()  # the run is under way
-    began = time.monotonic()
-    run.send_signal(signal.SIGSTOP)
-    time.sleep(8)
-    run.send_signal(signal.SIGCONT)
-    run.send_signal(signal.SIGTERM)
-    _, errors = run.communicate(timeout=90)
-    took = time.monotonic() - began
+    try:
+        assert run.stdout is not None
+        first = run.stdout.readline()  # the run is under way
+        began = time.monotonic()
+        run.send_signal(signal.SIGSTOP)
+        time.sleep(8)
+        run.send_signal(signal.SIGCONT)
+        run.send_signal(signal.SIGTERM)
+        _, errors = run.communicate(timeout=90)
+        took = time.monotonic() - began
+    finally:
+        run.kill()  # or it would train for hours beside the other tests
     assert run.returncode == 0, errors
     assert "step 50" in first
     assert "Traceback" not in errors
