@@ -75,7 +75,8 @@ def test_a_sharp_face_is_said_to_be_sharp_already(qtbot: QtBot, open_window: Ope
     sharp, _ = show(scale=1.2)
     with MjpegServer(lambda _: sharp, fps=10) as server:
         window = open_window(server.url, k=3)
-        qtbot.waitUntil(lambda: said(window) == ["Face already sharp"], timeout=30000)
+        # A busy machine is said to be slow beside it.
+        qtbot.waitUntil(lambda: "Face already sharp" in said(window), timeout=30000)
 
 
 def test_tab_enters_at_the_chosen_preset_and_advanced_is_scrolled_to_with_its_ring(
