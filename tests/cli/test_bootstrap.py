@@ -193,10 +193,12 @@ def checkout(tmp_path: Path) -> Path:
 def set_up_in(checkout: Path) -> subprocess.Popen[str]:
     """Start `bootstrap.py run` there, with no system library missing."""
     program = "import sys, bootstrap; bootstrap.loads = lambda library: True; sys.exit(bootstrap.main(['run']))"
+    own = checkout / "temporary"  # Ctrl-C may leave what Python unpacks pip from
+    own.mkdir(exist_ok=True)
     return subprocess.Popen(
         [sys.executable, "-c", program],
         cwd=checkout,
-        env={**os.environ, "PIP_CONFIG_FILE": os.devnull},
+        env={**os.environ, "PIP_CONFIG_FILE": os.devnull, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(own))},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
