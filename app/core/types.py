@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]
+Rectangle = tuple[int, int, int, int]
+"""x1, y1, x2, y2 in pixels of a picture; x2, y2 excluded."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

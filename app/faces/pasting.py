@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.types import FaceChange, Image, Restored
+from app.core.types import FaceChange, Image, Rectangle, Restored
 from app.faces.alignment import TEMPLATE_SIDE, Matrix, antialias, region_of, scale_of, shift_origin, warp_linear
 
 
@@ -134,13 +134,13 @@ def add_change(image: Image, change: FaceChange) -> None:
     cv2.add(target, warped, dst=target, dtype=cv2.CV_8U)
 
 
-def changed_region(change: FaceChange, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+def changed_region(change: FaceChange, size: tuple[int, int]) -> Rectangle | None:
     """Smallest rectangle x1, y1, x2, y2 (x2, y2 excluded) of a frame of `size` (width, height) that holds `change`."""
     last = change.levels.shape[0] - 1
     return region_of(change.matrix, *size, box=(0, 0, last, last))
 
 
-def changed_rectangle(restored: Restored) -> tuple[int, int, int, int] | None:
+def changed_rectangle(restored: Restored) -> Rectangle | None:
     """Smallest rectangle x1, y1, x2, y2 (x2, y2 excluded) of the frame outside which nothing of it was changed."""
     height, width = restored.image.shape[:2]
     regions = [region for change in restored.changes if (region := changed_region(change, (width, height)))]

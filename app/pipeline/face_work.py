@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.core.settings import Settings
-from app.core.types import Face, FaceChange, Image, Patch, RestoredFace
+from app.core.types import Face, FaceChange, Image, Patch, Rectangle, RestoredFace
 from app.faces.alignment import crop_matrix, region_of, warp_crop
 from app.faces.enlarging import patches
 from app.faces.pasting import paste
-from app.pipeline.lanes import Lanes, Rectangle, rounds
+from app.pipeline.lanes import Lanes, rounds
 from app.pipeline.steady import SteadyFaces
 from app.restorers.family import Restorer
 

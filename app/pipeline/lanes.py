@@ -10,12 +10,11 @@ from concurrent.futures import Executor, wait
 from queue import SimpleQueue
 from typing import TypeVar
 
+from app.core.types import Rectangle
 from app.restorers.family import Restorer
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Rectangle = tuple[int, int, int, int]
-"""x1, y1, x2, y2 in pixels of the frame; x2, y2 excluded."""
 
 
 class Lanes:

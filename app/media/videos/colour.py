@@ -15,7 +15,7 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from app.core.types import Image
+from app.core.types import Image, Rectangle
 from app.media.videos.encoder_choices import PIXELS
 
 UNSPECIFIED = 2
@@ -89,9 +89,6 @@ def _plane(plane: VideoPlane) -> NDArray[np.uint8]:
     """The samples of an 8-bit plane, uint8 (H, W), without a copy."""
     return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 
-
-Rectangle = tuple[int, int, int, int]
-"""x1, y1, x2, y2 in pixels; x2, y2 excluded."""
 
 _FILTER_REACH = 8
 """Pixels beside a part that are converted with it, so that its border gets the colours of its surroundings."""

@@ -18,7 +18,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
-from app.media.videos.colour import DEEP_PIXELS, Rectangle, YuvConverter, matrix_of
+from app.core.types import Rectangle
+from app.media.videos.colour import DEEP_PIXELS, YuvConverter, matrix_of
 from app.media.videos.encoder_choices import LARGE_PIXELS, PIXELS, X264_ONE_PICTURE, EncoderChoice
 
 
