@@ -162,12 +162,12 @@ class _Progress:
         self._due = 0.0
 
     def __call__(self, frames: int, _total: int | None) -> None:
-        from app.batch.worker import Stopped  # loaded by now
-
         now = time.monotonic()
         if now < self._due:
             return
         self._due = now + _PROGRESS_S
+        from app.batch.worker import Stopped  # loaded by now
+
         try:
             if self._connection.poll():
                 raise Stopped

@@ -199,7 +199,6 @@ train.main()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send")
-@pytest.mark.timeout(300)  # fifty steps on cores that other tests use too
 def test_sigterm_stops_a_run_cleanly_and_a_pause_is_not_training_time(
     face_folder: Path, weights: Path, tmp_path: Path
 ) -> None:
