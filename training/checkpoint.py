@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from training.networks import build_generator
 
@@ -18,8 +19,13 @@ def load_generator(path: Path) -> nn.Module:
     """Load the EMA generator of a checkpoint, in evaluation mode. Raises CheckpointError."""
     state = read_checkpoint(path)
     generator = build_generator(state["network"], like=state["ema"])
-    generator.load_state_dict({name: tensor.float() for name, tensor in state["ema"].items()})
+    generator.load_state_dict(full_precision(state["ema"]))
     return generator.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def full_precision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights that were kept in half precision (`slim`) in single precision; integers stay as they are."""
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
 
 
 def read_checkpoint(path: Path) -> dict:  # type: ignore[type-arg]

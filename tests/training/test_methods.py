@@ -12,7 +12,8 @@ from torch import nn
 from training.data import Batch, FaceSet, batches, load_faces, seeded_pairs
 from training.degradation.kinds import KINDS
 from training.device import DeviceError, choose_device
-from training.methods import CCFP, METHODS, Method, Progressive, Renovation
+from training.losses.ccfp import unroll
+from training.methods import CCFP, METHODS, Distillation, Method, Progressive, Renovation
 from training.optim import set_learning_rate
 from training.presets import PRESETS, Preset
 
@@ -61,6 +62,26 @@ def test_renovation_takes_every_term_and_the_loss_falls(weights: Path) -> None:
         assert method.average(degraded).shape == clean.shape
 
 
+def test_a_student_comes_nearer_to_its_teacher_in_every_cycle_and_keeps_its_critics(weights: Path) -> None:
+    method = build("cfrnet-taught", weights, CPU)
+    assert isinstance(method, Distillation)
+    degraded, clean = seeded_pairs(made_up_faces(2, 64))
+    batch = Batch(degraded, clean, torch.full((2, 5, 2), 32.0))
+    critics = {name: tensor.clone() for name, tensor in method.critics.state_dict().items()}
+    set_learning_rate(method.optimizers, 0.3)
+    with torch.no_grad():
+        wanted = unroll(method.teacher, degraded, 3)
+        before = unroll(method.generator, degraded, 3)
+    curve = [method.step(batch, method.preset.stages[0], 1.0, steps) for steps in range(12)]
+    with torch.no_grad():
+        after = unroll(method.generator, degraded, 3)
+    assert set(curve[0]) == {"imitation", "perceptual"}
+    for t, early, late in zip(wanted, before, after, strict=True):
+        assert (late - t).square().mean() < 0.9 * (early - t).square().mean()
+    assert all(torch.equal(tensor, critics[name]) for name, tensor in method.critics.state_dict().items())
+    assert method.teacher(clean).sub(clean).abs().mean() < 0.05, "the teacher is trained"
+
+
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_a_doubling_takes_every_term_and_the_loss_falls(index: int, weights: Path) -> None:
     preset = PRESETS["pfsrnet"]
@@ -80,7 +101,7 @@ def modules(method: Method) -> dict[str, nn.Module]:
     return {name: value for name, value in vars(method).items() if isinstance(value, nn.Module)}
 
 
-@pytest.mark.parametrize("name", ["cfrnet-rt", "hifacegan-lite", "pfsrnet"])
+@pytest.mark.parametrize("name", ["cfrnet-rt", "cfrnet-taught", "hifacegan-lite", "pfsrnet"])
 def test_the_device_reaches_every_network_and_every_term(name: str, weights: Path, face_folder: Path) -> None:
     """The meta device refuses to compute with a tensor that was left on the CPU."""
     meta = torch.device("meta")
@@ -98,6 +119,8 @@ def test_the_device_reaches_every_network_and_every_term(name: str, weights: Pat
     elif isinstance(method, CCFP):
         stage = replace(stage, losses=replace(stage.losses, cycle=0.0))  # degrades pictures, which meta has none of
         terms = method.terms([restored] * 3, batch, stage, progress=0.5, rare=True)
+    elif isinstance(method, Distillation):
+        terms = method.terms(batch.degraded, stage)
     else:
         assert isinstance(method, Renovation)
         terms = method.terms(batch.degraded, restored, batch.clean, stage, 0.5)
@@ -115,7 +138,7 @@ def first_batch(faces: FaceSet, preset: Preset, device: torch.device) -> Batch:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU and a CUDA build of torch")
-@pytest.mark.parametrize("name", ["cfrnet-rt", "hifacegan-lite", "pfsrnet"])
+@pytest.mark.parametrize("name", ["cfrnet-rt", "cfrnet-taught", "hifacegan-lite", "pfsrnet"])
 def test_a_step_on_a_gpu(name: str, weights: Path, face_folder: Path) -> None:
     device = choose_device("cuda")
     method = build(name, weights, device)

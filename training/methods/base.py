@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.checkpoint import full_precision
 from training.data import Batch
 from training.networks import build_generator
 from training.optim import generator_optimizers
@@ -106,10 +107,10 @@ class Method(ABC):
 
     def load_weights(self, state: Mapping[str, Any]) -> None:
         """Load the weights of a checkpoint; a slim one has only the generator's average."""
-        self.average.load_state_dict(_full_precision(state["ema"]))
-        self.generator.load_state_dict(_full_precision(state.get("generator", state["ema"])))
+        self.average.load_state_dict(full_precision(state["ema"]))
+        self.generator.load_state_dict(full_precision(state.get("generator", state["ema"])))
         if "critics" in state:
-            self.critics.load_state_dict(_full_precision(state["critics"]))
+            self.critics.load_state_dict(full_precision(state["critics"]))
 
     def load_optimizers(self, state: Mapping[str, Any]) -> None:
         """Load the momenta of a checkpoint; the rates are the recipe's, which may have changed."""
@@ -117,10 +118,6 @@ class Method(ABC):
         for optimizer, saved in zip(optimizers, state.get("optimizers", ()), strict=False):
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
-
-
-def _full_precision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
 
 
 def bfloat16_pays(generator: nn.Module, device: torch.device, layout: torch.memory_format) -> bool:
