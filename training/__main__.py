@@ -22,6 +22,7 @@ COMMANDS = {
     "half": ("training.evaluation.half", "measure what the conversion to FP16 changes"),
     "steadiness": ("training.evaluation.videos.steadiness", "measure how steady restored videos are"),
     "super-resolution": ("training.evaluation.super_resolution", "measure PFSRNet at 16 -> 128 in three precisions"),
+    "compare": ("training.evaluation.comparison", "measure every shipped network and write docs/comparison.md"),
     "evaluate": ("training.evaluation.evaluate", "measure the shipped networks and write docs/results.md"),
 }
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
+from app.core.types import Image
 from app.faces.detector import FaceDetector
-from app.restorers.store import ModelStore
+from app.restorers.store import MODELS_FOLDER, ModelStore
 from training.degradation.models import PaperDegradation
-from training.evaluation.comparison import bicubic, classical, compare, shipped_methods, simple_methods
+from training.evaluation import comparison
+from training.evaluation.comparison import (
+    Method,
+    bicubic,
+    classical,
+    compare,
+    compare_networks,
+    shipped_methods,
+    simple_methods,
+)
 from training.evaluation.pages.comparison import COLUMNS, write_comparison
+from training.evaluation.pages.figures import HEADING, PHOTO_SIDE, draw_comparison
 from training.evaluation.test_sets import find_evaluation_data, read_test_set
 from training.metrics.scoring import Scorer
 
@@ -31,9 +44,10 @@ def results() -> dict[str, Any]:
     means["rival"] = figures(23.0, 0.45)
     network = {"precision": "int8", "parameters": 1.37e6, "macs": 1.96e9, "minutes": 414.7, "steps": 25915}
     return {
-        "date": "2026-01-01", "limit": None, "sub_task_faces": 100, "networks": {"cfrnet-rt": network},
+        "date": "2026-01-01", "limit": None, "networks": {"cfrnet-rt": network},
         "machine": {"processor": "P", "instructions": "avx2", "cores": "2", "packages": "x 1"},
-        "protocol": "faces300", "sets": {"faces300": {"faces": 300, "means": means}}, "sub_tasks": {"blur": means},
+        "protocol": "faces300", "sets": {"faces300": {"faces": 300, "means": means}},
+        "sub_tasks": {"blur": {"faces": 100, "means": means}},
     }  # fmt: skip
 
 
@@ -70,8 +84,51 @@ def test_a_row_has_every_metric_of_the_page(shared: Path) -> None:
     test = read_test_set(find_evaluation_data(shared / "data").faces["second"].folder, detector, 1)
     methods = [simple_methods()[0], *shipped_methods(ModelStore(), timing=False)[:1]]
     scorer = Scorer(shared / "weights", shift_tolerant=True)
-    means = compare(methods, test.images, test.landmarks, PaperDegradation(), scorer, title="").means()
+    means = compare(methods, test.images, test.landmarks, PaperDegradation(), scorer, full=True, title="").means()
     assert set(means) == {"input", *(f"cfrnet-rt k = {k}" for k in (1, 2, 3, 4))}
     wanted = {metric for _, metric, _, _ in COLUMNS}
     assert all(wanted <= set(figures) for figures in means.values())
     assert means["cfrnet-rt k = 3"]["stlpips"] < means["input"]["stlpips"]
+    few = compare(methods, test.images, test.landmarks, PaperDegradation(), scorer, full=False, title="").means()
+    assert few == {row: {m: figures[m] for m in ("psnr", "lpips_alex")} for row, figures in means.items()}
+
+
+def test_only_what_changed_is_measured_again(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole comparison on one face of every set, with methods that cost nothing; the second has no network."""
+    measured: list[str] = []
+    identity = "first"
+
+    def method(name: str, identity: str) -> Method:
+        def restore(crop: Image) -> list[Image]:
+            measured.append(name)
+            return [crop]
+
+        return Method(name=name, rows=(name,), restore=restore, identity=identity)
+
+    monkeypatch.setattr(comparison, "shipped_methods", lambda *_, **__: [])
+    monkeypatch.setattr(comparison, "simple_methods", lambda: [method("input", ""), method("changed", identity)])
+    monkeypatch.setattr(comparison, "_draw", lambda *_: None)
+
+    def run(**options: bool) -> set[str]:
+        measured.clear()
+        compare_networks(
+            models=MODELS_FOLDER, data=shared / "data", weights=shared / "weights", out=tmp_path, limit=1, **options
+        )
+        return set(measured)
+
+    assert run() == {"input", "changed"}
+    first = json.loads((tmp_path / "comparison.json").read_text())
+    assert run() == set()
+    identity = "second"
+    assert run() == {"changed"}
+    second = json.loads((tmp_path / "comparison.json").read_text())
+    assert second["sets"].keys() == first["sets"].keys()
+    assert all(second["sets"][name]["means"] == first["sets"][name]["means"] for name in first["sets"])
+    assert run(afresh=True) == {"input", "changed"}
+
+
+def test_a_sheet_names_every_method(tmp_path: Path) -> None:
+    rows = np.stack([made_up_faces(3)] * 2)
+    draw_comparison(tmp_path / "sheet.jpg", ["input", "network", "truth"], rows)
+    height, width = cv2.imread(str(tmp_path / "sheet.jpg")).shape[:2]
+    assert (width, height) == (2 * PHOTO_SIDE, 3 * (HEADING + PHOTO_SIDE))

@@ -1,14 +1,23 @@
 """Comparison of every shipped network with the input and two classical methods, on every test set, in one page.
 
-Uint8 crops go through the application's own restorers and the shipped files, as in the application.
+`python -m training compare --data ../shared/data --weights ../shared/weights --out docs`, or `evaluate --all`
+
+Uint8 crops go through the application's own restorers and the shipped files, as in the application. It takes an hour on
+two cores, so figures are written after every set and belong to the SHA-256 of a file: a second run measures only what
+is missing, or files that have changed.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import datetime
+import json
 import statistics
+import sys
+import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,78 +26,135 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.errors import AppError
 from app.core.machine import describe_machine
 from app.core.types import Image
 from app.faces.detector import FaceDetector
 from app.media.files import replace_json
+from app.restorers.base import EngineOptions, VerifiedModel
 from app.restorers.family import Restorer
-from app.restorers.store import ModelStore
+from app.restorers.store import ModelStore, ShippedRestorer
+from training.checkpoint import load_generator
+from training.data import FaceFolderError
 from training.degradation.hifacegan import SUB_TASKS, renovation
 from training.degradation.models import PaperDegradation
 from training.degradation.operators import Degradation
 from training.evaluation.cost import cost_of
 from training.evaluation.pages.comparison import write_comparison
-from training.evaluation.parallel import each_part
-from training.evaluation.shipped import PACKAGES
-from training.evaluation.test_sets import DEFAULT_SETS, find_evaluation_data, read_test_set
+from training.evaluation.pages.figures import draw_comparison
+from training.evaluation.parallel import each_part, keep_freed_memory
+from training.evaluation.shipped import PACKAGES, BusyMachineError, refuse_busy_machine
+from training.evaluation.test_sets import DEFAULT_SETS, TestSet, find_evaluation_data, read_test_set
 from training.log import training_time
 from training.metrics.scoring import Collected, Scorer, Scores
 from training.networks.pfsrnet import INPUT_SIDE
+from training.shipping.export import export_onnx
 
 Images = NDArray[np.uint8]
 
 SUB_TASK_FACES = 100
+SHEET_FACES = 8
 
 _TIMED = 9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """One row of the table or several: `restore` maps a crop, uint8 (256, 256, 3) BGR, to one for each row."""
+    """One row of the table or several: `restore` maps a crop, uint8 (256, 256, 3) BGR, to one for each row.
+
+    `identity` changes when the method gives other pictures: a network's is its file's SHA-256.
+    """
 
     name: str
     rows: tuple[str, ...]
     restore: Callable[[Image], Sequence[Image]]
+    identity: str
     details: dict[str, Any] = field(default_factory=dict)
 
 
 def compare_networks(
     *, models: Path, data: Path, weights: Path, out: Path, sets: Path = DEFAULT_SETS, limit: int | None = None,
-    timing: bool = False,
+    timing: bool = False, afresh: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Measure every shipped network; write `out`/comparison.md and comparison.json, and return what the latter holds.
 
-    `sets` lists the test sets below `data`, see `training.evaluation.test_sets`.
+    `sets` lists the test sets below `data`, see `training.evaluation.test_sets`. Figures of unchanged files that
+    `out`/comparison.json has from this kind of machine are kept unless `afresh` is set.
 
     Raises as `training.evaluation.evaluate.evaluate` does.
     """
     places = find_evaluation_data(data, sets).faces
     store = ModelStore(models)
     detector = FaceDetector(*store.detector_paths())
-    networks = shipped_methods(store, timing=timing)  # before anything else: what follows keeps the cores busy
+    machine = describe_machine(PACKAGES)
+    earlier = {} if afresh else _read_earlier(out / "comparison.json", machine, limit)
+    # Before anything else, because the rest keeps the cores busy.
+    networks = shipped_methods(store, timing=timing, earlier=earlier.get("networks", {}))
     methods = [*simple_methods(), *networks]
     scorer = Scorer(weights, shift_tolerant=True)
     results: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": describe_machine(PACKAGES),
+        "machine": machine,
         "limit": limit,
         "networks": {method.name: method.details for method in networks},
         "protocol": places["protocol"].name,
-        "sets": {},
-        "sub_tasks": {},
+        "sets": dict(earlier.get("sets", {})),
+        "sub_tasks": dict(earlier.get("sub_tasks", {})),
     }
+
+    def measure(kind: str, name: str, test: TestSet, degrade: Degradation, *, full: bool) -> None:
+        results[kind][name] = _brought_up_to_date(
+            results[kind].get(name, {}), methods, test, degrade, scorer, full=full, title=name
+        )
+        replace_json(out / "comparison.json", results)
+
     for place in places.values():
-        test = read_test_set(place.folder, detector, limit)
-        scores = compare(methods, test.images, test.landmarks, PaperDegradation(), scorer, title=place.name)
-        results["sets"][place.name] = {"faces": len(test.images), "means": scores.means()}
+        measure("sets", place.name, read_test_set(place.folder, detector, limit), PaperDegradation(), full=True)
     test = read_test_set(places["protocol"].folder, detector, min(limit or SUB_TASK_FACES, SUB_TASK_FACES))
-    results["sub_task_faces"] = len(test.images)
     for task, degrade in {**SUB_TASKS, "FR": renovation}.items():
-        scores = compare(methods, test.images, test.landmarks, degrade, scorer, title=task)
-        results["sub_tasks"][task] = scores.means()
-    replace_json(out / "comparison.json", results)
+        measure("sub_tasks", task, test, degrade, full=False)
+    _draw(out / "figures" / "comparison.jpg", methods, test)
     write_comparison(out / "comparison.md", results)
     return results
+
+
+def _read_earlier(path: Path, machine: Mapping[str, str], limit: int | None) -> dict[str, Any]:
+    """Read an earlier comparison, or nothing where its figures could be other ones on this machine."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        same = all(found["machine"][key] == machine[key] for key in ("instructions", "packages"))
+        if same and found["limit"] == limit:
+            return dict(found)
+    return {}
+
+
+def _brought_up_to_date(
+    earlier: Mapping[str, Any], methods: Sequence[Method], test: TestSet, degrade: Degradation, scorer: Scorer, *,
+    full: bool, title: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the section of a test set: faces, the mean of every metric for every row, and what the rows are `of`."""
+    known = earlier["of"] if earlier.get("faces") == len(test.images) else {}
+    of = {row: method.identity for method in methods for row in method.rows}
+    missing = [method for method in methods if any(known.get(row) != of[row] for row in method.rows)]
+    found = {}
+    if missing:
+        found = compare(missing, test.images, test.landmarks, degrade, scorer, full=full, title=title).means()
+    return {
+        "faces": len(test.images),
+        "of": of,
+        "means": {row: found[row] if row in found else earlier["means"][row] for row in of},
+    }
+
+
+def _draw(path: Path, methods: Sequence[Method], test: TestSet) -> None:
+    """Write the contact sheet: some faces degraded, as every row makes them, and as they are."""
+    degrade = PaperDegradation()
+    chosen = np.linspace(0, len(test.images) - 1, min(SHEET_FACES, len(test.images))).astype(int)
+    lines = []
+    for i in chosen:
+        given = degrade(test.images[i], np.random.default_rng(int(i)))
+        lines.append([*(face for method in methods for face in method.restore(given)), test.images[i]])
+    draw_comparison(path, [*(row for method in methods for row in method.rows), "truth"], np.asarray(lines, np.uint8))
 
 
 def bicubic(crop: Image) -> Image:
@@ -107,21 +173,25 @@ def classical(crop: Image) -> Image:
 def simple_methods() -> list[Method]:
     """Return the methods without a network."""
     return [
-        Method(name="input", rows=("input",), restore=lambda crop: (crop,)),
-        Method(name="bicubic from 16x16", rows=("bicubic from 16x16",), restore=lambda crop: (bicubic(crop),)),
-        Method(
-            name="non-local means, unsharp mask",
-            rows=("non-local means, unsharp mask",),
-            restore=lambda crop: (classical(crop),),
-        ),
+        Method(name=name, rows=(name,), restore=restore, identity=name)
+        for name, restore in (
+            ("input", lambda crop: (crop,)),
+            ("bicubic from 16x16", lambda crop: (bicubic(crop),)),
+            ("non-local means, unsharp mask", lambda crop: (classical(crop),)),
+        )
     ]
 
 
-def shipped_methods(store: ModelStore, *, timing: bool) -> list[Method]:
+def shipped_methods(
+    store: ModelStore, *, timing: bool, earlier: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Method]:
     """Return every restorer of the manifest at every k, in the precision that the application prefers.
 
-    `timing` adds the median milliseconds of one cycle in every precision that ships; the machine must be idle.
+    `timing` adds the median milliseconds of one cycle in FP32 and in every precision that ships, and raises
+    BusyMachineError on a busy machine; without it those of `earlier` stay, details by name, if the file is the same.
     """
+    if timing:
+        refuse_busy_machine()
     methods = []
     for shipped in store.restorers():
         low, high = shipped.k_range
@@ -137,13 +207,17 @@ def shipped_methods(store: ModelStore, *, timing: bool) -> list[Method]:
             "minutes": minutes,
             "steps": steps,
         }
+        before = (earlier or {}).get(shipped.name, {})
         if timing:
-            details["ms"] = {p: _time(store.create_restorer(shipped.name, p)) for p in shipped.precisions}
+            details["ms"] = _milliseconds(store, shipped)
+        elif before.get("sha256") == entry.sha256 and "ms" in before:
+            details["ms"] = before["ms"]
         methods.append(
             Method(
                 name=shipped.name,
                 rows=tuple(shipped.name if low == high else f"{shipped.name} k = {k}" for k in cycles),
                 restore=_OwnRestorer(store, shipped.name, entry.precision, cycles),
+                identity=entry.sha256,
                 details=details,
             )
         )
@@ -152,22 +226,29 @@ def shipped_methods(store: ModelStore, *, timing: bool) -> list[Method]:
 
 def compare(
     methods: Sequence[Method], images: Images, landmarks: NDArray[np.float32], degrade: Degradation, scorer: Scorer,
-    *, title: str,
+    *, full: bool, title: str,
 ) -> Collected:  # fmt: skip
     """Score every row on `images`, uint8 (N, 256, 256, 3) BGR, degraded with the picture's index as the seed.
 
-    landmarks: float32 (N, 5, 2), pixels.
+    landmarks: float32 (N, 5, 2), pixels. Without `full` only PSNR and LPIPS-AlexNet are computed, a tenth of the time.
     """
 
+    def scoring(part: slice) -> Callable[[Images], Scores]:
+        if full:
+            truth = scorer.truth(images[part], landmarks[part])
+            return lambda pictures: scorer.score(pictures, truth, full=True)
+        sketch = scorer.sketch(images[part])
+        return lambda pictures: scorer.glance(pictures, sketch)
+
     def judge(part: slice) -> dict[str, Scores]:
-        truth = scorer.truth(images[part], landmarks[part])
-        indices = range(part.start, part.start + len(truth.images))
+        score = scoring(part)
+        indices = range(part.start, part.stop)
         given = [degrade(images[i], np.random.default_rng(i)) for i in indices]
         found = {}
         for method in methods:
             columns = zip(*(method.restore(crop) for crop in given), strict=True)
             for row, column in zip(method.rows, columns, strict=True):
-                found[row] = scorer.score(np.stack(column), truth, full=True)
+                found[row] = score(np.stack(column))
         return found
 
     collected = Collected()
@@ -191,6 +272,42 @@ class _OwnRestorer:
         return [restorer.restore(crop, k=k).image for k in self._cycles]
 
 
+def _milliseconds(store: ModelStore, shipped: ShippedRestorer) -> dict[str, float]:
+    """Return the median time of a cycle by precision. FP32 that does not ship is exported from the training state."""
+    taken = {p: _time(store.create_restorer(shipped.name, p)) for p in shipped.precisions}
+    state = store.folder / "training" / f"{shipped.name}.pt"
+    if "fp32" not in taken and state.is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / f"{shipped.name}.fp32.onnx"
+            export_onnx(load_generator(state), file)
+            model = VerifiedModel(
+                name=shipped.name, precision="fp32", k_range=shipped.k_range, file=file.name, content=file.read_bytes()
+            )
+            taken["fp32"] = _time(shipped.family.create(shipped.family, model, EngineOptions()))
+    return taken
+
+
 def _time(restorer: Restorer) -> float:
     restorer.warm_up()
     return statistics.median(restorer.warm_up() for _ in range(_TIMED))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure every shipped network and write docs/comparison.md.")
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--data", type=Path, required=True, help="folder of the test sets")
+    parser.add_argument("--sets", type=Path, default=DEFAULT_SETS, help="list of the test sets in it, TOML")
+    parser.add_argument("--weights", type=Path, required=True, help="folder of the metrics' published weights")
+    parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--limit", type=int, help="measure the first N faces of every set only")
+    parser.add_argument("--timing", action="store_true", help="measure the time of a pass; the machine must be idle")
+    parser.add_argument("--afresh", action="store_true", help="measure unchanged networks again, too")
+    options = parser.parse_args()
+    keep_freed_memory()
+    try:
+        compare_networks(**vars(options))
+    except (AppError, FaceFolderError, FileNotFoundError, BusyMachineError) as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return 1
+    print(f"wrote {options.out / 'comparison.md'}")
+    return 0

@@ -28,6 +28,17 @@ class BusyMachineError(RuntimeError):
     """Timing was requested while other programs keep the cores busy."""
 
 
+def refuse_busy_machine() -> float:
+    """Return the share of the cores that others use, in percent. Raises BusyMachineError above BUSY_PERCENT."""
+    busy = float(psutil.cpu_percent(interval=1.0))
+    if busy > BUSY_PERCENT:
+        raise BusyMachineError(
+            f"The cores are {busy:.0f} % busy with something else; a time taken now would be wrong. "
+            "Stop it first, or evaluate without --timing."
+        )
+    return busy
+
+
 @dataclass(frozen=True, kw_only=True)
 class Timing:
     """Milliseconds a cycle on an idle machine: the median and the 95th percentile of `cycles` runs."""
@@ -65,12 +76,7 @@ class ShippedGenerator:
 
     def time_a_cycle(self, face: NDArray[np.float32], *, threads: int, cycles: int = TIMED_CYCLES) -> Timing:
         """Time `cycles` cycles on one face, float32 (3, 256, 256). Raises BusyMachineError on a busy machine."""
-        busy = psutil.cpu_percent(interval=1.0)
-        if busy > BUSY_PERCENT:
-            raise BusyMachineError(
-                f"The cores are {busy:.0f} % busy with something else; a time taken now would be wrong. "
-                "Stop it first, or evaluate without --timing."
-            )
+        busy = refuse_busy_machine()
         session, x = self._open(threads=threads), np.ascontiguousarray(face[None])
         taken = []
         for i in range(cycles + 5):

@@ -28,14 +28,20 @@ Images = NDArray[np.uint8]
 Scores = dict[str, Tensor]
 
 
-@dataclass(frozen=True, eq=False)
-class Truth:
-    """True faces and precomputed values: images uint8 (N, 256, 256, 3) BGR, landmarks float (N, 5, 2)."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sketch:
+    """True faces, float32 (N, 3, 256, 256), RGB, [-1, 1], and the precomputed values of `Scorer.glance`."""
+
+    tensor: Tensor
+    alexnet: list[Tensor]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Truth(Sketch):
+    """The same with the precomputed values of every metric; images uint8 BGR, landmarks float (N, 5, 2), pixels."""
 
     images: Images
-    tensor: Tensor
     landmarks: Tensor
-    alexnet: list[Tensor]
     shift_tolerant: list[Tensor]
     vgg16: list[Tensor]
     points: Tensor
@@ -71,10 +77,9 @@ class Scorer:
     def truth(self, images: Images, landmarks: NDArray[np.float32]) -> Truth:
         tensor = to_tensor(images)
         return Truth(
+            **vars(self.sketch(images)),
             images=images,
-            tensor=tensor,
             landmarks=torch.from_numpy(landmarks),
-            alexnet=self._alexnet.features(tensor),
             shift_tolerant=self._shift_tolerant.features(tensor) if self._shift_tolerant else [],
             vgg16=self._vgg_features(tensor),
             points=self._points(images),
@@ -91,9 +96,8 @@ class Scorer:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
             vgg = self._vgg16.compare(self._vgg_features(x), truth.vgg16)
         scores = {
-            "psnr": metrics.psnr(x, truth.tensor),
+            **self.glance(images, truth),
             "ssim": metrics.ssim(x, truth.tensor),
-            "lpips_alex": self._alexnet.compare(self._alexnet.features(x), truth.alexnet),
             "lpips_vgg": vgg,
             "red": colour[:, 0],
             "green": colour[:, 1],
@@ -107,6 +111,21 @@ class Scorer:
                 scores["stlpips"] = self._shift_tolerant.compare(found, truth.shift_tolerant)
             scores["landmarks"] = metrics.landmark_error(self._points(images), truth.points)
         return scores
+
+    @torch.no_grad()
+    def sketch(self, images: Images) -> Sketch:
+        """Return what `glance` compares with."""
+        tensor = to_tensor(images)
+        return Sketch(tensor=tensor, alexnet=self._alexnet.features(tensor))
+
+    @torch.no_grad()
+    def glance(self, images: Images, truth: Sketch) -> Scores:
+        """PSNR and LPIPS-AlexNet of `images` alone, uint8 like the truth's; each (N,)."""
+        x = to_tensor(images)
+        return {
+            "psnr": metrics.psnr(x, truth.tensor),
+            "lpips_alex": self._alexnet.compare(self._alexnet.features(x), truth.alexnet),
+        }
 
     def texture(self, images: Images) -> Scores:
         """NIQE and the checkerboard, which need no truth; each (N,)."""

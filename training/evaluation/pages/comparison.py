@@ -57,12 +57,14 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
         yield f"\n## `{name}`, {section['faces']} faces\n"
         yield from _scores("", section["means"], COLUMNS)
         yield "\n" + _winners(section["means"])
+    yield "\n![some of these faces: input, every method, truth](figures/comparison.jpg)"
+    tasks = results["sub_tasks"]
     yield "\n## HiFaceGAN's sub-tasks\n"
     yield (
         "Five single degradations and FR, four of them in random order and strength (arXiv 2005.05005); the first "
-        f"{results['sub_task_faces']} faces of `{results['protocol']}`. Every cell: PSNR / LPIPS-A.\n"
+        f"{next(iter(tasks.values()))['faces']} faces of `{results['protocol']}`. Every cell: PSNR / LPIPS-A.\n"
     )
-    yield from _sub_tasks(results["sub_tasks"])
+    yield from _sub_tasks({task: section["means"] for task, section in tasks.items()})
     yield "\n## Beside the paper's figures\n"
     yield (
         "The paper (arXiv 2606.06850) measures 300 images of its own choice that are not published, and no reading of "

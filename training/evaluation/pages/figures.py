@@ -1,7 +1,8 @@
-"""The figures of docs/results.md: contact sheets and the perception-distortion curve."""
+"""The figures of docs/results.md and docs/comparison.md: contact sheets and the perception-distortion curve."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,23 @@ def draw_sheet(path: Path, rows: Images) -> None:
     titles = ["input", *(f"k = {k}" for k in range(1, rows.shape[1] - 1)), "truth"]
     sheet = np.vstack([np.hstack(list(row)) for row in rows])
     _write(path, np.vstack([_headings(titles, rows.shape[3]), sheet]))
+
+
+def draw_comparison(path: Path, titles: Sequence[str], rows: Images) -> None:
+    """Write a contact sheet with a row a method, uint8 (faces, methods, H, W, 3) BGR, as JPEG, each row with its name.
+
+    Methods are rows here because there are more of them than faces.
+    """
+    faces, methods = rows.shape[:2]
+    lines = []
+    for method in range(methods):
+        tiles = [
+            cv2.resize(rows[i, method], (PHOTO_SIDE, PHOTO_SIDE), interpolation=cv2.INTER_AREA) for i in range(faces)
+        ]
+        heading = np.full((HEADING, PHOTO_SIDE * faces, 3), 255, np.uint8)
+        _label(heading, titles[method], 8)
+        lines += [heading, np.hstack(tiles)]
+    _write(path, np.vstack(lines))
 
 
 def draw_photos(path: Path, rows: Images) -> None:
@@ -65,8 +83,12 @@ def draw_trade_off(path: Path, means: dict[str, dict[str, float]], cycles: int) 
 def _headings(titles: list[str], width: int) -> Images:
     bar = np.full((HEADING, width * len(titles), 3), 255, np.uint8)
     for i, title in enumerate(titles):
-        cv2.putText(bar, title, (i * width + 8, HEADING - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
+        _label(bar, title, i * width + 8)
     return bar
+
+
+def _label(bar: Images, title: str, left: int) -> None:
+    cv2.putText(bar, title, (left, HEADING - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
 
 
 def _write(path: Path, image: Images) -> None:
