@@ -192,6 +192,11 @@ class ModelStore:
         its, model = self._model(name, precision, provider_called(options.provider))
         return its.create(its, model, options)
 
+    def probe(self, name: str) -> Probe:
+        """Time a restorer on the CPU in a separate process. Raises as `entry` and `load` do."""
+        its, model = self._model(name, SHIPPED, CPU)
+        return probe(its, model, EngineOptions())
+
     def compare_providers(
         self, name: str, precision: str, options: EngineOptions, providers: Sequence[Provider]
     ) -> tuple[Candidate, ...]:

@@ -89,6 +89,7 @@ class SessionHost(QObject):
     job_event = Signal(object)
     job_ended = Signal(object)
     engines_listed = Signal(object)
+    better_found = Signal(object)
 
     def __init__(
         self,
@@ -216,6 +217,19 @@ class SessionHost(QObject):
                 if self._session is not None:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     self.clip_made.emit(self._session.share_clip(path, shape=shape, cancelled=self._closing.is_set))
+            except Exception as error:
+                self.failed.emit(error)
+
+        if not self._closed:
+            self._clips.submit(job)
+
+    def look_for_better_network(self, statistics: LiveStatistics) -> None:
+        """Look for a better network that this machine can afford; `better_found` follows if there is one."""
+
+        def job() -> None:
+            try:
+                if self._session is not None and (offer := self._session.better_network(statistics)):
+                    self.better_found.emit(offer)
             except Exception as error:
                 self.failed.emit(error)
 

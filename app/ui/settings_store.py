@@ -24,6 +24,7 @@ _GEOMETRY = "window/geometry"
 _UNSEEN_RECORDINGS = "window/unseen recordings"
 _LAST_FOLDER = "window/last folder"
 _HINTS = "window/hints"
+_OFFERED = "window/offered networks"
 _RECENT = "window/recent sources"
 
 
@@ -99,6 +100,14 @@ class SettingsStore:
 
     def save_hints_seen(self) -> None:
         self._backend.setValue(_HINTS, "seen")
+
+    def was_offered(self, sha256: str) -> bool:
+        """Whether the network with this file was offered already."""
+        return sha256 in str(self._backend.value(_OFFERED) or "").splitlines()
+
+    def save_offered(self, sha256: str) -> None:
+        offered = str(self._backend.value(_OFFERED) or "").splitlines()
+        self._backend.setValue(_OFFERED, "\n".join((*offered, sha256)))
 
     def last_folder(self) -> str:
         """Where the last file was chosen; the person's home at first."""

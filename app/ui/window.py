@@ -20,6 +20,7 @@ from app.ui.flows.faces import FaceFlow
 from app.ui.flows.first_hints import first_hints
 from app.ui.flows.help import HelpFlow
 from app.ui.flows.live_state import LiveStateFlow
+from app.ui.flows.offer import OfferFlow
 from app.ui.flows.pictures import PictureFlow
 from app.ui.flows.reset import ResetFlow
 from app.ui.flows.restorer import fitting
@@ -140,6 +141,15 @@ class MainWindow(QMainWindow):
             status_line=self.status_line,
             settings=lambda: self._settings,
             add_plot=self._left.addWidget,
+        )
+        self.offer = OfferFlow(
+            host=host,
+            store=store,
+            source=self.source,
+            capture=self.capture,
+            notifications=self.notifications,
+            settings=lambda: self._settings,
+            choose=self.choose_restorer,
         )
         self.faces: FaceFlow = FaceFlow(host=host, preview=self.preview)
         self.reset: ResetFlow = ResetFlow(
@@ -395,6 +405,7 @@ class MainWindow(QMainWindow):
         if not self._closed:
             self._closed = True
             self.live_state.stop()
+            self.offer.stop()
             self._reopen_timer.stop()
             self._save_timer.stop()
             self._store.save(self._settings)

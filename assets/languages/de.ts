@@ -877,6 +877,11 @@
         <translation>Installieren Sie dieselbe.</translation>
     </message>
     <message>
+        <source>It comes closer to the true face, at about {fps:.0f} frames a second with {k} cycles.</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>Es kommt dem wahren Gesicht näher, mit etwa {fps:.0f} Bildern je Sekunde bei {k} Zyklen.</translation>
+    </message>
+    <message>
         <source>It goes on; keep the application open until {names} is in {folder}.</source>
         <extracomment>app/outputs/recordings/recorder.py</extracomment>
         <translation>Es geht weiter; lassen Sie die Anwendung offen, bis {names} in {folder} liegt.</translation>
@@ -2582,6 +2587,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <translation>Möglicherweise reichte ihr Speicher nicht aus.</translation>
     </message>
     <message>
+        <source>This computer is fast enough for the network {name}</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>Dieser Computer ist schnell genug für das Netz {name}</translation>
+    </message>
+    <message>
         <source>This face alone · Esc: all faces</source>
         <extracomment>app/ui/preview/state_text.py</extracomment>
         <translation>Nur dieses Gesicht · Esc: alle Gesichter</translation>
@@ -2695,6 +2705,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <source>Use side-by-side, split or restored.</source>
         <extracomment>app/outputs/compose.py</extracomment>
         <translation>Verwenden Sie side-by-side, split oder restored.</translation>
+    </message>
+    <message>
+        <source>Use {name}</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>{name} verwenden</translation>
     </message>
     <message>
         <source>Using {provider}.</source>

@@ -877,6 +877,11 @@
         <translation>Instale la misma.</translation>
     </message>
     <message>
+        <source>It comes closer to the true face, at about {fps:.0f} frames a second with {k} cycles.</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>Se acerca más a la cara verdadera, a unos {fps:.0f} fotogramas por segundo con {k} ciclos.</translation>
+    </message>
+    <message>
         <source>It goes on; keep the application open until {names} is in {folder}.</source>
         <extracomment>app/outputs/recordings/recorder.py</extracomment>
         <translation>Continúa; mantenga abierta la aplicación hasta que {names} esté en {folder}.</translation>
@@ -2581,6 +2586,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <translation>Puede que se quedaran sin memoria.</translation>
     </message>
     <message>
+        <source>This computer is fast enough for the network {name}</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>Este equipo es lo bastante rápido para la red {name}</translation>
+    </message>
+    <message>
         <source>This face alone · Esc: all faces</source>
         <extracomment>app/ui/preview/state_text.py</extracomment>
         <translation>Solo esta cara · Esc: todas las caras</translation>
@@ -2694,6 +2704,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <source>Use side-by-side, split or restored.</source>
         <extracomment>app/outputs/compose.py</extracomment>
         <translation>Use side-by-side, split o restored.</translation>
+    </message>
+    <message>
+        <source>Use {name}</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>Usar {name}</translation>
     </message>
     <message>
         <source>Using {provider}.</source>

@@ -877,6 +877,11 @@
         <translation>Installez la même.</translation>
     </message>
     <message>
+        <source>It comes closer to the true face, at about {fps:.0f} frames a second with {k} cycles.</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>Il s’approche davantage du vrai visage, à environ {fps:.0f} images par seconde avec {k} cycles.</translation>
+    </message>
+    <message>
         <source>It goes on; keep the application open until {names} is in {folder}.</source>
         <extracomment>app/outputs/recordings/recorder.py</extracomment>
         <translation>Il continue&#x202f;; gardez l’application ouverte jusqu’à ce que {names} soit dans {folder}.</translation>
@@ -2581,6 +2586,11 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <translation>Ils ont peut-être manqué de mémoire.</translation>
     </message>
     <message>
+        <source>This computer is fast enough for the network {name}</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>Cet ordinateur est assez rapide pour le réseau {name}</translation>
+    </message>
+    <message>
         <source>This face alone · Esc: all faces</source>
         <extracomment>app/ui/preview/state_text.py</extracomment>
         <translation>Ce visage seul · Échap&#xa0;: tous les visages</translation>
@@ -2694,6 +2704,11 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <source>Use side-by-side, split or restored.</source>
         <extracomment>app/outputs/compose.py</extracomment>
         <translation>Utilisez side-by-side, split ou restored.</translation>
+    </message>
+    <message>
+        <source>Use {name}</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>Utiliser {name}</translation>
     </message>
     <message>
         <source>Using {provider}.</source>

@@ -876,6 +876,11 @@
         <translation>同じものをインストールしてください。</translation>
     </message>
     <message>
+        <source>It comes closer to the true face, at about {fps:.0f} frames a second with {k} cycles.</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>本当の顔により近くなります。{k} サイクルで毎秒約 {fps:.0f} フレームです。</translation>
+    </message>
+    <message>
         <source>It goes on; keep the application open until {names} is in {folder}.</source>
         <extracomment>app/outputs/recordings/recorder.py</extracomment>
         <translation>処理は続いています。{names} が {folder} にできるまで、アプリケーションを開いたままにしてください。</translation>
@@ -2580,6 +2585,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>メモリ不足の可能性があります。</translation>
     </message>
     <message>
+        <source>This computer is fast enough for the network {name}</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>このコンピューターはネットワーク {name} に十分な速さです</translation>
+    </message>
+    <message>
         <source>This face alone · Esc: all faces</source>
         <extracomment>app/ui/preview/state_text.py</extracomment>
         <translation>この顔だけ · Esc: すべての顔</translation>
@@ -2693,6 +2703,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>Use side-by-side, split or restored.</source>
         <extracomment>app/outputs/compose.py</extracomment>
         <translation>side-by-side、split、restored のいずれかを使ってください。</translation>
+    </message>
+    <message>
+        <source>Use {name}</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>{name} を使う</translation>
     </message>
     <message>
         <source>Using {provider}.</source>

@@ -877,6 +877,11 @@
         <translation>Instale a mesma.</translation>
     </message>
     <message>
+        <source>It comes closer to the true face, at about {fps:.0f} frames a second with {k} cycles.</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>Ela chega mais perto do rosto verdadeiro, a cerca de {fps:.0f} quadros por segundo com {k} ciclos.</translation>
+    </message>
+    <message>
         <source>It goes on; keep the application open until {names} is in {folder}.</source>
         <extracomment>app/outputs/recordings/recorder.py</extracomment>
         <translation>Ela continua; mantenha o aplicativo aberto até {names} estar em {folder}.</translation>
@@ -2581,6 +2586,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <translation>Talvez tenham ficado sem memória.</translation>
     </message>
     <message>
+        <source>This computer is fast enough for the network {name}</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>Este computador é rápido o bastante para a rede {name}</translation>
+    </message>
+    <message>
         <source>This face alone · Esc: all faces</source>
         <extracomment>app/ui/preview/state_text.py</extracomment>
         <translation>Só este rosto · Esc: todos os rostos</translation>
@@ -2694,6 +2704,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <source>Use side-by-side, split or restored.</source>
         <extracomment>app/outputs/compose.py</extracomment>
         <translation>Use side-by-side, split ou restored.</translation>
+    </message>
+    <message>
+        <source>Use {name}</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>Usar {name}</translation>
     </message>
     <message>
         <source>Using {provider}.</source>

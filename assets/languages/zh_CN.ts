@@ -876,6 +876,11 @@
         <translation>请安装相同的版本。</translation>
     </message>
     <message>
+        <source>It comes closer to the true face, at about {fps:.0f} frames a second with {k} cycles.</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>它更接近真实的面孔，{k} 个循环时约每秒 {fps:.0f} 帧。</translation>
+    </message>
+    <message>
         <source>It goes on; keep the application open until {names} is in {folder}.</source>
         <extracomment>app/outputs/recordings/recorder.py</extracomment>
         <translation>编码仍在进行；请保持应用打开，直到 {names} 出现在 {folder} 中。</translation>
@@ -2580,6 +2585,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>可能是内存不足。</translation>
     </message>
     <message>
+        <source>This computer is fast enough for the network {name}</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>本机速度足以运行网络 {name}</translation>
+    </message>
+    <message>
         <source>This face alone · Esc: all faces</source>
         <extracomment>app/ui/preview/state_text.py</extracomment>
         <translation>仅此人脸 · Esc：所有人脸</translation>
@@ -2693,6 +2703,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>Use side-by-side, split or restored.</source>
         <extracomment>app/outputs/compose.py</extracomment>
         <translation>请使用 side-by-side、split 或 restored。</translation>
+    </message>
+    <message>
+        <source>Use {name}</source>
+        <extracomment>app/ui/flows/offer.py</extracomment>
+        <translation>使用 {name}</translation>
     </message>
     <message>
         <source>Using {provider}.</source>

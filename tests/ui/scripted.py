@@ -14,6 +14,7 @@ from app.core.types import Face, Frame, Image, Restored, RestoredFace, Timings
 from app.outputs.base import OutputState
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.measuring.latency import HistoryPoint, LiveStatistics
+from app.pipeline.measuring.offer import Offer
 from app.pipeline.measuring.stages import StageStatistics
 from app.restorers.base import EngineInfo
 from app.restorers.families import family
@@ -85,6 +86,7 @@ def statistics(*, cycles: int = 3, cycle_ms: float = 9.4, auto_reason: str = "")
         k=cycles,
         auto_reason=auto_reason,
         budget_ms=40.0,
+        cycle_ms=cycle_ms,
         history=history,
     )
 
@@ -102,6 +104,7 @@ class ScriptedSession:
         self.outputs: dict[str, OutputState] = {}
         self.output_error: Exception | None = None
         self.recorded = Path("film.mp4")
+        self.offer: Offer | None = None
 
     def open(self, spec: Any, **_: Any) -> None:
         self.calls.append(("open", spec))
@@ -123,6 +126,10 @@ class ScriptedSession:
 
     def engine_info(self) -> EngineInfo:
         return ENGINE
+
+    def better_network(self, numbers: LiveStatistics) -> Offer | None:
+        self.calls.append(("better_network", numbers.cycle_ms))
+        return self.offer
 
     def start_recording(self, folder: Path) -> Path:
         self.calls.append(("start_recording", folder))

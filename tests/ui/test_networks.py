@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.settings import Settings
 from app.core.types import Image
+from app.pipeline.measuring.offer import Offer
 from app.restorers.families import family
 from app.restorers.store import ShippedRestorer
 from app.ui.flows.restorer import fitting
+from app.ui.settings_store import SettingsStore
 from app.ui.style.widgets import Choice
 from app.ui.window import MainWindow
-from tests.ui.scripted import RESTORERS, ScriptedSession, restored_frame
+from tests.ui.scripted import ONLINE, RESTORERS, ScriptedSession, restored_frame
 
 MakeWindow = Callable[..., MainWindow]
 
@@ -73,3 +76,44 @@ def test_settings_follow_what_is_shipped() -> None:
     assert fitting(Settings(restorer="gone"), RESTORERS) == {"restorer": "cfrnet-rt"}
     alone = (ShippedRestorer(name="one", family=family("hifacegan"), k_range=(1, 4), precisions=("fp16",)),)
     assert fitting(Settings(restorer="gone", precision="int8"), alone) == {"restorer": "one", "precision": "auto"}
+
+
+def online(window: MainWindow) -> None:
+    window._host.on_status(ONLINE)
+
+
+def test_a_better_network_that_keeps_up_is_offered_once_and_taken(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, store: SettingsStore
+) -> None:
+    session.offer = Offer(name="hifacegan-lite", k=3, fps=31.4, sha256="a" * 64)
+    window = make_window()
+    online(window)
+    qtbot.waitUntil(lambda: window.source.state == "online", timeout=3000)
+    with qtbot.waitSignal(window._host.better_found, timeout=3000):
+        window.offer.look()
+    ((title, detail),) = window.notifications.texts()
+    assert "hifacegan-lite" in title
+    assert "31 frames a second with 3 cycles" in detail
+    (button,) = [each for each in window.notifications.findChildren(QPushButton) if "Use" in each.text()]
+    button.click()
+    assert window.settings.restorer == "hifacegan-lite"
+    assert store.was_offered("a" * 64)
+    window.change(restorer="")
+    with qtbot.waitSignal(window._host.better_found, timeout=3000):
+        window.offer.look()
+    assert window.notifications.texts() == ()
+
+
+def test_nothing_is_measured_in_a_wrong_moment(qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession) -> None:
+    window = make_window()
+    window.offer.look()  # nothing is shown yet
+    online(window)
+    qtbot.waitUntil(lambda: window.source.state == "online", timeout=3000)
+    window.change(restorer="hifacegan-lite")
+    window.offer.look()  # the person has chosen
+    window.change(restorer="")
+    window.capture.toggle()
+    qtbot.waitUntil(lambda: window.capture.recording, timeout=3000)
+    window.offer.look()
+    window._host._clips.submit(lambda: None).result()
+    assert "better_network" not in [name for name, _ in session.calls]

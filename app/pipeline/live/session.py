@@ -27,7 +27,9 @@ from app.pipeline.live.inference import InferenceWorker
 from app.pipeline.live.loader import PipelineLoader
 from app.pipeline.live.recording import SessionRecording
 from app.pipeline.measuring.latency import LatencyStatistics, LiveStatistics
+from app.pipeline.measuring.offer import Offer, find_offer
 from app.restorers.base import EngineInfo
+from app.restorers.providers import CPU
 from app.restorers.store import ModelStore
 from app.sources.base import Source, SourceSpec
 from app.sources.registry import open_source
@@ -52,7 +54,7 @@ class LiveSession:
         make_source: Callable[[SourceSpec], Source] = open_source,
     ) -> None:
         """Start loading the models; nothing is opened yet. `make_source` replaces the registry of sources."""
-        self._listener = listener
+        self._store, self._listener = store, listener
         self._closing = threading.Lock()
         self._closed = False
         self._statistics = LatencyStatistics(clock=clock)
@@ -126,6 +128,18 @@ class LiveSession:
         """Return the engine in use, None while the first one is being loaded."""
         pipeline = self._inference.pipeline
         return pipeline.restorer.engine if pipeline is not None else None
+
+    def better_network(self, statistics: LiveStatistics) -> Offer | None:
+        """Return a better network than the running one that this machine can afford. Takes seconds; raises AppError.
+
+        `statistics` are those of the running one with one face, see `find_offer`.
+        """
+        engine = self.engine_info()
+        if engine is None or engine.provider_got != CPU.execution:
+            return None
+        return find_offer(
+            self._store, engine.restorer, cycle_ms=statistics.cycle_ms, overhead_ms=statistics.overhead_p50_ms
+        )
 
     def set_paused(self, paused: bool) -> None:
         """Pause or go on. A paused picture is restored again when the settings change."""

@@ -22,6 +22,7 @@ from app.core.words import joined, number, padded, phrase, tr
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.live.events import Notice
 from app.pipeline.live.session import LiveSession
+from app.pipeline.measuring.offer import AFFORDED_FPS
 from app.pipeline.measuring.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
 from app.pipeline.measuring.stages import percentiles, stage_statistics
 from app.restorers.base import EngineOptions
@@ -33,8 +34,8 @@ from app.sources.base import Source, SourceSpec
 SOURCE_FPS = 30.0
 """Rate of the moving face: a webcam's."""
 
-AFFORDED_FPS, AFFORDED_KS = 25.0, (1, 2, 3)
-"""The frame rate that a network has to reach to count as affordable, and the numbers of cycles considered."""
+AFFORDED_KS = (1, 2, 3)
+"""The numbers of cycles for which is said what is affordable."""
 
 Progress = Callable[[str], None]
 
