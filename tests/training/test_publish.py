@@ -182,6 +182,15 @@ def test_figures_in_the_manifest_belong_to_the_file_that_was_measured(published:
     assert entries["cfrnet-rt.int8.onnx"]["metrics"]["k1"]["psnr"] == 22.12
     assert entries["cfrnet-rt.int8.onnx"]["metrics"]["set"] == "faces300, 300 faces"
     assert entries["cfrnet-rt.fp32.onnx"]["metrics"] == {}
+    fp32 = describe(models / "cfrnet-rt.fp32.onnx")["sha256"]
+    comparison = {
+        "date": "today", "protocol": "faces300", "networks": {"cfrnet-rt": {"sha256": fp32}},
+        "sets": {"faces300": {"faces": 300, "means": {"input": row, "cfrnet-rt k = 3": row, "other k = 1": row}}},
+    }  # fmt: skip
+    write_manifest(models, comparison=comparison)
+    entries = {entry["file"]: entry for entry in json.loads((models / "manifest.json").read_text())["models"]}
+    assert entries["cfrnet-rt.int8.onnx"]["metrics"]["k1"]["psnr"] == 22.12
+    assert set(entries["cfrnet-rt.fp32.onnx"]["metrics"]) == {"set", "date", "input", "k3"}
 
 
 def test_where_a_network_comes_from_is_stated_by_its_checkpoint_and_never_guessed(

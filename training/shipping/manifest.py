@@ -1,6 +1,7 @@
 """Writing `models/manifest.json`, which the application trusts: the description and SHA-256 of each file.
 
-`python -m training manifest models [--results docs/results.json] [--default NAME]` describes every shipped model anew.
+`python -m training manifest models [--results docs/results.json] [--comparison docs/comparison.json] [--default NAME]`
+describes every shipped model anew.
 `training.shipping.publish` adds how a restorer was trained, from the checkpoint that it exports; this and the figures
 belong to a file's SHA-256 and are kept until the file changes.
 """
@@ -96,11 +97,7 @@ def measured(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
     for precision, model in results["models"].items():
         states = {"input": means["input"]}
         states |= {state.split()[1]: row for state, row in means.items() if state.startswith(f"{precision} k")}
-        entry: dict[str, Any] = {
-            "set": f"{results['protocol']['set']}, {results['protocol']['faces']} faces",
-            "date": results["date"],
-            **{state: {m: round(row[m], digits) for m, digits in METRICS.items()} for state, row in states.items()},
-        }
+        entry = _figures(results["protocol"]["set"], results["protocol"]["faces"], results["date"], states)
         cycle = results["timing"].get("cycles", {}).get(precision)
         if cycle:
             entry["cycle_ms"] = {"median": round(cycle["median_ms"], 2), "threads": cycle["threads"]}
@@ -108,23 +105,45 @@ def measured(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return figures
 
 
+def compared(comparison: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Map the SHA-256 of every file measured by `training.evaluation.comparison` to some figures at every k."""
+    name = comparison["protocol"]
+    section = comparison["sets"][name]
+    figures = {}
+    for network, details in comparison["networks"].items():
+        states = {"input": section["means"]["input"]}
+        for row, means in section["means"].items():
+            title, _, k = row.partition(" k = ")
+            if title == network:
+                states[f"k{k or 1}"] = means
+        figures[details["sha256"]] = _figures(name, section["faces"], comparison["date"], states)
+    return figures
+
+
+def _figures(name: str, faces: int, date: str, states: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    rounded = {state: {m: round(row[m], digits) for m, digits in METRICS.items()} for state, row in states.items()}
+    return {"set": f"{name}, {faces} faces", "date": date, **rounded}
+
+
 def write_manifest(
     folder: Path,
     results: dict[str, Any] | None = None,
     *,
+    comparison: dict[str, Any] | None = None,
     trained: Mapping[str, Mapping[str, Any]] | None = None,
     default: str = "",
 ) -> None:
     """Describe every model in `folder`.
 
-    `results` are those of an evaluation (`docs/results.json`), `trained` the checkpoints that restorers were just
+    `results` are those of an evaluation (`docs/results.json`), which count for more than those of a `comparison`
+    (`docs/comparison.json`), `trained` the checkpoints that restorers were just
     exported from, by name, and `default` names the default restorer; without it the previous one, or else the
     first, is used. Raises UnknownOriginError for a file that neither they nor the manifest know.
     """
     path = folder / "manifest.json"
     old = json.loads(path.read_text()) if path.is_file() else {"models": []}
     known = {entry["sha256"]: entry for entry in old["models"]}
-    figures = measured(results) if results else {}
+    figures = (compared(comparison) if comparison else {}) | (measured(results) if results else {})
     entries = []
     for model in sorted(folder.glob("*.onnx")):
         if model.name in DETECTORS:
@@ -158,7 +177,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write models/manifest.json.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--results", type=Path, help="take in the figures of this evaluation (docs/results.json)")
+    parser.add_argument("--comparison", type=Path, help="the same of every network (docs/comparison.json)")
     parser.add_argument("--default", default="", metavar="NAME", help="the restorer that is used when nobody chooses")
     options = parser.parse_args()
-    results = json.loads(options.results.read_text()) if options.results else None
-    write_manifest(options.folder, results, default=options.default)
+    results, comparison = (json.loads(p.read_text()) if p else None for p in (options.results, options.comparison))
+    write_manifest(options.folder, results, comparison=comparison, default=options.default)
