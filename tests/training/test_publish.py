@@ -169,7 +169,7 @@ def test_figures_in_the_manifest_belong_to_the_file_that_was_measured(published:
     models = tmp_path / "models"
     row = {"psnr": 22.12345, "ssim": 0.6, "lpips_alex": 0.3, "lpips_vgg": 0.4}
     results = {
-        "date": "today", "timing": {},
+        "timing": {}, "measured": {"protocol": {"date": "today"}},
         "models": {"int8": describe(models / "cfrnet-rt.int8.onnx"), "fp32": {"sha256": "of an older file"}},
         "protocol": {
             "set": "faces300", "faces": 300,

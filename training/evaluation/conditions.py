@@ -20,6 +20,10 @@ from training.metrics.scoring import Collected, Scorer, Scores
 
 CYCLES = 4
 
+PAPER, CALL, WEBCAM = "paper's D", "call D", "webcam D"
+SHORT_KERNEL = "paper's D, kernel cut off at 41 pixels"
+"""The conditions' titles, by which targets find them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
@@ -34,15 +38,15 @@ class Condition:
 
 
 CONDITIONS = (
-    Condition(title="call D", role="protocol", make=CallDegradation),
-    Condition(title="webcam D", role="protocol", make=WebcamDegradation),
+    Condition(title=CALL, role="protocol", make=CallDegradation),
+    Condition(title=WEBCAM, role="protocol", make=WebcamDegradation),
     Condition(
-        title="paper's D, kernel cut off at 41 pixels",
+        title=SHORT_KERNEL,
         role="protocol",
         make=lambda: PaperDegradation(largest_kernel=41),
     ),
-    Condition(title="paper's D", role="third", make=PaperDegradation),
-    Condition(title="call D", role="third", make=CallDegradation),
+    Condition(title=PAPER, role="third", make=PaperDegradation),
+    Condition(title=CALL, role="third", make=CallDegradation),
 )
 
 

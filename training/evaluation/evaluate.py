@@ -3,8 +3,8 @@
 `python -m training evaluate --models models --data ../shared/data --weights ../shared/weights --out docs`
 
 The application's ONNX files are measured, INT8 and FP32. Nothing is chosen here: choices are made on the validation
-split. `--limit N` measures the first N faces of a set only; `--timing` measures the milliseconds of a cycle
-and needs an idle machine.
+split. Sections that results.json has of the same files are kept, `--afresh` measures them again. `--limit N` measures
+the first N faces of a set only; `--timing` measures the milliseconds of a cycle and needs an idle machine.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from training.evaluation.pages.results import write_page
 from training.evaluation.parallel import each_part, keep_freed_memory
 from training.evaluation.shipped import PACKAGES, BusyMachineError, ShippedGenerator
 from training.evaluation.targets import judge_targets
-from training.evaluation.test_sets import DEFAULT_SETS, FaceFolder, TestSet, find_evaluation_data, read_test_set
+from training.evaluation.test_sets import DEFAULT_SETS, EvaluationData, TestSet, find_evaluation_data, read_test_set
 from training.evaluation.videos.real_world import judge_photos, judge_videos
 from training.metrics.pictures import psnr, step_size
 from training.metrics.scoring import Collected, Scorer, Scores
@@ -130,11 +130,85 @@ def rows_of(test: TestSet, chosen: NDArray[np.int64], generator: ShippedGenerato
     return np.stack([*map(to_images, columns), test.images[chosen]], axis=1)
 
 
+class Judges:
+    """What measures the sections of the page: each of `SECTIONS` is a method that returns figures for JSON."""
+
+    def __init__(
+        self, places: EvaluationData, detector: FaceDetector, generators: dict[str, ShippedGenerator], scorer: Scorer,
+        *, figures: Path, limit: int | None,
+    ) -> None:  # fmt: skip
+        """`figures`: the folder of the page's pictures."""
+        self._places, self._detector, self._scorer = places, detector, scorer
+        self._generators, self._int8 = generators, generators["int8"]
+        self._figures, self._limit = figures, limit
+        self._read: dict[str, TestSet] = {}
+
+    def test_set(self, role: str) -> TestSet:
+        """Read a test set, once."""
+        if role not in self._read:
+            self._read[role] = read_test_set(self._places.faces[role].folder, self._detector, self._limit)
+        return self._read[role]
+
+    def protocol(self) -> dict[str, Any]:
+        test = self.test_set("protocol")
+        collected = judge_set(test, self._generators, CYCLES, self._scorer, self._places.faces["protocol"].name)
+        section = self._section("protocol", collected)
+        evenly = np.linspace(0, len(test.images) - 1, min(SHEET_FACES, len(test.images))).astype(int)
+        worst = np.argsort(-collected.values("int8 k3")["lpips_alex"].numpy(), kind="stable")[: SHEET_FACES // 2]
+        draw_sheet(self._figures / "faces.jpg", rows_of(test, evenly, self._int8))
+        draw_sheet(self._figures / "worst.jpg", rows_of(test, worst, self._int8))
+        draw_trade_off(self._figures / "perception-distortion.png", section["means"], CYCLES)
+        return section | {
+            "strength": by_strength(len(test.images), collected),
+            "clean": {precision: judge_clean(test, generator) for precision, generator in self._generators.items()},
+        }
+
+    def second(self) -> dict[str, Any]:
+        name = self._places.faces["second"].name
+        scores = judge_set(self.test_set("second"), {"int8": self._int8}, CYCLES - 1, self._scorer, name)
+        return self._section("second", scores)
+
+    def conditions(self) -> list[dict[str, Any]]:
+        found = []
+        for condition in CONDITIONS:
+            test = self.test_set(condition.role)
+            scores = judge_condition(condition, test.images, test.landmarks, self._int8, self._scorer)
+            found.append({"title": condition.title, "role": condition.role, **self._section(condition.role, scores)})
+        return found
+
+    def photos(self) -> dict[str, Any]:
+        means, rows = judge_photos(self._places.photos, self._detector, self._int8, self._scorer, self._limit)
+        draw_photos(self._figures / "photos.jpg", rows)
+        return means
+
+    def video(self) -> dict[str, Any]:
+        return judge_videos(self._places.videos, self._detector, self._int8, self._limit)
+
+    def calibration(self) -> dict[str, Any]:
+        training, validation = load_faces(self._places.validation)
+        chosen = dataclasses.replace(
+            validation, images=validation.images[: self._limit], landmarks=validation.landmarks[: self._limit]
+        )
+        means = compare_methods(self._generators["fp32"], training, chosen, self._scorer)
+        return {"faces": len(chosen), "means": means}
+
+    def _section(self, role: str, scores: Collected) -> dict[str, Any]:
+        place, test = self._places.faces[role], self.test_set(role)
+        return {
+            "set": place.name, "note": place.note, "faces": len(test.images), "found": test.found,
+            "means": scores.means(),
+        }  # fmt: skip
+
+
 def evaluate(
     *, models: Path, data: Path, weights: Path, out: Path, name: str = "cfrnet-rt", limit: int | None = None,
     timing: bool = False, skip: tuple[str, ...] = (), faces: Path | None = None, sets: Path = DEFAULT_SETS,
+    afresh: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Measure, write `out`/results.md, results.json and figures/, and return what results.json holds.
+
+    A section that `out`/results.json has of the same files is kept unless `afresh` is set; one in `skip` is not
+    measured. results.json is written after each section, so that an evaluation that was stopped goes on there.
 
     `sets` lists the test sets below `data`, see `training.evaluation.test_sets`; `faces` replaces its training faces.
 
@@ -143,63 +217,34 @@ def evaluate(
     """
     store = ModelStore(models)
     generators = {precision: ShippedGenerator(store.path(name, precision)) for precision in PRECISIONS}
-    detector = FaceDetector(*store.detectors())
+    described = {precision: _describe(generator) for precision, generator in generators.items()}
     earlier = _read_json(out / "results.json")
+    if earlier.get("models") != described or earlier.get("limit") != limit:
+        earlier = {}
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    scorer = Scorer(weights)
     places = find_evaluation_data(data, sets)
-    protocol = places.faces["protocol"]
-    test = read_test_set(protocol.folder, detector, limit)
+    if faces is not None:
+        places = dataclasses.replace(places, validation=faces)
+    scorer = Scorer(weights)
+    judges = Judges(places, FaceDetector(*store.detectors()), generators, scorer, figures=figures, limit=limit)
+    test = judges.test_set("protocol")
     results: dict[str, Any] = {
         "network": name,
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": describe_machine(PACKAGES),
         "limit": limit,
-        "models": {p: _describe(g) for p, g in generators.items()},
+        "models": described,
         # Before anything else, because the rest keeps the cores busy.
-        "timing": _timing(generators, test, timing, earlier),
+        "timing": _timing(generators, test) if timing else earlier.get("timing", {}),
+        "measured": {},
     }
     scorer.check_bfloat16(*_specimens(test, generators["int8"]))
-    results["bfloat16"] = {"used": scorer.bfloat16, "mean_difference": scorer.bfloat16_difference}
-
-    collected = judge_set(test, generators, CYCLES, scorer, protocol.name)
-    results["protocol"] = _section(protocol, test, collected)
-    results["strength"] = by_strength(len(test.images), collected)
-    results["clean"] = {p: judge_clean(test, g) for p, g in generators.items()}
-    int8 = generators["int8"]
-    evenly = np.linspace(0, len(test.images) - 1, min(SHEET_FACES, len(test.images))).astype(int)
-    worst = np.argsort(-collected.values("int8 k3")["lpips_alex"].numpy(), kind="stable")[: SHEET_FACES // 2]
-    draw_sheet(figures / "faces.jpg", rows_of(test, evenly, int8))
-    draw_sheet(figures / "worst.jpg", rows_of(test, worst, int8))
-    draw_trade_off(figures / "perception-distortion.png", results["protocol"]["means"], CYCLES)
-
-    if "second" not in skip:
-        second = places.faces["second"]
-        faces_of_it = read_test_set(second.folder, detector, limit)
-        scores = judge_set(faces_of_it, {"int8": int8}, CYCLES - 1, scorer, second.name)
-        results["second"] = _section(second, faces_of_it, scores)
-    if "conditions" not in skip:
-        roles = {c.role for c in CONDITIONS} - {"protocol"}
-        others = {role: read_test_set(places.faces[role].folder, detector, limit) for role in sorted(roles)}
-        by_role = {"protocol": test, **others}
-        results["conditions"] = [
-            {"title": c.title, **_section(places.faces[c.role], by_role[c.role], scores)}
-            for c in CONDITIONS
-            for scores in (judge_condition(c, by_role[c.role].images, by_role[c.role].landmarks, int8, scorer),)
-        ]
-    if "photos" not in skip:
-        results["photos"], rows = judge_photos(places.photos, detector, int8, scorer, limit)
-        draw_photos(figures / "photos.jpg", rows)
-    if "video" not in skip:
-        results["video"] = judge_videos(places.videos, detector, int8, limit)
-    if "calibration" not in skip:
-        training, validation = load_faces(faces or places.validation)
-        chosen = dataclasses.replace(
-            validation, images=validation.images[:limit], landmarks=validation.landmarks[:limit]
-        )
-        means = compare_methods(generators["fp32"], training, chosen, scorer)
-        results["calibration"] = {"faces": len(chosen), "means": means}
+    for section in ("protocol", *SECTIONS):
+        if section in earlier.get("measured", {}) and not afresh:
+            results[section], results["measured"][section] = earlier[section], earlier["measured"][section]
+        elif section not in skip:
+            results[section] = getattr(judges, section)()
+            results["measured"][section] = _circumstances(scorer)
+            replace_json(out / "results.json", results)
     # Figures belong to the file that they were measured on.
     for section, precision in (("steadiness", "int8"), ("half", "fp32")):
         found = _read_json(out / f"{section}.json")
@@ -211,24 +256,22 @@ def evaluate(
     return results
 
 
-def _timing(
-    generators: dict[str, ShippedGenerator], test: TestSet, wanted: bool, earlier: dict[str, Any]
-) -> dict[str, Any]:
-    """Measure the times, or keep those of an earlier evaluation of the same files, with date and machine."""
-    if wanted:
-        face = to_tensor(test.images[:1])[0].contiguous().numpy()
-        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        taken = {p: dataclasses.asdict(g.time_a_cycle(face, threads=threads)) for p, g in generators.items()}
-        return {"date": now, "machine": describe_machine(PACKAGES), "cycles": taken}
-    same = all(earlier.get("models", {}).get(p, {}).get("sha256") == g.sha256 for p, g in generators.items())
-    return earlier.get("timing", {}) if same else {}
-
-
-def _section(place: FaceFolder, test: TestSet, scores: Collected) -> dict[str, Any]:
+def _circumstances(scorer: Scorer) -> dict[str, Any]:
+    """Return when, where and how a section is measured: date, machine, and LPIPS-V's precision."""
     return {
-        "set": place.name, "note": place.note, "faces": len(test.images), "found": test.found, "means": scores.means(),
-    }  # fmt: skip
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": describe_machine(PACKAGES),
+        "bfloat16": {"used": scorer.bfloat16, "mean_difference": scorer.bfloat16_difference},
+    }
+
+
+def _timing(generators: dict[str, ShippedGenerator], test: TestSet) -> dict[str, Any]:
+    """Measure the milliseconds of a cycle in every precision."""
+    face = to_tensor(test.images[:1])[0].contiguous().numpy()
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    taken = {p: dataclasses.asdict(g.time_a_cycle(face, threads=threads)) for p, g in generators.items()}
+    return {"date": now, "machine": describe_machine(PACKAGES), "cycles": taken}
 
 
 def _describe(generator: ShippedGenerator) -> dict[str, Any]:
@@ -257,11 +300,12 @@ def main() -> int:
     parser.add_argument("--limit", type=int, help="measure the first N faces of every set only")
     parser.add_argument("--timing", action="store_true", help="measure the time of a cycle; the machine must be idle")
     parser.add_argument("--all", action="store_true", help="also compare every shipped network: docs/comparison.md")
+    parser.add_argument("--afresh", action="store_true", help="measure again what results.json has of these files")
     parser.add_argument("--skip", nargs="*", choices=SECTIONS, default=(), help="sections to leave out")
     options = vars(parser.parse_args())
     options["skip"] = tuple(options["skip"])
     everything = options.pop("all")
-    shared = {name: options[name] for name in ("models", "data", "sets", "weights", "out", "limit", "timing")}
+    shared = {name: options[name] for name in ("models", "data", "sets", "weights", "out", "limit", "timing", "afresh")}
     keep_freed_memory()
     try:
         results = evaluate(**options)

@@ -93,11 +93,11 @@ def detector_entry(path: Path) -> dict[str, Any]:
 def measured(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Map the SHA-256 of every file measured by `training.evaluation.evaluate` to some figures at every k."""
     figures: dict[str, dict[str, Any]] = {}
-    means = results["protocol"]["means"]
+    means, date = results["protocol"]["means"], results["measured"]["protocol"]["date"]
     for precision, model in results["models"].items():
         states = {"input": means["input"]}
         states |= {state.split()[1]: row for state, row in means.items() if state.startswith(f"{precision} k")}
-        entry = _figures(results["protocol"]["set"], results["protocol"]["faces"], results["date"], states)
+        entry = _figures(results["protocol"]["set"], results["protocol"]["faces"], date, states)
         cycle = results["timing"].get("cycles", {}).get(precision)
         if cycle:
             entry["cycle_ms"] = {"median": round(cycle["median_ms"], 2), "threads": cycle["threads"]}

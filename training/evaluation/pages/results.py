@@ -43,7 +43,7 @@ def write_page(path: Path, results: dict[str, Any]) -> None:
 def _page(results: dict[str, Any]) -> Iterator[str]:
     test, means = results["protocol"], results["protocol"]["means"]
     yield f"# Results: {results['network']}\n"
-    yield f"Written by `python -m training evaluate` on {results['date']}; do not edit by hand."
+    yield "Written by `python -m training evaluate`; do not edit by hand."
     yield "The method is arXiv 2606.06850's."
     if results["limit"]:
         yield f"\n**A quick run over the first {results['limit']} faces of each set, not the protocol.**"
@@ -52,10 +52,10 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
         ("file", "SHA-256", "MB"),
         [(m["file"], f"`{m['sha256']}`", f"{m['bytes'] / 1e6:.2f}") for m in results["models"].values()],
     )
-    machine = results["machine"]
-    yield f"\n{machine['processor']} ({machine['instructions']}), {machine['cores']} cores; {machine['system']};"
-    yield f"{machine['packages']}. {_bfloat16(results['bfloat16'])}\n"
+    yield "\nSections may be of different days and machines; INT8 gives the same pictures with VNNI and without.\n"
+    yield from _circumstances(results["measured"])
     yield (
+        "\n"
         f"Test set: `{test['set']}`, {test['faces']} photographs of 256x256 in the order of their names, degraded by "
         "the paper's D (blur sigma 1 to 15, bicubic down by 1 to 12 and up again, noise sigma 0 to 20, JPEG 30 to 90), "
         "seeded with the picture's index. None of it was trained or tuned on. The ONNX files run in ONNX Runtime as "
@@ -83,12 +83,12 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
     )
     yield "\nFED and LLE of the truth are 0 by definition.\n"
     yield "## By strength of the degradation (INT8)\n"
-    yield from _strength(results["strength"])
+    yield from _strength(test["strength"])
     yield "\n## A clean face\n"
     yield "PSNR(G^k(y), y) in dB: an undegraded face goes in, and what comes out is compared with it.\n"
     yield from table(
         ("", "k = 1", "k = 2", "k = 3"),
-        [(p.upper(), *(f"{row[f'k{k}']:.2f}" for k in (1, 2, 3))) for p, row in results["clean"].items()],
+        [(p.upper(), *(f"{row[f'k{k}']:.2f}" for k in (1, 2, 3))) for p, row in test["clean"].items()],
     )
     yield "\n## INT8 minus FP32\n"
     yield from _delta(means)
@@ -99,6 +99,18 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
             yield f"\n_Left out of this run: {name}._"
     yield "\n## How the metrics are defined\n"
     yield _METRICS
+
+
+def _circumstances(measured: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Say when and where the sections were measured, those of one occasion in one line."""
+    occasions: dict[tuple[str, ...], list[str]] = {}
+    for section, at in measured.items():
+        machine = at["machine"]
+        where = f"{machine['processor']} ({machine['instructions']}), {machine['cores']} cores"
+        key = at["date"][:10], where, machine["packages"], _bfloat16(at["bfloat16"])
+        occasions.setdefault(key, []).append(section)
+    rows = [(", ".join(sections), *key) for key, sections in occasions.items()]
+    yield from table(("sections", "measured", "processor", "libraries", "precision of the metrics"), rows)
 
 
 _VERDICTS = {True: "reached", False: "**missed**", None: "not measured"}
