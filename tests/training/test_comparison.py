@@ -44,7 +44,7 @@ def results() -> dict[str, Any]:
     means["rival"] = figures(23.0, 0.45)
     network = {"precision": "int8", "parameters": 1.37e6, "macs": 1.96e9, "minutes": 414.7, "steps": 25915}
     return {
-        "date": "2026-01-01", "limit": None, "networks": {"cfrnet-rt": network},
+        "date": "2026-01-01", "limit": None, "networks": {"cfrnet-rt": network}, "timing": {},
         "machine": {"processor": "P", "instructions": "avx2", "cores": "2", "packages": "x 1"},
         "protocol": "faces300", "sets": {"faces300": {"faces": 300, "means": means}},
         "sub_tasks": {"blur": {"faces": 100, "means": means}},
@@ -57,6 +57,13 @@ def test_the_page_names_a_rival_that_wins(results: dict[str, Any], tmp_path: Pat
     assert "| rival | **23.00** | - | 0.450 |" in page
     assert "rival is best in PSNR. cfrnet-rt k = 4 is best in LPIPS-A." in page
     assert "| `cfrnet-rt` | INT8 | 1.37 M | 1.96 | not measured | 415 minutes, 25915 steps |" in page
+    results["timing"] = {
+        "date": "2026-01-02", "machine": results["machine"], "ms": {"cfrnet-rt": {"int8": 4.31, "fp32": 14.5}}
+    }  # fmt: skip
+    write_comparison(tmp_path / "comparison.md", results)
+    page = (tmp_path / "comparison.md").read_text()
+    assert "| 1.96 | INT8 4.3, FP32 14.5 |" in page
+    assert "2026-01-02, P (avx2), 2 cores, otherwise idle" in page
     assert "| CFRNet k = 3 | +0.65 dB, -65 % | +1.30 dB, -71 % |" in page
 
 
@@ -70,7 +77,7 @@ def test_what_needs_no_network_keeps_the_size() -> None:
 
 
 def test_a_shipped_network_gives_a_picture_for_each_of_its_cycles() -> None:
-    methods = {method.name: method for method in shipped_methods(ModelStore(), timing=False)}
+    methods = {method.name: method for method in shipped_methods(ModelStore())}
     method = methods["cfrnet-rt"]
     assert method.rows == tuple(f"cfrnet-rt k = {k}" for k in (1, 2, 3, 4))
     assert method.details["minutes"] > 300
@@ -82,7 +89,7 @@ def test_a_shipped_network_gives_a_picture_for_each_of_its_cycles() -> None:
 def test_a_row_has_every_metric_of_the_page(shared: Path) -> None:
     detector = FaceDetector(*ModelStore().detector_paths())
     test = read_test_set(find_evaluation_data(shared / "data").faces["second"].folder, detector, 1)
-    methods = [simple_methods()[0], *shipped_methods(ModelStore(), timing=False)[:1]]
+    methods = [simple_methods()[0], *shipped_methods(ModelStore())[:1]]
     scorer = Scorer(shared / "weights", shift_tolerant=True)
     means = compare(methods, test.images, test.landmarks, PaperDegradation(), scorer, full=True, title="").means()
     assert set(means) == {"input", *(f"cfrnet-rt k = {k}" for k in (1, 2, 3, 4))}

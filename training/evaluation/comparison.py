@@ -79,7 +79,7 @@ def compare_networks(
     """Measure every shipped network; write `out`/comparison.md and comparison.json, and return what the latter holds.
 
     `sets` lists the test sets below `data`, see `training.evaluation.test_sets`. Figures of unchanged files that
-    `out`/comparison.json has from this kind of machine are kept unless `afresh` is set.
+    `out`/comparison.json has, measured with these libraries, are kept unless `afresh` is set.
 
     Raises as `training.evaluation.evaluate.evaluate` does.
     """
@@ -89,7 +89,8 @@ def compare_networks(
     machine = describe_machine(PACKAGES)
     earlier = {} if afresh else _read_earlier(out / "comparison.json", machine, limit)
     # Before anything else, because the rest keeps the cores busy.
-    networks = shipped_methods(store, timing=timing, earlier=earlier.get("networks", {}))
+    times = time_networks(store) if timing else earlier.get("timing", {})
+    networks = shipped_methods(store)
     methods = [*simple_methods(), *networks]
     scorer = Scorer(weights, shift_tolerant=True)
     results: dict[str, Any] = {
@@ -97,6 +98,7 @@ def compare_networks(
         "machine": machine,
         "limit": limit,
         "networks": {method.name: method.details for method in networks},
+        "timing": times,
         "protocol": places["protocol"].name,
         "sets": dict(earlier.get("sets", {})),
         "sub_tasks": dict(earlier.get("sub_tasks", {})),
@@ -119,11 +121,10 @@ def compare_networks(
 
 
 def _read_earlier(path: Path, machine: Mapping[str, str], limit: int | None) -> dict[str, Any]:
-    """Read an earlier comparison, or nothing where its figures could be other ones on this machine."""
+    """Read an earlier comparison, or nothing where other libraries or fewer faces were used."""
     with contextlib.suppress(FileNotFoundError, ValueError):
         found = json.loads(path.read_text(encoding="utf-8"))
-        same = all(found["machine"][key] == machine[key] for key in ("instructions", "packages"))
-        if same and found["limit"] == limit:
+        if found["machine"]["packages"] == machine["packages"] and found["limit"] == limit:
             return dict(found)
     return {}
 
@@ -182,16 +183,8 @@ def simple_methods() -> list[Method]:
     ]
 
 
-def shipped_methods(
-    store: ModelStore, *, timing: bool, earlier: Mapping[str, Mapping[str, Any]] | None = None
-) -> list[Method]:
-    """Return every restorer of the manifest at every k, in the precision that the application prefers.
-
-    `timing` adds the median milliseconds of one cycle in FP32 and in every precision that ships, and raises
-    BusyMachineError on a busy machine; without it those of `earlier` stay, details by name, if the file is the same.
-    """
-    if timing:
-        refuse_busy_machine()
+def shipped_methods(store: ModelStore) -> list[Method]:
+    """Return every restorer of the manifest at every k, in the precision that the application prefers."""
     methods = []
     for shipped in store.restorers():
         low, high = shipped.k_range
@@ -207,11 +200,6 @@ def shipped_methods(
             "minutes": minutes,
             "steps": steps,
         }
-        before = (earlier or {}).get(shipped.name, {})
-        if timing:
-            details["ms"] = _milliseconds(store, shipped)
-        elif before.get("sha256") == entry.sha256 and "ms" in before:
-            details["ms"] = before["ms"]
         methods.append(
             Method(
                 name=shipped.name,
@@ -270,6 +258,19 @@ class _OwnRestorer:
             self._of_thread.restorer = self._store.create_restorer(self._name, self._precision, threads=1)
         restorer: Restorer = self._of_thread.restorer
         return [restorer.restore(crop, k=k).image for k in self._cycles]
+
+
+def time_networks(store: ModelStore) -> dict[str, Any]:
+    """Return the median milliseconds of a cycle of every restorer in FP32 and every precision that ships, in one run.
+
+    Raises BusyMachineError on a busy machine.
+    """
+    refuse_busy_machine()
+    return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": describe_machine(PACKAGES),
+        "ms": {shipped.name: _milliseconds(store, shipped) for shipped in store.restorers()},
+    }
 
 
 def _milliseconds(store: ModelStore, shipped: ShippedRestorer) -> dict[str, float]:

@@ -43,8 +43,7 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
     yield f"Written by `python -m training evaluate --all` on {results['date']}; do not edit by hand."
     if results["limit"]:
         yield f"\n**A quick run over the first {results['limit']} faces of each set, not the protocol.**"
-    machine = results["machine"]
-    yield f"\n{machine['processor']} ({machine['instructions']}), {machine['cores']} cores; {machine['packages']}.\n"
+    yield f"\n{results['machine']['packages']}.\n"
     yield (
         "Uint8 crops go through the application's own restorers, from the files that ship; rounded to 8 bits they are "
         "compared with their truth. The input is degraded by the paper's D with the picture's index as the seed. None "
@@ -76,8 +75,10 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
 
 def _costs(results: dict[str, Any]) -> Iterator[str]:
     rows = []
+    timing = results["timing"]
     for name, details in results["networks"].items():
-        milliseconds = ", ".join(f"{p.upper()} {ms:.1f}" for p, ms in details.get("ms", {}).items()) or "not measured"
+        taken = timing.get("ms", {}).get(name, {})
+        milliseconds = ", ".join(f"{p.upper()} {ms:.1f}" for p, ms in taken.items()) or "not measured"
         rows.append(
             (
                 f"`{name}`",
@@ -89,6 +90,10 @@ def _costs(results: dict[str, Any]) -> Iterator[str]:
             )
         )
     yield from table(("network", "measured in", "parameters", "GMAC", "ms a pass", "trained for"), rows)
+    if timing:
+        machine = timing["machine"]
+        where = f"{machine['processor']} ({machine['instructions']}), {machine['cores']} cores"
+        yield f"\nTimes: medians of one run on {timing['date']}, {where}, otherwise idle."
 
 
 def _trained(details: dict[str, Any]) -> str:
