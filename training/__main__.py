@@ -9,6 +9,7 @@ COMMANDS = {
     "prepare": ("training.prepare", "make a training folder of any pictures"),
     "contact-sheet": ("training.degradation.contact_sheet", "draw what a degradation does to faces"),
     "train": ("training.train", "train a generator"),
+    "ablations": ("training.ablations", "train and compare the paper's ablations, writes docs/ablations.md"),
     "pack": ("training.pieces.packed", "pack a training folder into parts that travel"),
     "piece": ("training.pieces.piece", "train one piece of a run on a machine that is lent for minutes"),
     "gradients": ("training.gradients", "compare the gradients of the loss terms"),

@@ -99,7 +99,8 @@ def _faces(losses: LossWeights) -> tuple[Stage, ...]:
 # and the critics of the first row look at x_1, those of the others at x_3.
 _ALL_BUT_FIXED_POINT = replace(_FACE, fixed_point=0.0, cycle=0.0)
 _ONE_PASS = replace(_ALL_BUT_FIXED_POINT, progressive=(1.0,), fidelity=(), perceptual=(1.0,), coarse=(), texture=0.0)
-_NO_COMPONENTS = replace(_FACE, component=0.0, style=0.0)
+# Small batches: in twenty minutes steps are scarcer than faces.
+_ABLATION = replace(_FIXED_POINT, share=1.0, batch=2, perceptual_faces=2)
 
 PRESETS = {
     "cfrnet-rt": Preset(network="cfrnet-rt", stages=_faces(_FACE)),
@@ -147,13 +148,18 @@ PRESETS = {
         validation_cycles=1,
         rare_every=8,
     ),
-    # Table IV: single pass re-used, + L_prog, + L_fp; "cfrnet-rt" is + L_cyc.
-    "ablation-single-pass": Preset(network="cfrnet-rt", stages=_faces(_ONE_PASS)),
-    "ablation-progressive": Preset(network="cfrnet-rt", stages=_faces(_ALL_BUT_FIXED_POINT)),
-    "ablation-fixed-point": Preset(network="cfrnet-rt", stages=_faces(replace(_FACE, cycle=0.0))),
-    # Table VI: no components, eyes and mouth; "cfrnet-rt" is + nose.
-    "ablation-no-components": Preset(network="cfrnet-rt", stages=_faces(_NO_COMPONENTS)),
-    "ablation-no-nose": Preset(
-        network="cfrnet-rt", stages=_faces(replace(_FACE, components=("left_eye", "right_eye", "mouth")))
-    ),
+    # Tables IV and VI, see `training.ablations`: they begin with the state of `cfrnet-d`.
+    **{
+        f"ablation-{name}": Preset(
+            network="cfrnet-rt", stages=(replace(_ABLATION, losses=losses),), evaluate_seconds=3600.0
+        )
+        for name, losses in {
+            "single-pass": _ONE_PASS,
+            "progressive": _ALL_BUT_FIXED_POINT,
+            "fixed-point": replace(_FACE, cycle=0.0),
+            "everything": _FACE,
+            "no-components": replace(_FACE, component=0.0, style=0.0),
+            "no-nose": replace(_FACE, components=("left_eye", "right_eye", "mouth")),
+        }.items()
+    },
 }

@@ -1,0 +1,150 @@
+"""The paper's ablations (arXiv 2606.06850, tables IV and VI), every row trained equally long from one common start.
+
+`python -m training ablations --faces DIR --weights DIR --runs DIR [--minutes 20] [--out docs]`
+
+Each row is a run in a folder of its own below `--runs`; SIGTERM or Ctrl-C stops cleanly, and the same command goes on.
+`--out` gets ablations.md with the rows that are complete. Judged on the validation split, because nothing is claimed
+but which term helps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean
+
+import torch
+
+from app.media.files import replace_text
+from training.checkpoint import read_checkpoint
+from training.data import load_faces
+from training.device import DEVICES, choose_device
+from training.evaluation.pages.results import table
+from training.log import read_table
+from training.presets import PRESETS
+from training.train import Trainer
+
+START = Path("models") / "training" / "cfrnet-d.pt"
+"""The network trained for a single pass, with which the paper's table IV begins."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row of the paper's tables. More than one seed shows how far chance alone moves the figures."""
+
+    title: str
+    preset: str
+    paper: str
+    seeds: tuple[int, ...] = (1,)
+
+    def folders(self, runs: Path) -> list[Path]:
+        return [runs / f"{self.preset}-{seed}" for seed in self.seeds]
+
+
+ROWS = (
+    Row(title="single pass, fed again", preset="ablation-single-pass", paper="22.62 / .330", seeds=(1, 2)),
+    Row(title="+ progressive terms", preset="ablation-progressive", paper="22.88 / .292"),
+    Row(title="+ fixed point", preset="ablation-fixed-point", paper="23.02 / .271"),
+    Row(title="+ cycle: everything", preset="ablation-everything", paper="23.10 / .250", seeds=(1, 2)),
+    Row(title="everything but the critics of parts", preset="ablation-no-components", paper="22.90 / .285"),
+    Row(title="everything but the nose's critic", preset="ablation-no-nose", paper="23.02 / .266"),
+)
+
+# Title, metric, digits.
+_COLUMNS = (
+    ("PSNR k = 1", "k1_psnr", 2), ("k = 2", "k2_psnr", 2), ("k = 3", "k3_psnr", 2),
+    ("LPIPS-A k = 1", "k1_alex", 3), ("k = 2", "k2_alex", 3), ("k = 3", "k3_alex", 3),
+    ("LPIPS-V k = 3", "k3_vgg", 3), ("step k = 4", "k4_step", 4), ("clean, k = 3", "clean_k3_psnr", 1),
+)  # fmt: skip
+
+
+def train_rows(
+    rows: Sequence[Row], *, faces: Path, weights: Path, runs: Path, start: Path, minutes: float, device: torch.device
+) -> None:
+    """Train every row that is not complete, until all are or a signal stops it."""
+    training, validation = load_faces(faces)
+    beginning = read_checkpoint(start)
+    current: list[Trainer] = []
+
+    def stop(*_: object) -> None:
+        for trainer in current:
+            trainer.stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    for row in rows:
+        for seed, folder in zip(row.seeds, row.folders(runs), strict=True):
+            if _is_complete(folder, minutes):
+                continue
+            preset = replace(PRESETS[row.preset], seed=seed)
+            trainer = Trainer(preset, training, validation, weights, folder, beginning["ema"], device=device)
+            found = read_checkpoint(trainer.checkpoint) if trainer.checkpoint.is_file() else None
+            trainer.load_state(found or beginning, keep_clock=found is not None)
+            current[:] = [trainer]
+            trainer.run(minutes)
+            if trainer.stopping:
+                return
+
+
+def write_table(path: Path, rows: Sequence[Row], runs: Path, minutes: float) -> None:
+    """Write the page of the rows whose runs are all complete; figures of several seeds as mean and half the range."""
+    complete = [row for row in rows if all(_is_complete(folder, minutes) for folder in row.folders(runs))]
+    replace_text(path, "\n".join(_page(complete, runs, minutes)) + "\n")
+
+
+def _page(rows: Sequence[Row], runs: Path, minutes: float) -> Iterator[str]:
+    yield "# Does each term help?\n"
+    yield "Written by `python -m training ablations`; do not edit by hand.\n"
+    yield (
+        "The paper's tables IV and VI (arXiv 2606.06850): terms of the training are added one after the other, then "
+        "the critics of parts of the face are taken away. Every row begins with the same network, trained for a single "
+        f"pass, and is trained for {minutes:g} minutes. The first row's features and critics look at the first cycle, "
+        "the others' at the third. Judged in FP32 on 40 faces of the validation split, degraded by the paper's D. "
+        "Rows with two seeds: mean, and half of what lies between them. *Step* and *clean* are defined in "
+        "[results.md](results.md). The last column is the paper's PSNR / LPIPS at k = 3 on its own images.\n"
+    )
+    lines = []
+    for row in rows:
+        found = [_figures(folder) for folder in row.folders(runs)]
+        steps = ", ".join(f"{figures['steps']:.0f}" for figures in found)
+        cells = [_cell([figures[metric] for figures in found], digits) for _, metric, digits in _COLUMNS]
+        lines.append((row.title, steps, *cells, row.paper))
+    yield from table(("", "steps", *(title for title, _, _ in _COLUMNS), "paper"), lines)
+
+
+def _cell(values: Sequence[float], digits: int) -> str:
+    spread = f" ± {(max(values) - min(values)) / 2:.{digits}f}" if len(values) > 1 else ""
+    return f"{mean(values):.{digits}f}{spread}"
+
+
+def _figures(folder: Path) -> dict[str, float]:
+    """Return the last figures of a run on the validation split, and its steps."""
+    lines = read_table(folder / "validation.csv")
+    return {line["metric"]: float(line["value"]) for line in lines} | {"steps": float(lines[-1]["step"])}
+
+
+def _is_complete(folder: Path, minutes: float) -> bool:
+    lines = read_table(folder / "validation.csv")
+    return bool(lines) and float(lines[-1]["elapsed_s"]) >= 60 * minutes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train and compare the paper's ablations.")
+    parser.add_argument("--faces", type=Path, required=True, help="folder of faces with landmarks.csv")
+    parser.add_argument("--weights", type=Path, required=True, help="folder of the LPIPS and MobileFaceNet weights")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--start", type=Path, default=START, help="state that every row begins with")
+    parser.add_argument("--minutes", type=float, default=20.0, help="of training for every row")
+    parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="auto takes a GPU where there is one")
+    options = parser.parse_args()
+    torch.set_num_threads(os.cpu_count() or 1)
+    train_rows(
+        ROWS, faces=options.faces, weights=options.weights, runs=options.runs, start=options.start,
+        minutes=options.minutes, device=choose_device(options.device),
+    )  # fmt: skip
+    write_table(options.out / "ablations.md", ROWS, options.runs, options.minutes)
