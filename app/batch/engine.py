@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.batch.executors import EXECUTORS
-from app.batch.executors.base import Executor, ExecutorOptions, WorkerSetup
+from app.batch.executors.base import Executor, ExecutorOptions
 from app.batch.jobs.events import JobEvent, JobReport
 from app.batch.jobs.job import Job
 from app.batch.jobs.journal import Journal
 from app.batch.jobs.plan import Item, is_folder, left_alone, plain, plan
+from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import Task
 from app.batch.jobs.work import Work, work_for
 from app.batch.resources import default_workers

@@ -11,8 +11,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from app.batch.jobs.job import RestoreOptions
 from app.batch.jobs.plan import make_room
+from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import Task, TaskDone, TaskFailed, TaskResult
 from app.batch.staging import staged
 from app.batch.videos.joining import join_pieces
@@ -52,23 +52,17 @@ class Stopped(BaseException):
 class RestoreWorker:
     """Loads the networks once and restores file after file. Not thread-safe."""
 
-    def __init__(
-        self,
-        store: ModelStore,
-        options: RestoreOptions,
-        *,
-        threads: int = 0,
-        codec_threads: int = 0,
-    ) -> None:
-        """`threads` are those of the engine if the settings leave them open, `codec_threads` as in `WorkerSetup`.
+    def __init__(self, setup: WorkerSetup) -> None:
+        """Load the network.
 
         Raises SettingError for a k that the network cannot do, ModelMissingError, ModelIntegrityError, ManifestError or
         InferenceError.
         """
         return_large_blocks()
-        settings = options.settings
-        self._threads = settings.threads or threads
-        self._restorer = store.create_restorer(
+        options, settings = setup.options, setup.options.settings
+        self._store = ModelStore(setup.models)
+        self._threads = settings.threads or setup.threads
+        self._restorer = self._store.create_restorer(
             settings.restorer,
             settings.precision,
             self._threads,
@@ -89,7 +83,6 @@ class RestoreWorker:
             )
         self.k = settings.k if options.k_is_given else min(max(self._restorer.family.default_k, low), high)
         self.settings = settings
-        self._store = store
         self._detect_size = options.detect_size
         self._side_by_side = options.side_by_side
         self._scale = options.scale
@@ -98,7 +91,7 @@ class RestoreWorker:
             scale=options.scale,
             encoder=options.encoder,
             # One more than the engine's, to work on while it does.
-            threads=codec_threads or (self._threads and self._threads + 1),
+            threads=setup.codec_threads or (self._threads and self._threads + 1),
         )
         self._detector: FaceDetector | None = None
 

@@ -20,7 +20,7 @@ from app.batch.resources import default_workers
 from app.media.videos.suffixes import VIDEO_SUFFIXES
 
 if TYPE_CHECKING:
-    from app.batch.executors.base import WorkerSetup
+    from app.batch.jobs.setup import WorkerSetup
     from app.batch.jobs.task import Task, TaskDone, TaskFailed
     from app.core.errors import AppError
 
@@ -137,7 +137,6 @@ def _work(connection: Connection) -> None:
 
     from app.batch.worker import RestoreWorker, Stopped, carry_out
     from app.core.errors import AppError
-    from app.restorers.store import ModelStore
 
     cv2.setNumThreads(1)
     worker: RestoreWorker | None = None
@@ -145,9 +144,7 @@ def _work(connection: Connection) -> None:
         setup: WorkerSetup = connection.recv()
         while (task := connection.recv()) is not None:
             try:
-                worker = worker or RestoreWorker(
-                    ModelStore(setup.models), setup.options, threads=setup.threads, codec_threads=setup.codec_threads
-                )
+                worker = worker or RestoreWorker(setup)
             except AppError as error:
                 connection.send(error)
                 return

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from app.batch.engine import run_job
 from app.batch.jobs.plan import plan
+from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.work import work_for
 from app.batch.worker import RestoreWorker
 from app.media.videos.encoder_choices import FILE_ENCODERS, USUAL, EncoderChoice
-from app.restorers.store import ModelStore
 from benchmarks.archiving.material import FPS, Table, executor, job, make_film
 
 
@@ -107,7 +107,7 @@ def _in_one_piece(source: Path, target: Path) -> None:
     (item,) = plan(str(source), str(target), aligned=False)
     work = work_for(item, "", target.parent)
     how = job(source, target, 3).options
-    RestoreWorker(ModelStore(), how).restore(replace(work.final, kind="video"))
+    RestoreWorker(WorkerSetup(options=how)).restore(replace(work.final, kind="video"))
 
 
 def _luma(path: Path) -> tuple[list[NDArray[np.uint8]], list[int]]:

@@ -12,11 +12,11 @@ from av.codec.context import CodecContext
 
 from app.batch.jobs.job import RestoreOptions
 from app.batch.jobs.plan import plan
+from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.work import work_for
 from app.batch.worker import RestoreWorker
 from app.core.settings import Settings
 from app.media.videos.video_reader import VideoReader
-from app.restorers.store import ModelStore
 from tests.media_files import numbered_picture, write_video
 
 
@@ -37,7 +37,7 @@ def test_no_decoder_or_encoder_outlives_its_video(tmp_path: Path, no_collector: 
     write_video(tmp_path / "in.mp4", [numbered_picture(number) for number in range(5)])
     (item,) = plan(str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4"), aligned=False)
     task = work_for(item, "", tmp_path).final
-    worker = RestoreWorker(ModelStore(), RestoreOptions(settings=Settings(k=1), k_is_given=True))
+    worker = RestoreWorker(WorkerSetup(options=RestoreOptions(settings=Settings(k=1), k_is_given=True)))
     gc.collect()
     before = _alive(CodecContext)
     worker.restore(task)

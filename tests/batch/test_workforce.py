@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from app.batch.executors.base import ExecutorOptions, WorkerSetup
+from app.batch.executors.base import ExecutorOptions
 from app.batch.executors.processes import ProcessExecutor
 from app.batch.jobs.job import RestoreOptions
+from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import InputIdentity, Task, TaskDone, TaskEvent
 from app.batch.workforce import WorkerProcess, Workforce, early_workers
 from app.core.settings import Settings

@@ -35,10 +35,10 @@ def test_a_picture_without_a_face_has_none() -> None:
 def test_a_worker_never_imports_the_model_zoo() -> None:
     code = """
 import sys, numpy as np
+from app.batch.jobs.setup import WorkerSetup
 from app.batch.worker import RestoreWorker
 from app.batch.jobs.job import RestoreOptions
-from app.restorers.store import ModelStore
-worker = RestoreWorker(ModelStore(), RestoreOptions(), threads=1)
+worker = RestoreWorker(WorkerSetup(options=RestoreOptions(), threads=1))
 worker._load_detector().detect(np.full((300, 500, 3), 90, np.uint8), 320)
 assert "insightface" not in sys.modules and "scipy" not in sys.modules
 """

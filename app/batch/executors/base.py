@@ -5,27 +5,11 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
-from app.batch.jobs.job import RestoreOptions
+from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import Task, TaskEvent
 from app.batch.workforce import Workforce
-from app.restorers.store import MODELS_FOLDER
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerSetup:
-    """What a worker needs before its first task.
-
-    `threads` are those of its inference engine, 0 for every core, `codec_threads` those of its decoder and of its
-    encoder, 0 for one more than the engine has. What an encoder writes depends on its threads.
-    """
-
-    options: RestoreOptions
-    threads: int = 0
-    codec_threads: int = 0
-    models: Path = field(default=MODELS_FOLDER)
 
 
 class Executor(Protocol):

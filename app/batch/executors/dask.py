@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from app.batch.executors.base import ExecutorDescriptor, ExecutorOptions, WorkerSetup
+from app.batch.executors.base import ExecutorDescriptor, ExecutorOptions
+from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import Task, TaskEvent, TaskFailed, TaskProgress
 from app.core.errors import AppError, ClusterError, WorkerError
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 from distributed import Event, Worker, WorkerPlugin, get_client, get_worker
 
 from app import __version__
-from app.batch.executors.base import WorkerSetup
+from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import Task, TaskDone, TaskFailed
 from app.batch.worker import RestoreWorker, Stopped, carry_out
 from app.core.errors import AppError, ClusterError
@@ -116,7 +116,7 @@ def carry_out_here(task: Task, key: str, run: str) -> TaskDone | TaskFailed | Ap
         try:
             if _worker is None or _worker[0] != setup:
                 cv2.setNumThreads(1)
-                _worker = setup, RestoreWorker(ModelStore(), setup.options, threads=setup.threads)
+                _worker = setup, RestoreWorker(replace(setup, models=MODELS_FOLDER))  # of this machine
             return carry_out(_worker[1], task, progress)
         except Stopped:
             return None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.batch.executors.base import ExecutorDescriptor, ExecutorOptions, WorkerSetup
+from app.batch.executors.base import ExecutorDescriptor, ExecutorOptions
+from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import Task, TaskEvent, TaskProgress
 from app.batch.worker import RestoreWorker, Stopped, carry_out
-from app.restorers.store import ModelStore
 
 
 class InlineExecutor:
@@ -25,9 +25,7 @@ class InlineExecutor:
     ) -> None:
         worker: RestoreWorker | None = None
         while not cancelled() and (task := next_task()) is not None:
-            worker = worker or RestoreWorker(
-                ModelStore(setup.models), setup.options, threads=setup.threads, codec_threads=setup.codec_threads
-            )
+            worker = worker or RestoreWorker(setup)
             progress = _reporting(task, report, cancelled)
             try:
                 report(carry_out(worker, task, progress))

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
-from app.batch.executors.base import ExecutorDescriptor, ExecutorOptions, WorkerSetup
+from app.batch.executors.base import ExecutorDescriptor, ExecutorOptions
+from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import Task, TaskEvent, TaskFailed, TaskProgress
 from app.batch.workforce import WorkerProcess, dismiss, stop
 from app.core.errors import AppError, WorkerError

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from app.batch.executors import EXECUTORS
-from app.batch.executors.base import Executor, ExecutorOptions, WorkerSetup
+from app.batch.executors.base import Executor, ExecutorOptions
 from app.batch.executors.processes import ProcessExecutor
 from app.batch.jobs.job import RestoreOptions
+from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import InputIdentity, Task, TaskDone, TaskEvent, TaskFailed, TaskProgress
 from app.batch.workforce import WorkerProcess
 from app.core.errors import ModelMissingError, UnreadableMediaError, WorkerError
