@@ -109,6 +109,7 @@ def compare_networks(
             results[kind].get(name, {}), methods, test, degrade, scorer, full=full, title=name
         )
         replace_json(out / "comparison.json", results)
+        write_comparison(out / "comparison.md", results)
 
     for place in places.values():
         measure("sets", place.name, read_test_set(place.folder, detector, limit), PaperDegradation(), full=True)
@@ -116,7 +117,6 @@ def compare_networks(
     for task, degrade in {**SUB_TASKS, "FR": renovation}.items():
         measure("sub_tasks", task, test, degrade, full=False)
     _draw(out / "figures" / "comparison.jpg", methods, test)
-    write_comparison(out / "comparison.md", results)
     return results
 
 

@@ -57,13 +57,8 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
         yield from _scores("", section["means"], COLUMNS)
         yield "\n" + _winners(section["means"])
     yield "\n![some of these faces: input, every method, truth](figures/comparison.jpg)"
-    tasks = results["sub_tasks"]
-    yield "\n## HiFaceGAN's sub-tasks\n"
-    yield (
-        "Five single degradations and FR, four of them in random order and strength (arXiv 2005.05005); the first "
-        f"{next(iter(tasks.values()))['faces']} faces of `{results['protocol']}`. Every cell: PSNR / LPIPS-A.\n"
-    )
-    yield from _sub_tasks({task: section["means"] for task, section in tasks.items()})
+    if tasks := results["sub_tasks"]:
+        yield from _sub_tasks(tasks, results["protocol"])
     yield "\n## Beside the paper's figures\n"
     yield (
         "The paper (arXiv 2606.06850) measures 300 images of its own choice that are not published, and no reading of "
@@ -71,6 +66,20 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
         "values. PSNR in dB, LPIPS on AlexNet.\n"
     )
     yield from _beside_paper(results["sets"][results["protocol"]]["means"])
+
+
+def _sub_tasks(tasks: dict[str, dict[str, Any]], protocol: str) -> Iterator[str]:
+    yield "\n## HiFaceGAN's sub-tasks\n"
+    yield (
+        "Five single degradations and FR, four of them in random order and strength (arXiv 2005.05005); the first "
+        f"{next(iter(tasks.values()))['faces']} faces of `{protocol}`. Every cell: PSNR / LPIPS-A.\n"
+    )
+    means = {task: section["means"] for task, section in tasks.items()}
+    rows = []
+    for name in next(iter(means.values())):
+        cells = [f"{means[task][name]['psnr']:.2f} / {means[task][name]['lpips_alex']:.3f}" for task in means]
+        rows.append((name, *cells))
+    yield from table(("", *means), rows)
 
 
 def _costs(results: dict[str, Any]) -> Iterator[str]:
@@ -129,15 +138,6 @@ def _winners(means: dict[str, dict[str, float]]) -> str:
     for title, metric, _, more in COLUMNS:
         won.setdefault(_best(means, metric, more), []).append(title)
     return " ".join(f"{name} is best in {', '.join(titles)}." for name, titles in won.items() if name)
-
-
-def _sub_tasks(tasks: dict[str, dict[str, dict[str, float]]]) -> Iterator[str]:
-    names = list(next(iter(tasks.values())))
-    rows = []
-    for name in names:
-        cells = [f"{tasks[task][name]['psnr']:.2f} / {tasks[task][name]['lpips_alex']:.3f}" for task in tasks]
-        rows.append((name, *cells))
-    yield from table(("", *tasks), rows)
 
 
 def _beside_paper(means: dict[str, dict[str, float]]) -> Iterator[str]:
