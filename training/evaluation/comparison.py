@@ -111,12 +111,12 @@ def compare_networks(
         replace_json(out / "comparison.json", results)
         write_comparison(out / "comparison.md", results)
 
+    test = read_test_set(places["protocol"].folder, detector, min(limit or SUB_TASK_FACES, SUB_TASK_FACES))
+    _draw(out / "figures" / "comparison.jpg", methods, test)
     for place in places.values():
         measure("sets", place.name, read_test_set(place.folder, detector, limit), PaperDegradation(), full=True)
-    test = read_test_set(places["protocol"].folder, detector, min(limit or SUB_TASK_FACES, SUB_TASK_FACES))
     for task, degrade in {**SUB_TASKS, "FR": renovation}.items():
         measure("sub_tasks", task, test, degrade, full=False)
-    _draw(out / "figures" / "comparison.jpg", methods, test)
     return results
 
 
@@ -151,6 +151,7 @@ def _draw(path: Path, methods: Sequence[Method], test: TestSet) -> None:
     """Write the contact sheet: some faces degraded, as every row makes them, and as they are."""
     degrade = PaperDegradation()
     chosen = np.linspace(0, len(test.images) - 1, min(SHEET_FACES, len(test.images))).astype(int)
+    path.parent.mkdir(parents=True, exist_ok=True)
     lines = []
     for i in chosen:
         given = degrade(test.images[i], np.random.default_rng(int(i)))
