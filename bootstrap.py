@@ -342,10 +342,9 @@ def check_and_test(options):
     if failed:
         say("FAILED before the tests: " + ", ".join(failed))
     say("testing" + ("" if has_display() else " (without a display, the windows open on a virtual one)"))
-    # Coverage is meaningful for all the tests only. Each process takes whole files, whose tests share what they loaded.
+    # Each process takes whole files, whose tests share what they loaded.
     in_processes = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
-    slowest = ["--durations=25", "--durations-min=5"]
-    options = options or ["--cov=app", "--cov-report=term:skip-covered", *slowest, *in_processes]
+    options = options or ["--durations=25", "--durations-min=5", *in_processes]
     return run([str(PYTHON), "-m", "pytest", *options], cwd=ROOT) or (1 if failed else 0)
 
 
