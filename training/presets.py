@@ -95,6 +95,13 @@ def _faces(losses: LossWeights) -> tuple[Stage, ...]:
     return _FIRST_PASS, replace(_FIXED_POINT, losses=losses)
 
 
+# At three times this rate LPIPS at k = 3 rose from 0.223 to 0.234 in the first hundred steps, which a run of an hour or
+# two does not make good.
+_CONTINUED = replace(
+    _FIXED_POINT, share=1.0, rate=0.2, rate_end=0.01, fixed_point_ramp=0.0, adversarial_ramp=0.0,
+    losses=replace(_FACE, anchor=0.1),
+)  # fmt: skip
+
 # Table IV of the paper adds one term after the other to a generator trained for a single pass and re-fed. The features
 # and the critics of the first row look at x_1, those of the others at x_3.
 _ALL_BUT_FIXED_POINT = replace(_FACE, fixed_point=0.0, cycle=0.0)
@@ -104,28 +111,18 @@ _ABLATION = replace(_FIXED_POINT, share=1.0, batch=2, perceptual_faces=2)
 
 PRESETS = {
     "cfrnet-rt": Preset(network="cfrnet-rt", stages=_faces(_FACE)),
-    # Continues from weights of that recipe (`--init`) for an hour or two. At three times this rate LPIPS at k = 3 rose
-    # from 0.223 to 0.234 in the first hundred steps, which a run this short does not make good.
+    # Continues from weights of that recipe (`--init`) for an hour or two.
     "cfrnet-rt-continue": Preset(
-        network="cfrnet-rt",
-        stages=(
-            replace(
-                _FIXED_POINT,
-                share=1.0,
-                rate=0.2,
-                rate_end=0.01,
-                fixed_point_ramp=0.0,
-                adversarial_ramp=0.0,
-                losses=replace(_FACE, anchor=0.1),
-            ),
-        ),
-        evaluate_seconds=1200.0,
-        validate_also=("call",),
+        network="cfrnet-rt", stages=(_CONTINUED,), evaluate_seconds=1200.0, validate_also=("call",)
     ),
     "cfrnet": Preset(network="cfrnet", stages=_faces(_FACE)),
     # Without an accelerator that recipe takes days for four times the multiplications of `cfrnet-rt`.
     "cfrnet-taught": Preset(
         network="cfrnet", stages=(_IMITATION,), method="distillation", teacher="cfrnet-rt", evaluate_seconds=1800.0
+    ),
+    # Continues from those weights (`--init`).
+    "cfrnet-continue": Preset(
+        network="cfrnet", stages=(replace(_CONTINUED, batch=2, perceptual_faces=2),), evaluate_seconds=1800.0
     ),
     "cfrnet-d": Preset(network="cfrnet-d", stages=(_SINGLE_PASS,), evaluate_seconds=1200.0, validation_cycles=2),
     "hifacegan-lite": Preset(
