@@ -109,7 +109,7 @@ def test_making_a_store_never_fails_but_reading_it_says_why(tmp_path: Path) -> N
         ({"template": "arcface-112"}, "arcface-112"),
         ({"family": None}, "family"),
         ({"family": "nobodys"}, "nobodys"),
-        ({"k_range": [1, 9]}, "1 to 4"),
+        ({"k_range": [1, 9]}, "1 to 9"),
         ({"k_range": [True, 4]}, "k range"),
         ({"output": {"layout": "NCHW", "colour": "RGB", "range": [-1, 1], "size": 128}}, "output"),
         ({"bytes": 1 << 40}, "bytes"),
