@@ -213,28 +213,20 @@ class SessionHost(QObject):
         """Make a clip of the last seconds, beside everything else; `clip_made` follows with its path."""
 
         def job() -> None:
-            try:
-                if self._session is not None:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    self.clip_made.emit(self._session.share_clip(path, shape=shape, cancelled=self._closing.is_set))
-            except Exception as error:
-                self.failed.emit(error)
+            if self._session is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self.clip_made.emit(self._session.share_clip(path, shape=shape, cancelled=self._closing.is_set))
 
-        if not self._closed:
-            self._clips.submit(job)
+        self._submit(job, self._clips)
 
     def look_for_better_network(self, statistics: LiveStatistics) -> None:
         """Look for a better network that this machine can afford; `better_found` follows if there is one."""
 
         def job() -> None:
-            try:
-                if self._session is not None and (offer := self._session.better_network(statistics)):
-                    self.better_found.emit(offer)
-            except Exception as error:
-                self.failed.emit(error)
+            if self._session is not None and (offer := self._session.better_network(statistics)):
+                self.better_found.emit(offer)
 
-        if not self._closed:
-            self._clips.submit(job)
+        self._submit(job, self._clips)
 
     def start_job(self, job: Job) -> None:
         """Restore files in the background; `job_event` and at last `job_ended` follow."""
@@ -338,7 +330,7 @@ class SessionHost(QObject):
 
     # The background thread
 
-    def _submit(self, job: Callable[[], Any]) -> None:
+    def _submit(self, job: Callable[[], Any], executor: ThreadPoolExecutor | None = None) -> None:
         if self._closed:
             return
 
@@ -348,7 +340,7 @@ class SessionHost(QObject):
             except Exception as error:
                 self.failed.emit(error)
 
-        self._jobs.submit(guarded)
+        (executor or self._jobs).submit(guarded)
 
     def _switch_output(self, name: str, *, on: bool) -> None:
         try:

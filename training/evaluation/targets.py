@@ -119,12 +119,7 @@ def _of_the_protocol(results: dict[str, Any]) -> Iterator[Target]:
 
 def _of_other_conditions(results: dict[str, Any]) -> Iterator[Target]:
     call, webcam, short = (_condition(results, title, "protocol") for title in (CALL, WEBCAM, SHORT_KERNEL))
-    yield _target(
-        call,
-        what="call D: LPIPS (AlexNet) at k = 3, over the input's",
-        wanted="at least -55 %",
-        judge=lambda at: (f"{_saved(at):+.1f} %", _saved(at) <= -55),
-    )
+    yield _cut(call, CALL, -55)
     yield _target(
         call,
         what="call D: PSNR at every k, over the input's",
@@ -140,12 +135,7 @@ def _of_other_conditions(results: dict[str, Any]) -> Iterator[Target]:
         wanted="at most 0",
         judge=lambda at: (f"{at['k3']['eyes'] - at['input']['eyes']:+.2f}", at["k3"]["eyes"] <= at["input"]["eyes"]),
     )
-    yield _target(
-        webcam,
-        what="webcam D: LPIPS (AlexNet) at k = 3, over the input's",
-        wanted="at least -52 %",
-        judge=lambda at: (f"{_saved(at):+.1f} %", _saved(at) <= -52),
-    )
+    yield _cut(webcam, WEBCAM, -52)
     yield _target(
         webcam,
         what="webcam D: PSNR at k = 3, over the input's",
@@ -211,6 +201,16 @@ def _target(figures: Any, *, what: str, wanted: str, judge: Callable[[Any], tupl
     """Judge a row that the paper does not report, if there are figures."""
     found, reached = judge(figures) if figures else ("not measured", None)
     return Target(what=what, paper="not reported", wanted=wanted, found=found, reached=reached)
+
+
+def _cut(figures: Any, title: str, wanted: int) -> Target:
+    """Judge by how much percent LPIPS falls at k = 3 under a condition."""
+    return _target(
+        figures,
+        what=f"{title}: LPIPS (AlexNet) at k = 3, over the input's",
+        wanted=f"at least {wanted} %",
+        judge=lambda at: (f"{_saved(at):+.1f} %", _saved(at) <= wanted),
+    )
 
 
 def _condition(results: dict[str, Any], title: str, role: str) -> dict[str, Any] | None:

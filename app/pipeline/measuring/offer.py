@@ -53,9 +53,11 @@ def find_offer(store: ModelStore, running: str, *, cycle_ms: float, overhead_ms:
     if not better or not cycle_ms:
         return None
     own = store.probe(running)
+    if own.error:
+        return None
     for entry in better:
         found = store.probe(entry.name)
-        if own.error or found.error or entry.family is None:
+        if found.error or entry.family is None:
             continue
         k = entry.family.default_k
         fps = 1000 / (overhead_ms + k * cycle_ms * found.cycle_ms / own.cycle_ms)
