@@ -44,7 +44,7 @@ from training.evaluation.pages.comparison import write_comparison
 from training.evaluation.pages.figures import draw_comparison
 from training.evaluation.parallel import each_part, keep_freed_memory
 from training.evaluation.shipped import PACKAGES, BusyMachineError, refuse_busy_machine
-from training.evaluation.test_sets import DEFAULT_SETS, TestSet, find_evaluation_data, read_test_set
+from training.evaluation.test_sets import DEFAULT_SETS, TestSet, add_places, find_evaluation_data, read_test_set
 from training.log import training_time
 from training.metrics.scoring import Collected, Scorer, Scores
 from training.networks.pfsrnet import INPUT_SIDE
@@ -297,11 +297,7 @@ def _time(restorer: Restorer) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure every shipped network and write docs/comparison.md.")
-    parser.add_argument("--models", type=Path, default=Path("models"))
-    parser.add_argument("--data", type=Path, required=True, help="folder of the test sets")
-    parser.add_argument("--sets", type=Path, default=DEFAULT_SETS, help="list of the test sets in it, TOML")
-    parser.add_argument("--weights", type=Path, required=True, help="folder of the metrics' published weights")
-    parser.add_argument("--out", type=Path, default=Path("docs"))
+    add_places(parser)
     parser.add_argument("--limit", type=int, help="measure the first N faces of every set only")
     parser.add_argument("--timing", action="store_true", help="measure the time of a pass; the machine must be idle")
     parser.add_argument("--afresh", action="store_true", help="measure unchanged networks again, too")

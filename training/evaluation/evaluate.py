@@ -38,7 +38,14 @@ from training.evaluation.pages.results import write_page
 from training.evaluation.parallel import each_part, keep_freed_memory
 from training.evaluation.shipped import PACKAGES, BusyMachineError, ShippedGenerator
 from training.evaluation.targets import judge_targets
-from training.evaluation.test_sets import DEFAULT_SETS, EvaluationData, TestSet, find_evaluation_data, read_test_set
+from training.evaluation.test_sets import (
+    DEFAULT_SETS,
+    EvaluationData,
+    TestSet,
+    add_places,
+    find_evaluation_data,
+    read_test_set,
+)
 from training.evaluation.videos.real_world import judge_photos, judge_videos
 from training.metrics.pictures import psnr, step_size
 from training.metrics.scoring import Collected, Scorer, Scores
@@ -288,14 +295,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the shipped networks and write docs/results.md.")
-    parser.add_argument("--models", type=Path, default=Path("models"))
-    parser.add_argument("--data", type=Path, required=True, help="folder of the test sets")
-    parser.add_argument("--sets", type=Path, default=DEFAULT_SETS, help="list of the test sets in it, TOML")
-    parser.add_argument("--weights", type=Path, required=True, help="folder of the metrics' published weights")
+    add_places(parser)
     parser.add_argument(
         "--faces", type=Path, help="training faces whose validation split judges calibration; those of the list"
     )
-    parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--name", default="cfrnet-rt", help="the network to measure")
     parser.add_argument("--limit", type=int, help="measure the first N faces of every set only")
     parser.add_argument("--timing", action="store_true", help="measure the time of a cycle; the machine must be idle")

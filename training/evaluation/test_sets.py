@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -103,3 +104,12 @@ def read_faces(folder: Path, limit: int | None) -> NDArray[np.uint8]:
             raise FaceFolderError(f"{path} is not a readable {FACE_SIZE}x{FACE_SIZE} colour picture")
         images.append(np.asarray(image, np.uint8))
     return np.stack(images)
+
+
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """Add the options of what is measured, on what and where it is written: models, data, sets, weights, out."""
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--data", type=Path, required=True, help="folder of the test sets")
+    parser.add_argument("--sets", type=Path, default=DEFAULT_SETS, help="list of the test sets in it, TOML")
+    parser.add_argument("--weights", type=Path, required=True, help="folder of the metrics' published weights")
+    parser.add_argument("--out", type=Path, default=Path("docs"))

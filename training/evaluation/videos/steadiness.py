@@ -30,7 +30,7 @@ from app.restorers.family import Restorer
 from app.restorers.store import ModelStore
 from training.data import FaceFolderError, to_tensor
 from training.evaluation.pages.results import steadiness_lines
-from training.evaluation.test_sets import DEFAULT_SETS, find_evaluation_data
+from training.evaluation.test_sets import DEFAULT_SETS, add_places, find_evaluation_data
 from training.evaluation.videos.clips import Clip, read_clips
 from training.evaluation.videos.real_world import held_crops
 from training.losses.perceptual import LPIPS
@@ -144,11 +144,7 @@ def measure(
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure how steady restored videos are.")
-    parser.add_argument("--models", type=Path, default=Path("models"))
-    parser.add_argument("--data", type=Path, required=True, help="folder of the test sets")
-    parser.add_argument("--sets", type=Path, default=DEFAULT_SETS, help="list of the test sets in it, TOML")
-    parser.add_argument("--weights", type=Path, required=True, help="folder of the metrics' published weights")
-    parser.add_argument("--out", type=Path, default=Path("docs"))
+    add_places(parser)
     parser.add_argument("--limit", type=int, help="measure the first N sharp videos only")
     options = parser.parse_args()
     try:
