@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 _SECRET_NAME = re.compile(
-    r"pass|pwd|user|usr|login|auth|token|secret|key|sign?$|session|sid$|credential", re.IGNORECASE
+    r"pass|pwd|user|usr|login|auth|token|secret|key|(?<![a-z])sign?$|signature|session|sid$|credential", re.IGNORECASE
 )
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s/?#@:\[\]]+)(:\d+)?(?=[/?#]|$)")
 _LOGIN_IN_TEXT = re.compile(r"(?<=://)(?:[^\s/@:]+:(?!\d+(?:[/?#\s]|$))[^\n@]*(?:@[^\s@/]*(?=@))*|[^\s/@]+)@")
@@ -164,4 +164,5 @@ def _hidden_query(query: str) -> str:
 
 
 def _hide(match: re.Match[str]) -> str:
-    return match[1] + (_HIDDEN if _SECRET_NAME.search(match[1]) else match[2])
+    name = match[1][1:-1]  # without the separator and the equals sign
+    return match[1] + (_HIDDEN if _SECRET_NAME.search(name) else match[2])

@@ -13,6 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+_ROTATED_BEYOND = 1_000_000
+"""Bytes of the log beyond which the next start begins a new file, and keeps the last two."""
+
 _FORMAT = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
 
 
@@ -42,7 +45,8 @@ def set_up_log(*, level: int = logging.INFO) -> Path:
     """Send the root logger to the log file and return its path; calling it again changes nothing.
 
     A folder that cannot be written is replaced by a private temporary one, so that a missing log does not stop the
-    application. Only the owner can read the log.
+    application. Only the owner can read the log. It is rotated here alone: what libraries write to stderr would go on
+    into the renamed file, and Windows renames no file that is open.
     """
     root = logging.getLogger()
     if not any(isinstance(handler, logging.handlers.RotatingFileHandler) for handler in root.handlers):
@@ -90,9 +94,13 @@ def _temporary_folder() -> Path:
 def _open(folder: Path) -> logging.Handler | None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _PrivateLog(folder / "cfrnet-live.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8")
+        log = _PrivateLog(folder / "cfrnet-live.log", backupCount=2, encoding="utf-8")
     except OSError:
         return None
+    with contextlib.suppress(OSError):  # another process has it open on Windows: it grows a little more
+        if Path(log.baseFilename).stat().st_size > _ROTATED_BEYOND:
+            log.doRollover()
+    return log
 
 
 class _PrivateLog(logging.handlers.RotatingFileHandler):

@@ -23,8 +23,9 @@ class Frame:
 
     `index` counts from 0 and grows with every picture the source delivered. `t_capture` is when it became available
     (`time.perf_counter()`), the frame's age is measured from it. `t_media` is its place on the source's own timeline
-    in seconds: a video file's exact time stamp, or for a live source the capture time since the first frame. Both
-    grow strictly. `mirrored` says that a camera's picture was flipped left to right, as a mirror shows it.
+    in seconds: a video file's exact time stamp, or for a live source the capture time since the first frame. It grows
+    strictly until the source goes to another place. A paused frame that is restored again keeps both. `mirrored` says
+    that a camera's picture was flipped left to right, as a mirror shows it.
     """
 
     image: Image

@@ -23,9 +23,11 @@ _REMEMBERED = 15
 
 @dataclass(frozen=True, kw_only=True)
 class KChoice:
-    """The k to use now, and the reason why it is not the requested one ("" when it is)."""
+    """The k to use now for `moving` faces, and the reason why it is not the `wanted` one ("" when it is)."""
 
     k: int
+    wanted: int
+    moving: int
     reason: Words = ""
 
 
@@ -50,15 +52,14 @@ class AutoK:
             self._cycles_ms.append(cycle_ms)
         self._overheads_ms.append(overhead_ms)
 
-    def choose(self, *, wanted: int, lowest: int = 1, target_fps: float, faces: int, now: float) -> KChoice:
-        """Return the largest k in `lowest` to `wanted` whose cycles for all `faces` fit a frame at `target_fps`.
+    def choose(self, *, wanted: int, lowest: int = 1, target_fps: float, moving: int, now: float) -> KChoice:
+        """Return the largest k in `lowest` to `wanted` whose cycles for all `moving` faces fit a frame at `target_fps`.
 
-        It is lowered at once and raised only after a second of spare time. `now` in seconds.
+        Every k fits where no face moves. It is lowered at once and raised only after a second of spare time. `now` in
+        seconds.
         """
         budget_ms = 1000 / target_fps * _HEADROOM
-        if faces == 0:
-            return KChoice(k=wanted)
-        one_k_ms, overhead_ms = faces * self.cycle_ms, statistics.median(self._overheads_ms)
+        one_k_ms, overhead_ms = moving * self.cycle_ms, statistics.median(self._overheads_ms)
         fitting = int((budget_ms - overhead_ms) / one_k_ms) if one_k_ms > 0 else wanted
         possible = max(lowest, min(wanted, fitting))
         if self._k is None or possible <= self._k or self._k < lowest:
@@ -68,23 +69,22 @@ class AutoK:
         elif now - self._roomy_since >= _RAISE_AFTER_S:
             self._k, self._roomy_since = possible, None
         k = min(self._k, wanted)
-        if k == wanted and fitting >= wanted:
-            return KChoice(k=k)
-        if fitting >= wanted:
-            return KChoice(k=k, reason=phrase("there is room for more cycles, which are used if it lasts"))
-        need_ms = overhead_ms + wanted * one_k_ms
-        reason = phrase_n(
-            "1 face x {cycles} cycles need {need:.0f} ms, {fps:g} fps leave {budget:.0f} ms for them",
-            "{n} faces x {cycles} cycles need {need:.0f} ms, {fps:g} fps leave {budget:.0f} ms for them",
-            faces,
-            cycles=wanted,
-            need=need_ms,
-            fps=target_fps,
-            budget=budget_ms,
-        )
-        if fitting < lowest:
-            reason = joined((reason, phrase("even k = {k} is too slow, frames are dropped", k=lowest)), "; ")
-        return KChoice(k=k, reason=reason)
+        reason: Words = ""
+        if fitting < wanted:
+            reason = phrase_n(
+                "1 face x {cycles} cycles need {need:.0f} ms, {fps:g} fps leave {budget:.0f} ms for them",
+                "{n} faces x {cycles} cycles need {need:.0f} ms, {fps:g} fps leave {budget:.0f} ms for them",
+                moving,
+                cycles=wanted,
+                need=overhead_ms + wanted * one_k_ms,
+                fps=target_fps,
+                budget=budget_ms,
+            )
+            if fitting < lowest:
+                reason = joined((reason, phrase("even k = {k} is too slow, frames are dropped", k=lowest)), "; ")
+        elif k < wanted:
+            reason = phrase("there is room for more cycles, which are used if it lasts")
+        return KChoice(k=k, wanted=wanted, moving=moving, reason=reason)
 
 
 _COMES_BACK_UNDER = 0.8

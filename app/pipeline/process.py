@@ -44,10 +44,9 @@ class FramePipeline:
         self.restorer = restorer
         self.other = other
         self.auto_k = auto_k or AutoK()
-        self.choice = KChoice(k=0)
+        self.choice = KChoice(k=0, wanted=0, moving=0)
         self.lanes: Lanes | None = None
         self._steady, self._other_steady = SteadyFaces(), SteadyFaces()
-        self._resting = 0
         self._room = Room()
         self._now = now
 
@@ -67,11 +66,12 @@ class FramePipeline:
         without a face is returned as the very same image. Raises InferenceError.
         """
         started = self._now()
-        faces, left_alone = _divided(
-            self.tracker.update(frame, detect_size=settings.detect_size, max_faces=settings.max_faces), chosen
-        )
+        # The chosen face may be smaller than those that a limit would leave.
+        max_faces = settings.max_faces if chosen is None else 0
+        found = self.tracker.update(frame, detect_size=settings.detect_size, max_faces=max_faces)
+        faces, left_alone = _divided(found, chosen)
         detected = self._now()
-        self.choice = self._choose_k(settings, max(len(faces) - self._resting, 0), detected)
+        self.choice = self._choose_k(settings, max(len(faces) - self._steady.resting, 0), detected)
         key = _pixels_key(settings)
         work = FaceWork(frame.image, self._steady, self._now)
         work.restore(faces, self.restorer, k=self.choice.k, settings=settings, key=key, lanes=self.lanes)
@@ -109,8 +109,8 @@ class FramePipeline:
         low, _ = self.restorer.k_range
         wanted = _within(settings.k, self.restorer.k_range)
         if not settings.auto_k:
-            return KChoice(k=wanted)
-        return self.auto_k.choose(wanted=wanted, lowest=low, target_fps=settings.target_fps, faces=moving, now=now)
+            return KChoice(k=wanted, wanted=wanted, moving=moving)
+        return self.auto_k.choose(wanted=wanted, lowest=low, target_fps=settings.target_fps, moving=moving, now=now)
 
     def _patch(
         self, work: FaceWork, other: FaceWork | None, shown: tuple[int, int], *, started: float, target_fps: int | None
@@ -127,9 +127,8 @@ class FramePipeline:
     def _learn(self, work: FaceWork, timings: Timings) -> None:
         spent = sum(face.cycles for face in work.faces)
         cycle_ms = timings.restore_ms / spent if spent else None
-        # Auto-k budgets the cycles of moving faces; still ones take one each, whatever k is.
-        self._resting = sum(face.cycles == 1 < self.choice.k for face in work.faces)
-        overhead_ms = timings.overhead_ms + timings.other_ms + self._resting * (cycle_ms or 0.0)
+        # Auto-k budgets the cycles of moving faces; resting ones take one each.
+        overhead_ms = timings.overhead_ms + timings.other_ms + self._steady.resting * (cycle_ms or 0.0)
         self.auto_k.measured(cycle_ms=cycle_ms, overhead_ms=overhead_ms)
 
     def _compared(self, work: FaceWork | None) -> Compared | None:

@@ -57,12 +57,14 @@ _DETAIL_WINDOW = 7
 class SteadyState:
     """The state of a face: its averaged given crop and its last shown one, float32 (S, S, 3) BGR, 0 to 255.
 
-    `step` is mean |G(x) - x| of the first cycle on the last unmixed crop.
+    `step` is mean |G(x) - x| of the first cycle on the last unmixed crop. It `rests` when the last crop was so still
+    that one cycle a frame is enough for it, whatever k is.
     """
 
     given: Plane
     shown: Plane
     step: float
+    rests: bool = False
 
 
 def stillness(state: SteadyState, crop: Image) -> Plane:
@@ -111,14 +113,15 @@ def restore_steadily(
     if moving.any():
         past *= past_share(moving, state.given)
     given = _mixed(state.given, crop.astype(np.float32), past)
+    rests = restorer.family.fixed_point and not moving[_FACE_BLOCKS].any()
     image = crop
-    if k > 1 and restorer.family.fixed_point and not moving[_FACE_BLOCKS].any():
+    if rests and k > 1:
         # Of what the network is given now, a part 1 - 1/k went through it before: through k cycles on average.
         image, k = _rounded(_mixed(state.shown, given, still * np.float32(1 - 1 / k))), 1
     restored = restorer.restore(image, k=k, stop_threshold=stop_threshold)
     shown = _mixed(state.shown, restored.image.astype(np.float32), past)
     step = restored.steps[0] if image is crop else state.step
-    return SteadyState(given=given, shown=shown, step=step), replace(restored, image=_rounded(shown))
+    return SteadyState(given=given, shown=shown, step=step, rests=rests), replace(restored, image=_rounded(shown))
 
 
 def _mixed(before: Plane, now: Plane, past: Plane) -> Plane:
@@ -135,6 +138,11 @@ class SteadyFaces:
     def __init__(self) -> None:
         self._states: dict[int, SteadyState] = {}
         self._key: Hashable = None
+
+    @property
+    def resting(self) -> int:
+        """How many faces of the last frame were so still that they need one cycle each, whatever k is."""
+        return sum(state.rests for state in self._states.values())
 
     def begin(self, tracks: Iterable[int], *, key: Hashable) -> None:
         """Begin a frame with these tracks and forget the others; forget all when `key` changed.

@@ -11,7 +11,8 @@ from app.core.types import Image
 class EngineOptions:
     """How a network is to be run. `threads` 0 uses every physical core.
 
-    `asked` is the requested execution provider where the comparison `compared` decided for another.
+    `asked` is the requested execution provider where another may be used in its place: it is not available, or the
+    comparison `compared` decided for another.
     """
 
     provider: str = "cpu"

@@ -177,18 +177,16 @@ class ModelStore:
 
         An empty `name` is the default one, the precision SHIPPED the one that the provider runs best, the provider AUTO
         the fastest of this machine. A provider beside the CPU is tried in a process of its own first and measured
-        against the CPU; one that fails there is replaced by the CPU. Raises as `entry` and `load` do, and
-        InferenceError.
+        against the CPU; one that fails there or is not available is replaced by the CPU, which then has the precision
+        that it runs best. Raises as `entry` and `load` do, and InferenceError.
         """
-        options = EngineOptions(provider=provider, threads=threads, spinning=spinning)
+        options = EngineOptions(threads=threads, spinning=spinning)
         here = available_providers()
-        if provider == AUTO:
-            options = replace(options, provider=CPU.name)
-            rivals = here
-        else:
-            rivals = tuple(each for each in here if each == provider_called(provider))
+        rivals = here if provider == AUTO else tuple(each for each in here if each == provider_called(provider))
         if any(each != CPU for each in rivals):
             options = self._decided(name, precision, options, rivals, asked=provider)
+        elif provider != AUTO:
+            options = replace(options, asked=provider_called(provider).execution)
         its, model = self._model(name, precision, provider_called(options.provider))
         return its.create(its, model, options)
 

@@ -86,3 +86,16 @@ def test_a_link_in_the_place_of_the_log_is_not_followed(tmp_path: Path, monkeypa
     set_up_log()
     logging.getLogger().info("hello")
     assert victim.read_text() == "precious"
+
+
+def test_the_log_is_rotated_when_it_is_set_up_and_never_while_libraries_write_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CFRNET_LIVE_LOG_FOLDER", str(tmp_path))
+    path = set_up_log()
+    for _ in range(2):
+        logging.getLogger().warning("x" * 600_000)
+    assert list(tmp_path.iterdir()) == [path]
+    close_handlers()
+    assert set_up_log().stat().st_size == 0
+    assert (tmp_path / "cfrnet-live.log.1").stat().st_size > 1_200_000

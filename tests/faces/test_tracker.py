@@ -135,6 +135,24 @@ def test_time_that_runs_back_and_a_new_size_start_afresh() -> None:
     assert tracker.update(frame_of(empty[:400], seconds=1.2), detect_size=320, max_faces=0) == ()
 
 
+def test_another_size_is_noticed_although_its_thumbnail_is_the_same() -> None:
+    tracker = FaceTracker(detector())
+    shown, _ = show(centre=(500, 400))
+    smaller = np.full((240, 320, 3), (120, 110, 100), np.uint8)
+    assert tracker.update(frame_of(shown), detect_size=320, max_faces=0)
+    assert tracker.update(frame_of(smaller, index=1, seconds=0.03), detect_size=320, max_faces=0) == ()
+
+
+def test_the_next_picture_of_a_folder_has_nothing_of_the_last_one() -> None:
+    tracker = FaceTracker(detector())
+    one, other = (frame_of(show(centre=(320 + 3 * i, 240))[0], index=i, seconds=2.0 * i) for i in range(2))
+    tracker.update(one, detect_size=320, max_faces=0)
+    (after,) = tracker.update(other, detect_size=320, max_faces=0)
+    (fresh,) = FaceTracker(detector()).update(other, detect_size=320, max_faces=0)
+    assert np.array_equal(after.landmarks, fresh.landmarks)
+    assert after.track_id == 1
+
+
 def test_the_largest_faces_are_chosen_and_come_first() -> None:
     frame, small = show(size=(900, 480), centre=(150, 240), scale=0.6)
     frame, large = show(centre=(430, 240), scale=1.2, onto=frame)

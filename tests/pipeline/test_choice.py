@@ -57,6 +57,18 @@ def test_the_choice_follows_a_face_that_moves() -> None:
         assert changed(result, RIGHT) == 0
 
 
+def test_the_choice_outlasts_a_larger_face_that_fills_the_limit() -> None:
+    settings = SETTINGS.replace(max_faces=1)
+    pipeline = FramePipeline(FaceTracker(detector()), restorer())
+    alone, _ = show(size=(1280, 720), centre=(LEFT, 340))
+    choice = FaceChoice(at(pipeline.process(frame_of(blurred(alone, 2.0)), settings), LEFT))
+    joined, _ = show(onto=alone, centre=(RIGHT, 340), scale=1.6)
+    result = pipeline.process(frame_of(blurred(joined, 2.0), index=1, seconds=1.0), settings, chosen=choice)
+    assert len(result.left_alone) == 1
+    assert changed(result, LEFT) > 1
+    assert changed(result, RIGHT) == 0
+
+
 def test_a_chosen_face_that_is_away_leaves_the_others_and_is_taken_up_again() -> None:
     pipeline = FramePipeline(FaceTracker(detector()), restorer())
     choice = FaceChoice(at(pipeline.process(frame_of(two_people()), SETTINGS), LEFT))

@@ -10,14 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from app.core.errors import InferenceError
+from app.core.errors import AppError, InferenceError
 from app.core.settings import Settings
 from app.core.types import Image, Restored
 from app.faces.tracker import FaceTracker
 from app.pipeline.lanes import Lanes, rounds
-from app.pipeline.live.loader import make_lanes
+from app.pipeline.live.loader import PipelineLoader, make_lanes
 from app.pipeline.process import FramePipeline
 from app.restorers.family import Restorer
+from app.restorers.store import ModelStore
 from tests.vision import blurred, detector, frame_of, restorer, show, store
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -128,3 +129,22 @@ def test_what_is_done_at_one_time_is_counted_once(pool: ThreadPoolExecutor) -> N
 
 def test_lanes_are_made_where_cores_can_be_shared(pool: ThreadPoolExecutor) -> None:
     assert make_lanes(store(), Settings(threads=1), restorer(), pool, cycle_ms=6.0) is None
+
+
+def test_a_broken_network_to_compare_with_costs_no_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Store(ModelStore):
+        def create_restorer(self, name: str = "", *arguments: object, **options: object) -> Restorer:
+            if name == "broken":
+                raise ZeroDivisionError
+            return restorer()
+
+    made = threading.Event()
+    monkeypatch.setattr("app.pipeline.live.loader.make_lanes", lambda *_, **__: made.set())
+    errors: list[AppError] = []
+    loader = PipelineLoader(Store(), on_ready=lambda _: None, on_error=errors.append)
+    try:
+        loader.request(Settings(compare_with="broken"))
+        assert made.wait(30)
+    finally:
+        loader.close()
+    assert ["restorer broken could not be loaded" in str(error) for error in errors] == [True]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -248,6 +250,24 @@ def test_auto_k_counts_only_the_faces_that_move() -> None:
     results = run([frame] * 4, pipeline=pipeline, k=3, auto_k=True, target_fps=60)
     assert results[0].k < 3
     assert [face.cycles for face in results[-1].faces] == [1] * 6
+
+
+def test_a_face_that_rests_gets_every_cycle_of_k_on_a_slow_machine() -> None:
+    class Slow(Brighter):
+        def restore(self, crop: Image, *, k: int, stop_threshold: float = 0.0) -> RestoredCrop:
+            nonlocal seconds
+            seconds += 0.03 * k
+            return replace(super().restore(crop, k=k), cycles_ms=(30.0,) * k)
+
+    seconds = 0.0
+    pipeline = FramePipeline(FaceTracker(detector()), Slow(0), auto_k=AutoK(cycle_ms=30), now=lambda: seconds)
+    results = []
+    for number in range(40):
+        seconds = number / 25
+        frame = frame_of(show(scale=1.5)[0], index=number, seconds=seconds)
+        results.append(pipeline.process(frame, Settings(k=3, auto_k=True, target_fps=25)))
+    assert (results[0].k, results[-1].k) == (1, 3)
+    assert cycles(results) == [1] * 40
 
 
 @pytest.mark.parametrize("steady", [0, 100])

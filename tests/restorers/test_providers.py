@@ -34,6 +34,7 @@ from app.restorers.providers import (
     provider_called,
     provider_got,
 )
+from app.restorers.store import ModelStore
 from app.ui.texts.engine import engine_sentence
 from tests.restorers.networks import entry, network, scale_and_shift, store_of
 
@@ -319,6 +320,15 @@ def test_auto_says_every_number_and_a_crashing_provider_is_replaced(
         assert "OpenVINO not usable" in str(engine_sentence(info))
     monkeypatch.setattr("app.restorers.store.available_providers", lambda: (CPU,))
     assert store.create_restorer("halving", provider="auto").engine.compared == ()
+
+
+def test_in_place_of_a_missing_provider_the_cpu_takes_the_precision_that_it_runs_best(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.restorers.store.available_providers", lambda: (CPU,))
+    info = ModelStore().create_restorer("cfrnet-rt", provider="cuda").engine
+    assert (info.provider_asked, info.provider_got) == ("CUDAExecutionProvider", CPU.execution)
+    assert info.precision == "int8"
 
 
 def test_the_table_of_providers_has_a_row_for_each_and_says_what_is_missing(tmp_path: Path) -> None:

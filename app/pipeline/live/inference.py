@@ -13,6 +13,7 @@ from app.core.mailbox import Mailbox
 from app.core.setting import Effect
 from app.core.settings import Settings
 from app.core.types import Face, Frame, Restored, Timings
+from app.pipeline.budget import KChoice
 from app.pipeline.choice import FaceChoice
 from app.pipeline.live.events import CyclesChanged
 from app.pipeline.process import FramePipeline
@@ -61,6 +62,7 @@ class InferenceWorker:
         self._chosen: FaceChoice | None = None
         self._shown: tuple[int, int] | None = None
         self._failing = ""
+        self._planned = KChoice(k=0, wanted=0, moving=0)
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
 
@@ -135,7 +137,6 @@ class InferenceWorker:
     ) -> Restored:
         pipeline = self.pipeline
         if pipeline is not None:
-            before = pipeline.choice.k
             try:
                 restored = pipeline.process(frame, settings, chosen=chosen, shown=shown, stands=self._is_paused())
             except Exception as error:
@@ -143,12 +144,21 @@ class InferenceWorker:
                 pipeline.tracker.reset()
             else:
                 self._failing = ""
-                choice = pipeline.choice
-                if settings.auto_k and choice.k != before:
-                    self._on_cycles(CyclesChanged(k=choice.k, wanted=settings.k, reason=choice.reason))
+                self._report_cycles(pipeline.choice, settings)
                 return restored
         age_ms = (self._clock() - frame.t_capture) * 1000
         return Restored(frame=frame, image=frame.image, k=0, timings=Timings(age_ms=age_ms))
+
+    def _report_cycles(self, choice: KChoice, settings: Settings) -> None:
+        """Report that auto-k lowered k, or raised it again; what a person or another network changed is no news.
+
+        Frames in which no face moves do not count: every k fits them, and faces blink, come and go.
+        """
+        if not choice.moving:
+            return
+        before, self._planned = self._planned, choice
+        if settings.auto_k and choice.k != before.k and (choice.reason or before.reason):
+            self._on_cycles(CyclesChanged(k=choice.k, wanted=choice.wanted, reason=choice.reason))
 
     def _report_once(self, error: Exception) -> None:
         """Report a failure that repeats with every frame once, until a frame succeeds again."""

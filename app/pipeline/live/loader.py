@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 from app.core.errors import AppError, InferenceError
@@ -76,25 +77,32 @@ class PipelineLoader:
                 tried = self._wanted
             if tried is None:
                 continue
-            try:
+            with self._reporting(tried.restorer):
                 pipeline, cycle_ms = self._make(tried)
                 self._on_ready(pipeline)
                 # After the first picture, which waits for nothing.
-                pipeline.other = self._make_other(tried, pipeline.restorer)
+                with self._reporting(tried.compare_with):
+                    pipeline.other = self._make_other(tried, pipeline.restorer)
                 pipeline.lanes = make_lanes(self._store, tried, pipeline.restorer, self._pool, cycle_ms=cycle_ms)
-            except AppError as error:
-                self._on_error(error)
-            except Exception as error:  # an unforeseen error must be reported, not end the thread silently
-                _log.exception("A model could not be loaded")
-                self._on_error(
-                    InferenceError(
-                        "The restorer {name} could not be loaded: {error}.",
-                        "Details are in {log}.",
-                        name=tried.restorer,
-                        error=repr(error),
-                        log=log_path(),
-                    )
+
+    @contextmanager
+    def _reporting(self, name: str) -> Iterator[None]:
+        """Report that the restorer called `name` could not be loaded; the thread goes on."""
+        try:
+            yield
+        except AppError as error:
+            self._on_error(error)
+        except Exception as error:  # an unforeseen error must be reported, not end the thread silently
+            _log.exception("A model could not be loaded")
+            self._on_error(
+                InferenceError(
+                    "The restorer {name} could not be loaded: {error}.",
+                    "Details are in {log}.",
+                    name=name,
+                    error=repr(error),
+                    log=log_path(),
                 )
+            )
 
     def _is_due(self, tried: Settings | None) -> bool:
         """Whether the newest settings need other models or another engine than those tried."""
