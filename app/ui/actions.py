@@ -58,7 +58,7 @@ ACTIONS: tuple[Action, ...] = (
     _restoration("k2", phrase("Faithful, 2 cycles"), "2", lambda window: window.change(k=2, auto_k=False)),
     _restoration("k3", phrase("Best look, 3 cycles"), "3", lambda window: window.change(k=3, auto_k=False)),
     _restoration("k4", phrase("4 cycles"), "4", lambda window: window.change(k=4, auto_k=False)),
-    _restoration("auto_k", phrase("Auto quality on or off"), "A", lambda window: window.toggle("auto_k")),
+    _restoration("auto_k", phrase("Auto quality on or off"), "A", lambda window: window.toggle_auto()),
     _restoration("strength_down", phrase("Strength down"), "[", lambda window: window.step_strength(-5)),
     _restoration("strength_up", phrase("Strength up"), "]", lambda window: window.step_strength(5)),
     _restoration(

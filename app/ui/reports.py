@@ -1,4 +1,4 @@
-"""Turning errors of any thread into messages, once each. The hooks are set at start."""
+"""Turning errors of any thread into messages. The hooks are set at start."""
 
 from __future__ import annotations
 
@@ -66,13 +66,16 @@ class Reporter(QObject):
         self._once = once
 
     def report(self, error: BaseException) -> None:
-        """Log the error, with a traceback if unforeseen, and report it unless it was just reported."""
+        """Log the error, with a traceback if unforeseen, and report it.
+
+        An unforeseen one may repeat with every event, so it is reported once. Any other answers what a person did.
+        """
         report = describe(error)
         if report.unexpected:
             _log.error("unexpected error", exc_info=(type(error), error, error.__traceback__))
         else:
             _log.warning("%s %s", report.what.english, report.hint.english)
-        if self._once.admits(report):
+        if not report.unexpected or self._once.admits(report):
             self.reported.emit(report)
 
     def set_hooks(self, *, on_interrupt: Callable[[], None]) -> Callable[[], None]:

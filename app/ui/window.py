@@ -69,6 +69,7 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._restorers: tuple[ShippedRestorer, ...] = ()
         self._closed = False
+        self._panel_wanted = True
         self.hints: Hints | None = None
         self.setWindowTitle("CFRNet Live")
         self.setMinimumSize(860, 540)
@@ -101,6 +102,7 @@ class MainWindow(QMainWindow):
             transport=self.transport,
             banner=self.banner,
             notifications=self.notifications,
+            settings=lambda: self._settings,
         )
         self.capture = CaptureFlow(
             host=host, panel=self.panel, notifications=self.notifications, folder=self._output_folder
@@ -140,7 +142,7 @@ class MainWindow(QMainWindow):
             panel=self.panel,
             status_line=self.status_line,
             settings=lambda: self._settings,
-            add_plot=self._left.addWidget,
+            add_plot=self._bars_column.addWidget,
         )
         self.offer = OfferFlow(
             host=host,
@@ -180,13 +182,16 @@ class MainWindow(QMainWindow):
     # Building
 
     def _lay_out(self) -> None:
+        self._bars = QWidget()
+        self._bars_column = QVBoxLayout(self._bars)
+        self._bars_column.setContentsMargins(0, 0, 0, 0)
+        self._bars_column.setSpacing(0)
+        for bar in (self.transport, self.picture_bar, self.job_bar):
+            self._bars_column.addWidget(bar)
         left = QVBoxLayout()
         left.setSpacing(0)
         left.addWidget(self.preview, 1)
-        left.addWidget(self.transport)
-        left.addWidget(self.picture_bar)
-        left.addWidget(self.job_bar)
-        self._left = left
+        left.addWidget(self._bars)
         upper = QHBoxLayout()
         upper.setSpacing(0)
         upper.addLayout(left, 1)
@@ -223,7 +228,7 @@ class MainWindow(QMainWindow):
         self._host.noticed.connect(self.status_line.show_notice)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_theme)
         self._save_timer = _single_shot(self, _SAVE_MS, lambda: self._store.save(self._settings))
-        self._reopen_timer = _single_shot(self, _REOPEN_MS, self._reopen_camera)
+        self._reopen_timer = _single_shot(self, _REOPEN_MS, self.source.reopen_camera)
 
     # Settings
 
@@ -272,14 +277,20 @@ class MainWindow(QMainWindow):
         """Switch a setting on or off."""
         self.change(**{name: not getattr(self._settings, name)})
 
+    def toggle_auto(self) -> None:
+        """Switch Auto on as its button does, or off."""
+        self.change(**({"auto_k": False} if self._settings.auto_k else changes_for("auto", self._settings)))
+
     def next_view(self) -> None:
         """Show the next view of the settings table."""
         views = list(specification("view").choices)
         self.change(view=views[(views.index(self._settings.view) + 1) % len(views)])
 
     def toggle_panel(self) -> None:
-        """Hide or show the panel."""
-        self.panel.setVisible(not self.panel.isVisible())
+        """Hide or show the panel; what is done to it in full screen lasts as long as that."""
+        self.panel.setVisible(self.panel.isHidden())
+        if not self.isFullScreen():
+            self._panel_wanted = not self.panel.isHidden()
 
     def step_strength(self, step: int) -> None:
         """Change the strength by `step` per cent, within its limits."""
@@ -296,7 +307,7 @@ class MainWindow(QMainWindow):
 
         Next time the window opens on it again, if it could be opened and is to be remembered.
         """
-        self.source.open(text, self._settings, remember=remember)
+        self.source.open(text, remember=remember)
 
     def open_demo(self) -> None:
         """Play the demo clip, without remembering it as the source."""
@@ -305,18 +316,13 @@ class MainWindow(QMainWindow):
     def _start(self, open_at_start: str | None) -> None:
         self.panel.set_ready(False)
         self._host.load(self._settings)
-        self.source.open(self._settings.source if open_at_start is None else open_at_start, self._settings)
+        self.source.open(self._settings.source if open_at_start is None else open_at_start)
         self.source.look_for_cameras()
         self.capture.tell_of_earlier_recordings(self._store.take_unseen_recordings())
 
     def _on_opened(self, text: str) -> None:
         self.choosing.note(text)
         self.change(source=text)
-
-    def _reopen_camera(self) -> None:
-        info = self.source.info
-        if info is not None and info.kind.device:
-            self.source.open(f"{info.kind.name}:{info.name}", self._settings)
 
     # Output
 
@@ -385,10 +391,9 @@ class MainWindow(QMainWindow):
     def _show_bars(self) -> None:
         """Full screen is the picture alone."""
         full = self.isFullScreen()
-        self.panel.setVisible(not full)
+        self.panel.setVisible(self._panel_wanted and not full)
+        self._bars.setVisible(not full)
         self.status_line.setVisible(not full)
-        info = self.source.info
-        self.transport.setVisible(not full and info is not None and info.kind.seekable)
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.WindowStateChange:

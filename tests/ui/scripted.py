@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,7 +39,7 @@ ENGINE = EngineInfo(
 
 
 def restored_frame(before: Image, after: Image, *, index: int = 0, boxes: Sequence[Sequence[float]] = ()) -> Restored:
-    """A finished frame with a face in every box (x1, y1, x2, y2)."""
+    """A frame that was captured just now and is finished, with a face in every box (x1, y1, x2, y2)."""
     faces = tuple(
         RestoredFace(
             face=Face(
@@ -53,7 +54,7 @@ def restored_frame(before: Image, after: Image, *, index: int = 0, boxes: Sequen
         for place, box in enumerate(boxes)
     )
     return Restored(
-        frame=Frame(image=before, index=index, t_capture=0.0, t_media=index / 30),
+        frame=Frame(image=before, index=index, t_capture=time.perf_counter(), t_media=index / 30),
         image=after,
         k=3,
         faces=faces,

@@ -15,6 +15,7 @@ from app.core.types import Image
 from app.pipeline.capture.status import SourceStatus
 from app.sources.base import SourceInfo
 from app.sources.images import IMAGES
+from app.sources.video import VIDEO
 from app.ui.preview.geometry import Box, arrange
 from app.ui.preview.zoom import Zoom, inset, loupe, zoomed
 from app.ui.window import MainWindow
@@ -99,6 +100,29 @@ def test_wheel_drag_and_double_click(
     qtbot.waitUntil(lambda: not window.isFullScreen() and window.panel.isVisible(), timeout=3000)
 
 
+def test_full_screen_is_the_picture_alone_and_a_hidden_panel_stays_hidden(
+    qtbot: QtBot, make_window: MakeWindow
+) -> None:
+    window = make_window(show_plot=True)
+    window._host.on_status(ONLINE)
+    window.toggle_full_screen()
+    qtbot.waitUntil(lambda: window.isFullScreen() and not window.panel.isVisible(), timeout=3000)
+    video = SourceInfo(name="film.mp4", kind=VIDEO, width=1280, height=720, fps=25.0, duration_s=10.0)
+    window._host.on_status(SourceStatus(state="online", info=video))
+    qtbot.waitUntil(lambda: window.source.info == video, timeout=3000)
+    window.job_bar.begin("Restoring film.mp4")
+    assert not window.transport.isVisible()
+    assert not window.job_bar.isVisible()
+    qtbot.waitUntil(lambda: window.preview.size() == window.size(), timeout=3000)
+    window.toggle_full_screen()
+    qtbot.waitUntil(lambda: window.panel.isVisible() and window.transport.isVisible(), timeout=3000)
+    assert window.job_bar.isVisible()
+    window.actions_by_name["toggle_panel"].trigger()
+    window.setWindowState(Qt.WindowState.WindowMaximized)
+    qtbot.waitUntil(window.isMaximized, timeout=3000)
+    assert not window.panel.isVisible()
+
+
 def test_a_folder_of_pictures_is_gone_through_by_hand(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], tmp_path: Path
 ) -> None:
@@ -123,3 +147,26 @@ def test_a_folder_of_pictures_is_gone_through_by_hand(
     window.live_state.tick()
     assert window.status_line.speed.text() == "", "a picture has no rate"
     assert "fps" not in window.status_line.facts.text()
+
+
+def test_a_smaller_folder_after_a_larger_one_has_a_place_in_it(
+    qtbot: QtBot, make_window: MakeWindow, tmp_path: Path
+) -> None:
+    for name, count in (("many", 5), ("few", 2)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            cv2.imwrite(str(tmp_path / name / f"{number}.png"), numbered_picture(number))
+    window = make_window(source=str(tmp_path / "many"))
+
+    def come_online(name: str) -> None:
+        info = SourceInfo(name=name, kind=IMAGES, width=160, height=120, fps=0.5, picture_s=2.0)
+        window._host.on_status(SourceStatus(state="online", info=info))
+        qtbot.waitUntil(lambda: window.source.info == info, timeout=3000)
+
+    come_online("many")
+    window.actions_by_name["previous_picture"].trigger()
+    assert window.picture_bar.count.text() == "5 of 5"
+    window.open_source(str(tmp_path / "few"))
+    window._host.on_status(SourceStatus(state="connecting"))
+    come_online("few")
+    assert window.picture_bar.count.text() == "1 of 2"

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import qWarning
 from pytestqt.qtbot import QtBot
 
-from app.core.errors import CameraOpenError
+from app.core.errors import CameraOpenError, RecordingError
 from app.core.log import log_path, set_up_log
 from app.core.words import phrase
 from app.ui.reports import OnceFilter, Report, Reporter, describe
@@ -72,3 +72,12 @@ def test_an_error_in_a_thread_arrives_once_in_the_window_and_whole_in_the_log(qt
     text = log_file.read_text()
     assert "Traceback" in text
     assert "a warning of Qt's" in text
+
+
+def test_every_failed_attempt_of_a_person_is_answered() -> None:
+    reporter = Reporter(OnceFilter(clock=lambda: 0.0))
+    told: list[Report] = []
+    reporter.reported.connect(told.append)
+    for _ in range(2):
+        reporter.report(RecordingError("The disk is full.", "Free some space."))
+    assert len(told) == 2

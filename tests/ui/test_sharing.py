@@ -10,9 +10,14 @@ import av
 import cv2
 import numpy as np
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
+from app.batch.jobs.events import ItemDone, ItemFailed, JobReport
+from app.batch.jobs.plan import Item
+from app.batch.jobs.task import TaskResult
+from app.core.errors import UnreadableMediaError
 from app.core.types import Image
 from app.outputs.sharing.gallery import recorded_files, thumbnail
 from app.outputs.sharing.snapshot import save_before_after
@@ -68,6 +73,18 @@ def test_before_and_after_go_to_the_clipboard(
     assert image.pixelColor(1280, 360).lightness() == 255, "a thin line is between them"
 
 
+def test_the_same_key_copies_the_words_that_are_selected(qtbot: QtBot, make_window: MakeWindow) -> None:
+    window = make_window()
+    window.notifications.error("The disk is full.", "Free some space.")
+    words = next(one for one in window.notifications.findChildren(QLabel) if one.text() == "The disk is full.")
+    window.activateWindow()
+    words.setFocus()
+    qtbot.waitUntil(words.hasFocus, timeout=3000)
+    words.setSelection(4, 4)
+    qtbot.keyClick(words, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QApplication.clipboard().text() == "disk"
+
+
 def test_one_picture_holds_both(pictures: tuple[Image, Image], tmp_path: Path) -> None:
     restored = restored_frame(*pictures)
     png, jpeg = save_before_after(restored, tmp_path, now=datetime(2026, 1, 2, 3, 4, 5))
@@ -105,8 +122,50 @@ def test_what_is_live_cannot_be_saved_whole(make_window: MakeWindow) -> None:
     assert window.notifications.texts()[0][0] == "There is no file to save"
 
 
+def test_a_name_without_a_suffix_gets_one_and_replaces_nothing_unasked(
+    qtbot: QtBot, make_window: MakeWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("film.avi", "holiday.mkv"):
+        (tmp_path / name).write_bytes(b"0")
+    window = make_window(source=str(tmp_path / "film.avi"))
+    info = SourceInfo(name="film.avi", kind=VIDEO, width=160, height=120, fps=25.0, duration_s=0.32)
+    window._host.on_status(SourceStatus(state="online", info=info))
+    qtbot.waitUntil(lambda: window.source.file is not None, timeout=3000)
+    answers = [str(tmp_path / "holiday"), str(tmp_path / "trip")]
+    offered: list[str] = []
+    targets: list[Path] = []
+
+    def answer(_parent: object, _title: str, name: str) -> tuple[str, str]:
+        offered.append(Path(name).name)
+        return answers.pop(0), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    monkeypatch.setattr(window.sharing, "start_saving", lambda _source, target: targets.append(target))
+    window.actions_by_name["save_restored"].trigger()
+    assert offered == ["film-restored.mkv", "holiday.mkv"]
+    assert targets == [tmp_path / "trip.mkv"]
+
+
+def test_of_a_folder_it_is_said_how_much_was_restored(qtbot: QtBot, make_window: MakeWindow, tmp_path: Path) -> None:
+    window = make_window()
+    items = [
+        Item(kind="picture", name=name, source=tmp_path / name, target=tmp_path / "out" / name)
+        for name in ("a.png", "b.png", "c.png")
+    ]
+    failed = ItemFailed(item=items[0], error=UnreadableMediaError("a.png is damaged.", "Get a whole copy of it."))
+    done = [ItemDone(item=item, result=TaskResult(frames=1, faces=1)) for item in items[1:]]
+    window.sharing._target = tmp_path / "out"
+    window._host.job_ended.emit(JobReport(results=(failed, *done)))
+    said = ("2 of 3 files restored", "a.png is damaged. Get a whole copy of it.")
+    assert window.notifications.texts() == (said,)
+    assert "Open folder" in [button.text() for button in window.notifications.findChildren(QPushButton)]
+
+
 def test_names() -> None:
     assert restored_name(Path("/a/film.mp4")) == Path("/a/film-restored.mp4")
+    assert restored_name(Path("/a/photo.JPG")) == Path("/a/photo-restored.JPG")
+    for name in ("film.avi", "film.vob", "film"):
+        assert restored_name(Path("/a") / name) == Path("/a/film-restored.mkv"), "what can be written"
     assert clip_name(Path("/a"), ".gif", datetime(2026, 1, 2, 3, 4, 5)).name == "cfrnet-live-2026-01-02-030405-clip.gif"
 
 
@@ -133,6 +192,24 @@ def test_the_gallery_shows_plays_and_deletes(qtbot: QtBot, make_window: MakeWind
     dialog.trash()
     assert dialog.list.count() + sum(played[0].exists() for _ in range(1)) in (1, 3), "gone from both, or from neither"
     dialog.close()
+
+
+def test_a_closed_gallery_loads_nothing_more_and_is_destroyed(
+    qtbot: QtBot, make_window: MakeWindow, tmp_path: Path
+) -> None:
+    window = make_window()
+    closed: list[GalleryDialog] = []
+
+    def close() -> None:
+        (dialog,) = window.findChildren(GalleryDialog)
+        dialog.accept()
+        assert not dialog._timer.isActive()
+        closed.append(dialog)
+
+    QTimer.singleShot(0, close)
+    window.sharing.show_gallery()
+    assert closed
+    qtbot.waitUntil(lambda: not window.findChildren(QDialog), timeout=3000)
 
 
 def test_a_trash_that_refuses_is_told_with_what_to_do(

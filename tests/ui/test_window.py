@@ -83,6 +83,11 @@ def test_keys_set_k_view_and_strength(qtbot: QtBot, make_window: MakeWindow, ses
     press(qtbot, window, Qt.Key.Key_V)
     press(qtbot, window, Qt.Key.Key_BracketLeft)
     assert (session.settings.k, session.settings.auto_k) == (4, True)
+    press(qtbot, window, Qt.Key.Key_1)
+    press(qtbot, window, Qt.Key.Key_A)
+    assert (session.settings.k, session.settings.auto_k) == (3, True), "as the button does"
+    press(qtbot, window, Qt.Key.Key_A)
+    assert not session.settings.auto_k
     assert (session.settings.view, session.settings.strength) == ("side-by-side", 95)
 
 
@@ -195,6 +200,58 @@ def test_what_plays_goes_on_when_something_else_cannot_be_opened(
     ]
 
 
+def test_a_still_picture_and_a_pause_outlast_a_source_that_cannot_be_opened(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], tmp_path: Path
+) -> None:
+    window = make_window()
+    window._host.on_status(SourceStatus(state="online", info=VIDEO))
+    deliver(qtbot, window, session, pictures)
+    shown = window.preview.restored
+    press(qtbot, window, Qt.Key.Key_Space)
+    window.open_source(str(tmp_path / "absent.mp4"))
+    assert window.preview.restored is None
+    qtbot.waitUntil(lambda: bool(window.notifications.texts()), timeout=5000)
+    assert window.preview.restored is shown
+    assert not window.preview.words.isVisible()
+    assert ("set_paused", False) not in session.calls
+    assert window.transport.play.accessibleName() == "Play"
+    window.open_source(str(tmp_path))
+    window._host.on_status(SourceStatus(state="connecting"))
+    qtbot.waitUntil(lambda: window.transport.play.accessibleName() == "Pause", timeout=3000)
+
+
+def test_a_late_frame_of_the_source_before_does_not_cover_what_is_being_opened(
+    make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    session.next_frame = restored_frame(*pictures)
+    window.open_source("http://camera.local/video")
+    window._on_frame()
+    assert window.preview.restored is None
+    assert window.preview.message[0] == "Opening http://camera.local/video…"
+    session.next_frame = restored_frame(*pictures)
+    window._on_frame()
+    assert window.preview.restored is not None, "its own frames do"
+
+
+def test_a_camera_that_fails_with_one_size_is_tried_with_the_next(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession
+) -> None:
+    window = make_window()
+    window._host.on_status(ONLINE)
+    qtbot.waitUntil(lambda: window.source.state == "online", timeout=3000)
+
+    def tried_sizes() -> list[tuple[int, int]]:
+        return [spec.size for name, spec in session.calls if name == "open"]
+
+    failed = SourceStatus(state="failed", error=CameraOpenError("It opens but gives no picture."))
+    for size in ((1920, 1080), (640, 480)):
+        window.change(camera_size=f"{size[0]}x{size[1]}")
+        qtbot.waitUntil(lambda size=size: tried_sizes()[-1] == size, timeout=5000)
+        window._host.on_status(failed)
+        qtbot.waitUntil(lambda: window.source.state == "failed", timeout=3000)
+
+
 def test_a_paused_camera_says_so(qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession) -> None:
     window = make_window()
     window._host.on_status(ONLINE)
@@ -202,6 +259,10 @@ def test_a_paused_camera_says_so(qtbot: QtBot, make_window: MakeWindow, session:
     press(qtbot, window, Qt.Key.Key_Space)
     assert ("set_paused", True) in session.calls
     assert window.banner.text() == "Paused. Press Space to go on"
+    window._host.on_status(SourceStatus(state="offline", info=CAMERA))
+    qtbot.waitUntil(lambda: "is offline" in window.banner.text(), timeout=3000)
+    window._host.on_status(ONLINE)
+    qtbot.waitUntil(lambda: window.banner.text() == "Paused. Press Space to go on", timeout=3000)
     press(qtbot, window, Qt.Key.Key_Space)
     assert not window.banner.isVisible()
 
@@ -376,6 +437,20 @@ def test_the_system_theme_is_followed(make_window: MakeWindow, monkeypatch: pyte
     monkeypatch.setattr("app.ui.style.theme.system_is_light", lambda: True)
     QGuiApplication.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Light)
     assert window.panel.palette().window().color().lightness() > 128
+
+
+def test_names_and_icons_of_the_source_menu_are_seen_as_they_are(make_window: MakeWindow) -> None:
+    window = make_window(theme="dark")
+    menu = window.source_menu
+    menu.show_cameras(("Black & White",), "")
+    menu.show_recent([("you & me.mp4", "/films/you & me.mp4")])
+    assert menu.camera_names() == ("Black & White",)
+    assert menu.recent_names() == ("you & me.mp4",)
+    entry = menu.actions()[0]
+    assert entry.text() == "Black && White", "a single one would mark a key"
+    dark = entry.icon().pixmap(18, 18).toImage()
+    window.change(theme="light")
+    assert menu.actions()[0].icon().pixmap(18, 18).toImage() != dark
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -23,6 +23,14 @@ from app.ui.style.translated import keep_said
 from app.ui.style.widgets import label
 
 
+def run(dialog: QDialog) -> int:
+    """Show a dialog until it is closed, and return its result; it is destroyed when the caller is done with it."""
+    try:
+        return dialog.exec()
+    finally:
+        dialog.deleteLater()
+
+
 class ShortcutsSheet(QDialog):
     """Every shortcut, in two columns of groups."""
 

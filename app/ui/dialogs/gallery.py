@@ -101,6 +101,11 @@ class GalleryDialog(QDialog):
         self._show_buttons()
         self._timer.start(0)
 
+    def done(self, result: int) -> None:
+        """Load no further thumbnails once the dialog is closed."""
+        self._timer.stop()
+        super().done(result)
+
     def play(self) -> None:
         if (path := self._chosen()) is not None:
             self._play(path)

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.core.words import phrase, tr
-from app.ui.dialogs.dialogs import StreamDialog
+from app.ui.dialogs.dialogs import StreamDialog, run
 from app.ui.dialogs.notifications import Notifications
 from app.ui.panel.source_menu import SourceMenu
 from app.ui.settings_store import SettingsStore
@@ -55,7 +55,7 @@ class ChoosingFlow(QObject):
     def ask_for_stream(self) -> None:
         suggestion = next((text for text in (self._last_tried(), *self._store.recent()) if "://" in text), "")
         dialog = StreamDialog(self._window, suggestion=suggestion)
-        if dialog.exec():
+        if run(dialog):
             self._open(dialog.address)
 
     def dropped(self, texts: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from app.core.settings import Settings
 from app.core.words import phrase
 from app.ui.dialogs.about import AboutDialog
 from app.ui.dialogs.diagnostics import diagnostics_text
-from app.ui.dialogs.dialogs import DiagnosticsDialog, ShortcutsSheet
+from app.ui.dialogs.dialogs import DiagnosticsDialog, ShortcutsSheet, run
 from app.ui.dialogs.notifications import Notifications
 from app.ui.flows.capture import open_folder
 from app.ui.flows.source import SourceFlow
@@ -70,11 +70,11 @@ class HelpFlow(QObject):
 
     def show_diagnostics(self) -> None:
         """Show the facts for a bug report."""
-        DiagnosticsDialog(self._window, self.diagnostics()).exec()
+        run(DiagnosticsDialog(self._window, self.diagnostics()))
 
     def show_shortcuts(self) -> None:
         """Show every action that has keys."""
-        ShortcutsSheet(self._window).exec()
+        run(ShortcutsSheet(self._window))
 
     def show_about(self) -> None:
         """Show the version and every licence, those of the installed networks first."""
@@ -85,7 +85,7 @@ class HelpFlow(QObject):
         except AppError as error:
             self._reporter.report(error)
             models = {}
-        AboutDialog(self._window, version=self._version, models=tuple(models.items())).exec()
+        run(AboutDialog(self._window, version=self._version, models=tuple(models.items())))
 
     def open_log_folder(self) -> None:
         """Show the log's folder in the file manager."""

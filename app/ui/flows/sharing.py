@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QWidget
 
 from app.core.errors import AppError
 from app.core.settings import Settings
-from app.core.words import Phrase, phrase, tr
+from app.core.words import Phrase, joined, phrase, tr
+from app.media.videos.suffixes import FORMATS
+from app.ui.dialogs.dialogs import run
 from app.ui.dialogs.gallery import GalleryDialog
 from app.ui.dialogs.notifications import Notifications
 from app.ui.flows.capture import open_folder
@@ -27,10 +29,16 @@ if TYPE_CHECKING:
 
 
 def restored_name(source: Path) -> Path:
-    """Return the proposed path of a restored file or folder: beside it, with `-restored` after its name."""
+    """Return the proposed path of a restored file or folder: beside it, with `-restored` after its name.
+
+    A file keeps its suffix where that can be written; every other one is a video, and Matroska holds all of those.
+    """
+    from app.media.pictures.picture import PICTURE_SUFFIXES  # OpenCV comes with it, which the window does not wait for
+
     if source.is_dir():
         return source.with_name(f"{source.name}-restored")
-    return source.with_stem(f"{source.stem}-restored")
+    is_written = source.suffix.lower() in PICTURE_SUFFIXES | FORMATS.keys()
+    return source.with_name(f"{source.stem}-restored{source.suffix if is_written else '.mkv'}")
 
 
 def clip_name(folder: Path, suffix: str, now: datetime) -> Path:
@@ -75,9 +83,13 @@ class SharingFlow(QObject):
         self._host.save_before_after(self._folder())
 
     def copy_before_after(self) -> None:
-        """Put the same picture on the clipboard."""
+        """Put the same picture on the clipboard; the words of a message instead, if some are selected."""
         from app.outputs.sharing.snapshot import before_after
 
+        focused = QApplication.focusWidget()
+        if isinstance(focused, QLabel) and focused.hasSelectedText():
+            QApplication.clipboard().setText(focused.selectedText())
+            return
         restored = self._preview.restored
         if restored is None:
             self._notifications.notice(phrase("There is no picture to copy yet"))
@@ -99,13 +111,23 @@ class SharingFlow(QObject):
                 phrase("Files are being restored already"), phrase("Wait for them, or cancel below.")
             )
             return
-        offered = str(restored_name(source))
-        if source.is_dir():
-            chosen = QFileDialog.getExistingDirectory(self._window, tr("Folder for the restored pictures"), offered)
-        else:
-            chosen, _ = QFileDialog.getSaveFileName(self._window, tr("Save restored"), offered)
-        if chosen:
-            self.start_saving(source, Path(chosen))
+        offered = restored_name(source)
+        target = self._ask_for_folder(offered) if source.is_dir() else self._ask_for_file(offered)
+        if target is not None:
+            self.start_saving(source, target)
+
+    def _ask_for_folder(self, offered: Path) -> Path | None:
+        chosen = QFileDialog.getExistingDirectory(self._window, tr("Folder for the restored pictures"), str(offered))
+        return Path(chosen) if chosen else None
+
+    def _ask_for_file(self, offered: Path) -> Path | None:
+        """Ask for the target of a file; a name that is typed without a suffix gets the one of `offered`."""
+        chosen, _ = QFileDialog.getSaveFileName(self._window, tr("Save restored"), str(offered))
+        if not chosen or Path(chosen).suffix:
+            return Path(chosen) if chosen else None
+        whole = Path(f"{chosen}{offered.suffix}")
+        # The dialog knew nothing of this name, so it did not ask whether the file may be replaced.
+        return self._ask_for_file(whole) if whole.exists() else whole
 
     def start_saving(self, source: Path, target: Path) -> None:
         """Restore `source` to `target` in the background, with k, strength and size as they are set."""
@@ -121,7 +143,7 @@ class SharingFlow(QObject):
 
     def show_gallery(self) -> None:
         """Show what was recorded."""
-        GalleryDialog(self._window, self._folder(), reveal=open_folder).exec()
+        run(GalleryDialog(self._window, self._folder(), reveal=open_folder))
 
     def _on_clip(self, path: Path) -> None:
         self._told(phrase("Clip saved"), (path,))
@@ -136,8 +158,6 @@ class SharingFlow(QObject):
             self._bar.show_progress(event.fraction, event.time_left_s)
 
     def _on_end(self, ending: JobReport | AppError) -> None:
-        from app.batch.jobs.events import ItemFailed
-
         target, self._target = self._target, None
         self._bar.hide()
         if isinstance(ending, AppError):
@@ -145,10 +165,24 @@ class SharingFlow(QObject):
         elif ending.cancelled:
             self._notifications.notice(phrase("Restoring was cancelled"), phrase("What was finished is kept."))
         elif ending.failed:
-            error = next(result.error for result in ending.results if isinstance(result, ItemFailed))
-            self._notifications.error(error.what_phrase, error.hint_phrase)
+            self._tell_failed(ending, target)
         elif target is not None:
             self._told(phrase("Restored"), (target,))
+
+    def _tell_failed(self, report: JobReport, target: Path | None) -> None:
+        """Report the first error, and how many files were restored in spite of it."""
+        from app.batch.jobs.events import ItemFailed
+
+        error = next(result.error for result in report.results if isinstance(result, ItemFailed))
+        count = len(report.results)
+        if report.failed == count or target is None:
+            self._notifications.error(error.what_phrase, error.hint_phrase)
+            return
+        self._notifications.error(
+            phrase("{done} of {all} files restored", done=count - report.failed, all=count),
+            joined([words for words in (error.what_phrase, error.hint_phrase) if words], " "),
+            ((phrase("Open folder"), lambda: open_folder(target)),),
+        )
 
     def _told(self, title: Phrase, paths: Sequence[Path]) -> None:
         folder = paths[0].parent

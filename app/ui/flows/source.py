@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Signal
 from app.core.address import shown_source
 from app.core.errors import AppError
 from app.core.settings import Settings
+from app.core.types import Restored
 from app.core.words import Words, phrase
 from app.sources.base import SourceInfo
 from app.ui.dialogs.notifications import Banner, Notifications
@@ -27,6 +28,7 @@ from app.ui.texts.source import (
     DEMO_CLIP,
     failed_actions,
     falls_back_to_demo,
+    names_camera,
     no_camera_words,
     offline_text,
     source_facts,
@@ -61,20 +63,21 @@ class SourceFlow(QObject):
         transport: Transport,
         banner: Banner,
         notifications: Notifications,
+        settings: Callable[[], Settings],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self._host, self._preview, self._panel, self._menu = host, preview, panel, menu
         self._line, self._transport, self._banner = status_line, transport, banner
-        self._notifications = notifications
+        self._notifications, self._settings = notifications, settings
         self._clock = clock
         self._wanted = self._opening = self._playing = ""
         self._remember = False
-        self._failed_at = 0.0
+        self._stale_before = 0.0
         self._offline_since = ""
-        self._settings = Settings()
         self._info: SourceInfo | None = None
         self._before: SourceInfo | None = None
+        self._picture_before: Restored | None = None
         self._state = "connecting"
         self._retry_at: float | None = None
         self._has_played = False
@@ -107,29 +110,37 @@ class SourceFlow(QObject):
 
     def retry(self) -> None:
         """Try that source once more."""
-        self.open(self._wanted, self._settings, remember=True)
+        self.open(self._wanted, remember=True)
+
+    def reopen_camera(self) -> None:
+        """Open the camera with its changed settings, also one that could not be opened with those before."""
+        if self._info is None and names_camera(self._wanted):
+            self.retry()
+        elif self._info is not None and self._info.kind.device:
+            self.open(f"{self._info.kind.name}:{self._info.name}")
 
     @property
     def state(self) -> str:
         return self._state
 
     def is_stale(self, t_capture: float) -> bool:
-        """Whether a frame of that time (`time.perf_counter()`) is one of a source that has failed since."""
-        return t_capture < self._failed_at
+        """Whether a frame of that time (`time.perf_counter()`) is one of a source that was left or has failed since."""
+        return t_capture < self._stale_before
 
-    def open(self, text: str, settings: Settings, *, remember: bool = False) -> None:
+    def open(self, text: str, *, remember: bool = False) -> None:
         """Open a source by its text; a message replaces the old picture meanwhile."""
-        self._set_paused(False)
+        self._stale_before = time.perf_counter()
         self._wanted = self._opening = text
-        self._settings, self._remember = settings, remember
+        self._remember = remember
         self._before, self._info, self._retry_at = self._info or self._before, None, None
+        self._picture_before = self._preview.restored or self._picture_before
         self._banner.say("")
         shown = shown_source(text.removeprefix("camera:"))
         opening = phrase("Opening {name}…", name=shown) if shown else phrase("Opening the first camera…")
         self._preview.show_message("camera", opening)
         self._panel.source.set_source(shown or phrase("First camera"), "camera")
         self._line.show_source(phrase("Opening…"), "", state="connecting")
-        self._host.open(text, settings)
+        self._host.open(text, self._settings())
 
     def look_for_cameras(self) -> None:
         """Ask the system for its cameras."""
@@ -156,8 +167,12 @@ class SourceFlow(QObject):
             self._paused = paused
             self._host.set_paused(paused)
             self._transport.show_paused(paused)
-            if self._info is not None and not self._info.kind.seekable:
-                self._banner.say(phrase("Paused. Press Space to go on") if paused else "")
+            self._say_paused()
+
+    def _say_paused(self) -> None:
+        """Say on the banner that a source is paused, unless it has a seek bar, which shows it."""
+        stands = self._paused and self._info is not None and not self._info.kind.seekable
+        self._banner.say(phrase("Paused. Press Space to go on") if stands else "")
 
     def _name(self) -> Words:
         return source_name(self._info, self._playing) if self._info is not None else phrase("The source")
@@ -173,6 +188,8 @@ class SourceFlow(QObject):
     def _on_status(self, status: SourceStatus) -> None:
         self._state = status.state
         _log.info("the source is %s", status.state)
+        if self._info is None:
+            self._set_paused(False)  # a pause of the source before ends once another one takes its place
         if status.info is not None:
             self._info = status.info
         if status.state == "online":
@@ -196,12 +213,13 @@ class SourceFlow(QObject):
         info = self._info
         if info is None:
             return
-        self._has_played, self._before, self._playing = True, None, self._opening
+        self._has_played, self._playing = True, self._opening
+        self._before = self._picture_before = None
         if self._remember:
             self._remember = False
             self.opened.emit(self._wanted)
         self._offline_since = ""
-        self._banner.say("")
+        self._say_paused()
         self._preview.set_dimmed(False)
         name, facts = self._name(), source_facts(info)
         self._panel.source.set_source(name, info.kind.icon)
@@ -219,16 +237,18 @@ class SourceFlow(QObject):
         if self._before is None:
             self._fail(error)
             return
-        self._info, self._state = self._before, "online"
+        self._info, self._state, self._stale_before = self._before, "online", 0.0
         self._opening = self._playing
+        if self._picture_before is not None:
+            self._preview.show_frame(self._picture_before)  # what stands still sends no other
         self._on_online()
         self.changed.emit()
         self.failed.emit(error)
 
     def _fail(self, error: AppError | None) -> None:
         """There is no picture: the demo clip plays, or the words stand in its place."""
-        self._state, self._failed_at = "failed", time.perf_counter()
-        self._info = self._before = None
+        self._state, self._stale_before = "failed", time.perf_counter()
+        self._info = self._before = self._picture_before = None
         self._remember = False
         self._banner.say("")
         if error is not None:
@@ -237,7 +257,7 @@ class SourceFlow(QObject):
             self._has_played = True
             self._notifications.notice(*no_camera_words(error))
             self._opening = str(DEMO_CLIP)
-            self._host.open(self._opening, self._settings)
+            self._host.open(self._opening, self._settings())
             return
         what, hint = (
             (error.what_phrase, error.hint_phrase)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QEvent, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -30,6 +30,7 @@ class SourceMenu(QMenu):
         for action in files:
             self.addAction(action)
         self._recent = add_menu(self, phrase("Recent"))
+        self._recent.setToolTipsVisible(True)
         self.addSeparator()
         self.addAction(demo)
         self._cameras: list[QAction] = []
@@ -60,20 +61,34 @@ class SourceMenu(QMenu):
         self._recent.clear()
         self._recent.menuAction().setVisible(bool(entries))
         for name, text in entries:
-            action = self._recent.addAction(name)
+            action = self._recent.addAction(_shown(name))
             action.setToolTip(shown_source(text))
             action.triggered.connect(lambda _=False, text=text: self.recent_chosen.emit(text))
 
     def recent_names(self) -> tuple[str, ...]:
-        return tuple(action.text() for action in self._recent.actions())
+        return tuple(_name(action) for action in self._recent.actions())
 
     def camera_names(self) -> tuple[str, ...]:
         """The cameras that can be chosen."""
-        return tuple(action.text() for action in self._cameras if action.isEnabled())
+        return tuple(_name(action) for action in self._cameras if action.isEnabled())
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.PaletteChange:
+            self.show_cameras(self._names, self._current)  # their icons have the colour of the text
+        super().changeEvent(event)
 
     def _insert(self, text: str, *, enabled: bool) -> QAction:
-        action = QAction(text, self)
+        action = QAction(_shown(text), self)
         action.setEnabled(enabled)
         self.insertAction(self._separator, action)
         self._cameras.append(action)
         return action
+
+
+def _shown(name: str) -> str:
+    """A name as the text of an action, in which a single `&` would mark a key."""
+    return name.replace("&", "&&")
+
+
+def _name(action: QAction) -> str:
+    return action.text().replace("&&", "&")

@@ -52,9 +52,14 @@ def recent_name(text: str) -> str:
     return shown_source(text) if "://" in text else (Path(text).name or text)
 
 
+def names_camera(text: str) -> bool:
+    """Whether the text of a source means a camera: "camera:NAME", or nothing for the first."""
+    return not text or text.startswith("camera:")
+
+
 def remembered(text: str) -> bool:
     """Whether a source goes to the recent ones: files, folders and streams, but not cameras and the demo clip."""
-    return bool(text) and not text.startswith("camera:") and text != str(DEMO_CLIP)
+    return not names_camera(text) and text != str(DEMO_CLIP)
 
 
 def failed_actions(wanted: str) -> tuple[tuple[Phrase, str], ...]:
@@ -65,7 +70,7 @@ def failed_actions(wanted: str) -> tuple[tuple[Phrase, str], ...]:
             (phrase("Edit address…"), "open_stream"),
             (phrase("Open a file…"), "open_file"),
         )
-    if not wanted or wanted.startswith("camera:"):
+    if names_camera(wanted):
         return ((phrase("Retry"), "retry"), (phrase("Open a file…"), "open_file"), (phrase("Demo clip"), "open_demo"))
     return ((phrase("Open a file…"), "open_file"), (phrase("Demo clip"), "open_demo"))
 
@@ -87,7 +92,7 @@ def falls_back_to_demo(*, wanted: str, demo_exists: bool, has_played: bool) -> b
 
     Only at start, when the person did not ask for anything particular: the first or the last used camera is absent.
     """
-    return demo_exists and not has_played and (not wanted or wanted.startswith("camera:"))
+    return demo_exists and not has_played and names_camera(wanted)
 
 
 def no_camera_words(error: AppError | None) -> tuple[Phrase, Phrase]:
