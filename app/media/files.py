@@ -160,15 +160,18 @@ class NewFile:
     def commit(self, path: Path | None = None, *, broken: bool = False) -> None:
         """Bring everything to the disk and give the file its name, or the name `path` instead.
 
-        With `broken` the disk has failed already, and what did not reach it is given up. Raises OutputError.
+        With `broken` the disk has failed already, and what did not reach it is given up. Raises OutputError, after
+        which it may be called again.
         """
         target = path or self.path
         try:
-            with contextlib.suppress(*(OSError,) if broken else ()):
-                os.fsync(self._descriptor)
-            self._close()
+            if self._descriptor >= 0:
+                with contextlib.suppress(*(OSError,) if broken else ()):
+                    os.fsync(self._descriptor)
+                self._close()
             if self._permissions is not None:
-                self.part.chmod(self._permissions)
+                with contextlib.suppress(OSError):  # a drive without permissions; the file is its owner's alone then
+                    self.part.chmod(self._permissions)
             if self._overwrite and path is None:
                 self.part.replace(target)
             else:
@@ -211,8 +214,8 @@ class NewFile:
                 return part
 
     def _close(self) -> None:
-        os.close(self._descriptor)
-        self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
 
 def part_of(path: Path) -> Path:
@@ -230,6 +233,15 @@ def part_prefix(path: Path) -> str:
 def is_part(path: Path) -> bool:
     """Whether `path` has a name that `part_of` makes."""
     return _PART.search(path.name) is not None
+
+
+def typed_path(text: str) -> Path:
+    """Return the path that a person wrote as `text`: `~` and `~NAME` are their own folder and that of the user NAME."""
+    path = Path(text)
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such user: a file whose name begins so
+        return path
 
 
 def free_name(path: Path) -> Path:
@@ -265,7 +277,7 @@ def replace_json(path: Path, content: Mapping[str, Any], *, indent: int = 1) -> 
 
 
 def is_locked(path: Path) -> bool:
-    """Whether `path` is a `NewFile` that a process still writes."""
+    """Whether `path` is a `NewFile` that a process still writes, or may be: one that this person may not open."""
     if sys.platform == "win32":  # an open file cannot be renamed there
         try:
             path.rename(path)
@@ -274,8 +286,10 @@ def is_locked(path: Path) -> bool:
         return False
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return True
     try:
         return not _lock(descriptor)
     finally:

@@ -12,6 +12,7 @@ from app.core.errors import EmptyFolderError, UnreadableMediaError
 from app.core.settings import Settings
 from app.core.types import Frame, Image
 from app.core.words import phrase
+from app.media.files import typed_path, unreadable
 from app.media.pictures.picture import PICTURE_SUFFIXES, read_picture
 from app.sources.base import SourceInfo, SourceKind, SourceSpec
 
@@ -22,14 +23,20 @@ _log = logging.getLogger(__name__)
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """Return the picture files of `folder` in natural order (2 before 10), by suffix; sub-folders are not searched."""
+    """Return the picture files of `folder` in natural order (2 before 10), by suffix; sub-folders are not searched.
+
+    Raises UnreadableMediaError when the folder may not be read.
+    """
 
     def natural(path: Path) -> list[tuple[int, str]]:
         return [
             (int(part or 0), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path.name.lower())
         ]
 
-    found = (path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    try:
+        found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
+    except OSError as error:
+        raise unreadable(folder, error) from error
     return sorted(found, key=natural)
 
 
@@ -118,7 +125,7 @@ class ImagesSource:
 
 
 def _match(text: str, settings: Settings) -> SourceSpec | None:
-    path = Path(text).expanduser()
+    path = typed_path(text)
     is_picture = path.suffix.lower() in PICTURE_SUFFIXES and path.exists()
     return SourceSpec(kind=IMAGES, address=str(path)) if is_picture or path.is_dir() else None
 

@@ -23,7 +23,7 @@ from app.sources.base import SourceInfo, SourceKind, SourceSpec
 from app.sources.guarded import LiveSource
 from app.sources.mjpeg import MjpegReader, NotMjpegError
 from app.sources.rtsp import expect_no_redirect
-from app.sources.tls import certificate_error, certificate_file
+from app.sources.tls import certificate_file
 
 _DAMAGED_IN_A_ROW = 30
 MAX_FRAME_PIXELS = 40_000_000
@@ -167,8 +167,6 @@ class _FfmpegPictures:
                 address.revealed(), "r", options=_options(address), timeout=(open_timeout_s, read_timeout_s)
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            if address.scheme in ("rtsps", "https") and isinstance(error, OSError) and not address.insecure:
-                raise certificate_error(address) from error
             raise StreamOpenError(
                 "{address} cannot be opened ({reason}).",
                 "Check the address, and that the camera is on and in the same network.",

@@ -9,6 +9,7 @@ from pathlib import Path
 from app.core.settings import Settings
 from app.core.types import Frame
 from app.core.words import phrase
+from app.media.files import typed_path
 from app.media.videos.video_reader import VideoPicture, VideoReader
 from app.sources.base import SourceInfo, SourceKind, SourceSpec
 from app.sources.guarded import GuardedSource
@@ -72,7 +73,7 @@ class VideoSource(GuardedSource):
 
 def _match(text: str, settings: Settings) -> SourceSpec | None:
     """Match any file; opening shows whether it is a video."""
-    path = Path(text).expanduser()
+    path = typed_path(text)
     return SourceSpec(kind=VIDEO, address=str(path)) if path.exists() else None
 
 

@@ -156,13 +156,12 @@ class SessionHost(QObject):
         self._listened_to = microphone
 
         def job() -> None:
-            from app.outputs.recordings.microphone import LevelMeter, open_microphone
+            from app.outputs.recordings.microphone import open_meter
 
             meter, self._meter = self._meter, None
             if meter is not None:
                 meter.close()
-            audio = open_microphone(microphone) if microphone is not None else None
-            self._meter = LevelMeter(audio) if audio is not None else None
+            self._meter = open_meter(microphone) if microphone is not None else None
 
         self._submit(job)
 

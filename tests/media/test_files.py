@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -39,6 +40,27 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
             file.commit()
     assert path.read_bytes() == b"somebody else's"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_could_not_get_its_name_can_be_committed_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with NewFile(path, permissions=0o600) as file:
+        file.write(b"new")
+        path.write_bytes(b"somebody else's")
+        with pytest.raises(OutputError, match="there already"):
+            file.commit()
+        path.unlink()
+        file.commit(broken=True)
+    assert path.read_bytes() == b"new"
+
+
+def test_a_drive_that_has_no_permissions_keeps_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, mode: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    write_atomically(tmp_path / "a.txt", b"new", permissions=0o644)
+    assert (tmp_path / "a.txt").read_bytes() == b"new"
 
 
 def test_files_called_part_are_a_persons_own(tmp_path: Path) -> None:
@@ -106,6 +128,19 @@ def test_a_file_being_written_is_locked_until_it_has_its_name(tmp_path: Path) ->
         assert is_locked(file.part)
         file.commit()
     assert not is_locked(tmp_path / "a.txt")
+
+
+@unix
+def test_what_may_not_be_opened_counts_as_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = tmp_path / "a.txt.0123abcd.part"
+    assert not is_locked(part)
+    part.write_bytes(b"")
+
+    def refuse(*arguments: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("app.media.files.os.open", refuse)
+    assert is_locked(part)
 
 
 def test_a_part_that_is_deleted_is_noticed(tmp_path: Path) -> None:

@@ -90,6 +90,12 @@ def test_a_picture_too_large_for_the_avif_encoder_is_refused(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_header_of_spaces_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.pgm").write_bytes(b"P5" + b" " * 60 + b"x")
+    with pytest.raises(UnreadableMediaError):  # stands still if every way to divide the spaces is tried
+        read_picture(tmp_path / "a.pgm")
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tif", ".ppm", ".jp2", ".avif"])
 def test_the_size_of_every_kind_is_known_before_it_is_decoded(suffix: str) -> None:
     encoded = cv2.imencode(suffix, np.zeros((48, 64, 3), np.uint8))[1].tobytes()

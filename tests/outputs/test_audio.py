@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from app.outputs.recordings.microphone import (
     Microphone,
     SoundAligner,
     list_microphones,
+    open_meter,
     open_microphone,
 )
 from app.outputs.speaker import open_speaker
@@ -110,6 +112,43 @@ def test_stopping_twice_is_harmless() -> None:
     microphone.stop()
     microphone.stop()
     assert microphone._stream.closed
+
+
+def test_a_microphone_that_is_listed_twice_is_the_chosen_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, which lists it for each of its sound systems."""
+    listed = [("Webcam", 1), ("USB Headset", 1), ("Loudspeaker", 0), ("USB Headset", 1)]
+    devices = [{"index": i, "name": name, "max_input_channels": inputs} for i, (name, inputs) in enumerate(listed)]
+    sounddevice = SimpleNamespace(
+        query_devices=lambda: devices,
+        default=SimpleNamespace(device=(0, 2)),
+        InputStream=FakeStream,
+        PortAudioError=RuntimeError,
+    )
+    monkeypatch.setitem(sys.modules, "sounddevice", sounddevice)
+    assert list_microphones() == ("Webcam", "USB Headset")
+    microphone = open_microphone("USB Headset")
+    assert isinstance(microphone, Microphone)
+    assert (microphone._stream.options["device"], microphone.in_place_of) == (1, "")
+
+
+def test_the_level_shown_is_never_another_microphones(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stream(FakeStream):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            if options["device"] == "gone":
+                raise ValueError("no such device")
+
+    sounddevice = SimpleNamespace(
+        query_devices=list, default=SimpleNamespace(device=(0, 1)), InputStream=Stream, PortAudioError=RuntimeError
+    )
+    monkeypatch.setitem(sys.modules, "sounddevice", sounddevice)
+    standing_in = open_microphone("gone")
+    assert isinstance(standing_in, Microphone)
+    assert standing_in.in_place_of == "gone"
+    assert open_meter("gone") is None
+    meter = open_meter("")
+    assert meter is not None
+    meter.close()
 
 
 def test_without_sounddevice_there_is_no_microphone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,15 @@ from app.core.types import Face, Frame, Restored, RestoredFace
 from app.outputs.sharing.clip import LARGEST_BYTES, SHAPES, ClipMemory, Moment, clip_frames, kept, make_clip, sweep
 
 
+def wait_for(memory: ClipMemory, t: float) -> None:
+    """Wait until the frame of that time is kept."""
+    for _ in range(500):
+        if memory.moments() and memory.moments()[-1].t == t:
+            return
+        memory._thread.join(0.01)
+    raise AssertionError(f"the frame of {t} s is not kept: {memory.moments()}")
+
+
 def restored(t: float, *, size: tuple[int, int] = (640, 360)) -> Restored:
     """Dark before, bright after, and a face at the left."""
     width, height = size
@@ -45,7 +54,7 @@ def test_the_divider_sweeps_once() -> None:
 
 def test_before_comes_first_and_after_last() -> None:
     moments = [kept(restored(i / 10)) for i in range(31)]
-    frames = clip_frames(moments, (320, 180), 30, labels=False)
+    frames = list(clip_frames(moments, (320, 180), 30, labels=False))
     assert len(frames) == 90
     assert frames[0].mean() == pytest.approx(60, abs=3)
     assert frames[-1].mean() == pytest.approx(200, abs=3)
@@ -91,12 +100,53 @@ def test_the_memory_keeps_ten_seconds_and_never_waits() -> None:
     memory = ClipMemory()
     for second in range(15):
         memory.add(restored(float(second)))
-        for _ in range(500):
-            if memory.moments() and memory.moments()[-1].t == second:
-                break
-            memory._thread.join(0.01)
+        wait_for(memory, second)
     assert [moment.t for moment in memory.moments()] == [float(second) for second in range(4, 15)]
     memory.clear()
     assert memory.moments() == ()
     memory.close()
     assert not memory._thread.is_alive()
+
+
+def test_a_frame_of_the_source_before_is_not_kept() -> None:
+    memory = ClipMemory(lambda: 10.0)
+    memory.clear()
+    memory.add(restored(9.9))  # it was still being restored
+    while memory._next is not None:
+        memory._thread.join(0.01)
+    memory.add(restored(10.1))
+    wait_for(memory, 10.1)
+    assert len(memory.moments()) == 1
+    memory.close()
+
+
+@pytest.mark.parametrize("size", [(2000, 1), (20, 33000), (1080, 40000)])
+def test_a_picture_of_any_shape_can_be_kept(size: tuple[int, int]) -> None:
+    before, after = kept(restored(0.0, size=size)).pictures()
+    assert before.shape == after.shape
+    assert before.mean() == pytest.approx(60, abs=3)
+
+
+def test_a_frame_that_cannot_be_kept_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse_the_first(frame: Restored) -> Moment:
+        if frame.frame.t_capture == 1.0:
+            raise cv2.error("too large")
+        return kept(frame)
+
+    monkeypatch.setattr("app.outputs.sharing.clip.kept", refuse_the_first)
+    memory = ClipMemory()
+    memory.add(restored(1.0))
+    while memory._next is not None:
+        memory._thread.join(0.01)
+    memory.add(restored(2.0))
+    wait_for(memory, 2.0)
+    memory.close()
+
+
+def test_a_cancelled_clip_ends_before_the_next_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments, drawn, pictures = noisy_moments(2.0), [], Moment.pictures
+    monkeypatch.setattr(Moment, "pictures", lambda self: drawn.append(self) or pictures(self))
+    with pytest.raises(RecordingError, match="cancelled"):
+        make_clip(moments, tmp_path / "clip.mp4", cancelled=lambda: True)
+    assert len(drawn) == 1
+    assert list(tmp_path.iterdir()) == []

@@ -195,7 +195,14 @@ def test_writing_never_waits_and_counts_what_it_drops(tmp_path: Path, monkeypatc
     assert len(decoded(tmp_path / "video.mp4")[0]) == 60 - dropped
 
 
-def test_the_state_tells_length_size_and_names(tmp_path: Path) -> None:
+def test_the_state_tells_length_size_and_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asking, size = set(), RecordingFile.bytes
+
+    def noted(self: RecordingFile) -> int:
+        asking.add(threading.current_thread().name)
+        return size(self)
+
+    monkeypatch.setattr(RecordingFile, "bytes", noted)
     recorder = started(tmp_path / "video.mp4", SIZE, 25.0)
     write_all(recorder, [restored(i, t) for i, t in enumerate(STEADY)])
     recorder.finish()
@@ -203,6 +210,7 @@ def test_the_state_tells_length_size_and_names(tmp_path: Path) -> None:
     assert state.paths == (tmp_path / "video.mp4",)
     assert state.seconds == pytest.approx(29 / 25, abs=0.01)
     assert state.bytes == (tmp_path / "video.mp4").stat().st_size
+    assert asking == {"recording"}, "a disk that does not answer holds up nobody else"
     assert state.error is None
 
 
@@ -316,6 +324,18 @@ def test_an_output_that_fails_in_any_other_way_is_reported_in_words(
         recorder.finish()
 
 
+def test_a_name_that_is_taken_meanwhile_is_reported_and_the_other_file_completed(tmp_path: Path) -> None:
+    told: list[RecordingError] = []
+    recorder = started(tmp_path / "video.mp4", SIZE, 25.0, mode="two-files", on_error=told.append)
+    write_all(recorder, [restored(i, t) for i, t in enumerate(STEADY)])
+    (tmp_path / "video-before.mp4").write_bytes(b"somebody else's")
+    assert recorder.finish() == (tmp_path / "video-after.mp4",)
+    assert (tmp_path / "video-before.mp4").read_bytes() == b"somebody else's"
+    assert len(decoded(tmp_path / "video-after.mp4")[0]) == 30
+    assert "already" in told[0].what
+    assert recorder.state().error is told[0]
+
+
 def _playable_part(path: Path) -> tuple[list[Image], list[float]]:
     """What a player shows of a video whose end is missing."""
     images, stamps = [], []
@@ -414,6 +434,18 @@ def test_what_is_no_video_is_not_rescued(tmp_path: Path) -> None:
     assert rescue_recordings(tmp_path / "missing") == ()
 
 
+def test_a_recording_that_cannot_be_read_is_not_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = tmp_path / f"{RECORDING_STEM}-1.mp4.0123abcd.part"
+    part.write_bytes(b"")
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("app.outputs.recordings.file.open_video", refuse)
+    assert rescue_recordings(tmp_path) == ()
+    assert part.exists()
+
+
 class Tone:
     """A microphone with a click at every whole second from `t_start` on, in place of a real device."""
 
@@ -497,6 +529,11 @@ def test_the_first_encoder_that_opens_is_used() -> None:
     assert choose_encoder((absent, *LIVE_ENCODERS), width=64, height=64, time_base=TIME_BASE).name == "libx264"
     with pytest.raises(RecordingError, match="No encoder"):
         choose_encoder((absent,), width=64, height=64, time_base=TIME_BASE)
+
+
+def test_what_is_too_wide_for_any_encoder_has_a_way_out() -> None:
+    with pytest.raises(RecordingError, match="smaller view or scale"):
+        choose_encoder(LIVE_ENCODERS, width=23040, height=64, time_base=TIME_BASE)
 
 
 def test_without_h264_the_video_is_still_recorded(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 import urllib.request
@@ -23,10 +24,16 @@ from app.core.errors import (
     SettingError,
     SourceOfflineError,
 )
+from app.core.mailbox import Mailbox
 from app.core.settings import Settings
 from app.core.types import Frame, Image, Restored
+from app.outputs.fanout import FanOut
+from app.outputs.recordings.recorder import VideoRecorder
+from app.pipeline.budget import KChoice
 from app.pipeline.capture.status import SourceStatus
-from app.pipeline.live.events import CyclesChanged, Notice, RecordingSaved
+from app.pipeline.live.events import CyclesChanged, MicrophoneMissing, Notice, RecordingSaved
+from app.pipeline.live.inference import InferenceWorker
+from app.pipeline.live.recording import SessionRecording
 from app.pipeline.live.session import LiveSession
 from app.pipeline.measuring.scene import MOVING_FACE, MovingFaceScene, MovingFaceSource
 from app.restorers.base import EngineInfo, RestoredCrop
@@ -272,6 +279,44 @@ def test_auto_k_says_what_it_does(scene: MovingFaceScene) -> None:
         assert session.statistics().auto_reason == ""
 
 
+def test_auto_k_tells_only_what_it_changed_itself() -> None:
+    class Scripted:
+        """A pipeline whose auto-k decides what the test says."""
+
+        def process(self, frame: Frame, settings: Settings, **_: object) -> Restored:
+            k, wanted, moving, reason = script[frame.index]
+            self.choice = KChoice(k=k, wanted=wanted, moving=moving, reason=reason)
+            return Restored(frame=frame, image=frame.image, k=self.choice.k)
+
+    script = [
+        (3, 3, 1, ""),  # a pipeline begins
+        (1, 3, 1, "slow"),
+        (3, 3, 0, ""),  # the face rests, or is away
+        (1, 3, 1, "slow"),
+        (3, 3, 1, ""),
+        (2, 2, 1, ""),  # a network of fewer cycles
+    ]
+    frames: Mailbox[Frame] = Mailbox()
+    finished: queue.SimpleQueue[Restored] = queue.SimpleQueue()
+    told: list[CyclesChanged] = []
+    worker = InferenceWorker(
+        frames,
+        Settings(k=4, auto_k=True),
+        clock=time.perf_counter,
+        is_paused=lambda: False,
+        on_restored=lambda restored, settings, is_new: finished.put(restored),
+        on_error=lambda error: None,
+        on_cycles=told.append,
+    )
+    worker.use(Scripted())  # type: ignore[arg-type]
+    for index in range(len(script)):
+        frames.put(Frame(image=np.zeros((4, 4, 3), np.uint8), index=index, t_capture=0.0, t_media=0.0))
+        finished.get(timeout=WAIT_S)
+    frames.close()
+    worker.join()
+    assert told == [CyclesChanged(k=1, wanted=3, reason="slow"), CyclesChanged(k=3, wanted=3)]
+
+
 class FrozenSource:
     """Delivers one picture, then its driver never comes back."""
 
@@ -368,6 +413,17 @@ def test_a_video_is_recorded_and_plays(scene: MovingFaceScene, tmp_path: Path) -
     assert (frames[0].width, frames[0].height) == (1280, 360)
 
 
+def test_a_chosen_microphone_that_does_not_open_is_noted(
+    scene: MovingFaceScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.pipeline.live.file_sound.open_microphone", lambda name: None)
+    with live(lambda spec: MovingFaceSource(scene), record_sound=True, microphone="Headset") as (session, listener):
+        listener.wait_for_frame(has_face)
+        session.start_recording(tmp_path)
+        session.stop_recording()
+        assert MicrophoneMissing(wanted="Headset", replaced=False) in listener.notices
+
+
 def test_of_two_callers_at_once_one_starts_the_recording(scene: MovingFaceScene, tmp_path: Path) -> None:
     with live(lambda spec: MovingFaceSource(scene), record_sound=False) as (session, listener):
         listener.wait_for_frame(has_face)
@@ -426,7 +482,65 @@ def test_a_paused_picture_is_restored_again_when_settings_change(scene: MovingFa
         listener.wait_for_frame(lambda frame: frame.frame.index > again.frame.index + 3)
 
 
-def test_without_a_picture_nothing_can_be_saved(tmp_path: Path) -> None:
+def unmoved() -> Restored:
+    image = np.zeros((48, 64, 3), np.uint8)
+    return Restored(frame=Frame(image=image, index=0, t_capture=0.0, t_media=0.0), image=image, k=1)
+
+
+def test_a_recording_that_fails_late_leaves_the_one_that_followed(tmp_path: Path) -> None:
+    errors: list[AppError] = []
+    outputs = FanOut()
+    recording = SessionRecording(outputs, on_error=errors.append, on_reduced=lambda _: None)
+    recording.start(tmp_path, unmoved(), Settings(), source_fps=25.0)
+    first = outputs.remove("recording")
+    assert isinstance(first, VideoRecorder)
+    recording.start(tmp_path, unmoved(), Settings(), source_fps=25.0)
+    late = RecordingError("The disk is full.")
+    recording._ended_early(late)
+    assert errors == [late]
+    assert recording.state() is not None
+    first.stop()
+    recording.stop()
+
+
+def test_a_recording_that_is_refused_lets_go_of_the_microphone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Microphone:
+        rate, channels, stopped = 48000, 1, False
+
+        def stop(self) -> None:
+            self.stopped = True
+
+    def refuse(*arguments: object) -> None:
+        raise RecordingError("There is no free name.")
+
+    microphone = Microphone()
+    monkeypatch.setattr("app.pipeline.live.recording.create_recorder", refuse)
+    recording = SessionRecording(FanOut(), on_error=lambda _: None, on_reduced=lambda _: None)
+    with pytest.raises(RecordingError, match="free name"):
+        recording.start(tmp_path, unmoved(), Settings(), source_fps=25.0, open_sound=lambda: microphone)
+    assert microphone.stopped
+
+
+def test_a_clip_shows_nothing_of_the_source_before(scene: MovingFaceScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = iter((scene, MovingFaceScene(width=320, height=240)))
+    with live(lambda spec: MovingFaceSource(next(sources))) as (session, listener):
+        listener.wait_for_frame(has_face)
+        change = session._capture.open
+
+        def change_late(spec: SourceSpec, **options: bool) -> None:
+            seen = len(listener.frames)
+            listener.wait(lambda: len(listener.frames) > seen + 3)
+            change(spec, **options)
+
+        monkeypatch.setattr(session._capture, "open", change_late)
+        session.open(MOVING_FACE)
+        listener.wait_for_frame(lambda frame: frame.image.shape[0] == 240)
+        listener.wait(lambda: bool(session._memory.moments()))
+        assert {moment.pictures()[0].shape[0] for moment in session._memory.moments()} == {240}
+
+
+def test_without_a_picture_nothing_can_be_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.pipeline.live.file_sound.open_microphone", lambda name: pytest.fail("not to be opened"))
     session = LiveSession(ModelStore(), Settings(), Listener())
     try:
         with pytest.raises(RecordingError, match="no picture"):

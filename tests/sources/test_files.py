@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -189,6 +191,15 @@ def test_a_folder_without_a_readable_picture_is_refused(tmp_path: Path, content:
     if content == "a damaged picture":
         (tmp_path / "face.jpg").write_bytes(b"\xff\xd8\xff\xe0broken")
     with pytest.raises(EmptyFolderError):
+        ImagesSource(tmp_path).open()
+
+
+def test_a_folder_that_may_not_be_read_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(UnreadableMediaError, match="may not be read"):
         ImagesSource(tmp_path).open()
 
 

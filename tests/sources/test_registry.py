@@ -65,10 +65,18 @@ def test_a_dropped_file_address_is_a_path(tmp_path: Path) -> None:
         assert parse((tmp_path / name).as_uri()).address == str(tmp_path / name)
 
 
+def test_a_name_that_begins_with_a_tilde_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, kind in (("~video.mp4", VIDEO), ("~picture.png", IMAGES)):
+        Path(name).touch()
+        assert parse(name) == SourceSpec(kind=kind, address=name)
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "absent.mp4",
+        "~absent.mp4",
         "some/absent/folder",
         "gopher://host/video",
         "a letter, " * 500,

@@ -152,6 +152,13 @@ def test_a_server_with_an_unknown_certificate_hears_nothing(tls: ssl.SSLContext,
     assert b"".join(heard) == b""
 
 
+def test_a_camera_that_is_off_is_no_impostor() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(StreamOpenError, match="cannot be opened"):
+        opened(f"rtsps://127.0.0.1:{port}/v")
+
+
 def test_a_known_certificate_is_accepted(tls: ssl.SSLContext, identity: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(identity / "cert.pem"))
     with server(lambda _: mjpeg(PICTURE), context=tls) as heard:

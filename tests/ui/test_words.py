@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import CameraOpenError
-from app.pipeline.live.events import CyclesChanged, RecordingSaved
+from app.pipeline.live.events import CyclesChanged, MicrophoneMissing, RecordingSaved
 from app.restorers.base import EngineInfo
 from app.sources.base import SourceInfo
 from app.sources.video import VIDEO
@@ -112,6 +112,9 @@ def test_notices_of_a_session_are_one_sentence() -> None:
     assert str(notice_text(lowered)) == "Auto k: 1 of 3: 2 faces x 3 cycles need 90 ms."
     assert str(notice_text(CyclesChanged(k=3, wanted=3))) == "Auto k: 3 of 3, there is room again."
     assert str(notice_text(RecordingSaved(paths=(Path("a/b.mp4"),)))) == "Saved b.mp4."
+    for replaced, instead in ((True, "the system's microphone is recorded"), (False, "the recording has no sound")):
+        missing = MicrophoneMissing(wanted="Headset", replaced=replaced)
+        assert str(notice_text(missing)) == f"Headset does not open: {instead}."
 
 
 def test_sources_are_described_by_what_they_give() -> None:

@@ -35,7 +35,7 @@ _PNG_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs", b"gAMA", b
 _JPEG_SEGMENTS = frozenset({0xED, 0xFE})
 """What is carried over as it is: of PNG texts, time, resolution and colours, of JPEG IPTC (APP13) and comments."""
 
-_PNM = re.compile(rb"P[2356](?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+(\d+)\s")
+_PNM = re.compile(rb"P[2356](?:\s|#[^\n]*\n)+\d+(?:\s|#[^\n]*\n)+\d+(?:\s|#[^\n]*\n)+(\d+)\s")
 _HDR_TRANSFERS = (16, 18)  # PQ and HLG in ITU-T H.273
 
 

@@ -19,8 +19,12 @@ from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
 from app.core.types import Rectangle
+from app.core.words import phrase
 from app.media.videos.colour import DEEP_PIXELS, YuvConverter, matrix_of
 from app.media.videos.encoder_choices import LARGE_PIXELS, PIXELS, X264_ONE_PICTURE, EncoderChoice
+
+_LONGEST_SIDE = 16384
+"""The most pixels that x264 takes across or down."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +63,12 @@ def choose_encoder(
         except (av.FFmpegError, ValueError, OSError):
             continue
         return choice
-    names = ", ".join(choice.name for choice in candidates)
-    raise RecordingError(
-        "No encoder for {width}x{height} works here.",
-        "Tried: {names}. Reinstall the package av.",
-        width=width,
-        height=height,
-        names=names,
-    )
+    if max(width, height) > _LONGEST_SIDE:
+        hint = phrase("Choose a smaller view or scale.")
+    else:
+        names = ", ".join(choice.name for choice in candidates)
+        hint = phrase("Tried: {names}. Reinstall the package av.", names=names)
+    raise RecordingError("No encoder for {width}x{height} works here.", hint, width=width, height=height)
 
 
 class VideoEncoder:

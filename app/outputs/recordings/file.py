@@ -119,7 +119,7 @@ class RecordingFile:
         """Complete the file, give it its name and return that; None (and no file) when nothing in it plays.
 
         With `broken` the disk has failed already and only what is on it is kept. Raises OSError or OutputError when
-        the disk fails now; call it again with `broken` then.
+        the disk fails now; call it again with `broken` then. If that fails too, the `.part` is left.
         """
         if not broken:
             self._container.mux(self._encoder.flush())
@@ -188,11 +188,18 @@ def cut_to_whole_fragments(path: Path) -> None:
 
 
 def playable_seconds(path: Path) -> float | None:
-    """Return the seconds that the recording at `path` plays, None without a single picture."""
+    """Return the seconds that the recording at `path` plays, None without a single picture or without a file.
+
+    Raises OSError when it cannot be read, which says nothing of what is in it.
+    """
     try:
         with open_video(path) as container:
             if next(container.decode(container.streams.video[0]), None) is None:
                 return None
             return (container.duration or 0) / av.time_base
-    except (av.FFmpegError, OSError, IndexError):
+    except FileNotFoundError:
+        return None
+    except OSError:
+        raise
+    except (av.FFmpegError, IndexError):
         return None

@@ -77,11 +77,21 @@ class SoundAligner:
 
 
 class Microphone:
-    """A microphone through the module `sounddevice`, passed in; `device` None is the system's choice."""
+    """A microphone through the module `sounddevice`, passed in.
+
+    `device` is its number, or words of its name that no other has; None is the system's choice. `in_place_of` is the
+    name of the one that it stands in for, "" for none.
+    """
 
     def __init__(
-        self, sounddevice: Any, *, device: str | None = None, clock: Callable[[], float] = time.perf_counter
+        self,
+        sounddevice: Any,
+        *,
+        device: int | str | None = None,
+        in_place_of: str = "",
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self.in_place_of = in_place_of
         self._clock = clock
         self._blocks: deque[AudioBlock] = deque(maxlen=_MOST_WAITING_BLOCKS)
         self._lock = threading.Lock()
@@ -116,7 +126,7 @@ class Microphone:
 
 
 class LevelMeter:
-    """Measures a microphone's level while nothing is recorded from it. Reads it on every `level`."""
+    """Measures a microphone's level. Reads it on every `level`."""
 
     def __init__(self, audio: AudioInput) -> None:
         self._audio = audio
@@ -143,27 +153,57 @@ def list_microphones() -> tuple[str, ...]:
     try:
         import sounddevice
 
-        devices = [device for device in sounddevice.query_devices() if device["max_input_channels"] > 0]
-        default = sounddevice.default.device[0]
+        return tuple(_numbers(sounddevice))
     except (ImportError, OSError):
         return ()
     except sounddevice.PortAudioError as error:
         _log.info("The microphones cannot be listed: %s", error)
         return ()
-    devices.sort(key=lambda device: device["index"] != default)
-    return tuple(dict.fromkeys(str(device["name"]) for device in devices))
 
 
-def open_microphone(name: str = "") -> AudioInput | None:
+def _numbers(sounddevice: Any) -> dict[str, int]:
+    """Return the number of every microphone by its name, the system's choice first. Raises PortAudioError.
+
+    Windows lists a microphone once for each of its sound systems, the usual one first, which is taken.
+    """
+    default = sounddevice.default.device[0]
+    numbers: dict[str, int] = {}
+    for device in sorted(sounddevice.query_devices(), key=lambda device: device["index"] != default):
+        if device["max_input_channels"] > 0:
+            numbers.setdefault(str(device["name"]), device["index"])
+    return numbers
+
+
+def open_meter(name: str) -> LevelMeter | None:
+    """Measure the microphone called `name`, "" for the system's choice; None when that one does not open."""
+    audio = open_microphone(name)
+    if audio is None:
+        return None
+    import sounddevice
+
+    try:
+        if not audio.in_place_of:
+            return LevelMeter(audio)
+    except sounddevice.PortAudioError as error:
+        _log.info("The microphone %s cannot be listened to: %s", name, error)
+    audio.stop()
+    return None
+
+
+def open_microphone(name: str = "") -> Microphone | None:
     """Open the microphone called `name`, else the system's choice; None without `sounddevice` or a working device."""
     try:
         import sounddevice
     except (ImportError, OSError) as error:
         _log.info("No sound is recorded: %s", error)
         return None
-    for device in (name, None) if name else (None,):
+    if name:
         try:
-            return Microphone(sounddevice, device=device)
+            return Microphone(sounddevice, device=_numbers(sounddevice).get(name, name))
         except (sounddevice.PortAudioError, ValueError) as error:
-            _log.info("The microphone %s does not open: %s", device or "of the system", error)
-    return None
+            _log.warning("The microphone %s does not open, the system's choice is used: %s", name, error)
+    try:
+        return Microphone(sounddevice, in_place_of=name)
+    except (sounddevice.PortAudioError, ValueError) as error:
+        _log.info("The microphone of the system does not open: %s", error)
+        return None

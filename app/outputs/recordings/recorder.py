@@ -96,6 +96,7 @@ class VideoRecorder:
         self._sent = 0
         self._dropped = 0
         self._seconds = 0.0
+        self._bytes = 0
         self._error: RecordingError | None = None
         self._files: tuple[RecordingFile, ...] = ()
         self._paths: tuple[Path, ...] = ()
@@ -127,7 +128,6 @@ class VideoRecorder:
             self._changed.notify_all()
 
     def state(self) -> RecordingState:
-        size = sum(recording.bytes() for recording in self._files)
         with self._changed:
             return RecordingState(
                 status="failed" if self._error is not None else "stopped" if self._ending else "live",
@@ -137,7 +137,7 @@ class VideoRecorder:
                 error=self._error,
                 paths=tuple(recording.path for recording in self._files),
                 seconds=self._seconds,
-                bytes=size,
+                bytes=self._bytes,
             )
 
     def stop(self) -> None:
@@ -286,6 +286,12 @@ class VideoRecorder:
             raise RecordingError("The file being recorded was deleted or moved away.")
         if shutil.disk_usage(self._folder).free < self._reserve_bytes:
             raise RecordingError("The disk of {folder} is almost full.", folder=self._folder)
+        size = self._size_on_disk()
+        with self._changed:
+            self._bytes = size
+
+    def _size_on_disk(self) -> int:
+        return sum(recording.bytes() for recording in self._files)
 
     def _close(self, failure: Exception | None) -> None:
         """Complete every file; a failure on the way is reported unless there was one before."""
@@ -294,14 +300,16 @@ class VideoRecorder:
         for recording in self._files:
             try:
                 path = recording.close(broken=disk_failed)
-            except (OSError, OutputError, av.FFmpegError) as late_failure:
+            except Exception as late_failure:  # whatever it is, the other file is completed and the person told
                 failure = failure or late_failure
-                path = recording.close(broken=True)
+                path = _closed_broken(recording)
             if path is not None:
                 paths.append(path)
         told = self._in_words(failure, paths) if failure is not None else None
+        size = self._size_on_disk()
         with self._changed:
             self._paths = tuple(paths)
+            self._bytes = size
             self._error = told
             self._queue.clear()
         if told is not None and self._on_error is not None:
@@ -325,6 +333,15 @@ class VideoRecorder:
             seconds=seconds,
             kept=kept,
         )
+
+
+def _closed_broken(recording: RecordingFile) -> Path | None:
+    """Keep what is on the disk and return its path; None when it has to stay a `.part`, for the next start."""
+    try:
+        return recording.close(broken=True)
+    except Exception as error:
+        _log.warning("%s cannot be completed: %s", recording.path, error)
+        return None
 
 
 def _started(audio: AudioInput | None) -> AudioInput | None:

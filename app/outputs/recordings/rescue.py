@@ -35,7 +35,8 @@ def rescue_recordings(folder: Path) -> tuple[Path, ...]:
 def complete(part: Path, path: Path) -> Path | None:
     """Rename the abandoned video `part` to the free name `path` and return that.
 
-    None when not one picture of it plays; it is then deleted if its name is one that only this application gives.
+    None when it cannot be read or renamed, or not one picture of it plays; only then it is deleted, if its name is one
+    that only this application gives.
     """
     with contextlib.suppress(OSError):
         if path.suffix.lower() != ".mkv":

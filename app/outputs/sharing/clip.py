@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -32,13 +34,15 @@ CLIP_FPS = 30
 _KEPT_S = 10.0
 _LONGEST_S = 8.0
 _SHORTEST_S = 1.0
-_KEPT_WIDTH = 960
+_KEPT_SIZE = (960, 1920)
 _QUALITY = 88
 _ANIMATION_SCALE = 0.5
 _SMALLEST_SCALE = 0.2
 _ANIMATION_FPS = 15
 _CRF = (20, 26, 32, 38)
 _EDGE = 0.12
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,10 +66,12 @@ class Moment:
 class ClipMemory:
     """Keeps the last ten seconds as small JPEGs, encoded on a thread of its own; frames that come too soon are dropped.
 
-    `add` never blocks. Ten seconds take some twenty megabytes.
+    `add` never blocks. Ten seconds take some twenty megabytes. `clock` is that of the frames' `t_capture`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._since = float("-inf")
         self._changed = threading.Condition()
         self._next: Restored | None = None
         self._moments: deque[Moment] = deque()
@@ -79,9 +85,9 @@ class ClipMemory:
             self._changed.notify_all()
 
     def clear(self) -> None:
-        """Forget everything, as after a change of source."""
+        """Forget all frames captured until now, also one that is still to be added, as after a change of source."""
         with self._changed:
-            self._next = None
+            self._since = self._clock()
             self._moments.clear()
 
     def moments(self) -> tuple[Moment, ...]:
@@ -102,8 +108,14 @@ class ClipMemory:
                 if self._closed or self._next is None:
                     return
                 restored, self._next = self._next, None
-            moment = kept(restored)
+            try:
+                moment = kept(restored)
+            except Exception as error:  # this thread has the frames after it to keep
+                _log.warning("A frame is not kept for clips: %s", error)
+                continue
             with self._changed:
+                if moment.t < self._since:
+                    continue
                 if self._moments and self._moments[-1].t >= moment.t:
                     self._moments.clear()  # the source went back, or is another one
                 self._moments.append(moment)
@@ -112,7 +124,7 @@ class ClipMemory:
 
 
 def kept(restored: Restored) -> Moment:
-    """Return a frame in the form that is kept: at most 960 pixels wide."""
+    """Return a frame in the form that is kept: at most 960 pixels wide and 1920 high."""
     pair = [_small(image) for image in (restored.frame.image, restored.image)]
     done, jpeg = cv2.imencode(".jpg", np.vstack(pair), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     if not done:
@@ -180,13 +192,12 @@ def _write_small(
         scale *= 0.75
 
 
-def clip_frames(moments: Sequence[Moment], size: tuple[int, int], fps: int, *, labels: bool = True) -> list[Image]:
+def clip_frames(moments: Sequence[Moment], size: tuple[int, int], fps: int, *, labels: bool = True) -> Iterator[Image]:
     """Yield the clip's frames of `size` (width, height), uint8 BGR, at a constant `fps`: each the latest moment."""
     length = moments[-1].t - moments[0].t
     count = max(round(length * fps), 1)
     times = np.array([moment.t - moments[0].t for moment in moments])
     focus = np.mean([moment.focus for moment in moments], axis=0)
-    frames: list[Image] = []
     decoded: tuple[int, tuple[Image, Image]] | None = None
     for number in range(count):
         place = max(int(np.searchsorted(times, number / fps, side="right")) - 1, 0)
@@ -202,8 +213,7 @@ def clip_frames(moments: Sequence[Moment], size: tuple[int, int], fps: int, *, l
             write_captions(picture, "split", split, names=BEFORE_AFTER)
         elif 0 < seam < size[0]:
             picture[:, max(seam - DIVIDER_PX // 2, 0) : seam + DIVIDER_PX // 2] = 255
-        frames.append(picture)
-    return frames
+        yield picture
 
 
 def _write_mp4(
@@ -247,9 +257,10 @@ def _write_animation(
 
 def _small(image: Image) -> Image:
     height, width = image.shape[:2]
-    if width <= _KEPT_WIDTH:
+    scale = min(_KEPT_SIZE[0] / width, _KEPT_SIZE[1] / height)
+    if scale >= 1:
         return image
-    size = (_KEPT_WIDTH, round(height * _KEPT_WIDTH / width))
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 

@@ -141,7 +141,10 @@ class CaptureWorker:
             return_free_memory()  # of the source before, and while no picture waits for this process
             attempt = self._start(spec)
             outcome = self._supervise(attempt, generation)
-            info = attempt.info or info
+            if attempt.info is not None:
+                info = attempt.info
+                if info.kind.device:  # another device may come first, or have its number, by the next attempt
+                    spec = replace(spec, address=info.name)
             if outcome is None:
                 return
             if outcome.error is None or info is None or not info.kind.live:

@@ -35,7 +35,15 @@ class RecordingReduced:
     wanted: int
 
 
-Notice = CyclesChanged | RecordingSaved | RecordingReduced
+@dataclass(frozen=True, kw_only=True)
+class MicrophoneMissing:
+    """The microphone that was to be recorded does not open; with `replaced` the system's choice is recorded."""
+
+    wanted: str
+    replaced: bool
+
+
+Notice = CyclesChanged | RecordingSaved | RecordingReduced | MicrophoneMissing
 
 
 class SessionListener(Protocol):

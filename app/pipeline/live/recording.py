@@ -51,13 +51,13 @@ class SessionRecording:
         settings: Settings,
         *,
         source_fps: float,
-        sound: AudioInput | None = None,
+        open_sound: Callable[[], AudioInput | None] = lambda: None,
     ) -> Path:
         """Record from now on into a new file in `folder` and return its path.
 
-        `latest` is the newest frame, whose size the recording takes, `source_fps` the source's rate or 0, `sound`
-        is recorded beside it. Raises RecordingError when there is no frame yet or a recording runs already, and
-        OutputError.
+        `latest` is the newest frame, whose size the recording takes, `source_fps` the source's rate or 0. What
+        `open_sound` returns is recorded beside it; it is called once nothing else speaks against the recording. Raises
+        RecordingError when there is no frame yet or a recording runs already, and OutputError.
         """
         if not self._starting.acquire(blocking=False):
             raise RecordingError("A recording is being started already.", "Wait a moment.")
@@ -69,6 +69,7 @@ class SessionRecording:
             height, width = latest.image.shape[:2]
             fps = source_fps if source_fps > 0 else settings.target_fps
             scale = self._affordable_scale(latest, int(settings.output_scale), fps)
+            sound = open_sound()
             context = OutputContext(
                 size=(width, height),
                 fps=fps,
@@ -78,8 +79,13 @@ class SessionRecording:
                 scale=scale,
                 prepare=partial(at_scale, scale=scale) if scale > 1 else None,
             )
-            recorder = create_recorder(settings, context)
-            self._outputs.start(DESCRIPTOR, recorder)
+            try:
+                recorder = create_recorder(settings, context)
+                self._outputs.start(DESCRIPTOR, recorder)
+            except BaseException:
+                if sound is not None:
+                    sound.stop()
+                raise
             return recorder.path
         finally:
             self._starting.release()
@@ -104,7 +110,9 @@ class SessionRecording:
         return scale
 
     def _ended_early(self, error: AppError) -> None:
-        self._outputs.remove(DESCRIPTOR.name)
+        state = self.state()
+        if state is not None and state.error is error:  # else another recording has taken its place
+            self._outputs.remove(DESCRIPTOR.name)
         self._on_error(error)
 
 

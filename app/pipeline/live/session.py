@@ -14,6 +14,7 @@ from app.core.types import Face, Frame, Restored
 from app.core.words import phrase
 from app.outputs.base import OutputContext, OutputState
 from app.outputs.fanout import FanOut
+from app.outputs.recordings.microphone import AudioInput, Microphone
 from app.outputs.recordings.pacing import nearest_rate
 from app.outputs.recordings.recorder import RecordingState
 from app.outputs.registry import descriptor
@@ -21,7 +22,7 @@ from app.outputs.sharing.clip import ClipMemory, make_clip
 from app.outputs.sharing.snapshot import save_before_after, save_snapshot
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.capture.worker import CaptureWorker
-from app.pipeline.live.events import RecordingSaved, SessionListener
+from app.pipeline.live.events import MicrophoneMissing, RecordingSaved, SessionListener
 from app.pipeline.live.file_sound import SourceSound
 from app.pipeline.live.inference import InferenceWorker
 from app.pipeline.live.loader import PipelineLoader
@@ -66,7 +67,7 @@ class LiveSession:
         self._sound = SourceSound(self._capture.timeline, clock=clock)
         self._spec: SourceSpec | None = None
         self._slide_show = True
-        self._memory = ClipMemory()
+        self._memory = ClipMemory(clock)
         self._inference = InferenceWorker(
             self._frames,
             settings,
@@ -88,7 +89,6 @@ class LiveSession:
         self._inference.choose(None)
         self._sound.follow(None, play=False)
         self._spec = spec
-        self._memory.clear()
         self._slide_show = slide_show
         self._capture.open(spec, loop=loop, slide_show=slide_show)
 
@@ -176,10 +176,21 @@ class LiveSession:
     def start_recording(self, folder: Path) -> Path:
         """Start recording into `folder` as the settings say; returns the path. Raises RecordingError or OutputError."""
         settings = self._inference.settings
-        sound = self._sound.for_recording(settings.microphone) if settings.record_sound else None
         return self._recording.start(
-            folder, self._inference.latest, settings, source_fps=self._source_fps(), sound=sound
+            folder,
+            self._inference.latest,
+            settings,
+            source_fps=self._source_fps(),
+            open_sound=lambda: self._open_sound(settings) if settings.record_sound else None,
         )
+
+    def _open_sound(self, settings: Settings) -> AudioInput | None:
+        """Open what is to be recorded beside the pictures; a chosen microphone that does not open is noted."""
+        wanted, sound = settings.microphone, self._sound.for_recording(settings.microphone)
+        replaced = isinstance(sound, Microphone) and sound.in_place_of != ""
+        if wanted and (sound is None or replaced):
+            self._listener.on_notice(MicrophoneMissing(wanted=wanted, replaced=replaced))
+        return sound
 
     def stop_recording(self) -> tuple[Path, ...]:
         """Finish the recording and wait until it is complete; returns its files, none when nothing was recorded."""
@@ -235,6 +246,8 @@ class LiveSession:
         return self._capture.paused or (info is not None and info.picture_s > 0 and not self._slide_show)
 
     def _on_status(self, status: SourceStatus) -> None:
+        if status.state == "connecting":  # the source before was let go of
+            self._memory.clear()
         self._follow_sound(status, self._inference.settings)
         self._show_card(status)
         self._listener.on_status(status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject
 
+from app.core.errors import AppError
 from app.ui.flows.source import SourceFlow
 from app.ui.host import SessionHost
 from app.ui.panel.picture_bar import PictureBar
@@ -43,11 +44,15 @@ class PictureFlow(QObject):
     def _refresh(self) -> None:
         info, folder = self._source.info, self._source.file
         if info is None or info.picture_s <= 0 or folder is None or not folder.is_dir():
-            self._names = ()
+            self._names, self._place = (), 0
         elif self._source.state == "online":
             from app.sources.images import pictures_in
 
-            self._names = tuple(path.name for path in pictures_in(folder))
+            try:
+                self._names = tuple(path.name for path in pictures_in(folder))
+            except AppError:  # the folder is gone, which the source reports
+                self._names = ()
+            self._place = min(self._place, max(len(self._names) - 1, 0))
         self._bar.setVisible(len(self._names) > 1)
         self._show()
 

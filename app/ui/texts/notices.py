@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.words import Phrase, phrase
-from app.pipeline.live.events import CyclesChanged, Notice, RecordingReduced
+from app.pipeline.live.events import CyclesChanged, MicrophoneMissing, Notice, RecordingReduced
 
 
 def notice_text(notice: Notice) -> Phrase:
@@ -19,6 +19,10 @@ def notice_text(notice: Notice) -> Phrase:
             size=size,
             wanted=notice.wanted,
         )
+    if isinstance(notice, MicrophoneMissing):
+        if notice.replaced:
+            return phrase("{microphone} does not open: the system's microphone is recorded.", microphone=notice.wanted)
+        return phrase("{microphone} does not open: the recording has no sound.", microphone=notice.wanted)
     if not isinstance(notice, CyclesChanged):
         return phrase("Saved {names}.", names=", ".join(path.name for path in notice.paths))
     if notice.reason:

@@ -172,6 +172,21 @@ def test_an_unplugged_camera_is_found_again_by_name_under_its_new_number(harness
     assert set(cameras.opened) == {"Desk camera"}
 
 
+@pytest.mark.parametrize("address", ["", "0"])
+def test_a_camera_found_by_its_place_is_not_replaced_by_another(harness: Callable[..., Harness], address: str) -> None:
+    cameras = FakeCameras(["Desk camera", "Laptop camera"], picture=numbered_picture, fps=100)
+    h = harness(camera_maker(cameras))
+    h.worker.open(SourceSpec(kind=CAMERA_KIND, address=address))
+    h.frames(2)
+    cameras.unplug("Desk camera")
+    h.wait_for("offline")
+    seen = len(h.statuses)
+    assert isinstance(h.wait_for("offline", after=seen).error, CameraOpenError)
+    cameras.plug("Desk camera")
+    h.wait_for("online", after=seen)
+    assert set(cameras.opened) == {"Desk camera"}
+
+
 def test_the_error_of_a_lost_camera_does_not_hold_its_last_picture(harness: Callable[..., Harness]) -> None:
     """Without the garbage collector's help: it comes too seldom for pictures of megabytes."""
     several = threading.Event()
