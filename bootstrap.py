@@ -315,7 +315,9 @@ def set_up_accelerator(name):
     if not package or (stamp.exists() and stamp.read_text() == package):
         return True
     say("installing " + package)
-    if replaces and not pip("uninstall", "--yes", "onnxruntime"):
+    # The two share their folder: a package that stayed would count as installed, without the files that went with the
+    # other one.
+    if replaces and not pip("uninstall", "--yes", "onnxruntime", package.partition("==")[0]):
         return False
     if not pip("install", package):
         if replaces:

@@ -36,6 +36,7 @@ def write_video(
     times_ms: Sequence[int] | None = None,
     fps: int = 25,
     sound: bool = False,
+    sound_s: float | None = None,
     sound_codec: str = "aac",
     rotation: float | None = None,
     codec: str = "libx264",
@@ -46,7 +47,10 @@ def write_video(
     tagged: bool = True,
     rate: int = 48000,
 ) -> None:
-    """Encode `images` at `times_ms` or `fps`; `matrix` is FFmpeg's (1 BT.709, 5 BT.601), `sound` adds a tone."""
+    """Encode `images` at `times_ms` or `fps`; `matrix` is FFmpeg's (1 BT.709, 5 BT.601).
+
+    `sound` adds a tone of `sound_s` seconds, as long as the pictures if that is None.
+    """
     times = list(times_ms) if times_ms is not None else [round(i * 1000 / fps) for i in range(len(images))]
     height, width = images[0].shape[:2]
     with av.open(str(path), "w", options=container_options or {}) as container:
@@ -61,7 +65,7 @@ def write_video(
             stream.codec_context.color_range = color_range
         audio = container.add_stream(sound_codec, rate=rate, layout="mono") if sound else None
         if audio is not None:
-            _write_tone(container, audio, seconds=(times[-1] + 1000 / fps) / 1000, rate=rate)
+            _write_tone(container, audio, seconds=sound_s or (times[-1] + 1000 / fps) / 1000, rate=rate)
         for image, time_ms in zip(images, times, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24").reformat(
                 format="yuv420p", dst_colorspace=matrix or 5, dst_color_range=color_range or 1, interpolation=0x44004

@@ -60,6 +60,7 @@ def run_job(
     retry: bool = False,
     shard: Shard | None = None,
     join: bool = False,
+    timings: bool = False,
     only: Callable[[Item], bool] = lambda item: True,
     on_event: Callable[[JobEvent], None] = lambda event: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -68,9 +69,10 @@ def run_job(
 
     `workers` 0 uses as many as this machine supports, those of a `workforce` first; `executor` is another way to
     run tasks. What an interrupted run has finished is not done again unless `fresh`. With `retry`, a task that
-    failed is tried once more at the end. `only` leaves files out. `on_event` is called in this thread, `cancelled`
-    is asked often and leaves the journal for another run. With `shard` only that part of the tasks is done, and
-    videos stay in pieces; when every shard is done, `join` makes the whole of them.
+    failed is tried once more at the end. `timings` keeps those of every frame in the report. `only` leaves files out.
+    `on_event` is called in this thread, `cancelled` is asked often and leaves the journal for another run. With `shard`
+    only that part of the tasks is done, and videos stay in pieces; when every shard is done, `join` makes the whole of
+    them.
 
     Raises UnreadableMediaError, EmptyFolderError or OutputError for an invalid job, JournalError when
     another process is running it or a shard is not done, ClusterError for a cluster that cannot be used, ManifestError,
@@ -107,6 +109,7 @@ def run_job(
             on_event=on_event,
             mine=shard.has if shard else lambda task: True,
             is_shard=shard is not None,
+            keep_timings=timings,
         )
         if join:
             _expect_all_done(run.tasks_left)

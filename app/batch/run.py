@@ -27,10 +27,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _State:
-    """The state of the work for one file."""
+    """The state of the work for one file. With `ours`, an older result of this job is in its place."""
 
     work: Work
     overwrite: bool
+    ours: bool
     pieces: dict[str, TaskResult] = field(default_factory=dict)
 
 
@@ -39,6 +40,7 @@ class JobRun:
 
     `remake` plans a file again, before its task is tried once more with `retry`. `mine` tells which tasks this run may
     do; when others do the rest, videos are not joined and `is_shard` is true.
+    `keep_timings` keeps those of every frame, hundreds of bytes each, in the results.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class JobRun:
         on_event: Callable[[JobEvent], None],
         mine: Callable[[Task], bool] = lambda task: True,
         is_shard: bool = False,
+        keep_timings: bool = False,
     ) -> None:
         self._job = job
         self._journal = journal
@@ -61,6 +64,7 @@ class JobRun:
         self._on_event = on_event
         self._mine = mine
         self._is_shard = is_shard
+        self._keep_timings = keep_timings
         self._meter = ProgressMeter()
         self._queue: deque[Task] = deque()
         self._again: deque[Task] = deque()
@@ -110,7 +114,7 @@ class JobRun:
         else:
             return None
         self._meter.begin()
-        self._journal.start(task)
+        self._journal.start(task, ours=self._states[task.name].ours)
         self._under_way.add(task.key)
         return task
 
@@ -125,17 +129,22 @@ class JobRun:
             self._fail(event)
             return
         task, result = event.task, event.result
+        if not self._keep_timings:
+            result = replace(result, timings=())
         if task.kind == "piece":
             self._journal.finish(task, result.record())
             self._meter.finish(task, result.frames)
             self._take_piece(task, result)
             self._tell_progress()
             return
+        state = self._states[task.name]
         if task.kind == "join":
-            result = _merged(self._states[task.name], result)
+            result = _merged(state, result)
+        if task.again and not self._is_shard:
+            self._leftovers.look_again(state.work.item.target)
         self._journal.finish(task, result.record())
         self._meter.finish(task, 0 if task.kind == "join" else result.frames)
-        self._conclude(ItemDone(item=self._states[task.name].work.item, result=result))
+        self._conclude(ItemDone(item=state.work.item, result=result))
 
     def ended(self, left_alone: tuple[Path, ...] = ()) -> JobReport:
         """Return the report; it is `resumable` when the journal is worth keeping for the same command."""
@@ -155,19 +164,19 @@ class JobRun:
         task, item = work.final, work.item
         entry, there = self._journal.entry(task.key), is_done(item)
         same = entry is not None and entry.digest == task.digest and not fresh
-        # Killed between the last step and the journal: only a task with nothing in its place is ever begun.
-        just_done = entry is not None and not entry.done and not self._job.overwrite
+        # Killed between the last step and the journal.
+        just_done = entry is not None and entry.is_first and not self._job.overwrite
         if there and entry is not None and same and (entry.done or just_done):
             for each in (task, *work.pieces):
                 self._meter.expect(each, done_before=True)
             return ItemDone(item=item, result=TaskResult.from_record(entry.record), resumed=True)
-        ours = entry is not None and entry.done
+        ours = entry is not None and entry.is_ours
         if there and not ours and not self._job.overwrite:
             if not is_folder(self._job.input):
                 raise already_there(item.target)
             self._kept.append(item)
             return None
-        state = _State(work, overwrite=self._job.overwrite or ours)
+        state = _State(work, overwrite=self._job.overwrite or ours, ours=ours)
         if work.pieces:
             self._admit_pieces(state, fresh=fresh)
         elif self._mine(task):
@@ -217,7 +226,9 @@ class JobRun:
         task, error = event.task, event.error
         if isinstance(error, WorkerError):
             _log.error("unexpected error: %s\n%s", task.name, error.details or error)
-        self._journal.forget(task.key)
+        state = self._states[task.name]
+        if not state.ours:
+            self._journal.forget(task.key)
         if self._retry and task.key not in self._tried_again and task.damage is None:
             self._tried_again.add(task.key)
             self._meter.again(task)
@@ -227,8 +238,7 @@ class JobRun:
         if task.name in self._results:
             return  # another piece of the same video has failed before
         if isinstance(error, WorkerError) and not self._is_shard:
-            self._leftovers.look_again(task.target)
-        state = self._states[task.name]
+            self._leftovers.look_again(state.work.item.target)
         if state.pieces and not isinstance(error, UnreadableMediaError):
             self._worth_keeping = True
         self._drop(task.name)
@@ -279,11 +289,12 @@ def _merged(state: _State, whole: TaskResult) -> TaskResult:
     """Return the result of a video from those of its pieces and of joining them."""
     pieces = [state.pieces[piece.key] for piece in state.work.pieces]
     faces = sum(piece.faces for piece in pieces)
+    notes = [note for piece in pieces for note in piece.notes]
     engine, k = next(((piece.engine, piece.k) for piece in pieces if piece.engine), (whole.engine, whole.k))
     return TaskResult(
         frames=sum(piece.frames for piece in pieces),
         faces=faces,
-        notes=(*pieces[0].notes, *whole.notes, *(() if faces else (NO_FACE,))),
+        notes=tuple(dict.fromkeys((*notes, *whole.notes, *(() if faces else (NO_FACE,))))),
         timings=tuple(timings for piece in pieces for timings in piece.timings),
         engine=engine,
         k=k,

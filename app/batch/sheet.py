@@ -21,8 +21,9 @@ from app.core.words import Phrase, phrase, tr
 from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
 from app.faces.tracker import FaceTracker
+from app.media.files import already_there
 from app.media.pictures.lettering import text_size, write_text
-from app.media.pictures.picture import PICTURE_SUFFIXES, read_picture, write_image
+from app.media.pictures.picture import PICTURE_SUFFIXES, expect_picture_suffix, read_picture, write_image
 from app.media.pictures.picture_facts import PROFILE
 from app.outputs.compose import letterbox
 from app.pipeline.process import FramePipeline
@@ -62,7 +63,10 @@ def compare(
         raise UnreadableMediaError(
             "{source} is no picture, and a sheet is made of one.", "Name a picture.", source=source
         )
+    expect_picture_suffix(target)
     make_room(source, target)
+    if target.exists() and not overwrite:
+        raise already_there(target)
     picture = read_picture(source)
     original = picture.bgr
     if options.aligned and original.shape[0] != original.shape[1]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -18,7 +17,7 @@ from app.batch.staging import staged
 from app.batch.videos.joining import join_pieces
 from app.batch.videos.output import VideoOptions
 from app.batch.videos.pieces import restore_piece
-from app.batch.videos.restore import restore_video
+from app.batch.videos.restore import Progress, restore_video
 from app.core.errors import AppError, SettingError, UnreadableMediaError, WorkerError
 from app.core.log import log_path
 from app.core.memory import return_large_blocks
@@ -41,8 +40,6 @@ VIDEO_DETECT_SIZE = 640
 """The size of a batch's detection sweep, larger than the window's because it does not run in real time."""
 
 NO_FACE = phrase("no face was found in any of its frames")
-
-Progress = Callable[[int, int | None], None]
 
 
 class Stopped(BaseException):
@@ -110,7 +107,7 @@ class RestoreWorker:
         if task.kind == "picture":
             return self._restore_picture(task)
         if task.kind == "join":
-            return self._join(task)
+            return self._join(task, progress)
         try:
             return self._restore_video(task, progress)
         finally:
@@ -203,13 +200,14 @@ class RestoreWorker:
         notes = video.notes if faces else (*video.notes, NO_FACE)
         return self._result(tuple(timings), faces=faces, notes=notes)
 
-    def _join(self, task: Task) -> TaskResult:
+    def _join(self, task: Task, progress: Progress | None) -> TaskResult:
         notes = join_pieces(
             task.source,
             task.target,
             task.pieces,
             overwrite=task.overwrite,
             damage=task.damage,
+            progress=progress,
             before_naming=task.expect_unchanged,
         )
         return self._result((), faces=0, notes=notes)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     Message: TypeAlias = int | TaskDone | TaskFailed | AppError
     """From a worker: frames done, the end of its task, or the error that keeps it from starting at all."""
 
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""What ends a batch as Ctrl-C does: the end of a service, and a closed terminal."""
+
 _STOP_S = 10.0
 _PROGRESS_S = 0.2
 
@@ -138,6 +141,12 @@ def _work(connection: Connection) -> None:
     from app.batch.worker import RestoreWorker, Stopped, carry_out
     from app.core.errors import AppError
 
+    def leave(*_: object) -> None:
+        raise Stopped
+
+    # A closed terminal and the end of a service reach every process at once, and must leave nothing half-written.
+    for ending in STOP_SIGNALS:
+        signal.signal(ending, leave)
     cv2.setNumThreads(1)
     worker: RestoreWorker | None = None
     with contextlib.suppress(EOFError, OSError, Stopped):  # the parent is gone

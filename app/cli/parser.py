@@ -34,6 +34,15 @@ _EXAMPLES: tuple[tuple[str, Words], ...] = (
     ("bench --json bench.json", phrase("measure this machine")),
 )
 
+_APART = {
+    "compare": (
+        "json", "watch", "shard", "join", "cluster", "side_by_side", "workers", "retry", "fresh", "encoder",
+    ),
+    "cluster": ("workers",),
+    "providers": ("json",),
+}  # fmt: skip
+"""Options that mean nothing beside another one."""
+
 
 def _examples() -> str:
     width = max(len(words) for words, meaning in _EXAMPLES if meaning)
@@ -130,7 +139,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error(tr("live needs an output: --virtual-camera, --serve or both"))
     if options.command == "restore" and options.scale > 1 and (options.aligned or options.compare):
         parser.error(tr("--scale enlarges pictures and videos, neither aligned crops nor sheets"))
+    for option, others in _APART.items():
+        if getattr(options, option, None):
+            for other in others:
+                if getattr(options, other, None) not in (None, False, 0, USUAL):
+                    parser.error(
+                        tr("{option} and {other} cannot be used together", option=_typed(option), other=_typed(other))
+                    )
     return options
+
+
+def _typed(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def given_settings(options: argparse.Namespace) -> dict[str, Any]:

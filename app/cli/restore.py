@@ -7,7 +7,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from app.batch.executors import EXECUTORS
 from app.batch.executors.base import Executor, ExecutorOptions
 from app.batch.jobs.events import ItemDone, ItemFailed, JobEvent, JobProgress, JobReport, JobStarted
 from app.batch.jobs.job import Job, RestoreOptions
-from app.batch.jobs.plan import Item
+from app.batch.jobs.plan import Item, is_folder, plain
 from app.batch.jobs.timings import StageTimings
 from app.batch.sheet import compare
 from app.batch.watch import watch
-from app.batch.workforce import Workforce
+from app.batch.workforce import STOP_SIGNALS, Workforce
 from app.cli.messages import STDERR, note, print_error, say, show
 from app.cli.parser import given_settings
 from app.core.address import shown_source
@@ -64,25 +64,29 @@ def restore(options: argparse.Namespace, workforce: Workforce) -> bool:
             note(words, about=source.name)
         return True
     started = time.perf_counter()
-    # SIGTERM and a closed terminal must leave nothing behind, like Ctrl-C.
-    endings = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    previous = {ending: signal.signal(ending, signal.default_int_handler) for ending in endings}
+    many = is_folder(plain(options.input))
+    previous = {ending: signal.signal(ending, signal.default_int_handler) for ending in STOP_SIGNALS}
     try:
         job = Job(input=options.input, output=options.output, options=how, overwrite=options.overwrite)
-        report = _watch(job, options, workforce) if options.watch else _run(job, options, workforce)
+        report = _watch(job, options, workforce) if options.watch else _run(job, options, workforce, many=many)
     finally:
         for ending, handler in previous.items():
             signal.signal(ending, handler)
-    _sum_up(report)
+    _sum_up(report, many=many)
     if options.json:
         show(json.dumps(_document(options, settings, report, time.perf_counter() - started), indent=2))
     return not report.failed
 
 
 def _run(
-    job: Job, options: argparse.Namespace, workforce: Workforce, only: Callable[[Item], bool] = lambda item: True
+    job: Job,
+    options: argparse.Namespace,
+    workforce: Workforce,
+    *,
+    many: bool,
+    only: Callable[[Item], bool] = lambda item: True,
 ) -> JobReport:
-    with _Display() as display:
+    with _Display(many=many) as display:
         return run_job(
             job,
             workers=options.workers,
@@ -92,6 +96,7 @@ def _run(
             retry=options.retry,
             shard=Shard(number=options.shard[0], count=options.shard[1]) if options.shard else None,
             join=options.join,
+            timings=options.json,
             only=only,
             on_event=display.show,
         )
@@ -111,10 +116,17 @@ def _cluster(address: str) -> Executor:
 def _watch(job: Job, options: argparse.Namespace, workforce: Workforce) -> JobReport:
     """Restore what arrives until Ctrl-C; during a restoration Ctrl-C interrupts it as usual."""
     results: list[ItemDone | ItemFailed] = []
+    restored: set[str] = set()
 
     def take(items: list[Item]) -> None:
-        names = {item.name for item in items}
-        results.extend(_run(job, options, workforce, lambda item: item.name in names).results)
+        arrived = {item.name for item in items}
+        for names, overwrite in ((arrived - restored, job.overwrite), (arrived & restored, True)):
+            if names:
+                done = _run(
+                    replace(job, overwrite=overwrite), options, workforce, many=True, only=_one_of(names)
+                ).results
+                results.extend(done)
+                restored.update(each.item.name for each in done if isinstance(each, ItemDone))
 
     def wait(seconds: float) -> bool:
         try:
@@ -131,12 +143,19 @@ def _watch(job: Job, options: argparse.Namespace, workforce: Workforce) -> JobRe
     return JobReport(results=tuple(results))
 
 
-class _Display:
-    """A progress bar on stderr, with lines for events above it."""
+def _one_of(names: set[str]) -> Callable[[Item], bool]:
+    return lambda item: item.name in names
 
-    def __init__(self) -> None:
+
+class _Display:
+    """A progress bar on stderr, with lines for events above it.
+
+    Of `many` files, those of a folder, each error is printed; that of a single one is raised at the end.
+    """
+
+    def __init__(self, *, many: bool) -> None:
         self._bar: Any = None
-        self._items = 0
+        self._many = many
 
     def __enter__(self) -> _Display:
         return self
@@ -155,11 +174,10 @@ class _Display:
             if not event.resumed:
                 for words in event.result.notes:
                     note(words, about=event.item.name)
-        elif self._items > 1:
+        elif self._many:
             print_error(event.error, about=event.item.name)
 
     def _start(self, event: JobStarted) -> None:
-        self._items = event.items
         for words in event.notes:
             note(words)
         if event.kept:
@@ -179,14 +197,16 @@ class _Display:
         self._bar = _bar()
 
 
-def _sum_up(report: JobReport) -> None:
+def _sum_up(report: JobReport, *, many: bool) -> None:
     """Print how a job ended; raise the error of a single file that failed."""
     results = report.results
     if report.resumable:
         note(phrase("what was done of a video is kept; the same command goes on from there"))
-    if len(results) == 1 and isinstance(results[0], ItemFailed):
-        raise results[0].error
-    if len(results) > 1:
+    if not many:
+        for each in results:
+            if isinstance(each, ItemFailed):
+                raise each.error
+    elif report.failed or len(results) > 1:
         done = len(results) - report.failed
         if report.failed:
             say(

@@ -74,6 +74,17 @@ class RemoteFile:
         """Return a file in this folder, by its path with slashes."""
         return RemoteFile(self.address, f"{self.path}/{path}" if self.path else path)
 
+    def path_in(self, folder: RemoteFile) -> str | None:
+        """Return the path of this file below `folder`, "" for the same place, None if it is somewhere else.
+
+        Raises UnreadableMediaError for an address that cannot be opened.
+        """
+        with self._reading() as (system, place), folder._reading() as (other, root):
+            place, root = place.rstrip("/"), root.rstrip("/")
+            if system != other or not f"{place}/".startswith(f"{root}/"):
+                return None
+            return place[len(root) :].strip("/")
+
     def shown_path(self) -> Path:
         """Return a path for messages and suffixes; nothing is there."""
         return Path(str(self))

@@ -394,6 +394,11 @@
         <translation>Wählen Sie ein kleineres --scale.</translation>
     </message>
     <message>
+        <source>Choose a smaller view or scale.</source>
+        <extracomment>app/media/videos/encoder.py</extracomment>
+        <translation>Wählen Sie eine kleinere Ansicht oder Vergrößerung.</translation>
+    </message>
+    <message>
         <source>Choose a video file.</source>
         <extracomment>app/media/videos/video_reader.py</extracomment>
         <translation>Wählen Sie eine Videodatei.</translation>
@@ -1202,6 +1207,11 @@
         <translation>Video stummschalten</translation>
     </message>
     <message>
+        <source>Name a folder beside the input.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>Geben Sie einen Ordner neben der Eingabe an.</translation>
+    </message>
+    <message>
         <source>Name a folder.</source>
         <extracomment>app/batch/jobs/plan.py</extracomment>
         <translation>Geben Sie einen Ordner an.</translation>
@@ -1210,6 +1220,11 @@
         <source>Name a picture.</source>
         <extracomment>app/batch/sheet.py</extracomment>
         <translation>Geben Sie ein Bild an.</translation>
+    </message>
+    <message>
+        <source>Name another address: originals are never overwritten.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>Geben Sie eine andere Adresse an: Originale werden nie überschrieben.</translation>
     </message>
     <message>
         <source>Name another folder: originals are never overwritten.</source>
@@ -3904,7 +3919,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     </message>
     <message>
         <source>{done} of {all} files restored</source>
-        <extracomment>app/cli/restore.py</extracomment>
+        <extracomment>app/cli/restore.py, app/ui/flows/sharing.py</extracomment>
         <translation>{done} von {all} Dateien wiederhergestellt</translation>
     </message>
     <message>
@@ -3986,6 +4001,16 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <source>{meaning} ({limits}; default {value})</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>{meaning} ({limits}; Standard {value})</translation>
+    </message>
+    <message>
+        <source>{microphone} does not open: the recording has no sound.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>{microphone} lässt sich nicht öffnen: Die Aufnahme hat keinen Ton.</translation>
+    </message>
+    <message>
+        <source>{microphone} does not open: the system&apos;s microphone is recorded.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>{microphone} lässt sich nicht öffnen: Das Mikrofon des Systems wird aufgenommen.</translation>
     </message>
     <message>
         <source>{names}, in {folder}</source>
@@ -4182,6 +4207,16 @@ Wählen Sie eine andere Quelle, oder ziehen Sie eine auf das Bild</translation>
             <numerusform>{n} Thread</numerusform>
             <numerusform>{n} Threads</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>{option} and {other} cannot be used together</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>{option} und {other} können nicht zusammen verwendet werden</translation>
+    </message>
+    <message>
+        <source>{output} holds the input, and results would lie among the originals.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>{output} enthält die Eingabe; die Ergebnisse lägen zwischen den Originalen.</translation>
     </message>
     <message>
         <source>{output} is a file, but a folder of results cannot go into a file.</source>

@@ -394,6 +394,11 @@
         <translation>Elija un --scale menor.</translation>
     </message>
     <message>
+        <source>Choose a smaller view or scale.</source>
+        <extracomment>app/media/videos/encoder.py</extracomment>
+        <translation>Elija una vista o una escala menor.</translation>
+    </message>
+    <message>
         <source>Choose a video file.</source>
         <extracomment>app/media/videos/video_reader.py</extracomment>
         <translation>Elija un archivo de vídeo.</translation>
@@ -1202,6 +1207,11 @@
         <translation>Silenciar el vídeo</translation>
     </message>
     <message>
+        <source>Name a folder beside the input.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>Indique una carpeta junto a la entrada.</translation>
+    </message>
+    <message>
         <source>Name a folder.</source>
         <extracomment>app/batch/jobs/plan.py</extracomment>
         <translation>Indique una carpeta.</translation>
@@ -1210,6 +1220,11 @@
         <source>Name a picture.</source>
         <extracomment>app/batch/sheet.py</extracomment>
         <translation>Indique una imagen.</translation>
+    </message>
+    <message>
+        <source>Name another address: originals are never overwritten.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>Indique otra dirección: los originales nunca se sobrescriben.</translation>
     </message>
     <message>
         <source>Name another folder: originals are never overwritten.</source>
@@ -3903,7 +3918,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     </message>
     <message>
         <source>{done} of {all} files restored</source>
-        <extracomment>app/cli/restore.py</extracomment>
+        <extracomment>app/cli/restore.py, app/ui/flows/sharing.py</extracomment>
         <translation>{done} de {all} archivos restaurados</translation>
     </message>
     <message>
@@ -3985,6 +4000,16 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <source>{meaning} ({limits}; default {value})</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>{meaning} ({limits}; por defecto {value})</translation>
+    </message>
+    <message>
+        <source>{microphone} does not open: the recording has no sound.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>{microphone} no se abre: la grabación no tiene sonido.</translation>
+    </message>
+    <message>
+        <source>{microphone} does not open: the system&apos;s microphone is recorded.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>{microphone} no se abre: se graba el micrófono del sistema.</translation>
     </message>
     <message>
         <source>{names}, in {folder}</source>
@@ -4181,6 +4206,16 @@ Elija otra fuente, o suelte una sobre la imagen</translation>
             <numerusform>{n} hilo</numerusform>
             <numerusform>{n} hilos</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>{option} and {other} cannot be used together</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>{option} y {other} no se pueden usar juntas</translation>
+    </message>
+    <message>
+        <source>{output} holds the input, and results would lie among the originals.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>{output} contiene la entrada, y los resultados quedarían entre los originales.</translation>
     </message>
     <message>
         <source>{output} is a file, but a folder of results cannot go into a file.</source>

@@ -394,6 +394,11 @@
         <translation>Choisissez un --scale plus petit.</translation>
     </message>
     <message>
+        <source>Choose a smaller view or scale.</source>
+        <extracomment>app/media/videos/encoder.py</extracomment>
+        <translation>Choisissez une vue ou une échelle plus petite.</translation>
+    </message>
+    <message>
         <source>Choose a video file.</source>
         <extracomment>app/media/videos/video_reader.py</extracomment>
         <translation>Choisissez un fichier vidéo.</translation>
@@ -1202,6 +1207,11 @@
         <translation>Couper le son de la vidéo</translation>
     </message>
     <message>
+        <source>Name a folder beside the input.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>Indiquez un dossier à côté de l’entrée.</translation>
+    </message>
+    <message>
         <source>Name a folder.</source>
         <extracomment>app/batch/jobs/plan.py</extracomment>
         <translation>Indiquez un dossier.</translation>
@@ -1210,6 +1220,11 @@
         <source>Name a picture.</source>
         <extracomment>app/batch/sheet.py</extracomment>
         <translation>Indiquez une image.</translation>
+    </message>
+    <message>
+        <source>Name another address: originals are never overwritten.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>Indiquez une autre adresse : les originaux ne sont jamais écrasés.</translation>
     </message>
     <message>
         <source>Name another folder: originals are never overwritten.</source>
@@ -3903,7 +3918,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     </message>
     <message>
         <source>{done} of {all} files restored</source>
-        <extracomment>app/cli/restore.py</extracomment>
+        <extracomment>app/cli/restore.py, app/ui/flows/sharing.py</extracomment>
         <translation>{done} fichiers sur {all} restaurés</translation>
     </message>
     <message>
@@ -3985,6 +4000,16 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <source>{meaning} ({limits}; default {value})</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>{meaning} ({limits}&#x202f;; par défaut {value})</translation>
+    </message>
+    <message>
+        <source>{microphone} does not open: the recording has no sound.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>{microphone} ne s’ouvre pas : l’enregistrement n’a pas de son.</translation>
+    </message>
+    <message>
+        <source>{microphone} does not open: the system&apos;s microphone is recorded.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>{microphone} ne s’ouvre pas : le micro du système est enregistré.</translation>
     </message>
     <message>
         <source>{names}, in {folder}</source>
@@ -4181,6 +4206,16 @@ Choisissez une autre source, ou déposez-en une sur l’image</translation>
             <numerusform>{n} thread</numerusform>
             <numerusform>{n} threads</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>{option} and {other} cannot be used together</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>{option} et {other} ne peuvent pas être utilisées ensemble</translation>
+    </message>
+    <message>
+        <source>{output} holds the input, and results would lie among the originals.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>{output} contient l’entrée : les résultats se mêleraient aux originaux.</translation>
     </message>
     <message>
         <source>{output} is a file, but a folder of results cannot go into a file.</source>

@@ -394,6 +394,11 @@
         <translation>より小さい --scale を選んでください。</translation>
     </message>
     <message>
+        <source>Choose a smaller view or scale.</source>
+        <extracomment>app/media/videos/encoder.py</extracomment>
+        <translation>より小さい表示または倍率を選んでください。</translation>
+    </message>
+    <message>
         <source>Choose a video file.</source>
         <extracomment>app/media/videos/video_reader.py</extracomment>
         <translation>動画ファイルを選んでください。</translation>
@@ -1201,6 +1206,11 @@
         <translation>動画をミュート</translation>
     </message>
     <message>
+        <source>Name a folder beside the input.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>入力の隣にあるフォルダーを指定してください。</translation>
+    </message>
+    <message>
         <source>Name a folder.</source>
         <extracomment>app/batch/jobs/plan.py</extracomment>
         <translation>フォルダーを指定してください。</translation>
@@ -1209,6 +1219,11 @@
         <source>Name a picture.</source>
         <extracomment>app/batch/sheet.py</extracomment>
         <translation>画像を指定してください。</translation>
+    </message>
+    <message>
+        <source>Name another address: originals are never overwritten.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>別のアドレスを指定してください。元のファイルは決して上書きされません。</translation>
     </message>
     <message>
         <source>Name another folder: originals are never overwritten.</source>
@@ -3900,7 +3915,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     </message>
     <message>
         <source>{done} of {all} files restored</source>
-        <extracomment>app/cli/restore.py</extracomment>
+        <extracomment>app/cli/restore.py, app/ui/flows/sharing.py</extracomment>
         <translation>{all} 個中 {done} 個のファイルを復元しました</translation>
     </message>
     <message>
@@ -3982,6 +3997,16 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>{meaning} ({limits}; default {value})</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>{meaning} ({limits}、既定 {value})</translation>
+    </message>
+    <message>
+        <source>{microphone} does not open: the recording has no sound.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>{microphone} を開けません。録画に音声は入りません。</translation>
+    </message>
+    <message>
+        <source>{microphone} does not open: the system&apos;s microphone is recorded.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>{microphone} を開けません。システムのマイクを録音します。</translation>
     </message>
     <message>
         <source>{names}, in {folder}</source>
@@ -4170,6 +4195,16 @@ Choose another source, or drop one on the picture</source>
         <translation>
             <numerusform>{n} スレッド</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>{option} and {other} cannot be used together</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>{option} と {other} は同時に使えません</translation>
+    </message>
+    <message>
+        <source>{output} holds the input, and results would lie among the originals.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>{output} には入力が含まれているため、結果が元のファイルに混ざってしまいます。</translation>
     </message>
     <message>
         <source>{output} is a file, but a folder of results cannot go into a file.</source>

@@ -394,6 +394,11 @@
         <translation>Escolha um --scale menor.</translation>
     </message>
     <message>
+        <source>Choose a smaller view or scale.</source>
+        <extracomment>app/media/videos/encoder.py</extracomment>
+        <translation>Escolha uma visualização ou escala menor.</translation>
+    </message>
+    <message>
         <source>Choose a video file.</source>
         <extracomment>app/media/videos/video_reader.py</extracomment>
         <translation>Escolha um arquivo de vídeo.</translation>
@@ -1202,6 +1207,11 @@
         <translation>Silenciar o vídeo</translation>
     </message>
     <message>
+        <source>Name a folder beside the input.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>Indique uma pasta ao lado da entrada.</translation>
+    </message>
+    <message>
         <source>Name a folder.</source>
         <extracomment>app/batch/jobs/plan.py</extracomment>
         <translation>Indique uma pasta.</translation>
@@ -1210,6 +1220,11 @@
         <source>Name a picture.</source>
         <extracomment>app/batch/sheet.py</extracomment>
         <translation>Indique uma imagem.</translation>
+    </message>
+    <message>
+        <source>Name another address: originals are never overwritten.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>Indique outro endereço: os originais nunca são sobrescritos.</translation>
     </message>
     <message>
         <source>Name another folder: originals are never overwritten.</source>
@@ -3903,7 +3918,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     </message>
     <message>
         <source>{done} of {all} files restored</source>
-        <extracomment>app/cli/restore.py</extracomment>
+        <extracomment>app/cli/restore.py, app/ui/flows/sharing.py</extracomment>
         <translation>{done} de {all} arquivos restaurados</translation>
     </message>
     <message>
@@ -3985,6 +4000,16 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <source>{meaning} ({limits}; default {value})</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>{meaning} ({limits}; padrão {value})</translation>
+    </message>
+    <message>
+        <source>{microphone} does not open: the recording has no sound.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>{microphone} não abre: a gravação não tem som.</translation>
+    </message>
+    <message>
+        <source>{microphone} does not open: the system&apos;s microphone is recorded.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>{microphone} não abre: o microfone do sistema é gravado.</translation>
     </message>
     <message>
         <source>{names}, in {folder}</source>
@@ -4181,6 +4206,16 @@ Escolha outra fonte, ou solte uma sobre a imagem</translation>
             <numerusform>{n} thread</numerusform>
             <numerusform>{n} threads</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>{option} and {other} cannot be used together</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>{option} e {other} não podem ser usadas juntas</translation>
+    </message>
+    <message>
+        <source>{output} holds the input, and results would lie among the originals.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>{output} contém a entrada, e os resultados ficariam entre os originais.</translation>
     </message>
     <message>
         <source>{output} is a file, but a folder of results cannot go into a file.</source>

@@ -394,6 +394,11 @@
         <translation>请选择较小的 --scale。</translation>
     </message>
     <message>
+        <source>Choose a smaller view or scale.</source>
+        <extracomment>app/media/videos/encoder.py</extracomment>
+        <translation>请选择更小的视图或倍数。</translation>
+    </message>
+    <message>
         <source>Choose a video file.</source>
         <extracomment>app/media/videos/video_reader.py</extracomment>
         <translation>请选择视频文件。</translation>
@@ -1201,6 +1206,11 @@
         <translation>视频静音</translation>
     </message>
     <message>
+        <source>Name a folder beside the input.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>请指定输入旁边的文件夹。</translation>
+    </message>
+    <message>
         <source>Name a folder.</source>
         <extracomment>app/batch/jobs/plan.py</extracomment>
         <translation>请指定文件夹。</translation>
@@ -1209,6 +1219,11 @@
         <source>Name a picture.</source>
         <extracomment>app/batch/sheet.py</extracomment>
         <translation>请指定图片。</translation>
+    </message>
+    <message>
+        <source>Name another address: originals are never overwritten.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>请指定另一个地址：原文件绝不会被覆盖。</translation>
     </message>
     <message>
         <source>Name another folder: originals are never overwritten.</source>
@@ -3900,7 +3915,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     </message>
     <message>
         <source>{done} of {all} files restored</source>
-        <extracomment>app/cli/restore.py</extracomment>
+        <extracomment>app/cli/restore.py, app/ui/flows/sharing.py</extracomment>
         <translation>已修复 {done}/{all} 个文件</translation>
     </message>
     <message>
@@ -3982,6 +3997,16 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>{meaning} ({limits}; default {value})</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>{meaning}（{limits}；默认 {value}）</translation>
+    </message>
+    <message>
+        <source>{microphone} does not open: the recording has no sound.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>无法打开 {microphone}：录像没有声音。</translation>
+    </message>
+    <message>
+        <source>{microphone} does not open: the system&apos;s microphone is recorded.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>无法打开 {microphone}：改为录制系统麦克风。</translation>
     </message>
     <message>
         <source>{names}, in {folder}</source>
@@ -4170,6 +4195,16 @@ Choose another source, or drop one on the picture</source>
         <translation>
             <numerusform>{n} 个线程</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>{option} and {other} cannot be used together</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>{option} 和 {other} 不能同时使用</translation>
+    </message>
+    <message>
+        <source>{output} holds the input, and results would lie among the originals.</source>
+        <extracomment>app/batch/jobs/plan.py</extracomment>
+        <translation>{output} 包含输入，结果会与原文件混在一起。</translation>
     </message>
     <message>
         <source>{output} is a file, but a folder of results cannot go into a file.</source>

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +17,10 @@ from app.batch.engine import Shard, run_job
 from app.batch.executors.base import ExecutorOptions
 from app.batch.executors.inline import InlineExecutor
 from app.batch.jobs.events import ItemDone, ItemFailed, JobEvent, JobReport
+from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import Task
 from app.batch.workforce import WorkerProcess
-from app.core.errors import AppError, JournalError, UnreadableMediaError
+from app.core.errors import AppError, JournalError, OutputError, SettingError, UnreadableMediaError
 from tests.batch.helpers import Seen, album, files_in, job_of, picture, pixels, rows
 from tests.batch.test_journal import task
 from tests.batch.test_video import pictures, sound_packets
@@ -41,6 +44,73 @@ def again(tmp_path: Path, *, k: int = 1, fresh: bool = False) -> Seen:
     assert not report.cancelled
     assert files_in(tmp_path / "out") == NAMES
     return seen
+
+
+class _Killed:
+    """An executor that is killed amid its first task."""
+
+    def run(self, setup: WorkerSetup, next_task: Callable[[], Task | None], *_: object) -> None:
+        assert next_task() is not None
+        raise KeyboardInterrupt
+
+
+def test_an_older_result_is_not_taken_for_that_of_a_task_that_was_killed(tmp_path: Path) -> None:
+    interrupted(tmp_path)
+    older = pixels(tmp_path / "out" / NAMES[0])
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job_of(tmp_path / "in", tmp_path / "out", k=2), executor=_Killed())
+    seen = again(tmp_path, k=2)
+    assert (seen.restored, seen.resumed) == (NAMES, [])
+    assert not np.array_equal(pixels(tmp_path / "out" / NAMES[0]), older)
+
+
+def test_an_older_result_stays_the_jobs_own_when_its_input_fails_meanwhile(tmp_path: Path) -> None:
+    interrupted(tmp_path)
+    (tmp_path / "in" / NAMES[0]).write_bytes(b"no picture")
+    seen = Seen(stop_after=1)
+    run_job(job_of(tmp_path / "in", tmp_path / "out", k=2), on_event=seen, cancelled=seen.cancelled)
+    assert seen.failed == [NAMES[0]]
+    album(tmp_path / "in", 1)
+    seen = again(tmp_path, k=2)
+    assert NAMES[0] in seen.restored
+    assert not seen.started[0].kept
+
+
+def test_a_refused_job_leaves_no_folder(tmp_path: Path) -> None:
+    long_video(tmp_path / "film.mp4")
+    (tmp_path / "out.mp4").write_bytes(b"a person's own")
+    with pytest.raises(OutputError, match="is there already"):
+        run_job(job_of(tmp_path / "film.mp4", tmp_path / "out.mp4"))
+    with pytest.raises(SettingError):
+        run_job(job_of(tmp_path / "film.mp4", tmp_path / "new.mp4", k=99), executor=InlineExecutor(ExecutorOptions()))
+    assert files_in(tmp_path) == ["film.mp4", "out.mp4"]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_part_of_a_worker_that_died_goes_when_another_one_is_done(tmp_path: Path) -> None:
+    class DiesOnce(InlineExecutor):
+        def run(self, setup: WorkerSetup, next_task: Callable[[], Task | None], *rest: Any) -> None:
+            def repeated() -> Task | None:
+                if (task := next_task()) is None:
+                    return None
+                part = task.target.with_name(task.target.name + ".0123abcd.part")
+                part.write_bytes(b"of a worker that died")
+                return task.repeated()
+
+            super().run(setup, repeated, *rest)
+
+    (tmp_path / "out").mkdir()
+    report = run_job(job_of(album(tmp_path / "in", 2), tmp_path / "out"), executor=DiesOnce(ExecutorOptions()))
+    assert not report.failed
+    assert files_in(tmp_path / "out") == NAMES[:2]
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_times_of_every_frame_are_kept_when_asked_for(tmp_path: Path, asked: bool) -> None:
+    report = run_job(job_of(album(tmp_path / "in", 1), tmp_path / "out"), timings=asked)
+    (done,) = report.results
+    assert isinstance(done, ItemDone)
+    assert len(done.result.timings) == asked
 
 
 def test_a_finished_job_leaves_only_its_results(tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ def task(key: str = "a.png", digest: str = "1") -> Task:
 
 def test_what_was_finished_is_there_for_the_next_run(tmp_path: Path) -> None:
     with Journal(tmp_path / "job") as journal:
-        journal.start(task("begun.png"))
-        journal.start(task())
+        journal.start(task("begun.png"), ours=False)
+        journal.start(task(), ours=False)
         journal.finish(task(), {"frames": 3})
-        journal.start(task("gone.png"))
+        journal.start(task("gone.png"), ours=False)
         journal.forget("gone.png")
     with Journal(tmp_path / "job") as journal:
         done, begun = journal.entry("a.png"), journal.entry("begun.png")

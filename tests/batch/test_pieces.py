@@ -32,6 +32,9 @@ from tests.vision import detector, restorer, show
 MS = Fraction(1, 1000)
 
 
+WHOLE = Span(start=None, end=None)
+
+
 def in_pieces(source: Path, target: Path, spans: list[Span], process: Process = same) -> tuple[str, ...]:
     files, damage = [], ""
     folder = target.parent / "pieces"
@@ -224,7 +227,7 @@ def test_a_face_is_followed_over_the_joints(tmp_path: Path) -> None:
         assert sorted(faces) == list(range(75))
         return [faces[number] for number in sorted(faces)]
 
-    whole = restored([Span(start=None, end=None)])
+    whole = restored([WHOLE])
     pieces = restored(spans_of(tmp_path / "in.mp4", 0.35, 0.7))
     joints = (27, 53)
     apart = [np.abs(a.astype(int) - b).mean() for a, b in zip(whole, pieces, strict=True)]
@@ -246,6 +249,32 @@ def test_a_source_that_breaks_off_is_joined_up_to_there_and_named(tmp_path: Path
     numbers = [number_of(image) for image in pictures(kept)]
     assert numbers == list(range(len(numbers)))
     assert 20 < len(numbers) < 60
+
+
+def test_joining_can_be_stopped_and_leaves_nothing(tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    write_video(source, _numbered(20))
+    restore_piece(source, tmp_path / "0.mp4", WHOLE, same, track=lambda frame: None, warm_up=same)
+    before = sorted(tmp_path.iterdir())
+
+    def stop(frames: int, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        join_pieces(source, tmp_path / "out.mp4", [PieceFile(path=tmp_path / "0.mp4", first_pts=0)], progress=stop)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_pictures_that_end_before_the_sound_are_noted_by_the_last_piece(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    write_video(source, _numbered(20), sound=True, sound_s=6.0)
+    first, last = spans_of(source, 0.1)
+    notes = [
+        restore_piece(source, tmp_path / f"{number}.mp4", span, same, track=lambda frame: None, warm_up=same).notes
+        for number, span in enumerate((first, last))
+    ]
+    assert [len(each) for each in notes] == [0, 1]
+    assert "its pictures end" in str(notes[1][0])
 
 
 def test_a_piece_without_a_picture_leaves_no_file(tmp_path: Path) -> None:

@@ -107,6 +107,20 @@ def test_any_kind_of_address_goes_through_the_same_door(tmp_path: Path) -> None:
         memory.rm("/album", recursive=True)
 
 
+def test_originals_behind_an_address_are_neither_replaced_nor_mixed_with_results(server: str, tmp_path: Path) -> None:
+    source = picture(tmp_path / "served" / "in" / "a.png")
+    original = source.read_bytes()
+    for same in (("in", "in"), ("in/a.png", "in/a.png"), ("in/a.png", "in/")):
+        job = replace(at(*(ftp_address(server, name) for name in same)), overwrite=True)
+        with pytest.raises(OutputError, match="is the input itself"):
+            run_job(job)
+    assert source.read_bytes() == original
+    job = at(ftp_address(server, "in"), ftp_address(server, "in/out"))
+    for _ in range(2):
+        run_job(job)
+        assert files_in(tmp_path / "served") == ["in/a.png", "in/out/a.png"]
+
+
 def test_several_processes_fetch_and_send_by_themselves(server: str, tmp_path: Path) -> None:
     album(tmp_path / "served" / "in", 3)
     job = at(ftp_address(server, "in"), ftp_address(server, "out"))

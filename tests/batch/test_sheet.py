@@ -81,6 +81,15 @@ def test_what_cannot_be_compared_is_refused(store: ModelStore, crop: Path, tmp_p
     assert not (tmp_path / "s.png").exists()
 
 
+def test_a_target_that_cannot_be_written_is_refused_before_any_network_runs(
+    store: ModelStore, crop: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "s.png").write_bytes(b"precious")
+    for name, reason in (("s.png", "there already"), ("s.mp4", "suffix of a picture")):
+        with pytest.raises(OutputError, match=reason):
+            compare(store, crop, tmp_path / name, ["nobody"], RestoreOptions(aligned=True), overwrite=False)
+
+
 def test_a_large_picture_is_shown_smaller_and_many_parts_in_rows() -> None:
     parts = [Part(label=f"part {number}", image=np.full((1200, 1800, 3), 90, np.uint8)) for number in range(6)]
     page = sheet(parts)

@@ -215,22 +215,6 @@ def test_progress_counts_to_the_number_of_frames(tmp_path: Path) -> None:
     assert told == [(i, 12) for i in range(1, 13)]
 
 
-def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
-    source = numbered(tmp_path / "in.mp4")
-    done: list[int] = []
-    result = restore_video(
-        source,
-        tmp_path / "out.mp4",
-        same,
-        progress=lambda count, total: done.append(count),
-        cancel=lambda: len(done) >= 5,
-    )
-    assert result.cancelled
-    assert result.path is None
-    assert result.frames == 5
-    assert list(tmp_path.iterdir()) == [source]
-
-
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, RuntimeError])
 def test_an_interruption_leaves_nothing_and_what_was_there(tmp_path: Path, interruption: type[BaseException]) -> None:
     source = numbered(tmp_path / "in.mp4")

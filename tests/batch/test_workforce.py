@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from multiprocessing import active_children
@@ -14,9 +16,10 @@ from app.batch.executors.processes import ProcessExecutor
 from app.batch.jobs.job import RestoreOptions
 from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import InputIdentity, Task, TaskDone, TaskEvent
-from app.batch.workforce import WorkerProcess, Workforce, early_workers
+from app.batch.workforce import STOP_SIGNALS, WorkerProcess, Workforce, early_workers
 from app.core.settings import Settings
 from tests.batch.helpers import picture
+from tests.media_files import numbered_picture, write_video
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = WorkerSetup(options=RestoreOptions(settings=Settings(k=1), k_is_given=True))
@@ -99,3 +102,30 @@ def test_a_command_that_fails_at_once_leaves_no_worker(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")
+@pytest.mark.parametrize("ending", STOP_SIGNALS)
+def test_a_worker_that_is_told_to_end_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> None:
+    source = tmp_path / "long.mp4"
+    write_video(source, [numbered_picture(0)] * 2000, options={"preset": "ultrafast"})
+    worker = WorkerProcess()
+    worker.set_up(SETUP)
+    worker.give(
+        Task(
+            key="long",
+            kind="video",
+            name="long",
+            source=source,
+            target=tmp_path / "out" / "long.mp4",
+            identity=InputIdentity.of(source),
+            digest="",
+        )
+    )
+    assert isinstance(worker.receive(), int)
+    assert list((tmp_path / "out").glob("*.part"))
+    os.kill(worker.process.pid or 0, ending)
+    worker.process.join(20)
+    assert worker.process.exitcode == 0
+    assert not list((tmp_path / "out").iterdir())
+    worker.connection.close()

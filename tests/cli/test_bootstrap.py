@@ -119,8 +119,8 @@ def test_an_accelerator_is_installed_once(called: list[tuple[str, ...]]) -> None
 
 def test_a_package_that_replaces_onnxruntime_takes_it_out_first(called: list[tuple[str, ...]]) -> None:
     assert bootstrap.set_up_accelerator("cuda")
-    assert [(words[0], words[-1]) for words in called] == [
-        ("uninstall", "onnxruntime"),
+    assert called == [
+        ("uninstall", "--yes", "onnxruntime", "onnxruntime-gpu"),
         ("install", "onnxruntime-gpu==1.31.1"),
     ]
 

@@ -46,6 +46,21 @@ def test_help_names_the_engines_of_this_machine_alone(cli: Cli, command: str) ->
     assert f"({' | '.join(usable_names())}; default cpu)" in text
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["restore", "a.png", "b.png", "--compare", "cfrnet-rt", "--json"],
+        ["restore", "a.png", "b.png", "--compare", "cfrnet-rt", "--encoder", "nvenc"],
+        ["restore", "in", "out", "--cluster", "tcp://here:8786", "--workers", "2"],
+        ["bench", "--providers", "--json", "b.json"],
+    ],
+)
+def test_options_that_mean_nothing_together_are_refused(cli: Cli, words: list[str]) -> None:
+    answer = cli(*words)
+    assert answer.code == 2
+    assert "cannot be used together" in answer.err
+
+
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What the window was opened with, each time; the window itself has tests of its own."""

@@ -101,6 +101,14 @@ def test_a_folder_is_never_written_over_itself(cli: Cli, tmp_path: Path, portrai
     assert source.read_bytes() == before
 
 
+def test_a_folder_is_not_restored_into_one_that_holds_it(cli: Cli, tmp_path: Path, portrait: Pixels) -> None:
+    save(tmp_path / "photos" / "2020" / "a.png", portrait)
+    answer = cli("restore", tmp_path / "photos" / "2020", tmp_path / "photos")
+    assert answer.code == 1
+    assert "holds the input" in answer.err
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["2020"]
+
+
 def test_a_folder_does_not_go_into_a_file(cli: Cli, tmp_path: Path, landscape: Pixels) -> None:
     save(tmp_path / "album" / "a.png", landscape)
     (tmp_path / "new").write_text("precious")

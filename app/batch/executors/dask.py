@@ -129,7 +129,7 @@ class _Session:
 
         key = f"{task.kind}-{task.key}-{uuid.uuid4().hex[:8]}"  # what the dashboard shows
         # Dask takes `key` for itself.
-        future = self._client.submit(carry_out_here, task, key, self._name, key=key, pure=False)
+        future = self._client.submit(carry_out_here, task.absolute(), key, self._name, key=key, pure=False)
         self._tasks[key] = (task, future)
         future.add_done_callback(self._messages.put)
 

@@ -6,6 +6,7 @@ when its holder dies, excludes a second process.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -17,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from app.batch.jobs.task import Task
-from app.core.errors import JournalError, OutputError
+from app.core.errors import AppError, JournalError, OutputError
 from app.core.words import Words, phrase
 from app.media.files import output_error
 
@@ -34,22 +35,34 @@ _VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """The journal's entry of a task: `record` is what its worker returned, empty while it is running."""
+    """The journal's entry of a task: `record` is what its worker returned, or what `Journal.start` was told."""
 
     digest: str
     done: bool
     record: dict[str, Any]
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it was begun with nothing in its place, so that what is there now is its result."""
+        return not self.done and "ours" not in self.record
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether what is in its place, or was when it was begun, is a result of this job."""
+        return self.done or bool(self.record.get("ours"))
 
 
 class Journal:
     """The journal of one job in `folder`, or with None one that only lives in memory.
 
     Raises JournalError when another process has it, OutputError when it cannot be written. A damaged one is renamed
-    to `damaged`, which is None otherwise, and a new one is begun. Every call is on the disk when it returns.
+    to `damaged`, which is None otherwise, and a new one is begun. Every call is on the disk when it returns. As a
+    context manager it leaves nothing of a job that was refused before anything was done.
     """
 
     def __init__(self, folder: Path | None, *, name: str = "journal") -> None:
         self.folder = folder
+        self._name = name
         self.damaged: Path | None = None
         if folder is None:
             self._database = self._open(":memory:")
@@ -73,15 +86,24 @@ class Journal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
+        refused = kind is not None and issubclass(kind, AppError) and not self._teaches()
         self.close()
+        if refused and self.folder is not None:
+            with contextlib.suppress(OSError):  # in the folder there may be journals of other shards
+                for suffix in ("sqlite", "owner"):
+                    (self.folder / f"{self._name}.{suffix}").unlink(missing_ok=True)
+                self.folder.rmdir()
 
     def entry(self, key: str) -> Entry | None:
         row = self._database.execute("SELECT digest, done, record FROM tasks WHERE key = ?", (key,)).fetchone()
         return None if row is None else Entry(digest=row[0], done=bool(row[1]), record=json.loads(row[2]))
 
-    def start(self, task: Task) -> None:
-        """Record that `task` is running: what it writes belongs to this job."""
-        self._write(task, done=False, record={})
+    def start(self, task: Task, *, ours: bool) -> None:
+        """Record that `task` is running: what it writes belongs to this job.
+
+        With `task.overwrite` something may be in its place; `ours` says that it is an older result of this job.
+        """
+        self._write(task, done=False, record={"ours": ours} if task.overwrite else {})
 
     def finish(self, task: Task, record: dict[str, Any]) -> None:
         """Record the result of `task`, which is on the disk already."""
@@ -107,6 +129,11 @@ class Journal:
         self.close()
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _teaches(self) -> bool:
+        """Whether another run can learn anything from it."""
+        query = "SELECT EXISTS (SELECT 1 FROM tasks WHERE done OR record <> '{}')"
+        return bool(self._database.execute(query).fetchone()[0])
 
     def _write(self, task: Task, *, done: bool, record: dict[str, Any]) -> None:
         self._execute(

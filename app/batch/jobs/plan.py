@@ -59,7 +59,7 @@ def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
     except OSError as error:
         raise output_error(output, error) from error
     if into_folder:
-        output = output / _target_name(source, aligned=aligned)
+        output = output / target_name(source, aligned=aligned)
     item = _item(source, output, name=source.name, aligned=aligned)
     _expect_not_the_input(source, item.target)
     return [item]
@@ -78,7 +78,9 @@ def _plan_remote(input_text: str, output_text: str, *, aligned: bool) -> list[It
         into = "/" if output is not None and output.is_folder() else ""
         items = plan(input_text, f"{place}{into}", aligned=aligned)
     else:
-        items = _plan_fetched(RemoteFile.of(input_text), output_text, place, aligned=aligned)
+        source = RemoteFile.of(input_text)
+        _expect_not_the_same(source, output)
+        items = _plan_fetched(source, output_text, place, output, aligned=aligned)
     if output is None:
         return items
     whole = [item.target == place for item in items]
@@ -88,21 +90,35 @@ def _plan_remote(input_text: str, output_text: str, *, aligned: bool) -> list[It
     ]
 
 
-def _plan_fetched(source: RemoteFile, output_text: str, place: Path, *, aligned: bool) -> list[Item]:
-    """Plan what lies behind an address; `place` is the path of the output, only a name if that is an address too."""
+def _expect_not_the_same(source: RemoteFile, output: RemoteFile | None) -> None:
+    if output is not None and output.path_in(source) == "":
+        raise OutputError(
+            "{output} is the input itself.", "Name another address: originals are never overwritten.", output=output
+        )
+
+
+def _plan_fetched(
+    source: RemoteFile, output_text: str, place: Path, output: RemoteFile | None, *, aligned: bool
+) -> list[Item]:
+    """Plan what lies behind an address; `place` is the path of the output, only a name if `output` is an address."""
     if not source.is_folder():
         if not source.is_there():
             raise UnreadableMediaError("There is nothing at {address}.", "Check the address.", address=source)
         named = Path(source.name)
-        target = place / _target_name(named, aligned=aligned) if _is_folder_or_will_be(output_text) else place
+        target = place / target_name(named, aligned=aligned) if _is_folder_or_will_be(output_text) else place
+        if output is not None and target != place:  # the address of a folder
+            _expect_not_the_same(source, output.child(target.name))
         item = _item(source.shown_path(), target, name=source.name, aligned=aligned)
         return [replace(item, fetched_from=source)]
     suffixes = PICTURE_SUFFIXES if aligned else PICTURE_SUFFIXES | VIDEO_SUFFIXES
+    results = output.path_in(source) if output is not None else None
     items = []
     for name in source.files():
         path = Path(name)
+        if results is not None and path.is_relative_to(results):
+            continue  # of an earlier run
         if path.suffix.lower() in suffixes:
-            target = place / path.with_name(_target_name(path, aligned=aligned))
+            target = place / path.with_name(target_name(path, aligned=aligned))
             item = _item(source.shown_path() / name, target, name=name, aligned=aligned)
             items.append(replace(item, fetched_from=source.child(name)))
     if not items:
@@ -172,10 +188,16 @@ def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Item]:
         raise OutputError(
             "{output} is the input itself.", "Name another folder: originals are never overwritten.", output=output
         )
+    if folder.resolve().is_relative_to(output.resolve()):
+        raise OutputError(
+            "{output} holds the input, and results would lie among the originals.",
+            "Name a folder beside the input.",
+            output=output,
+        )
     items = [
         _item(
             path,
-            output / path.relative_to(folder).with_name(_target_name(path, aligned=aligned)),
+            output / path.relative_to(folder).with_name(target_name(path, aligned=aligned)),
             name=path.relative_to(folder).as_posix(),
             aligned=aligned,
         )
@@ -261,7 +283,8 @@ def _expect_suffix(target: Path, suffixes: frozenset[str], reason: Phrase) -> No
         )
 
 
-def _target_name(source: Path, *, aligned: bool) -> str:
+def target_name(source: Path, *, aligned: bool) -> str:
+    """Return the usual name of the result of `source`; videos of kinds that can only be read become Matroska files."""
     if aligned:
         return f"{source.stem}.png"
     return f"{source.stem}.mkv" if source.suffix.lower() in READ_ONLY_SUFFIXES else source.name

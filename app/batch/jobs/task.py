@@ -56,9 +56,10 @@ class Task:
     `key` is unique in its job; `name` is how the file is called in messages.
 
     `digest` stands for everything that decides the result: a finished task with the same digest is not done again.
-    `weight` is the expected work in video frames. With `overwrite` the result may replace a file. A piece
-    has its `span`; joining has the `pieces`, and says in `damage` where the source broke off. With `fetched_from` or
-    `sent_to`, source or target are only its name, and the worker fetches or sends the file.
+    `weight` is the expected work in video frames. With `overwrite` the result may replace a file; with `again` a
+    worker died over it before. A piece has its `span`; joining has the `pieces`, and says in `damage` where the source
+    broke off. With `fetched_from` or `sent_to`, source or target are only its name, and the worker fetches or sends the
+    file.
     """
 
     key: str
@@ -70,6 +71,7 @@ class Task:
     digest: str
     weight: float = 1.0
     overwrite: bool = False
+    again: bool = False
     span: Span | None = None
     pieces: tuple[PieceFile, ...] = ()
     damage: Phrase | None = None
@@ -78,7 +80,16 @@ class Task:
 
     def repeated(self) -> Task:
         """Return the task for another attempt after its worker died, whose result may be in place and is replaced."""
-        return replace(self, overwrite=True)
+        return replace(self, overwrite=True, again=True)
+
+    def absolute(self) -> Task:
+        """Return the task with full paths, for a worker that has another current folder."""
+        return replace(
+            self,
+            source=self.source if self.fetched_from else self.source.absolute(),
+            target=self.target if self.sent_to else self.target.absolute(),
+            pieces=tuple(replace(piece, path=piece.path.absolute()) for piece in self.pieces),
+        )
 
     def expect_unchanged(self) -> None:
         """Raise UnreadableMediaError if the input has changed since the job was planned."""
@@ -98,8 +109,8 @@ class TaskResult:
     """The result of a task: frames, faces over all of them, and notes for the person.
 
     A piece also has the time stamp of its first picture, None if there is none, and says in `damage` where its source
-    broke off. `timings` has an entry for every frame, `engine` and `k` say what restored them. These three are empty in
-    a result from the journal.
+    broke off. `timings` has an entry for every frame where they are kept, `engine` and `k` say what restored them.
+    These three are empty in a result from the journal.
     """
 
     frames: int

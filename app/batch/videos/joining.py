@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import av
 
 from app.batch.videos.output import VideoOutput
+from app.batch.videos.restore import Progress
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.words import Phrase
 from app.media.files import ffmpeg_name, free_name, reason
@@ -36,12 +37,14 @@ def join_pieces(
     *,
     overwrite: bool = False,
     damage: Phrase | None = None,
+    progress: Progress | None = None,
     before_naming: Callable[[], None] | None = None,
 ) -> tuple[Phrase, ...]:
     """Write `target` from `pieces`, in order, and from what `source` has beside its pictures; returns what was lost.
 
-    Time stamps are those of the source. With `damage`, which says where the source broke off, the result is kept as
-    NAME.incomplete and UnreadableMediaError names it. Raises OutputError.
+    `progress` is called after every packet, with no frame restored. Time stamps are those of the source.
+    With `damage`, which says where the source broke off, the result is kept as NAME.incomplete and UnreadableMediaError
+    names it. Raises OutputError.
     """
     reader = VideoReader(source)
     try:
@@ -50,7 +53,7 @@ def join_pieces(
         with _open(pieces[0]) as first:
             output = VideoOutput(target, reader, overwrite=overwrite, like=first.streams.video[0])
         try:
-            _fill(output, reader, pieces, order, damaged=damage is not None)
+            _fill(output, reader, pieces, order, progress, damaged=damage is not None)
             output.close()
             if before_naming is not None:
                 before_naming()
@@ -91,6 +94,7 @@ def _fill(
     reader: VideoReader,
     pieces: Sequence[PieceFile],
     order: Sequence[Sequence[int]],
+    progress: Progress | None,
     *,
     damaged: bool,
 ) -> None:
@@ -101,6 +105,8 @@ def _fill(
             output.write_other(packet)
         else:
             output.copy(packet)
+        if progress is not None:
+            progress(0, None)
 
 
 def _pictures(pieces: Sequence[PieceFile], order: Sequence[Sequence[int]], time_base: Fraction) -> Iterator[_Timed]:

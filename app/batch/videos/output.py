@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import OutputError, RecordingError
 from app.core.types import Restored
-from app.core.words import Phrase, joined, phrase
+from app.core.words import Phrase, phrase
 from app.faces.pasting import changed_rectangle
 from app.media.files import NewFile, ffmpeg_name, output_error, permissions_of, reason
 from app.media.pictures.enlarge import enlarge, expect_affordable_result
@@ -120,7 +120,7 @@ class VideoOutput:
         """Write what is still held back; after it `notes` are complete."""
         if self._encoder is not None and self._reader.lost_beside:
             lost = sorted(self._reader.lost_beside, key=lambda each: each.template)
-            self.notes.append(phrase("left out: {parts}", parts=joined(lost)))
+            self.notes += [phrase("left out: {parts}", parts=each) for each in lost]
         with self._writing():
             if self._encoder is not None:
                 self._container.mux(self._encoder.flush())

@@ -148,12 +148,14 @@ def _fill(
             if span.start is not None and picture.pts < span.start:
                 before = track if picture.pts < span.start - warm else warm_up
                 before(frame)
-                continue
-            if first_pts is None:
-                first_pts = picture.pts
-            output.write(process(frame), picture, offset=first_pts)
+            else:
+                if first_pts is None:
+                    first_pts = picture.pts
+                output.write(process(frame), picture, offset=first_pts)
             if progress is not None:
                 progress(output.frames, None)
     except UnreadableMediaError as error:
         raise _BrokenOffError(error.what_phrase, first_pts) from error
+    if span.end is None and (shortfall := reader.shortfall()):
+        output.notes.append(shortfall)
     return first_pts

@@ -21,12 +21,10 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True, kw_only=True)
 class TranscodeResult:
-    """What was written: `path` is None when it was cancelled, and then nothing is left. `notes` name what was lost."""
+    """What was written, and in `notes` what was lost."""
 
-    path: Path | None
     frames: int
     duration_s: float
-    cancelled: bool = False
     notes: tuple[Phrase, ...] = ()
 
 
@@ -38,7 +36,6 @@ def restore_video(
     options: VideoOptions | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
-    cancel: Callable[[], bool] | None = None,
     before_naming: Callable[[], None] | None = None,
 ) -> TranscodeResult:
     """Send every frame of the video `source` through `process` and write `target`, H.264 in MP4, MOV or MKV.
@@ -47,13 +44,13 @@ def restore_video(
 
     A video that is turned by its metadata is written upright; its colour matrix, range and tags, ten bits, interlacing,
     sound, subtitles, chapters, covers and attachments are kept, and what cannot be is named in `notes`. `progress`
-    receives the frames done and how many there are (None when nobody knows), `cancel` is asked before every frame.
-    `target` appears only when everything is in it and `before_naming`, called last, does not raise. It has the
-    permissions of `source` and replaces a file only with `overwrite`.
+    receives the frames done and how many there are (None when nobody knows); what it raises stops the video. `target`
+    appears only when everything is in it and `before_naming`, called last, does not raise. It has the permissions of
+    `source` and replaces a file only with `overwrite`.
 
     Raises UnreadableMediaError for what cannot be decoded, OutputError for what cannot be written, and whatever
-    `process` raises. A video that breaks off is restored up to there and kept as NAME.incomplete (or the first of
-    NAME.incomplete-2 and so on that is free), which the error names.
+    `process` and `progress` raise. A video that breaks off is restored up to there and kept as NAME.incomplete (or the
+    first of NAME.incomplete-2 and so on that is free), which the error names.
     """
     if target.suffix.lower() not in FORMATS:
         raise OutputError(
@@ -66,12 +63,9 @@ def restore_video(
         try:
             damage = None
             try:
-                finished = _fill(output, reader, process, progress, cancel)
+                _fill(output, reader, process, progress)
             except UnreadableMediaError as error:
-                finished, damage = True, error
-            if not finished:
-                output.discard()
-                return TranscodeResult(path=None, frames=output.frames, duration_s=output.duration_s, cancelled=True)
+                damage = error
             output.close()
             if before_naming is not None:
                 before_naming()
@@ -87,7 +81,7 @@ def restore_video(
             damage.what_phrase, "What could be restored of it is in {kept}.", kept=kept
         ) from damage
     output.take_name()
-    return TranscodeResult(path=target, frames=output.frames, duration_s=output.duration_s, notes=tuple(output.notes))
+    return TranscodeResult(frames=output.frames, duration_s=output.duration_s, notes=tuple(output.notes))
 
 
 def frame_of(reader: VideoReader, picture: VideoPicture, *, index: int) -> Frame:
@@ -96,24 +90,15 @@ def frame_of(reader: VideoReader, picture: VideoPicture, *, index: int) -> Frame
     return Frame(image=picture.image, index=index, t_capture=time.perf_counter(), t_media=t_media)
 
 
-def _fill(
-    output: VideoOutput,
-    reader: VideoReader,
-    process: Process,
-    progress: Progress | None,
-    cancel: Callable[[], bool] | None,
-) -> bool:
-    """Write everything that the reader yields. False when it was cancelled."""
+def _fill(output: VideoOutput, reader: VideoReader, process: Process, progress: Progress | None) -> None:
+    """Write everything that the reader yields."""
     total = reader.frame_count or (round(reader.duration_s * reader.fps) if reader.duration_s else 0) or None
     for item in reader.items(other_streams=True):
         if not isinstance(item, VideoPicture):
             output.write_other(item)
             continue
-        if cancel is not None and cancel():
-            return False
         output.write(process(frame_of(reader, item, index=output.frames)), item)
         if progress is not None:
             progress(output.frames, total)
     if shortfall := reader.shortfall():
         output.notes.append(shortfall)
-    return True

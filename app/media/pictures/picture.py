@@ -144,6 +144,17 @@ def resized(picture: Picture, side: int) -> Picture:
     return replace(picture, bgr=bgr, original=original, encoded=b"")
 
 
+def expect_picture_suffix(path: Path) -> None:
+    """Raise OutputError if `path` names no format of a picture."""
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        raise OutputError(
+            "{path} has no suffix of a picture format.",
+            "Use one of {names}.",
+            names=", ".join(sorted(PICTURE_SUFFIXES)),
+            path=path,
+        )
+
+
 def write_picture(path: Path, picture: Picture, restored_bgr: Image, *, overwrite: bool = False) -> tuple[Phrase, ...]:
     """Write `restored_bgr`, uint8 (H, W, 3) BGR, with the depth and channels of `picture` as far as `path` can.
 
@@ -151,14 +162,8 @@ def write_picture(path: Path, picture: Picture, restored_bgr: Image, *, overwrit
     format stays. The file has the permissions of `picture`. Returns what was lost, in words. Atomic.
     Raises OutputError.
     """
+    expect_picture_suffix(path)
     suffix = path.suffix.lower()
-    if suffix not in PICTURE_SUFFIXES:
-        raise OutputError(
-            "{path} has no suffix of a picture format.",
-            "Use one of {names}.",
-            names=", ".join(sorted(PICTURE_SUFFIXES)),
-            path=path,
-        )
     losses: tuple[Phrase, ...] = ()
     if picture.encoded and suffix == picture.suffix and np.array_equal(restored_bgr, picture.bgr):
         encoded = picture.encoded
