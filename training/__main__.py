@@ -1,9 +1,15 @@
-"""`python -m training COMMAND`: every step from faces to shipped files is one of these commands."""
+"""`python -m training COMMAND`: every step from faces to shipped files is one of these commands.
+
+What is wrong with files, folders or the machine is printed, and the exit code is 1.
+"""
 
 from __future__ import annotations
 
 import importlib
 import sys
+
+from app.core.errors import AppError
+from training.errors import TrainingError
 
 COMMANDS = {
     "prepare": ("training.prepare", "make a training folder of any pictures"),
@@ -37,7 +43,11 @@ def main(arguments: list[str]) -> int:
             print(f"  {command:{max(map(len, COMMANDS))}}  {purpose}")
         return 0 if name in ("-h", "--help") else 2
     sys.argv = [f"python -m training {name}", *arguments[1:]]
-    return importlib.import_module(COMMANDS[name][0]).main() or 0
+    try:
+        return importlib.import_module(COMMANDS[name][0]).main() or 0
+    except (AppError, TrainingError, OSError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from training.errors import TrainingError
 from training.networks import build_generator
 
 
-class CheckpointError(ValueError):
+class CheckpointError(TrainingError):
     """A file that is not a checkpoint of this package."""
 
 

@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from training.degradation.models import PaperDegradation
 from training.degradation.operators import Degradation
+from training.errors import TrainingError
 
 FACE_SIZE = 256
 VALIDATION_FACES = 96
@@ -33,7 +34,7 @@ SOURCES = Path(__file__).with_name("sources.toml")
 """Facts about the sources of training faces: how often to draw them, and which validate."""
 
 
-class FaceFolderError(ValueError):
+class FaceFolderError(TrainingError):
     """A folder that cannot be trained on; the message says what it lacks."""
 
 

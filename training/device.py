@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from training.errors import TrainingError
+
 DEVICES = ("auto", "cpu", "cuda")
 
 
-class DeviceError(ValueError):
+class DeviceError(TrainingError):
     """A device that this machine or this build of torch does not have."""
 
 

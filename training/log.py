@@ -82,9 +82,9 @@ class RunLog:
     def _draw_curves(self) -> None:
         import matplotlib.pyplot as plt
 
-        tables = (("log.csv", "term", "mean", ""), ("validation.csv", "metric", "value", "k3"))
+        tables = (("log.csv", "term", "mean"), ("validation.csv", "metric", "value"))
         groups: dict[str, list[tuple[float, float]]] = {}
-        for name, key, value, _ in tables:
+        for name, key, value in tables:
             path = self.folder / name
             if path.exists():
                 with path.open(newline="") as file:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.core.errors import AppError
 from app.faces.alignment import estimate_similarity, scale_of, transform, warp_crop
 from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
@@ -127,7 +125,7 @@ def _write_table(path: Path, rows: list[dict[str, str]], source: str) -> None:
     part.replace(path)
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description="Find and align the faces of a folder of pictures for training.")
     parser.add_argument("--pictures", type=Path, required=True, help="folder of pictures, searched to its depth")
     parser.add_argument("--out", type=Path, required=True, help="folder for the faces and landmarks.csv")
@@ -136,15 +134,10 @@ def main() -> int:
     parser.add_argument("--smallest", type=float, default=SMALLEST_SIDE, help="least side of a face's crop in pixels")
     parser.add_argument("--format", choices=("webp", "png"), default="webp")
     options = parser.parse_args()
-    try:
-        count, skipped = prepare(
-            pictures=options.pictures, out=options.out, source=options.source or options.pictures.resolve().name,
-            models=options.models, smallest=options.smallest, suffix=f".{options.format}",
-        )  # fmt: skip
-    except (AppError, FaceFolderError, OSError) as error:
-        print(f"prepare: {error}", file=sys.stderr)
-        return 1
+    count, skipped = prepare(
+        pictures=options.pictures, out=options.out, source=options.source or options.pictures.resolve().name,
+        models=options.models, smallest=options.smallest, suffix=f".{options.format}",
+    )  # fmt: skip
     for reason, number in skipped.most_common():
         print(f"left out: {reason} ({number})")
     print(f"wrote {count} faces to {options.out}")
-    return 0

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -69,30 +70,34 @@ class Trainer:
 
     def run(self, minutes: float) -> None:
         """Train until `minutes` of the log's clock are reached or `stopping` is set; evaluation is not counted."""
-        end = 0.0
+        begun, end = self.elapsed, 0.0
         for stage in self.preset.stages:
             start, end = end, end + stage.share * minutes * 60.0
             if self.elapsed < end and not self.stopping:
-                self._run_stage(stage, start, end)
+                # A stage resumed in the middle has its momenta and needs no warm-up.
+                self._run_stage(stage, start, end, warm_up=begun <= start)
         if self.stopping:  # stopping was requested, so do not evaluate first
             save_checkpoint(self.checkpoint, self.state())
         else:
             self._evaluate()
 
-    def _run_stage(self, stage: Stage, start: float, end: float) -> None:
+    def _run_stage(self, stage: Stage, start: float, end: float, *, warm_up: bool) -> None:
+        # What is drawn is new after every start, and the same whenever a run is taken up at this step.
+        seed = self.preset.seed + self.steps
+        torch.manual_seed(seed)
+        self.method.rng = np.random.default_rng(seed)
         source = batches(
-            self.faces, batch=stage.batch, crop=stage.crop, seed=self.preset.seed + self.steps,
+            self.faces, batch=stage.batch, crop=stage.crop, seed=seed,
             degrade=KINDS[self.preset.degradation], device=self.device,
         )  # fmt: skip
-        # A stage resumed in the middle has its momenta and needs no warm-up.
-        first = self.steps if self.elapsed <= start else self.steps - self.preset.warmup_steps
+        first = self.steps if warm_up else self.steps - self.preset.warmup_steps
         evaluated = self.elapsed
         self.clock = time.monotonic()
         while self.elapsed < end and not self.stopping:
             progress = (self.elapsed - start) / (end - start)
-            warm_up = min(1.0, (self.steps - first + 1) / self.preset.warmup_steps)
+            rise = min(1.0, (self.steps - first + 1) / self.preset.warmup_steps)
             rate = stage.rate + (stage.rate_end - stage.rate) * progress
-            set_learning_rate(self.method.optimizers, warm_up * rate)
+            set_learning_rate(self.method.optimizers, rise * rate)
             terms = self.step(next(source), stage, progress)
             now = time.monotonic()
             self.elapsed, self.clock = self.elapsed + now - self.clock, now
@@ -114,7 +119,6 @@ class Trainer:
             "began": self.began,
             "elapsed": self.elapsed,
             "steps": self.steps,
-            "random": {"torch": torch.get_rng_state(), "degrade": self.method.rng.bit_generator.state},
             **self.method.state(),
         }
 
@@ -123,9 +127,6 @@ class Trainer:
         self.method.load_weights(state)
         if keep_clock:
             self.began, self.elapsed, self.steps = state["began"], state["elapsed"], state["steps"]
-            if "random" in state:
-                torch.set_rng_state(state["random"]["torch"])
-                self.method.rng.bit_generator.state = state["random"]["degrade"]
             self.method.load_optimizers(state)
 
 

@@ -56,13 +56,18 @@ def test_the_page_names_a_rival_that_wins(results: dict[str, Any], tmp_path: Pat
     page = (tmp_path / "comparison.md").read_text()
     assert "| rival | **23.00** | - | 0.450 |" in page
     assert "rival is best in PSNR. cfrnet-rt k = 4 is best in LPIPS-A." in page
+    assert "Measured on 2026-01-01.\n" in page
     assert "| `cfrnet-rt` | INT8 | 1.37 M | 1.96 | not measured | 415 minutes, 25915 steps |" in page
+    rows = results["sets"]["faces300"]["means"]
+    results["sets"]["faces300"] |= {"note": "Of one origin.", "dates": {**dict.fromkeys(rows, "2026-01-01 10:00 UTC"),
+                                                                        "rival": "2026-02-03 10:00 UTC"}}  # fmt: skip
     results["timing"] = {
         "date": "2026-01-02", "machine": results["machine"], "ms": {"cfrnet-rt": {"int8": 4.31, "fp32": 14.5}}
     }  # fmt: skip
     write_comparison(tmp_path / "comparison.md", results)
     page = (tmp_path / "comparison.md").read_text()
     assert "| 1.96 | INT8 4.3, FP32 14.5 |" in page
+    assert "Measured on 2026-01-01, 2026-02-03. Of one origin.\n" in page
     assert "2026-01-02, P (avx2), 2 cores, otherwise idle" in page
     assert "| CFRNet k = 3 | +0.65 dB, -65 % | +1.30 dB, -71 % |" in page
 
@@ -126,12 +131,30 @@ def test_only_what_changed_is_measured_again(shared: Path, tmp_path: Path, monke
     assert run() == {"input", "changed"}
     first = json.loads((tmp_path / "comparison.json").read_text())
     assert run() == set()
+    earlier = json.loads((tmp_path / "comparison.json").read_text())
+    for section in earlier["sets"].values():
+        section.pop("dates")  # as comparisons used to be
+    (tmp_path / "comparison.json").write_text(json.dumps(earlier | {"date": "of old"}))
     identity = "second"
     assert run() == {"changed"}
     second = json.loads((tmp_path / "comparison.json").read_text())
+    for place in find_evaluation_data(shared / "data").faces.values():
+        section = second["sets"][place.name]
+        assert section["note"] == place.note
+        assert section["dates"] == {"input": "of old", "changed": second["date"]}
     assert second["sets"].keys() == first["sets"].keys()
     assert all(second["sets"][name]["means"] == first["sets"][name]["means"] for name in first["sets"])
     assert run(afresh=True) == {"input", "changed"}
+
+
+def test_a_time_is_kept_as_long_as_its_file() -> None:
+    earlier = {
+        "networks": {name: {"sha256": name} for name in ("same", "published again", "withdrawn")},
+        "timing": {"date": "today", "ms": {name: {"int8": 5.0} for name in ("same", "published again", "withdrawn")}},
+    }
+    now = {"same": {"sha256": "same"}, "published again": {"sha256": "other"}}
+    assert comparison._kept_times(earlier, now) == {"date": "today", "ms": {"same": {"int8": 5.0}}}
+    assert comparison._kept_times(earlier, {}) == comparison._kept_times({}, now) == {}
 
 
 def test_a_sheet_names_every_method(tmp_path: Path) -> None:

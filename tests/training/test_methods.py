@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,10 +13,11 @@ from torch import nn
 from training.data import Batch, FaceSet, batches, load_faces, seeded_pairs
 from training.degradation.kinds import KINDS
 from training.device import DeviceError, choose_device
+from training.evaluation.validation import Validation
 from training.losses.ccfp import unroll
 from training.methods import CCFP, METHODS, Distillation, Method, Progressive, Renovation
 from training.optim import set_learning_rate
-from training.presets import PRESETS, Preset
+from training.presets import PRESETS, Preset, Stage
 
 from .conftest import made_up_faces
 
@@ -62,17 +64,20 @@ def test_renovation_takes_every_term_and_the_loss_falls(weights: Path) -> None:
         assert method.average(degraded).shape == clean.shape
 
 
-def test_a_student_comes_nearer_to_its_teacher_in_every_cycle_and_keeps_its_critics(weights: Path) -> None:
+@pytest.mark.parametrize("stage", PRESETS["cfrnet-taught"].stages, ids=lambda stage: stage.name)
+def test_a_student_comes_nearer_to_its_teacher_in_every_cycle_and_keeps_its_critics(
+    weights: Path, stage: Stage
+) -> None:
     method = build("cfrnet-taught", weights, CPU)
     assert isinstance(method, Distillation)
-    degraded, clean = seeded_pairs(made_up_faces(2, 64))
-    batch = Batch(degraded, clean, torch.full((2, 5, 2), 32.0))
+    degraded, clean = seeded_pairs(made_up_faces(3, 64))
+    batch = Batch(degraded, clean, torch.full((3, 5, 2), 32.0))
     critics = {name: tensor.clone() for name, tensor in method.critics.state_dict().items()}
     set_learning_rate(method.optimizers, 0.3)
     with torch.no_grad():
         wanted = unroll(method.teacher, degraded, 3)
         before = unroll(method.generator, degraded, 3)
-    curve = [method.step(batch, method.preset.stages[0], 1.0, steps) for steps in range(12)]
+    curve = [method.step(batch, stage, 1.0, steps) for steps in range(12)]
     with torch.no_grad():
         after = unroll(method.generator, degraded, 3)
     assert set(curve[0]) == {"imitation", "perceptual"}
@@ -95,6 +100,14 @@ def test_a_doubling_takes_every_term_and_the_loss_falls(index: int, weights: Pat
     assert curve[-1]["pixel"] < curve[0]["pixel"]
     later = [p for layers in method.generator.core.steps[stage.step :] for p in layers.parameters()]  # type: ignore[union-attr, index]
     assert all(parameter.grad is None for parameter in later)
+
+
+def test_validation_leaves_weights_and_statistics_as_they_are(weights: Path) -> None:
+    method = build("pfsrnet", weights, CPU)
+    faces = FaceSet(made_up_faces(1), np.zeros((1, 5, 2), np.float32), np.ones(1))
+    before = {name: tensor.clone() for name, tensor in method.average.state_dict().items()}
+    Validation(faces, weights, cycles=1, device=CPU, bfloat16=False)(method.average)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in method.average.state_dict().items())
 
 
 def modules(method: Method) -> dict[str, nn.Module]:
@@ -134,7 +147,7 @@ def test_the_device_reaches_every_network_and_every_term(name: str, weights: Pat
 
 def first_batch(faces: FaceSet, preset: Preset, device: torch.device) -> Batch:
     stage = preset.stages[0]
-    return next(batches(faces, batch=2, crop=stage.crop, seed=0, degrade=KINDS[preset.degradation], device=device))
+    return next(batches(faces, batch=3, crop=stage.crop, seed=0, degrade=KINDS[preset.degradation], device=device))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU and a CUDA build of torch")

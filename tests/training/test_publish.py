@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from torch.nn.functional import avg_pool2d
 
 from app.restorers.store import ModelStore
+from training.__main__ import main
 from training.checkpoint import load_generator, read_checkpoint, save_checkpoint
-from training.data import seeded_pairs
+from training.data import load_faces, seeded_pairs
 from training.log import training_time
 from training.metrics.pictures import psnr
 from training.networks import CFRNetRT, build_generator
@@ -27,9 +28,9 @@ from training.networks.hifacegan import HiFaceGAN
 from training.networks.pfsrnet import FaceSuperResolution
 from training.presets import PRESETS
 from training.shipping.export import export_onnx
-from training.shipping.manifest import UnknownOriginError, describe, write_manifest
+from training.shipping.manifest import UnknownOriginError, compared, describe, write_manifest
 from training.shipping.publish import keep_run, publish
-from training.shipping.quantize import CALIBRATION_METHODS, quantize
+from training.shipping.quantize import CALIBRATION_METHODS, quantize, quantize_on
 
 from .conftest import made_up_faces
 
@@ -191,6 +192,9 @@ def test_figures_in_the_manifest_belong_to_the_file_that_was_measured(published:
     entries = {entry["file"]: entry for entry in json.loads((models / "manifest.json").read_text())["models"]}
     assert entries["cfrnet-rt.int8.onnx"]["metrics"]["k1"]["psnr"] == 22.12
     assert set(entries["cfrnet-rt.fp32.onnx"]["metrics"]) == {"set", "date", "input", "k3"}
+    assert compared(comparison)[fp32]["date"] == "today"
+    comparison["sets"]["faces300"]["dates"] = {"input": "today", "cfrnet-rt k = 3": "yesterday", "other k = 1": "today"}
+    assert compared(comparison)[fp32]["date"] == "yesterday"
 
 
 def test_where_a_network_comes_from_is_stated_by_its_checkpoint_and_never_guessed(
@@ -225,6 +229,43 @@ def test_the_command_names_what_is_wrong(tmp_path: Path, face_folder: Path) -> N
     assert "bad.pt" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == [tmp_path / "bad.pt"]
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "named"),
+    [
+        ("train", ["--faces", ".", "--weights", ".", "--out", "run"], "landmarks.csv"),
+        ("export", ["none.pt", "--out", "none.onnx"], "none.pt"),
+        ("prepare", ["--pictures", ".", "--out", "faces"], "holds no pictures"),
+    ],
+)
+def test_a_command_says_what_is_wrong_and_its_own_name(
+    command: str, options: list[str], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [])
+    assert main([command, *options]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"{command}: ")
+    assert named in said
+
+
+@pytest.mark.parametrize(
+    ("network", "side", "cycles"),
+    [("cfrnet-rt", 256, 3), ("cfrnet-d", 256, 1), ("hifacegan-lite", 256, 1), ("pfsrnet", 16, 1)],
+)
+def test_a_network_is_calibrated_over_the_cycles_it_is_meant_for(
+    network: str, side: int, cycles: int, face_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[int, int]] = []
+
+    def record(_: Path, __: Path, faces: NDArray[np.float32], ___: str, *, cycles: int) -> None:
+        calls.append((faces.shape[-1], cycles))
+
+    monkeypatch.setattr("training.shipping.quantize.quantize", record)
+    quantize_on(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", load_faces(face_folder)[0], network=network)
+    assert calls == [(side, cycles)]
 
 
 @pytest.mark.parametrize(("name", "side"), [("hifacegan-lite", 256), ("pfsrnet", 16)])

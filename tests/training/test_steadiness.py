@@ -11,9 +11,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from training.__main__ import main
 from training.degradation.call_video import degrade_video, draw_call
 from training.evaluation.pages.results import steadiness_lines
-from training.evaluation.videos.steadiness import main
 from training.metrics.steadiness import TruthMotion, landmark_speed_error, sharpness
 
 SIDE = 256
@@ -78,12 +78,14 @@ def test_the_tables_name_every_variant() -> None:
     assert "| input | 28.50 | 0.150 | 118.0 | 2.10 | 0.70 | 0.30 | - |" in page
     assert "| k = 3, steady | 28.50 | 0.150 | 118.0 | 2.10 | 0.70 | 0.30 | 1.50 |" in page
     assert "| a.mp4 | 0.40 | 0.20 |" in page
+    assert "not comparable" in page  # flicker of tracked crops with that of crops held still
+    assert "constants of steadiness were chosen on these videos" in page
 
 
 def test_missing_videos_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["steadiness", "--data", str(tmp_path), "--weights", str(tmp_path), "--out", str(tmp_path)]
-    monkeypatch.setattr("sys.argv", arguments)
-    assert main() == 1
+    monkeypatch.setattr("sys.argv", [])
+    assert main(arguments) == 1
     assert "video_sharp holds no videos" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from training.__main__ import main
 from training.checkpoint import save_checkpoint
 from training.data import to_images
 from training.evaluation import super_resolution
@@ -38,11 +39,15 @@ def test_the_task_is_made_of_eight_bit_pictures_by_halves() -> None:
     torch.testing.assert_close((given + 1) * 127.5, ((given + 1) * 127.5).round(), atol=1e-3, rtol=0)
 
 
-def test_the_table_holds_every_precision_of_both_sets(data: Path, face_folder: Path, tmp_path: Path) -> None:
+def test_the_table_holds_every_precision_of_both_sets(
+    data: Path, face_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = {"network": "pfsrnet", "ema": build_generator("pfsrnet").state_dict(), "elapsed": 60.0, "steps": 3}
     save_checkpoint(tmp_path / "checkpoint.pt", state)
-    options = ["--faces", face_folder, "--data", data, "--out", tmp_path / "page.md"]
-    assert super_resolution.main([str(option) for option in (tmp_path / "checkpoint.pt", *options)]) == 0
+    options = (tmp_path / "checkpoint.pt", "--faces", face_folder, "--data", data, "--out", tmp_path / "page.md")
+    command = ["super-resolution", *map(str, options)]
+    monkeypatch.setattr("sys.argv", [])
+    assert main(command) == 0
     lines = (tmp_path / "page.md").read_text().splitlines()
     first = find_evaluation_data(data).faces["protocol"].name
     rows = {tuple(cell.strip() for cell in line.split("|")[1:6]) for line in lines if line.startswith(f"| {first}")}
@@ -54,4 +59,4 @@ def test_the_table_holds_every_precision_of_both_sets(data: Path, face_folder: P
         assert abs(figures[name] - figures["FP32"]) < 1.0
     assert sum("INT8 costs" in line for line in lines) == 2
     save_checkpoint(tmp_path / "checkpoint.pt", state | {"network": "cfrnet"})
-    assert super_resolution.main([str(option) for option in (tmp_path / "checkpoint.pt", *options)]) == 1
+    assert main(command) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,6 +85,41 @@ def test_a_resumed_run_goes_the_same_way_as_one_that_was_not_stopped(make_traine
         torch.testing.assert_close(resumed.method.average.state_dict()[name], parameter, rtol=1e-4, atol=1e-6)
 
 
+def test_draws_follow_from_the_seed_and_the_step_that_a_run_is_taken_up_at(make_trainer) -> None:  # type: ignore[no-untyped-def]
+    trainer = make_trainer()
+    state = trainer.state()
+    assert "random" not in state
+    trainer.load_state({**state, "steps": 7, "random": "what older checkpoints hold"})
+    trainer.stopping = True
+    trainer._run_stage(STAGE, 0.0, 1.0, warm_up=False)
+    assert torch.initial_seed() == TINY.seed + 7
+    assert trainer.method.rng.random() == np.random.default_rng(TINY.seed + 7).random()
+
+
+def test_a_stage_warms_up_unless_it_is_resumed_in_its_middle(make_trainer, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    """Steps take four seconds and stages ten, so that the first one ends at twelve."""
+    stages = tuple(replace(STAGE, name=name, share=0.5, rate_end=1.0) for name in ("first", "second"))
+    trainer = make_trainer()
+    trainer.preset = replace(TINY, stages=stages, warmup_steps=2)
+    rates: list[float] = []
+
+    def step(*_: object) -> dict[str, float]:
+        trainer.steps += 1
+        return {}
+
+    monkeypatch.setattr(trainer, "step", step)
+    monkeypatch.setattr(trainer, "_evaluate", lambda: None)
+    monkeypatch.setattr("training.train.batches", lambda *_, **__: itertools.repeat(None))
+    monkeypatch.setattr("training.train.set_learning_rate", lambda _, rate: rates.append(rate))
+    monkeypatch.setattr("training.train.time", SimpleNamespace(monotonic=itertools.count(0.0, 4.0).__next__))
+    trainer.run(20 / 60)
+    assert rates == [0.5, 1.0, 1.0, 0.5, 1.0]
+    rates.clear()
+    trainer.elapsed = 12.0
+    trainer.run(20 / 60)
+    assert rates == [1.0, 1.0]
+
+
 def test_every_term_is_in_the_step_and_the_loss_falls(make_trainer) -> None:  # type: ignore[no-untyped-def]
     trainer = make_trainer()
     progressive = []
@@ -116,6 +153,9 @@ def test_gradients_tell_what_a_term_does_to_a_figure(make_trainer, weights: Path
     assert fidelity.length == pytest.approx(EVERYTHING.fidelity[1] * psnr.length, rel=1e-3)
     assert pulls["perceptual"].cosines["LPIPS-V"] > 0.3
     assert all(parameter.grad is None for parameter in trainer.method.generator.parameters())
+    trainer.method.preset = replace(TINY, rare_every=8)  # how often a term is computed is no part of its weight
+    again = {pull.term: pull for pull in gradients.measure(trainer.method, STAGE, [batch(0), batch(1)], alexnet)}
+    assert again["anchor"].length == pytest.approx(pulls["anchor"].length, rel=1e-3)
     assert "steadiness" in gradients.table(list(pulls.values()))
 
 

@@ -6,7 +6,6 @@ Every row is one face: clean first, then independent draws of the degradation.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import cv2
@@ -16,6 +15,7 @@ from app.media.pictures.picture import PICTURE_SUFFIXES
 from training.data import FACE_SIZE, FaceFolderError
 from training.degradation.kinds import KINDS
 from training.degradation.operators import Degradation, Image
+from training.errors import TrainingError
 
 
 def draw(images: list[Image], degrade: Degradation, columns: int, seed: int) -> Image:
@@ -43,7 +43,7 @@ def read_some(folder: Path, count: int) -> list[Image]:
     return images
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description="Draw a contact sheet of a degradation.")
     parser.add_argument("--faces", type=Path, required=True, help="folder of pictures")
     parser.add_argument("--out", type=Path, required=True, help="the picture to write, .png or .jpg")
@@ -52,15 +52,7 @@ def main() -> int:
     parser.add_argument("--columns", type=int, default=6, help="draws for each face")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    try:
-        sheet = draw(read_some(options.faces, options.rows), KINDS[options.kind], options.columns, options.seed)
-    except FaceFolderError as error:
-        print(f"contact_sheet: {error}", file=sys.stderr)
-        return 1
+    sheet = draw(read_some(options.faces, options.rows), KINDS[options.kind], options.columns, options.seed)
     if options.out.suffix.lower() not in (".png", ".jpg", ".jpeg") or not cv2.imwrite(str(options.out), sheet):
-        print(
-            f"contact_sheet: {options.out} cannot be written; give a .png or .jpg in a folder there is", file=sys.stderr
-        )
-        return 1
+        raise TrainingError(f"{options.out} cannot be written; give a .png or .jpg in a folder there is")
     print(f"wrote {options.out}, {sheet.shape[1]}x{sheet.shape[0]}")
-    return 0

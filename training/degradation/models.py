@@ -74,9 +74,9 @@ class PaperDegradation:
 class WebcamDegradation:
     """The degradation of a cheap camera and a video call; milder and more varied than the paper's D.
 
-    Low light comes first (gamma, then sensor noise, which the camera partly smooths), then optics and motion, the
-    sensor's scaling, over-sharpening, and JPEG blocks. Every part has its own probability, so that some pictures stay
-    unchanged.
+    Optics and motion blur, the sensor's scaling, sensor noise, which low light strengthens, over-sharpening, JPEG
+    blocks, and last the rounding of a tone curve that is applied and undone. Every part has its own probability, so
+    that some pictures stay unchanged.
     """
 
     clean: float = 0.12
@@ -108,8 +108,8 @@ class WebcamDegradation:
             low, high = self.jpeg_quality
             result = jpeg(result, int(rng.integers(low, high + 1)))
         if gamma != 1.0:
-            # A tone curve would teach a colour shift, so it is undone: what stays is
-            # the banding and the noise that it stretched.
+            # A tone curve would teach a colour shift, so it is undone. What stays is its rounding, at most two
+            # levels.
             levels = np.linspace(0.0, 1.0, 256)
             there = np.round(255.0 * levels**gamma).astype(np.uint8)
             back = np.round(255.0 * levels ** (1.0 / gamma)).astype(np.uint8)

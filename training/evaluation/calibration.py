@@ -23,7 +23,7 @@ def compare_methods(
     with tempfile.TemporaryDirectory() as folder:
         for method in CALIBRATION_METHODS:
             path = Path(folder) / f"{method}.onnx"
-            quantize(fp32.path, path, faces, method)
+            quantize(fp32.path, path, faces, method, cycles=CYCLES)
             figures[method] = _judge(ShippedGenerator(path), validation, scorer, method)
     return figures
 

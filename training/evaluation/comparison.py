@@ -14,7 +14,6 @@ import contextlib
 import datetime
 import json
 import statistics
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +25,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.errors import AppError
 from app.core.machine import describe_machine
 from app.core.types import Image
 from app.faces.detector import FaceDetector
@@ -35,7 +33,6 @@ from app.restorers.base import EngineOptions, VerifiedModel
 from app.restorers.family import Restorer
 from app.restorers.store import ModelStore, ShippedRestorer
 from training.checkpoint import load_generator
-from training.data import FaceFolderError
 from training.degradation.hifacegan import SUB_TASKS, renovation
 from training.degradation.models import PaperDegradation
 from training.degradation.operators import Degradation
@@ -43,7 +40,7 @@ from training.evaluation.cost import cost_of
 from training.evaluation.pages.comparison import write_comparison
 from training.evaluation.pages.figures import draw_comparison
 from training.evaluation.parallel import each_part, keep_freed_memory
-from training.evaluation.shipped import PACKAGES, BusyMachineError, refuse_busy_machine
+from training.evaluation.shipped import PACKAGES, refuse_busy_machine
 from training.evaluation.test_sets import DEFAULT_SETS, TestSet, add_places, find_evaluation_data, read_test_set
 from training.log import training_time
 from training.metrics.scoring import Collected, Scorer, Scores
@@ -89,32 +86,35 @@ def compare_networks(
     machine = describe_machine(PACKAGES)
     earlier = {} if afresh else _read_earlier(out / "comparison.json", machine, limit)
     # Before anything else, because the rest keeps the cores busy.
-    times = time_networks(store) if timing else earlier.get("timing", {})
-    networks = shipped_methods(store)
-    methods = [*simple_methods(), *networks]
+    timed = time_networks(store) if timing else {}
+    shipped = shipped_methods(store)
+    networks = {method.name: method.details for method in shipped}
+    methods = [*simple_methods(), *shipped]
     scorer = Scorer(weights, shift_tolerant=True)
     results: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine,
         "limit": limit,
-        "networks": {method.name: method.details for method in networks},
-        "timing": times,
+        "networks": networks,
+        "timing": timed or _kept_times(earlier, networks),
         "protocol": places["protocol"].name,
         "sets": dict(earlier.get("sets", {})),
         "sub_tasks": dict(earlier.get("sub_tasks", {})),
     }
 
-    def measure(kind: str, name: str, test: TestSet, degrade: Degradation, *, full: bool) -> None:
-        results[kind][name] = _brought_up_to_date(
-            results[kind].get(name, {}), methods, test, degrade, scorer, full=full, title=name
+    def measure(kind: str, name: str, test: TestSet, degrade: Degradation, *, full: bool, note: str = "") -> None:
+        section = _brought_up_to_date(
+            results[kind].get(name, {}), methods, test, degrade, scorer, full=full, title=name, date=results["date"]
         )
+        results[kind][name] = {"note": note, **section}
         replace_json(out / "comparison.json", results)
         write_comparison(out / "comparison.md", results)
 
     test = read_test_set(places["protocol"].folder, detector, min(limit or SUB_TASK_FACES, SUB_TASK_FACES))
     _draw(out / "figures" / "comparison.jpg", methods, test)
     for place in places.values():
-        measure("sets", place.name, read_test_set(place.folder, detector, limit), PaperDegradation(), full=True)
+        faces = read_test_set(place.folder, detector, limit)
+        measure("sets", place.name, faces, PaperDegradation(), full=True, note=place.note)
     for task, degrade in {**SUB_TASKS, "FR": renovation}.items():
         measure("sub_tasks", task, test, degrade, full=False)
     return results
@@ -125,15 +125,32 @@ def _read_earlier(path: Path, machine: Mapping[str, str], limit: int | None) -> 
     with contextlib.suppress(FileNotFoundError, ValueError):
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["machine"]["packages"] == machine["packages"] and found["limit"] == limit:
+            for section in (*found["sets"].values(), *found["sub_tasks"].values()):
+                # Comparisons used to have one date for all.
+                section.setdefault("dates", dict.fromkeys(section["means"], found["date"]))
             return dict(found)
     return {}
 
 
+def _kept_times(earlier: Mapping[str, Any], networks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the earlier times of the `networks` whose files have not changed."""
+    timing = earlier.get("timing", {})
+    kept = {
+        name: times
+        for name, times in timing.get("ms", {}).items()
+        if name in networks and earlier["networks"].get(name, {}).get("sha256") == networks[name]["sha256"]
+    }
+    return {**timing, "ms": kept} if kept else {}
+
+
 def _brought_up_to_date(
     earlier: Mapping[str, Any], methods: Sequence[Method], test: TestSet, degrade: Degradation, scorer: Scorer, *,
-    full: bool, title: str,
+    full: bool, title: str, date: str,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the section of a test set: faces, the mean of every metric for every row, and what the rows are `of`."""
+    """Return the section of a test set: faces, and of every row the mean of every metric, what it is `of` and its date.
+
+    `date` is that of rows that have to be measured; others keep theirs.
+    """
     known = earlier["of"] if earlier.get("faces") == len(test.images) else {}
     of = {row: method.identity for method in methods for row in method.rows}
     missing = [method for method in methods if any(known.get(row) != of[row] for row in method.rows)]
@@ -143,6 +160,7 @@ def _brought_up_to_date(
     return {
         "faces": len(test.images),
         "of": of,
+        "dates": {row: date if row in found else earlier["dates"][row] for row in of},
         "means": {row: found[row] if row in found else earlier["means"][row] for row in of},
     }
 
@@ -295,7 +313,7 @@ def _time(restorer: Restorer) -> float:
     return statistics.median(restorer.warm_up() for _ in range(_TIMED))
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description="Measure every shipped network and write docs/comparison.md.")
     add_places(parser)
     parser.add_argument("--limit", type=int, help="measure the first N faces of every set only")
@@ -303,10 +321,5 @@ def main() -> int:
     parser.add_argument("--afresh", action="store_true", help="measure unchanged networks again, too")
     options = parser.parse_args()
     keep_freed_memory()
-    try:
-        compare_networks(**vars(options))
-    except (AppError, FaceFolderError, FileNotFoundError, BusyMachineError) as error:
-        print(f"compare: {error}", file=sys.stderr)
-        return 1
+    compare_networks(**vars(options))
     print(f"wrote {options.out / 'comparison.md'}")
-    return 0

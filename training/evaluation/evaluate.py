@@ -15,7 +15,6 @@ import dataclasses
 import datetime
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.core.errors import AppError
 from app.core.machine import describe_machine
 from app.faces.detector import FaceDetector
 from app.media.files import replace_json
 from app.restorers.store import ModelStore
-from training.data import FaceFolderError, load_faces, seeded_pairs, to_images, to_tensor
+from training.data import load_faces, seeded_pairs, to_images, to_tensor
 from training.degradation.models import PaperDegradation
 from training.evaluation.calibration import compare_methods
 from training.evaluation.comparison import compare_networks
@@ -36,7 +34,7 @@ from training.evaluation.conditions import CONDITIONS, judge_condition
 from training.evaluation.pages.figures import draw_photos, draw_sheet, draw_trade_off
 from training.evaluation.pages.results import write_page
 from training.evaluation.parallel import each_part, keep_freed_memory
-from training.evaluation.shipped import PACKAGES, BusyMachineError, ShippedGenerator
+from training.evaluation.shipped import PACKAGES, ShippedGenerator
 from training.evaluation.targets import judge_targets
 from training.evaluation.test_sets import (
     DEFAULT_SETS,
@@ -293,7 +291,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return {}
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the shipped networks and write docs/results.md.")
     add_places(parser)
     parser.add_argument(
@@ -310,14 +308,9 @@ def main() -> int:
     everything = options.pop("all")
     shared = {name: options[name] for name in ("models", "data", "sets", "weights", "out", "limit", "timing", "afresh")}
     keep_freed_memory()
-    try:
-        results = evaluate(**options)
-        if everything:
-            compare_networks(**shared)
-            print(f"wrote {options['out'] / 'comparison.md'}")
-    except (AppError, FaceFolderError, FileNotFoundError, BusyMachineError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 1
+    results = evaluate(**options)
+    if everything:
+        compare_networks(**shared)
+        print(f"wrote {options['out'] / 'comparison.md'}")
     reached = sum(target["reached"] is True for target in results["targets"])
     print(f"wrote {options['out'] / 'results.md'}: {reached} of {len(results['targets'])} targets reached")
-    return 0

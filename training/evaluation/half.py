@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,15 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from app.core.errors import AppError
 from app.core.onnx import session_options
 from app.faces.detector import FaceDetector
 from app.media.files import replace_json
 from app.restorers.half import to_half
 from app.restorers.store import ModelStore
-from training.data import FaceFolderError, seeded_pairs, to_images, to_tensor
+from training.data import seeded_pairs, to_images, to_tensor
 from training.evaluation.pages.results import half_lines, replace_section
 from training.evaluation.parallel import each_part
-from training.evaluation.test_sets import find_evaluation_data, read_test_set
+from training.evaluation.test_sets import DEFAULT_SETS, add_places, find_evaluation_data, read_test_set
 from training.losses.perceptual import LPIPS
 from training.metrics.pictures import psnr
 from training.metrics.scoring import Collected
@@ -77,11 +75,13 @@ def judge_half(content: bytes, images: NDArray[np.uint8], lpips: LPIPS) -> Colle
     return collected
 
 
-def measure(*, models: Path, data: Path, weights: Path, out: Path, limit: int | None = None) -> dict[str, Any]:
+def measure(
+    *, models: Path, data: Path, weights: Path, out: Path, sets: Path = DEFAULT_SETS, limit: int | None = None
+) -> dict[str, Any]:
     """Measure, write `out`/half.json and return its content. Raises AppError, FaceFolderError, FileNotFoundError."""
     store = ModelStore(models)
     entry = store.entry("", "fp32")
-    place = find_evaluation_data(data).faces["protocol"]
+    place = find_evaluation_data(data, sets).faces["protocol"]
     test = read_test_set(place.folder, FaceDetector(*store.detectors()), limit)
     document = {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -95,20 +95,11 @@ def measure(*, models: Path, data: Path, weights: Path, out: Path, limit: int | 
     return document
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description="Measure what FP16 changes in the default network.")
-    parser.add_argument("--models", type=Path, default=Path("models"))
-    parser.add_argument("--data", type=Path, required=True, help="folder of the test sets")
-    parser.add_argument("--weights", type=Path, required=True, help="folder of the metrics' published weights")
-    parser.add_argument("--out", type=Path, default=Path("docs"))
+    add_places(parser)
     parser.add_argument("--limit", type=int, help="measure the first N faces only")
     options = parser.parse_args()
-    try:
-        document = measure(**vars(options))
-    except (AppError, FaceFolderError, FileNotFoundError) as error:
-        print(f"half: {error}", file=sys.stderr)
-        return 1
-    lines = list(half_lines(document))
+    lines = list(half_lines(measure(**vars(options))))
     print("\n".join(lines))
     replace_section(options.out / "results.md", lines)
-    return 0

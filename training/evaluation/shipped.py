@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.core.onnx import session_options
 from app.pipeline.measuring.stages import percentiles
+from training.errors import TrainingError
 from training.shipping.export import INPUT_NAME
 
 PACKAGES = ("onnxruntime", "torch", "numpy", "opencv-python", "scikit-image")
@@ -24,7 +25,7 @@ BUSY_PERCENT = 15.0
 TIMED_CYCLES = 40
 
 
-class BusyMachineError(RuntimeError):
+class BusyMachineError(TrainingError):
     """Timing was requested while other programs keep the cores busy."""
 
 

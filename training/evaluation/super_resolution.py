@@ -8,9 +8,7 @@ The precisions are exported from the checkpoint, so only the shipped file has to
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +24,7 @@ from app.core.onnx import session_options
 from app.media.files import replace_text
 from app.restorers.half import to_half
 from training.checkpoint import CheckpointError, load_generator, read_checkpoint
-from training.data import FaceFolderError, FaceSet, load_faces, to_images, to_tensor
+from training.data import FaceSet, load_faces, to_images, to_tensor
 from training.evaluation.test_sets import DEFAULT_SETS, find_evaluation_data, read_faces
 from training.metrics.pictures import psnr, ssim
 from training.networks.pfsrnet import INPUT_SIDE, OUTPUT_SIDE
@@ -61,7 +59,7 @@ def make_precisions(checkpoint: Path, training: FaceSet, folder: Path) -> dict[s
     files["FP16"].write_bytes(to_half(files["FP32"].read_bytes()))
     for name, method in INT8.items():
         files[name] = folder / f"{method}.onnx"
-        quantize_on(files["FP32"], files[name], training, method)
+        quantize_on(files["FP32"], files[name], training, method, network="pfsrnet")
     return files
 
 
@@ -106,7 +104,7 @@ def page(results: dict[str, dict[str, Row]], counts: dict[str, int], trained: st
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description="Measure PFSRNet at 16 -> 128 in FP32, FP16 and INT8.")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--faces", type=Path, required=True, help="training faces, for calibration")
@@ -114,20 +112,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sets", type=Path, default=DEFAULT_SETS, help="list of the test sets in it, TOML")
     parser.add_argument("--out", type=Path, required=True, help="the page to write, .md")
     parser.add_argument("--limit", type=int, help="the first N faces of a set only")
-    options = parser.parse_args(arguments)
-    try:
-        state = read_checkpoint(options.checkpoint)
-        if state["network"] != "pfsrnet":
-            raise CheckpointError(f"{options.checkpoint} holds {state['network']}, not pfsrnet")
-        places = find_evaluation_data(options.data, options.sets).faces
-        sets = {places[role].name: read_faces(places[role].folder, options.limit) for role in ROLES}
-        with tempfile.TemporaryDirectory() as folder:
-            files = make_precisions(options.checkpoint, load_faces(options.faces)[0], Path(folder))
-            results = {name: measure(files, images) for name, images in sets.items()}
-    except (CheckpointError, FaceFolderError, FileNotFoundError) as error:
-        print(f"super-resolution: {error}", file=sys.stderr)
-        return 1
+    options = parser.parse_args()
+    state = read_checkpoint(options.checkpoint)
+    if state["network"] != "pfsrnet":
+        raise CheckpointError(f"{options.checkpoint} holds {state['network']}, not pfsrnet")
+    places = find_evaluation_data(options.data, options.sets).faces
+    sets = {places[role].name: read_faces(places[role].folder, options.limit) for role in ROLES}
+    with tempfile.TemporaryDirectory() as folder:
+        files = make_precisions(options.checkpoint, load_faces(options.faces)[0], Path(folder))
+        results = {name: measure(files, images) for name, images in sets.items()}
     trained = f"Trained for {state['elapsed'] / 60:.0f} minutes, {state['steps']} steps."
     replace_text(options.out, page(results, {name: len(images) for name, images in sets.items()}, trained))
     print(f"wrote {options.out}")
-    return 0

@@ -175,20 +175,20 @@ def _between_people(results: dict[str, Any]) -> Iterator[Target]:
 def _of_videos(results: dict[str, Any]) -> Iterator[Target]:
     yield _target(
         results.get("video"),
-        what="flicker of the videos, k = 3, every frame by itself, over the input's",
+        what="flicker of the videos, which choices were made on, k = 3, every frame by itself, over the input's",
         wanted="at most 1.5 times on every video",
         judge=lambda videos: _times([row["k3"] / row["input"] for row in videos.values()], 1.5),
     )
     steadiness = results.get("steadiness")
     yield _target(
         steadiness and steadiness["videos"],
-        what="flicker of the videos, k = 3, steady, over the input's",
+        what="flicker of the videos, which steadiness was tuned on, k = 3, steady, over the input's",
         wanted="at most the input's on every video",
         judge=lambda videos: _times([row["k = 3, steady"] / row["input"] for row in videos.values()], 1.0),
     )
     yield _target(
         steadiness and steadiness["calls"],
-        what="LPIPS (AlexNet) of videos with a truth, k = 3, steady against not",
+        what="LPIPS (AlexNet) of videos with a truth, which steadiness was tuned on, k = 3, steady against not",
         wanted="no worse",
         judge=lambda calls: (
             f"{calls['k = 3, steady']['lpips_alex'] - calls['k = 3']['lpips_alex']:+.4f}",

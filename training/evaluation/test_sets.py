@@ -1,4 +1,4 @@
-"""Test sets: folders of faces, pictures and videos that are never trained or tuned on, named by a data file."""
+"""Test sets: folders of faces, pictures and videos that no network is trained or tuned on, named by a data file."""
 
 from __future__ import annotations
 

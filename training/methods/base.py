@@ -41,7 +41,8 @@ class Method(ABC):
         self.generator = self.place(build_generator(preset.network, like))
         self.average = self.place(build_generator(preset.network, like))
         self.average.load_state_dict(self.generator.state_dict())
-        self.average.requires_grad_(False)
+        # In evaluation mode, or batch normalisation would take the statistics of the faces it is validated on.
+        self.average.requires_grad_(False).eval()
         self.critics = self.place(self.build_critics())
         self.optimizers = self.build_optimizers()
         self.critic_optimizer = torch.optim.Adam(

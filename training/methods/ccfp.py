@@ -17,6 +17,9 @@ from training.methods.base import Method, ramp
 from training.networks.identity import MobileFaceNet
 from training.presets import Preset, Stage
 
+RARE = ("cycle", "anchor", "identity")
+"""The terms that are computed only every `Preset.rare_every`-th step, with as many times the weight."""
+
 
 class CCFP(Method):
     """Unrolls the generator k times, computes every term of the stage, then trains the critics."""
@@ -35,12 +38,11 @@ class CCFP(Method):
     ) -> dict[str, Tensor]:
         """Return every weighted term of CCFP (Algorithm 1) that the stage uses, as a scalar with its gradient.
 
-        `outputs` are x_1 ... x_k of the batch's degraded faces, `progress` in [0, 1] that of the stage. The terms that
-        are computed only sometimes, with correspondingly more weight, are included when `rare` is set.
+        `outputs` are x_1 ... x_k of the batch's degraded faces, `progress` in [0, 1] that of the stage. The terms RARE
+        are included when `rare` is set.
         """
         assert isinstance(stage.losses, ccfp.LossWeights)
         w, y, last, generator = stage.losses, batch.clean, outputs[-1], self.generator
-        seldom = self.preset.rare_every
         terms = {"progressive": ccfp.progressive_loss(outputs, y, w.progressive)}
         if any(w.fidelity):
             terms["fidelity"] = ccfp.fidelity_loss(outputs, y, w.fidelity)
@@ -54,9 +56,9 @@ class CCFP(Method):
             rise = ramp(progress, stage.fixed_point_ramp)
             terms["fixed_point"] = rise * w.fixed_point * ccfp.fixed_point_loss(generator, last)
         if rare and w.cycle:
-            terms["cycle"] = seldom * w.cycle * ccfp.cycle_loss(generator, last, self._degrade)
+            terms["cycle"] = w.cycle * ccfp.cycle_loss(generator, last, self._degrade)
         if rare and w.anchor:
-            terms["anchor"] = seldom * w.anchor * ccfp.anchor_loss(generator, y)
+            terms["anchor"] = w.anchor * ccfp.anchor_loss(generator, y)
         if w.adversaries:
             self.critics.requires_grad_(False)
             rise = ramp(progress, stage.adversarial_ramp)
@@ -64,7 +66,7 @@ class CCFP(Method):
             terms |= {name: rise * term for name, term in answers.items()}
             self.critics.requires_grad_(True)
         if rare and w.identity and y.shape[-1] == FACE_SIZE:
-            terms["identity"] = seldom * w.identity * ccfp.identity_loss(self.embedder, last, y, batch.landmarks)
+            terms["identity"] = w.identity * ccfp.identity_loss(self.embedder, last, y, batch.landmarks)
         return terms
 
     def step(self, batch: Batch, stage: Stage, progress: float, steps: int) -> dict[str, float]:
@@ -75,6 +77,8 @@ class CCFP(Method):
         with self.autocast():
             outputs = ccfp.unroll(self.generator, batch.degraded, w.cycles)
             terms = self.terms(outputs, batch, stage, progress=progress, rare=rare)
+            # They stand for the steps without them, too.
+            terms |= {name: self.preset.rare_every * terms[name] for name in RARE if name in terms}
         self.descend(terms)
         if w.adversaries:
             with self.autocast():

@@ -26,7 +26,7 @@ STATES = Path(__file__).parents[2] / "models" / "training"
 
 
 class Distillation(Method):
-    """Unrolls the generator k times and compares every output with the teacher's."""
+    """Compares what the generator makes of a face in every cycle with what the teacher makes of it."""
 
     def __init__(
         self, preset: Preset, weights: Path, device: torch.device, like: Mapping[str, Tensor] | None = None
@@ -47,14 +47,30 @@ class Distillation(Method):
         """Return every weighted term for degraded faces, as a scalar with its gradient."""
         assert isinstance(stage.losses, DistillationWeights)
         w = stage.losses
-        with torch.no_grad():
-            targets = ccfp.unroll(self.teacher, faces, len(w.cycles))
-        outputs = ccfp.unroll(self.generator, faces, len(w.cycles))
-        perceptual = ccfp.perceptual_loss(
-            outputs[-1:], targets[-1], (w.perceptual,), self.phi, stage.perceptual_window, stage.perceptual_faces,
-            w.texture,
-        )  # fmt: skip
+        outputs, targets = (self._forced if w.forced else self._unrolled)(faces, len(w.cycles))
+        first, few = 0 if w.forced else -1, stage.perceptual_faces
+        x, t = (torch.cat([each[:few] for each in states[first:]]) for states in (outputs, targets))
+        perceptual = ccfp.perceptual_loss([x], t, (w.perceptual,), self.phi, stage.perceptual_window, len(x), w.texture)
         return {"imitation": imitation_loss(outputs, targets, w.cycles), "perceptual": perceptual}
+
+    def _unrolled(self, faces: Tensor, cycles: int) -> tuple[list[Tensor], list[Tensor]]:
+        """Return [x_1, ..., x_k] and [t_1, ..., t_k] of every face."""
+        with torch.no_grad():
+            targets = ccfp.unroll(self.teacher, faces, cycles)
+        return ccfp.unroll(self.generator, faces, cycles), targets
+
+    def _forced(self, faces: Tensor, cycles: int) -> tuple[list[Tensor], list[Tensor]]:
+        """Return [G(t_0), ..., G(t_{k-1})] and [t_1, ..., t_k], of another k-th of the faces each.
+
+        Takes a number of faces that `cycles` divides.
+        """
+        before, targets = [], []
+        with torch.no_grad():
+            for cycle, part in enumerate(faces.chunk(cycles), start=1):
+                states = [part, *ccfp.unroll(self.teacher, part, cycle)]
+                before.append(states[-2])
+                targets.append(states[-1])
+        return list(self.generator(torch.cat(before)).chunk(cycles)), targets
 
     def step(self, batch: Batch, stage: Stage, progress: float, steps: int) -> dict[str, float]:
         """Take one step. The last face of the batch stays clean: the teacher hardly changes it."""

@@ -10,7 +10,6 @@ import argparse
 import csv
 import hashlib
 import json
-import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -18,12 +17,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from training.data import FaceFolderError
+from training.errors import TrainingError
 
 INDEX = "parts.json"
 CHUNK = 1 << 20
 
 
-class PackError(ValueError):
+class PackError(TrainingError):
     """Parts that do not form a training folder: one is missing or damaged."""
 
 
@@ -106,16 +106,11 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description="Pack a training folder into parts that can travel one by one.")
     parser.add_argument("--faces", type=Path, required=True, help="folder of faces with landmarks.csv")
     parser.add_argument("--out", type=Path, required=True, help="folder for the parts")
     parser.add_argument("--part-mb", type=float, default=48.0, help="size of a part in MB (default 48)")
     options = parser.parse_args()
-    try:
-        parts = pack(options.faces, options.out, int(options.part_mb * 1e6))
-    except FaceFolderError as error:
-        print(f"pack: {error}", file=sys.stderr)
-        return 1
+    parts = pack(options.faces, options.out, int(options.part_mb * 1e6))
     print(f"wrote {len(parts)} parts, {sum(part.stat().st_size for part in parts) / 1e6:.1f} MB, to {options.out}")
-    return 0

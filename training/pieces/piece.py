@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import threading
 import time
 from pathlib import Path
 
 import torch
 
-from training.checkpoint import CheckpointError, read_checkpoint
-from training.data import FaceFolderError, load_faces
-from training.device import DEVICES, DeviceError, choose_device
-from training.pieces.packed import PackError, unpack
+from training.checkpoint import read_checkpoint
+from training.data import load_faces
+from training.device import DEVICES, choose_device
+from training.pieces.packed import unpack
 from training.presets import PRESETS, Preset
 from training.train import Trainer
 
@@ -67,13 +66,9 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    try:
-        complete = train_piece(
-            PRESETS[options.preset], parts=options.parts, weights=options.weights, out=options.out,
-            minutes=options.minutes, seconds=60.0 * options.piece_minutes, device=choose_device(options.device),
-        )  # fmt: skip
-    except (CheckpointError, DeviceError, FaceFolderError, FileNotFoundError, PackError) as error:
-        print(f"piece: {error}", file=sys.stderr)
-        return 1
+    complete = train_piece(
+        PRESETS[options.preset], parts=options.parts, weights=options.weights, out=options.out,
+        minutes=options.minutes, seconds=60.0 * options.piece_minutes, device=choose_device(options.device),
+    )  # fmt: skip
     print("the run is complete" if complete else "the run goes on with the next piece")
     return 0 if complete else UNFINISHED

@@ -19,6 +19,7 @@ from app.faces.detector import WINDOW
 from app.media.files import replace_json
 from app.restorers.families import family
 from app.restorers.manifest import SCHEMA
+from training.errors import TrainingError
 from training.networks import FAMILIES
 from training.shipping.export import INPUT_NAME, OUTPUT_NAME
 
@@ -47,7 +48,7 @@ DETECTORS: dict[str, dict[str, Any]] = {
 """The detectors' files, which are not trained here."""
 
 
-class UnknownOriginError(ValueError):
+class UnknownOriginError(TrainingError):
     """A model file of unknown origin."""
 
 
@@ -111,12 +112,13 @@ def compared(comparison: dict[str, Any]) -> dict[str, dict[str, Any]]:
     section = comparison["sets"][name]
     figures = {}
     for network, details in comparison["networks"].items():
-        states = {"input": section["means"]["input"]}
+        states, date = {"input": section["means"]["input"]}, comparison["date"]
         for row, means in section["means"].items():
             title, _, k = row.partition(" k = ")
             if title == network:
                 states[f"k{k or 1}"] = means
-        figures[details["sha256"]] = _figures(name, section["faces"], comparison["date"], states)
+                date = section.get("dates", {}).get(row, date)  # all rows of a network are measured together
+        figures[details["sha256"]] = _figures(name, section["faces"], date, states)
     return figures
 
 

@@ -14,23 +14,20 @@ import argparse
 import csv
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import AppError
 from app.restorers.half import to_half
 from app.restorers.manifest import PRECISIONS
-from training.checkpoint import CheckpointError, load_generator, read_checkpoint, save_checkpoint, slim
-from training.data import FaceFolderError, load_faces
+from training.checkpoint import load_generator, read_checkpoint, save_checkpoint, slim
+from training.data import load_faces
 from training.evaluation.evaluate import SECTIONS, evaluate
 from training.evaluation.parallel import keep_freed_memory
-from training.evaluation.shipped import BusyMachineError
 from training.log import RUN_LOGS, read_table, runs_table
 from training.shipping.export import export_onnx
-from training.shipping.manifest import UnknownOriginError, write_manifest
+from training.shipping.manifest import write_manifest
 from training.shipping.quantize import CALIBRATION_METHOD, CALIBRATION_METHODS, quantize_on
 
 DEFAULT_PRECISIONS = ("fp32", "int8")
@@ -51,7 +48,7 @@ def publish(
 
     Files of the network in other precisions are removed: they are of another state.
     """
-    generator = load_generator(checkpoint)
+    generator, state = load_generator(checkpoint), read_checkpoint(checkpoint)
     targets = {precision: models / f"{name}.{precision}.onnx" for precision in precisions}
     models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=models) as folder:
@@ -61,12 +58,12 @@ def publish(
             made["fp16"].write_bytes(to_half(made["fp32"].read_bytes()))
         if "int8" in targets:
             training, _ = load_faces(faces)
-            quantize_on(made["fp32"], made["int8"], training, method)
+            quantize_on(made["fp32"], made["int8"], training, method, network=state["network"])
         for precision in PRECISIONS:
             (models / f"{name}.{precision}.onnx").unlink(missing_ok=True)
         for precision, target in targets.items():
             made[precision].replace(target)
-    write_manifest(models, trained={name: read_checkpoint(checkpoint)})
+    write_manifest(models, trained={name: state})
     return tuple(targets.values())
 
 
@@ -107,7 +104,7 @@ def _enter_run(ledger: Path, name: str, state: dict[str, Any], validation: Path)
         writer.writerows([*rows, row])
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description="Export, quantize and describe a checkpoint; measure it if asked.")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--name", default="cfrnet-rt")
@@ -130,30 +127,18 @@ def main() -> int:
     if options.evaluate and not (options.data and options.weights):
         parser.error("--evaluate needs --data and --weights")
     keep_freed_memory()
-    try:
-        files = publish(
-            checkpoint=options.checkpoint, name=options.name, faces=options.faces, models=options.models,
-            method=options.method, precisions=options.precisions,
+    files = publish(
+        checkpoint=options.checkpoint, name=options.name, faces=options.faces, models=options.models,
+        method=options.method, precisions=options.precisions,
+    )  # fmt: skip
+    state = keep_run(checkpoint=options.checkpoint, name=options.name, models=options.models)
+    for file in (*files, state):
+        print(f"wrote {file} ({file.stat().st_size / 1e6:.2f} MB)")
+    if options.evaluate:
+        results = evaluate(
+            models=options.models, data=options.data, weights=options.weights, out=options.docs, name=options.name,
+            limit=options.limit, timing=options.timing, skip=tuple(options.skip), faces=options.faces,
         )  # fmt: skip
-        state = keep_run(checkpoint=options.checkpoint, name=options.name, models=options.models)
-        for file in (*files, state):
-            print(f"wrote {file} ({file.stat().st_size / 1e6:.2f} MB)")
-        if options.evaluate:
-            results = evaluate(
-                models=options.models, data=options.data, weights=options.weights, out=options.docs, name=options.name,
-                limit=options.limit, timing=options.timing, skip=tuple(options.skip), faces=options.faces,
-            )  # fmt: skip
-            write_manifest(options.models, results)
-            print(f"wrote {options.docs / 'results.md'}")
-    except (
-        AppError,
-        CheckpointError,
-        FaceFolderError,
-        FileNotFoundError,
-        BusyMachineError,
-        UnknownOriginError,
-    ) as error:
-        print(f"publish: {error}", file=sys.stderr)
-        return 1
+        write_manifest(options.models, results)
+        print(f"wrote {options.docs / 'results.md'}")
     print(f"wrote {options.models / 'manifest.json'}")
-    return 0

@@ -1,6 +1,6 @@
 """Static INT8 quantization of an exported generator.
 
-`python -m training quantize models/cfrnet-rt.fp32.onnx --faces DIR --out models/cfrnet-rt.int8.onnx`
+`python -m training quantize models/cfrnet-rt.fp32.onnx --network cfrnet-rt --faces DIR --out FILE.int8.onnx`
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_d
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch.nn import functional as F
 
+from app.restorers.families import family
 from training.data import FACE_SIZE, FaceSet, load_faces, seeded_pairs
+from training.networks import FAMILIES
 from training.shipping.export import INPUT_NAME
 
 CALIBRATION_METHODS = {
@@ -41,7 +43,6 @@ KERNEL_CHANNELS = 16
 """Output channels that an INT8 convolution computes at once; a partial group takes as long as a full one."""
 
 CALIBRATION_FACES = 40
-CALIBRATION_CYCLES = 3
 # ONNX Runtime's own 128 and 128 leave the search for the least KL divergence one candidate, the whole range: MinMax.
 HISTOGRAM_BINS: dict[str, dict[str, int]] = {"entropy": {"num_bins": 1024, "num_quantized_bins": 128}, "percentile": {}}
 PART = 6
@@ -49,7 +50,7 @@ PART = 6
 
 
 class _CycleReader(CalibrationDataReader):  # type: ignore[misc]
-    """Yields x0, x1 and x2 of every calibration face, because one static scale has to serve every cycle."""
+    """Yields the inputs of all `cycles` of every calibration face, because one static scale has to serve them all."""
 
     def __init__(self, model: Path, faces: NDArray[np.float32], cycles: int) -> None:
         session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
@@ -83,13 +84,15 @@ def quantize(
     out: Path,
     faces: NDArray[np.float32],
     method: str = CALIBRATION_METHOD,
-    cycles: int = CALIBRATION_CYCLES,
+    *,
+    cycles: int,
 ) -> None:
     """Write the QDQ INT8 twin of an FP32 generator, calibrated on `faces`, float32 (N, 3, side, side), RGB, [-1, 1].
 
     The last addition and clamp stay in float and use the unrounded input, so an unchanged pixel is returned exactly.
-    `cycles` above one feed a network its own output. In a network with instance normalisation convolutions alone are
-    quantized: HiFaceGAN's importances span five orders of magnitude, which eight bits cannot hold.
+    `cycles` above one feed a network its own output: as many as it is meant for, because scales that serve more serve
+    each of them less. In a network with instance normalisation convolutions alone are quantized: HiFaceGAN's
+    importances span five orders of magnitude, which eight bits cannot hold.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -190,15 +193,10 @@ def _add_to_the_input(model: Path) -> None:
     onnx.save(network, model)
 
 
-def quantize_on(model: Path, out: Path, training: FaceSet, method: str = CALIBRATION_METHOD) -> None:
-    """Quantize `model` on degraded training faces of the size it takes, over cycles if its output has that size."""
-    takes, gives = (tensor.type.tensor_type.shape.dim[2].dim_value for tensor in _ends(model))
-    quantize(model, out, calibration_faces(training, takes), method, CALIBRATION_CYCLES if takes == gives else 1)
-
-
-def _ends(model: Path) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
-    graph = onnx.load(model).graph
-    return graph.input[0], graph.output[0]
+def quantize_on(model: Path, out: Path, training: FaceSet, method: str = CALIBRATION_METHOD, *, network: str) -> None:
+    """Quantize `model` on degraded training faces, of the size and over the cycles of the family of `network`."""
+    its = family(FAMILIES[network])
+    quantize(model, out, calibration_faces(training, its.takes.side), method, cycles=its.default_k)
 
 
 def calibration_faces(training: FaceSet, side: int = FACE_SIZE) -> NDArray[np.float32]:
@@ -211,6 +209,7 @@ def calibration_faces(training: FaceSet, side: int = FACE_SIZE) -> NDArray[np.fl
 def main() -> None:
     parser = argparse.ArgumentParser(description="Quantize an exported generator to INT8.")
     parser.add_argument("model", type=Path)
+    parser.add_argument("--network", choices=sorted(FAMILIES), default="cfrnet-rt", help="what was exported")
     parser.add_argument("--faces", type=Path, required=True, help="training faces, calibrated on")
     parser.add_argument("--out", type=Path, required=True, help="INT8 ONNX file to write")
     parser.add_argument("--method", choices=sorted(CALIBRATION_METHODS), default=CALIBRATION_METHOD)
@@ -218,5 +217,5 @@ def main() -> None:
     if options.out.is_dir():
         parser.error(f"--out names a file, and {options.out} is a folder")
     training, _ = load_faces(options.faces)
-    quantize_on(options.model, options.out, training, options.method)
+    quantize_on(options.model, options.out, training, options.method, network=options.network)
     print(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.1f} MB), calibration {options.method}")

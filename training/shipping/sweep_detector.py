@@ -169,7 +169,3 @@ def main() -> None:
         print(f"{name}: {recall:.1%} of the faces found, {others} other finds")
     apart = distances(found["INT8"], found["FP32"])
     print(f"landmarks {apart.mean():.2f} pixels of a crop apart, {np.percentile(apart, 95):.2f} at the 95th percentile")
-
-
-if __name__ == "__main__":
-    main()

@@ -49,15 +49,18 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
     yield f"\n{results['machine']['packages']}.\n"
     yield (
         "Uint8 crops go through the application's own restorers, from the files that ship; rounded to 8 bits they are "
-        "compared with their truth. The input is degraded by the paper's D with the picture's index as the seed. None "
-        "of the sets was trained or tuned on. The metrics are defined in [results.md](results.md); ST-LPIPS is the "
-        "shift-tolerant LPIPS (arXiv 2207.13686). Best of a column in bold.\n"
+        "compared with their truth. The input is degraded by the paper's D with the picture's index as the seed. No "
+        "network was trained or tuned on any of the sets. But the networks did not all see the same training faces and "
+        "degradations: `models/README.md` says what each has seen. The metrics are defined in "
+        "[results.md](results.md); ST-LPIPS is the shift-tolerant LPIPS (arXiv 2207.13686). Best of a column in bold.\n"
     )
     yield "## What each network costs\n"
     yield from _costs(results)
     for name, section in results["sets"].items():
         yield f"\n## `{name}`, {section['faces']} faces\n"
-        yield from _scores("", section["means"], COLUMNS)
+        days = sorted({date[:10] for date in section.get("dates", {}).values()}) or [results["date"][:10]]
+        yield f"Measured on {', '.join(days)}. {section.get('note', '')}".strip() + "\n"
+        yield from _scores(section["means"])
         yield "\n" + _winners(section["means"])
     yield "\n![some of these faces: input, every method, truth](figures/comparison.jpg)"
     if tasks := results["sub_tasks"]:
@@ -121,19 +124,17 @@ def _trained(details: dict[str, Any]) -> str:
     return f"{details['minutes']:.0f} minutes, {details['steps']} steps"
 
 
-def _scores(
-    first: str, means: dict[str, dict[str, float]], columns: tuple[tuple[str, str, int, bool], ...]
-) -> Iterator[str]:
-    best = {metric: _best(means, metric, more) for _, metric, _, more in columns}
+def _scores(means: dict[str, dict[str, float]]) -> Iterator[str]:
+    best = {metric: _best(means, metric, more) for _, metric, _, more in COLUMNS}
     rows = []
     for name, figures in means.items():
         cells = []
-        for _, metric, digits, _ in columns:
+        for _, metric, digits, _ in COLUMNS:
             value = figures.get(metric, math.nan)
             text = "-" if math.isnan(value) else f"{value:.{digits}f}"
             cells.append(f"**{text}**" if name == best[metric] else text)
         rows.append((name, *cells))
-    yield from table((first, *(title for title, *_ in columns)), rows)
+    yield from table(("", *(title for title, *_ in COLUMNS)), rows)
 
 
 def _best(means: dict[str, dict[str, float]], metric: str, more: bool) -> str:

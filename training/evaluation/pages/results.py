@@ -58,7 +58,7 @@ def _page(results: dict[str, Any]) -> Iterator[str]:
         "\n"
         f"Test set: `{test['set']}`, {test['faces']} photographs of 256x256 in the order of their names, degraded by "
         "the paper's D (blur sigma 1 to 15, bicubic down by 1 to 12 and up again, noise sigma 0 to 20, JPEG 30 to 90), "
-        "seeded with the picture's index. None of it was trained or tuned on. The ONNX files run in ONNX Runtime as "
+        "seeded with the picture's index. No network was trained or tuned on it. The ONNX files run in ONNX Runtime as "
         f"they are shipped. FED is aligned by the detector's landmarks of the truth; it found {test['found']} of the "
         "faces, any other is taken to lie on the template."
     )
@@ -214,7 +214,9 @@ def _video(section: dict[str, Any]) -> Iterator[str]:
     yield (
         "Mean absolute change of still pixels from frame to frame, of 255, on the largest face of each video, every "
         "frame restored by itself and the place of the crop held still. Still: the input's change, averaged over 5x5 "
-        "pixels, is at most 2 of 255 in every channel. More than the input's means that restoring adds flicker.\n"
+        "pixels, is at most 2 of 255 in every channel. More than the input's means that restoring adds flicker. The "
+        "constants of steadiness were chosen on these videos ([steadiness](decisions/steadiness.md), "
+        "[flat places](decisions/flat-places.md)), so that they are no test of it.\n"
     )
     yield from table(
         ("video", "frames", "input", "k = 1", "k = 2", "k = 3"),
@@ -238,7 +240,8 @@ def steadiness_lines(section: dict[str, Any]) -> Iterator[str]:
         f"Written by `python -m training steadiness` on {section['date']} for the file `{section['model'][:16]}…`. "
         f"{section['clips']} sharp videos of talking people, degraded as by a call (seed = index: reduced, blurred, "
         "new noise in every frame, H.264) and tracked as in the application; means over the videos. Blur is steady "
-        "too: read the right half beside the left one.\n"
+        "too: read the right half beside the left one. The constants of steadiness were chosen on these videos and on "
+        "those above.\n"
     )
     yield from table(
         ("", *(title for title, _, _ in _STEADINESS)),
@@ -248,7 +251,8 @@ def steadiness_lines(section: dict[str, Any]) -> Iterator[str]:
         "\n**sharpness**: mean gradient in percent of the truth's. **warping error**: mean difference, of 255, from "
         "the frame before moved along the truth's optical flow (DIS), occlusions left out. **TLME**: by how much 68 "
         "landmarks move otherwise from frame to frame than the truth's, in percent of the outer-eye distance. "
-        "**flicker**: as above. **cycles**: a frame, on average.\n\nFlicker of the videos above, with and without:\n"
+        "**flicker**: still pixels' change as above, but on tracked crops, so not comparable with the table above. "
+        "**cycles**: a frame, on average.\n\nFlicker of the videos above, with and without:\n"
     )
     names = [name for name in next(iter(section["videos"].values()), {}) if name != "input"]
     yield from table(
