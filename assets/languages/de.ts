@@ -892,6 +892,11 @@
         <translation>Es geht weiter; lassen Sie die Anwendung offen, bis {names} in {folder} liegt.</translation>
     </message>
     <message>
+        <source>It has no name yet; the next start of the program completes it.</source>
+        <extracomment>app/outputs/recordings/recorder.py</extracomment>
+        <translation>Sie hat noch keinen Namen; beim nächsten Start des Programms wird sie fertiggestellt.</translation>
+    </message>
+    <message>
         <source>It has no sound</source>
         <extracomment>app/ui/texts/sound.py</extracomment>
         <translation>Hat keinen Ton</translation>

@@ -892,6 +892,11 @@
         <translation>Continúa; mantenga abierta la aplicación hasta que {names} esté en {folder}.</translation>
     </message>
     <message>
+        <source>It has no name yet; the next start of the program completes it.</source>
+        <extracomment>app/outputs/recordings/recorder.py</extracomment>
+        <translation>Aún no tiene nombre; se completa la próxima vez que se inicie el programa.</translation>
+    </message>
+    <message>
         <source>It has no sound</source>
         <extracomment>app/ui/texts/sound.py</extracomment>
         <translation>No tiene sonido</translation>

@@ -892,6 +892,11 @@
         <translation>Il continue&#x202f;; gardez l’application ouverte jusqu’à ce que {names} soit dans {folder}.</translation>
     </message>
     <message>
+        <source>It has no name yet; the next start of the program completes it.</source>
+        <extracomment>app/outputs/recordings/recorder.py</extracomment>
+        <translation>Il n’a pas encore de nom ; le prochain démarrage du programme le terminera.</translation>
+    </message>
+    <message>
         <source>It has no sound</source>
         <extracomment>app/ui/texts/sound.py</extracomment>
         <translation>Pas de son</translation>

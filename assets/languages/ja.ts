@@ -891,6 +891,11 @@
         <translation>処理は続いています。{names} が {folder} にできるまで、アプリケーションを開いたままにしてください。</translation>
     </message>
     <message>
+        <source>It has no name yet; the next start of the program completes it.</source>
+        <extracomment>app/outputs/recordings/recorder.py</extracomment>
+        <translation>まだ名前がありません。次にプログラムを起動したときに完成します。</translation>
+    </message>
+    <message>
         <source>It has no sound</source>
         <extracomment>app/ui/texts/sound.py</extracomment>
         <translation>音声がありません</translation>

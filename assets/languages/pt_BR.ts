@@ -892,6 +892,11 @@
         <translation>Ela continua; mantenha o aplicativo aberto até {names} estar em {folder}.</translation>
     </message>
     <message>
+        <source>It has no name yet; the next start of the program completes it.</source>
+        <extracomment>app/outputs/recordings/recorder.py</extracomment>
+        <translation>Ela ainda não tem nome; a próxima inicialização do programa a conclui.</translation>
+    </message>
+    <message>
         <source>It has no sound</source>
         <extracomment>app/ui/texts/sound.py</extracomment>
         <translation>Não tem som</translation>

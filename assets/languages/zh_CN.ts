@@ -891,6 +891,11 @@
         <translation>编码仍在进行；请保持应用打开，直到 {names} 出现在 {folder} 中。</translation>
     </message>
     <message>
+        <source>It has no name yet; the next start of the program completes it.</source>
+        <extracomment>app/outputs/recordings/recorder.py</extracomment>
+        <translation>它还没有名称；下次启动程序时会将其完成。</translation>
+    </message>
+    <message>
         <source>It has no sound</source>
         <extracomment>app/ui/texts/sound.py</extracomment>
         <translation>没有声音</translation>

@@ -336,6 +336,17 @@ def test_a_name_that_is_taken_meanwhile_is_reported_and_the_other_file_completed
     assert recorder.state().error is told[0]
 
 
+def test_a_recording_that_gets_no_name_at_all_is_left_to_the_next_start(tmp_path: Path) -> None:
+    told: list[RecordingError] = []
+    recorder = started(tmp_path / "video.mp4", SIZE, 25.0, mode="restored", on_error=told.append)
+    write_all(recorder, [restored(i, t) for i, t in enumerate(STEADY)])
+    (tmp_path / "video.mp4").write_bytes(b"somebody else's")
+    assert recorder.finish() == ()
+    assert "next start" in told[0].hint
+    (part,) = tmp_path.glob("*.part")
+    assert len(_playable_part(part)[0]) == 30
+
+
 def _playable_part(path: Path) -> tuple[list[Image], list[float]]:
     """What a player shows of a video whose end is missing."""
     images, stamps = [], []

@@ -144,6 +144,10 @@ class RecordingFile:
         """Whether the file being written still has its name; it may have been deleted."""
         return self._file.is_there()
 
+    def is_unnamed(self) -> bool:
+        """Whether it is still a `.part` that nobody writes any more, which the next start completes."""
+        return not self.is_there() and self._file.part.is_file()
+
     def bytes(self) -> int:
         """Return the size on the disk, of the `.part` or the complete file."""
         for path in (self._file.part, self.path):

@@ -323,7 +323,12 @@ class VideoRecorder:
         else:
             what = phrase("Recording failed: {error}.", error=failure)
         if not paths:
-            return RecordingError("{what} The recording ended.", "Nothing of it could be kept.", what=what)
+            hint = (
+                phrase("It has no name yet; the next start of the program completes it.")
+                if any(recording.is_unnamed() for recording in self._files)
+                else phrase("Nothing of it could be kept.")
+            )
+            return RecordingError("{what} The recording ended.", hint, what=what)
         kept = ", ".join(str(path) for path in paths)
         seconds = max(recording.kept_seconds for recording in self._files)
         return RecordingError(
