@@ -27,15 +27,19 @@ if TYPE_CHECKING:
     Message: TypeAlias = int | TaskDone | TaskFailed | AppError
     """From a worker: frames done, the end of its task, or the error that keeps it from starting at all."""
 
-STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""What ends a batch as Ctrl-C does: the end of a service, and a closed terminal."""
-
 _STOP_S = 10.0
-_PROGRESS_S = 0.2
+PROGRESS_S = 0.2
+"""A worker tells of its progress no more often than this."""
 
 _MANY_FILES = 20
 _LONG_VIDEO_BYTES = 2_000_000
 """Sizes from which a folder or a video is likely to be worth several processes; guessed before either is opened."""
+
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """Return what ends a batch as Ctrl-C does: the end of a service and a closed terminal, unless `nohup` bars it."""
+    known = (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+    return tuple(each for each in known if signal.getsignal(each) is not signal.SIG_IGN)
 
 
 class WorkerProcess:
@@ -145,7 +149,7 @@ def _work(connection: Connection) -> None:
         raise Stopped
 
     # A closed terminal and the end of a service reach every process at once, and must leave nothing half-written.
-    for ending in STOP_SIGNALS:
+    for ending in stop_signals():
         signal.signal(ending, leave)
     cv2.setNumThreads(1)
     worker: RestoreWorker | None = None
@@ -171,7 +175,7 @@ class _Progress:
         now = time.monotonic()
         if now < self._due:
             return
-        self._due = now + _PROGRESS_S
+        self._due = now + PROGRESS_S
         from app.batch.worker import Stopped  # loaded by now
 
         try:

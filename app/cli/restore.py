@@ -22,7 +22,7 @@ from app.batch.jobs.plan import Item, is_folder, plain
 from app.batch.jobs.timings import StageTimings
 from app.batch.sheet import compare
 from app.batch.watch import watch
-from app.batch.workforce import STOP_SIGNALS, Workforce
+from app.batch.workforce import Workforce, stop_signals
 from app.cli.messages import STDERR, note, print_error, say, show
 from app.cli.parser import given_settings
 from app.core.address import shown_source
@@ -65,7 +65,7 @@ def restore(options: argparse.Namespace, workforce: Workforce) -> bool:
         return True
     started = time.perf_counter()
     many = is_folder(plain(options.input))
-    previous = {ending: signal.signal(ending, signal.default_int_handler) for ending in STOP_SIGNALS}
+    previous = {ending: signal.signal(ending, signal.default_int_handler) for ending in stop_signals()}
     try:
         job = Job(input=options.input, output=options.output, options=how, overwrite=options.overwrite)
         report = _watch(job, options, workforce) if options.watch else _run(job, options, workforce, many=many)
@@ -115,18 +115,16 @@ def _cluster(address: str) -> Executor:
 
 def _watch(job: Job, options: argparse.Namespace, workforce: Workforce) -> JobReport:
     """Restore what arrives until Ctrl-C; during a restoration Ctrl-C interrupts it as usual."""
-    results: list[ItemDone | ItemFailed] = []
-    restored: set[str] = set()
+    results: dict[str, ItemDone | ItemFailed] = {}
 
     def take(items: list[Item]) -> None:
         arrived = {item.name for item in items}
+        restored = {name for name, result in results.items() if isinstance(result, ItemDone)}
         for names, overwrite in ((arrived - restored, job.overwrite), (arrived & restored, True)):
             if names:
-                done = _run(
-                    replace(job, overwrite=overwrite), options, workforce, many=True, only=_one_of(names)
-                ).results
-                results.extend(done)
-                restored.update(each.item.name for each in done if isinstance(each, ItemDone))
+                part = replace(job, overwrite=overwrite)
+                report = _run(part, options, workforce, many=True, only=_one_of(names))
+                results.update((each.item.name, each) for each in report.results)
 
     def wait(seconds: float) -> bool:
         try:
@@ -140,7 +138,7 @@ def _watch(job: Job, options: argparse.Namespace, workforce: Workforce) -> JobRe
         raise OutputError("{path} is no folder, so there is nothing to watch.", "Leave --watch out.", path=shown)
     say(tr("watching {path}; Ctrl-C ends it", path=job.input))
     watch(job, take, wait)
-    return JobReport(results=tuple(results))
+    return JobReport(results=tuple(results.values()))
 
 
 def _one_of(names: set[str]) -> Callable[[Item], bool]:

@@ -24,14 +24,16 @@ class Frame:
     `index` counts from 0 and grows with every picture the source delivered. `t_capture` is when it became available
     (`time.perf_counter()`), the frame's age is measured from it. `t_media` is its place on the source's own timeline
     in seconds: a video file's exact time stamp, or for a live source the capture time since the first frame. It grows
-    strictly until the source goes to another place. A paused frame that is restored again keeps both. `mirrored` says
-    that a camera's picture was flipped left to right, as a mirror shows it.
+    strictly until the source goes to another place. A paused frame that is restored again keeps both. `picture` is the
+    number of a still picture that has nothing to do with those before it, as in a folder, and 0 in everything that
+    moves. `mirrored` says that a camera's picture was flipped left to right, as a mirror shows it.
     """
 
     image: Image
     index: int
     t_capture: float
     t_media: float
+    picture: int = 0
     mirrored: bool = False
     true_image: Image | None = None
     """What the source really delivered, where `image` was made bad on purpose."""

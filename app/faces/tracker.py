@@ -25,7 +25,6 @@ SWEEP_INTERVAL_S = 0.8
 
 _LOYALTY = 1.25  # a tracked face counts as this much larger, so that two of one size do not alternate
 _CUT_DIFFERENCE = 36.0  # mean change of the thumbnail's pixels in levels: another scene, not another moment
-_LEAP_S = 1.5  # from one frame to the next: a jump in a video, or the next picture of a folder
 
 
 ConcurrentMap = Callable[[Callable[[Points], Face | None], Iterable[Points]], Iterable[Face | None]]
@@ -87,7 +86,7 @@ class FaceTracker:
         self._tracks: list[_Track] = []
         self._time: float | None = None
         self._swept = -np.inf
-        self._size: tuple[int, ...] | None = None
+        self._kind: tuple[int, ...] | None = None
         self._thumbnail: NDArray[np.int16] | None = None
 
     def update(self, frame: Frame, *, detect_size: int, max_faces: int) -> tuple[Face, ...]:
@@ -108,15 +107,15 @@ class FaceTracker:
         return tuple(sorted(faces, key=lambda face: -area(face.box)))
 
     def _is_another_scene(self, frame: Frame) -> bool:
-        """True after a cut, a jump in time or a change of size. Remembers time, size and a thumbnail of every frame."""
+        """True after a cut, a step back in time, and for another still picture or size. Remembers what tells it."""
         rows, columns = (max(1, side // 24) for side in frame.image.shape[:2])
         thumbnail = frame.image[rows // 2 :: rows, columns // 2 :: columns].astype(np.int16)
         time, self._time = self._time, frame.t_media
-        size, self._size = self._size, frame.image.shape
+        kind, self._kind = self._kind, (frame.picture, *frame.image.shape)
         before, self._thumbnail = self._thumbnail, thumbnail
         if before is None or time is None:
             return False
-        if size != self._size or not 0 < self._time - time < _LEAP_S:
+        if kind != self._kind or self._time <= time:
             return True
         return float(np.abs(thumbnail - before).mean()) > _CUT_DIFFERENCE
 

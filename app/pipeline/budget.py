@@ -23,11 +23,10 @@ _REMEMBERED = 15
 
 @dataclass(frozen=True, kw_only=True)
 class KChoice:
-    """The k to use now for `moving` faces, and the reason why it is not the `wanted` one ("" when it is)."""
+    """The k to use now, and the reason why it is not the `wanted` one ("" when it is)."""
 
     k: int
     wanted: int
-    moving: int
     reason: Words = ""
 
 
@@ -55,10 +54,11 @@ class AutoK:
     def choose(self, *, wanted: int, lowest: int = 1, target_fps: float, moving: int, now: float) -> KChoice:
         """Return the largest k in `lowest` to `wanted` whose cycles for all `moving` faces fit a frame at `target_fps`.
 
-        Every k fits where no face moves. It is lowered at once and raised only after a second of spare time. `now` in
-        seconds.
+        Where none moves it is planned for one, which may begin to at any frame. k is lowered at once and raised only
+        after a second of spare time. `now` in seconds.
         """
         budget_ms = 1000 / target_fps * _HEADROOM
+        moving = max(moving, 1)
         one_k_ms, overhead_ms = moving * self.cycle_ms, statistics.median(self._overheads_ms)
         fitting = int((budget_ms - overhead_ms) / one_k_ms) if one_k_ms > 0 else wanted
         possible = max(lowest, min(wanted, fitting))
@@ -84,7 +84,7 @@ class AutoK:
                 reason = joined((reason, phrase("even k = {k} is too slow, frames are dropped", k=lowest)), "; ")
         elif k < wanted:
             reason = phrase("there is room for more cycles, which are used if it lasts")
-        return KChoice(k=k, wanted=wanted, moving=moving, reason=reason)
+        return KChoice(k=k, wanted=wanted, reason=reason)
 
 
 _COMES_BACK_UNDER = 0.8

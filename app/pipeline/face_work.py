@@ -12,6 +12,7 @@ from app.core.types import Face, FaceChange, Image, Patch, Rectangle, RestoredFa
 from app.faces.alignment import crop_matrix, region_of, warp_crop
 from app.faces.enlarging import patches
 from app.faces.pasting import paste
+from app.pipeline.budget import KChoice
 from app.pipeline.lanes import Lanes, rounds
 from app.pipeline.steady import SteadyFaces
 from app.restorers.family import Restorer
@@ -63,13 +64,15 @@ class FaceWork:
         self,
         faces: Sequence[Face],
         restorer: Restorer,
+        choice: KChoice,
         *,
-        k: int,
         settings: Settings,
         key: Hashable,
         lanes: Lanes | None = None,
     ) -> None:
-        """Restore the faces; `key` as `SteadyFaces.begin` takes it. On `lanes` those that do not touch go at one time.
+        """Restore the faces with the k of `choice`, those that hold still to the look of the wanted one.
+
+        `key` as `SteadyFaces.begin` takes it. On `lanes` those that do not touch go at one time.
 
         It goes from the back to the front: a nearer, larger face, given first, is pasted over a farther one.
         """
@@ -79,7 +82,7 @@ class FaceWork:
         self.image = np.copy(self._original)
 
         def restore(index: int, by: Restorer) -> _Done:
-            return self._restore(faces[index], by, k, settings)
+            return self._restore(faces[index], by, choice, settings)
 
         done: dict[int, _Done] = {}
         backwards = range(len(faces) - 1, -1, -1)
@@ -110,7 +113,7 @@ class FaceWork:
         height, width = self.image.shape[:2]
         return region_of(crop_matrix(face.landmarks, side=side), width, height, box=box, margin=_READ_MARGIN)
 
-    def _restore(self, face: Face, restorer: Restorer, k: int, settings: Settings) -> _Done:
+    def _restore(self, face: Face, restorer: Restorer, choice: KChoice, settings: Settings) -> _Done:
         """Restore one face. The crop is cut from what is already restored: where two faces overlap, the second
         change then builds on the first instead of being added to it. Faces that do not may be restored at one time."""
         started = self._now()
@@ -118,7 +121,13 @@ class FaceWork:
         matrix = crop_matrix(face.landmarks, side=side)
         crop = warp_crop(self.image, matrix, side=side)
         restored = self._steady.restore(
-            face.track_id, crop, restorer, k=k, steady=settings.steady, stop_threshold=settings.stop_threshold
+            face.track_id,
+            crop,
+            restorer,
+            k=choice.k,
+            rest_k=choice.wanted,
+            steady=settings.steady,
+            stop_threshold=settings.stop_threshold,
         )
         aligned = self._now()
         strength, opacity = settings.strength / 100, face.opacity

@@ -44,7 +44,7 @@ class FramePipeline:
         self.restorer = restorer
         self.other = other
         self.auto_k = auto_k or AutoK()
-        self.choice = KChoice(k=0, wanted=0, moving=0)
+        self.choice = KChoice(k=0, wanted=0)
         self.lanes: Lanes | None = None
         self._steady, self._other_steady = SteadyFaces(), SteadyFaces()
         self._room = Room()
@@ -71,15 +71,15 @@ class FramePipeline:
         found = self.tracker.update(frame, detect_size=settings.detect_size, max_faces=max_faces)
         faces, left_alone = _divided(found, chosen)
         detected = self._now()
-        self.choice = self._choose_k(settings, max(len(faces) - self._steady.resting, 0), detected)
+        self.choice = self._choose_k(settings, len(faces) - self._steady.resting, detected)
         key = _pixels_key(settings)
         work = FaceWork(frame.image, self._steady, self._now)
-        work.restore(faces, self.restorer, k=self.choice.k, settings=settings, key=key, lanes=self.lanes)
+        work.restore(faces, self.restorer, self.choice, settings=settings, key=key, lanes=self.lanes)
         other = None
         if self.other is not None:
             other = FaceWork(frame.image, self._other_steady, self._now)
-            k = _within(self.choice.k, self.other.k_range)
-            other.restore(faces, self.other, k=k, settings=settings, key=key)
+            k, wanted = (_within(each, self.other.k_range) for each in (self.choice.k, self.choice.wanted))
+            other.restore(faces, self.other, KChoice(k=k, wanted=wanted), settings=settings, key=key)
         if shown is not None and faces:
             self._patch(work, other, shown, started=started, target_fps=None if stands else settings.target_fps)
         timings = Timings(
@@ -109,7 +109,7 @@ class FramePipeline:
         low, _ = self.restorer.k_range
         wanted = _within(settings.k, self.restorer.k_range)
         if not settings.auto_k:
-            return KChoice(k=wanted, wanted=wanted, moving=moving)
+            return KChoice(k=wanted, wanted=wanted)
         return self.auto_k.choose(wanted=wanted, lowest=low, target_fps=settings.target_fps, moving=moving, now=now)
 
     def _patch(

@@ -96,12 +96,20 @@ def past_share(moving: Plane, given: Plane) -> Plane:
 
 
 def restore_steadily(
-    state: SteadyState | None, crop: Image, restorer: Restorer, *, k: int, weight: float, stop_threshold: float = 0.0
+    state: SteadyState | None,
+    crop: Image,
+    restorer: Restorer,
+    *,
+    k: int,
+    rest_k: int,
+    weight: float,
+    stop_threshold: float = 0.0,
 ) -> tuple[SteadyState, RestoredCrop]:
     """Return the state after a frame, and the steady face with the cycles spent on it.
 
     crop: uint8 (S, S, 3) BGR, aligned. Without a `state`, and with one of another size, it is restored by itself.
-    `weight` in [0, 1) is the past's weight where nothing moves. Raises InferenceError.
+    A face that rests gets the look of `rest_k` cycles, from one a frame. `weight` in [0, 1) is the past's weight where
+    nothing moves. Raises InferenceError.
     """
     if state is None or state.given.shape != crop.shape:
         restored = restorer.restore(crop, k=k, stop_threshold=stop_threshold)
@@ -115,9 +123,9 @@ def restore_steadily(
     given = _mixed(state.given, crop.astype(np.float32), past)
     rests = restorer.family.fixed_point and not moving[_FACE_BLOCKS].any()
     image = crop
-    if rests and k > 1:
+    if rests and rest_k > 1:
         # Of what the network is given now, a part 1 - 1/k went through it before: through k cycles on average.
-        image, k = _rounded(_mixed(state.shown, given, still * np.float32(1 - 1 / k))), 1
+        image, k = _rounded(_mixed(state.shown, given, still * np.float32(1 - 1 / rest_k))), 1
     restored = restorer.restore(image, k=k, stop_threshold=stop_threshold)
     shown = _mixed(state.shown, restored.image.astype(np.float32), past)
     step = restored.steps[0] if image is crop else state.step
@@ -154,9 +162,20 @@ class SteadyFaces:
         self._states = {track: self._states[track] for track in tracks if track in self._states}
 
     def restore(
-        self, track: int, crop: Image, restorer: Restorer, *, k: int, steady: int, stop_threshold: float = 0.0
+        self,
+        track: int,
+        crop: Image,
+        restorer: Restorer,
+        *,
+        k: int,
+        rest_k: int | None = None,
+        steady: int,
+        stop_threshold: float = 0.0,
     ) -> RestoredCrop:
-        """Return the steady face of a track, see `restore_steadily`. `steady` is in percent, 0 for none."""
+        """Return the steady face of a track, see `restore_steadily`; `rest_k` None is k.
+
+        `steady` is in percent, 0 for none.
+        """
         if not steady:
             self._states.pop(track, None)
             return restorer.restore(crop, k=k, stop_threshold=stop_threshold)
@@ -165,6 +184,7 @@ class SteadyFaces:
             crop,
             restorer,
             k=k,
+            rest_k=k if rest_k is None else rest_k,
             weight=HIGHEST_WEIGHT * steady / 100,
             stop_threshold=stop_threshold,
         )

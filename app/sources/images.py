@@ -99,7 +99,9 @@ class ImagesSource:
         if image is None:
             return None
         t_media = (self._position - 1) * PICTURE_SECONDS
-        frame = Frame(image=image, index=self._index, t_capture=self._clock(), t_media=t_media)
+        frame = Frame(
+            image=image, index=self._index, t_capture=self._clock(), t_media=t_media, picture=self._position - 1
+        )
         self._index += 1
         return frame
 

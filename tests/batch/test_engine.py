@@ -17,10 +17,12 @@ from app.batch.engine import Shard, run_job
 from app.batch.executors.base import ExecutorOptions
 from app.batch.executors.inline import InlineExecutor
 from app.batch.jobs.events import ItemDone, ItemFailed, JobEvent, JobReport
+from app.batch.jobs.job import Job, RestoreOptions
 from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import Task
 from app.batch.workforce import WorkerProcess
 from app.core.errors import AppError, JournalError, OutputError, SettingError, UnreadableMediaError
+from app.core.settings import Settings
 from tests.batch.helpers import Seen, album, files_in, job_of, picture, pixels, rows
 from tests.batch.test_journal import task
 from tests.batch.test_video import pictures, sound_packets
@@ -64,6 +66,17 @@ def test_an_older_result_is_not_taken_for_that_of_a_task_that_was_killed(tmp_pat
     assert not np.array_equal(pixels(tmp_path / "out" / NAMES[0]), older)
 
 
+def test_a_shard_that_was_killed_keeps_no_older_result(tmp_path: Path) -> None:
+    job = job_of(album(tmp_path / "in", 2), tmp_path / "out")
+    whole = Shard(number=1, count=1)
+    run_job(job, shard=whole)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job_of(tmp_path / "in", tmp_path / "out", k=2), shard=whole, executor=_Killed())
+    seen = Seen()
+    run_job(job_of(tmp_path / "in", tmp_path / "out", k=2), on_event=seen)
+    assert seen.restored == NAMES[:2]
+
+
 def test_an_older_result_stays_the_jobs_own_when_its_input_fails_meanwhile(tmp_path: Path) -> None:
     interrupted(tmp_path)
     (tmp_path / "in" / NAMES[0]).write_bytes(b"no picture")
@@ -81,8 +94,10 @@ def test_a_refused_job_leaves_no_folder(tmp_path: Path) -> None:
     (tmp_path / "out.mp4").write_bytes(b"a person's own")
     with pytest.raises(OutputError, match="is there already"):
         run_job(job_of(tmp_path / "film.mp4", tmp_path / "out.mp4"))
-    with pytest.raises(SettingError):
-        run_job(job_of(tmp_path / "film.mp4", tmp_path / "new.mp4", k=99), executor=InlineExecutor(ExecutorOptions()))
+    options = RestoreOptions(settings=Settings(restorer="pfsrnet", k=2), k_is_given=True)
+    twice = Job(input=str(tmp_path / "film.mp4"), output=str(tmp_path / "new.mp4"), options=options)
+    with pytest.raises(SettingError, match="not 2 times"):
+        run_job(twice, executor=InlineExecutor(ExecutorOptions()))
     assert files_in(tmp_path) == ["film.mp4", "out.mp4"]
     assert not list(tmp_path.glob(".*"))
 

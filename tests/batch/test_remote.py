@@ -115,6 +115,8 @@ def test_originals_behind_an_address_are_neither_replaced_nor_mixed_with_results
         with pytest.raises(OutputError, match="is the input itself"):
             run_job(job)
     assert source.read_bytes() == original
+    with pytest.raises(OutputError, match="holds the input"):
+        run_job(replace(at(ftp_address(server, "in"), ftp_address(server, "")), overwrite=True))
     job = at(ftp_address(server, "in"), ftp_address(server, "in/out"))
     for _ in range(2):
         run_job(job)

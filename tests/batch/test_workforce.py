@@ -16,7 +16,7 @@ from app.batch.executors.processes import ProcessExecutor
 from app.batch.jobs.job import RestoreOptions
 from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import InputIdentity, Task, TaskDone, TaskEvent
-from app.batch.workforce import STOP_SIGNALS, WorkerProcess, Workforce, early_workers
+from app.batch.workforce import WorkerProcess, Workforce, early_workers, stop_signals
 from app.core.settings import Settings
 from tests.batch.helpers import picture
 from tests.media_files import numbered_picture, write_video
@@ -105,7 +105,7 @@ def test_a_command_that_fails_at_once_leaves_no_worker(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")
-@pytest.mark.parametrize("ending", STOP_SIGNALS)
+@pytest.mark.parametrize("ending", stop_signals())
 def test_a_worker_that_is_told_to_end_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> None:
     source = tmp_path / "long.mp4"
     write_video(source, [numbered_picture(0)] * 2000, options={"preset": "ultrafast"})

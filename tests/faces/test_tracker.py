@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -145,12 +147,24 @@ def test_another_size_is_noticed_although_its_thumbnail_is_the_same() -> None:
 
 def test_the_next_picture_of_a_folder_has_nothing_of_the_last_one() -> None:
     tracker = FaceTracker(detector())
-    one, other = (frame_of(show(centre=(320 + 3 * i, 240))[0], index=i, seconds=2.0 * i) for i in range(2))
+    one, other = (
+        replace(frame_of(show(centre=(320 + 3 * i, 240))[0], index=i, seconds=0.1 * i), picture=i) for i in range(2)
+    )
     tracker.update(one, detect_size=320, max_faces=0)
     (after,) = tracker.update(other, detect_size=320, max_faces=0)
     (fresh,) = FaceTracker(detector()).update(other, detect_size=320, max_faces=0)
     assert np.array_equal(after.landmarks, fresh.landmarks)
     assert after.track_id == 1
+
+
+def test_a_face_is_followed_in_a_video_of_few_frames() -> None:
+    tracker = FaceTracker(detector())
+    shown, _ = show()
+    tracks = [
+        tracker.update(frame_of(shown, index=i, seconds=2.0 * i), detect_size=320, max_faces=0)[0].track_id
+        for i in range(3)
+    ]
+    assert tracks == [0, 0, 0]
 
 
 def test_the_largest_faces_are_chosen_and_come_first() -> None:

@@ -221,7 +221,7 @@ def test_a_still_picture_and_a_pause_outlast_a_source_that_cannot_be_opened(
 
 
 def test_a_late_frame_of_the_source_before_does_not_cover_what_is_being_opened(
-    make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
 ) -> None:
     window = make_window()
     session.next_frame = restored_frame(*pictures)
@@ -231,7 +231,31 @@ def test_a_late_frame_of_the_source_before_does_not_cover_what_is_being_opened(
     assert window.preview.message[0] == "Opening http://camera.local/video…"
     session.next_frame = restored_frame(*pictures)
     window._on_frame()
+    assert window.preview.restored is not None, "until the source before is let go of it delivers"
+    late = restored_frame(*pictures)
+    window._host.on_status(SourceStatus(state="connecting"))
+    qtbot.waitUntil(lambda: window.preview.restored is None, timeout=3000)
+    session.next_frame = late
+    window._on_frame()
+    assert window.preview.restored is None
+    session.next_frame = restored_frame(*pictures)
+    window._on_frame()
     assert window.preview.restored is not None, "its own frames do"
+
+
+def test_a_source_that_was_let_go_of_does_not_come_back(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    window._host.on_status(ONLINE)
+    qtbot.waitUntil(lambda: window.source.state == "online", timeout=3000)
+    session.next_frame = restored_frame(*pictures)
+    window._on_frame()
+    window.open_source("http://slow.local/video")
+    window._host.on_status(SourceStatus(state="connecting"))
+    qtbot.waitUntil(lambda: window.source.state == "connecting", timeout=3000)
+    window._host.open_failed.emit(CameraOpenError("It is no source."))
+    assert (window.source.info, window.preview.restored) == (None, None)
 
 
 def test_a_camera_that_fails_with_one_size_is_tried_with_the_next(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from app.batch.executors.base import ExecutorDescriptor, ExecutorOptions
 from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import Task, TaskEvent, TaskProgress
 from app.batch.worker import RestoreWorker, Stopped, carry_out
+from app.batch.workforce import PROGRESS_S
 
 
 class InlineExecutor:
@@ -36,10 +38,15 @@ class InlineExecutor:
 def _reporting(
     task: Task, report: Callable[[TaskEvent], None], cancelled: Callable[[], bool]
 ) -> Callable[[int, int | None], None]:
+    due = 0.0
+
     def progress(frames: int, _total: int | None) -> None:
-        report(TaskProgress(task=task, frames=frames))
+        nonlocal due
         if cancelled():
             raise Stopped
+        if time.monotonic() >= due:
+            due = time.monotonic() + PROGRESS_S
+            report(TaskProgress(task=task, frames=frames))
 
     return progress
 

@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS tasks (
 ) WITHOUT ROWID
 """
 _VERSION = 1
+_TEACHES = "(done OR json_extract(record, '$.ours'))"
+"""Of which tasks another run learns something: those that are finished, and those whose older result is this job's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +116,9 @@ class Journal:
         self._execute("DELETE FROM tasks WHERE key = ?", (key,))
 
     def take_over(self, name: str) -> None:
-        """Add the finished tasks of the journal `name` in the same folder. Raises JournalError while it is in use."""
+        """Add what the journal `name` in the same folder teaches. Raises JournalError while it is in use."""
         with Journal(self.folder, name=name) as other:
-            rows = other._database.execute("SELECT key, digest, done, record FROM tasks WHERE done").fetchall()
+            rows = other._database.execute(f"SELECT key, digest, done, record FROM tasks WHERE {_TEACHES}").fetchall()
         for row in rows:
             self._execute("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?)", row)
 
@@ -132,8 +134,7 @@ class Journal:
 
     def _teaches(self) -> bool:
         """Whether another run can learn anything from it."""
-        query = "SELECT EXISTS (SELECT 1 FROM tasks WHERE done OR record <> '{}')"
-        return bool(self._database.execute(query).fetchone()[0])
+        return bool(self._database.execute(f"SELECT EXISTS (SELECT 1 FROM tasks WHERE {_TEACHES})").fetchone()[0])
 
     def _write(self, task: Task, *, done: bool, record: dict[str, Any]) -> None:
         self._execute(

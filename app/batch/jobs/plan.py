@@ -110,6 +110,8 @@ def _plan_fetched(
             _expect_not_the_same(source, output.child(target.name))
         item = _item(source.shown_path(), target, name=source.name, aligned=aligned)
         return [replace(item, fetched_from=source)]
+    if output is not None and source.path_in(output) is not None:
+        raise _holds_the_input(output)
     suffixes = PICTURE_SUFFIXES if aligned else PICTURE_SUFFIXES | VIDEO_SUFFIXES
     results = output.path_in(source) if output is not None else None
     items = []
@@ -179,6 +181,14 @@ def _expect_not_the_input(source: Path, target: Path) -> None:
         )
 
 
+def _holds_the_input(output: Path | RemoteFile) -> OutputError:
+    return OutputError(
+        "{output} holds the input, and results would lie among the originals.",
+        "Name a folder beside the input.",
+        output=output,
+    )
+
+
 def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Item]:
     if output.exists() and not output.is_dir():
         raise OutputError(
@@ -189,11 +199,7 @@ def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Item]:
             "{output} is the input itself.", "Name another folder: originals are never overwritten.", output=output
         )
     if folder.resolve().is_relative_to(output.resolve()):
-        raise OutputError(
-            "{output} holds the input, and results would lie among the originals.",
-            "Name a folder beside the input.",
-            output=output,
-        )
+        raise _holds_the_input(output)
     items = [
         _item(
             path,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Literal
 
 from app.core.errors import AppError
@@ -16,13 +17,15 @@ class SourceStatus:
     """The state of a source.
 
     `info` is known from the first time the source was online, `error` says why it is offline or failed. "ended" is the
-    regular end of a file, "failed" is final, "offline" is tried again in `retry_in_s` seconds.
+    regular end of a file, "failed" is final, "offline" is tried again in `retry_in_s` seconds. `since` is when it began
+    (`time.perf_counter()`): frames captured before a "connecting" are of the source before.
     """
 
     state: SourceState
     info: SourceInfo | None = None
     error: AppError | None = None
     retry_in_s: float | None = None
+    since: float = field(default_factory=time.perf_counter, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,7 @@ class InferenceWorker:
         self._chosen: FaceChoice | None = None
         self._shown: tuple[int, int] | None = None
         self._failing = ""
-        self._planned = KChoice(k=0, wanted=0, moving=0)
+        self._planned = KChoice(k=0, wanted=0)
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
 
@@ -150,14 +150,10 @@ class InferenceWorker:
         return Restored(frame=frame, image=frame.image, k=0, timings=Timings(age_ms=age_ms))
 
     def _report_cycles(self, choice: KChoice, settings: Settings) -> None:
-        """Report that auto-k lowered k, or raised it again; what a person or another network changed is no news.
-
-        Frames in which no face moves do not count: every k fits them, and faces blink, come and go.
-        """
-        if not choice.moving:
-            return
+        """Report that auto-k lowered k, or raised it again; what a person or another network changed is no news."""
         before, self._planned = self._planned, choice
-        if settings.auto_k and choice.k != before.k and (choice.reason or before.reason):
+        raised = before.reason and choice.wanted == before.wanted
+        if settings.auto_k and choice.k != before.k and (choice.reason or raised):
             self._on_cycles(CyclesChanged(k=choice.k, wanted=choice.wanted, reason=choice.reason))
 
     def _report_once(self, error: Exception) -> None:

@@ -16,6 +16,7 @@ from app.core.errors import AppError
 from app.core.settings import Settings
 from app.core.types import Restored
 from app.core.words import Words, phrase
+from app.media.files import typed_path
 from app.sources.base import SourceInfo
 from app.ui.dialogs.notifications import Banner, Notifications
 from app.ui.host import SessionHost
@@ -101,7 +102,7 @@ class SourceFlow(QObject):
         """The file or folder that is open; None for anything live."""
         if self._info is None or self._info.kind.live:
             return None
-        return Path(self._playing).expanduser()
+        return typed_path(self._playing)
 
     @property
     def wanted(self) -> str:
@@ -129,18 +130,23 @@ class SourceFlow(QObject):
 
     def open(self, text: str, *, remember: bool = False) -> None:
         """Open a source by its text; a message replaces the old picture meanwhile."""
-        self._stale_before = time.perf_counter()
         self._wanted = self._opening = text
         self._remember = remember
         self._before, self._info, self._retry_at = self._info or self._before, None, None
         self._picture_before = self._preview.restored or self._picture_before
         self._banner.say("")
-        shown = shown_source(text.removeprefix("camera:"))
-        opening = phrase("Opening {name}…", name=shown) if shown else phrase("Opening the first camera…")
-        self._preview.show_message("camera", opening)
+        shown = self._show_opening(time.perf_counter())
         self._panel.source.set_source(shown or phrase("First camera"), "camera")
         self._line.show_source(phrase("Opening…"), "", state="connecting")
         self._host.open(text, self._settings())
+
+    def _show_opening(self, since: float) -> str:
+        """Cover the picture with what is being opened `since` then, and return its name, "" for the first camera."""
+        self._stale_before = since
+        shown = shown_source(self._opening.removeprefix("camera:"))
+        opening = phrase("Opening {name}…", name=shown) if shown else phrase("Opening the first camera…")
+        self._preview.show_message("camera", opening)
+        return shown
 
     def look_for_cameras(self) -> None:
         """Ask the system for its cameras."""
@@ -190,6 +196,9 @@ class SourceFlow(QObject):
         _log.info("the source is %s", status.state)
         if self._info is None:
             self._set_paused(False)  # a pause of the source before ends once another one takes its place
+            if status.state == "connecting":  # that one is let go of, and may have sent frames until now
+                self._before = self._picture_before = None
+                self._show_opening(status.since)
         if status.info is not None:
             self._info = status.info
         if status.state == "online":
