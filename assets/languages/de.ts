@@ -71,7 +71,7 @@
     <message>
         <source>A frame could not be kept for a clip.</source>
         <extracomment>app/outputs/sharing/clip.py</extracomment>
-        <translation>Ein Bild konnte nicht für einen Clip behalten werden.</translation>
+        <translation>Ein Bild konnte für einen Clip nicht zwischengespeichert werden.</translation>
     </message>
     <message>
         <source>A free port; a browser, OBS or VLC opens its address</source>
@@ -451,7 +451,7 @@
     <message>
         <source>Choose how much is done to a face, or press 1 to 4.</source>
         <extracomment>app/ui/flows/first_hints.py</extracomment>
-        <translation>Wählen Sie, wie viel mit einem Gesicht geschieht, oder drücken Sie 1 bis 4.</translation>
+        <translation>Wählen Sie, wie stark ein Gesicht bearbeitet wird, oder drücken Sie 1 bis 4.</translation>
     </message>
     <message>
         <source>Choose the folder for recordings…</source>
@@ -654,7 +654,7 @@
     <message>
         <source>Faithful, 2 cycles</source>
         <extracomment>app/ui/actions.py</extracomment>
-        <translation>Naturgetreu, 2 Zyklen</translation>
+        <translation>Getreu, 2 Zyklen</translation>
     </message>
     <message>
         <source>Fast</source>
@@ -864,7 +864,7 @@
     <message>
         <source>Install it: pip install pyvirtualcam. Then restart.</source>
         <extracomment>app/outputs/virtual_camera.py</extracomment>
-        <translation>Installieren Sie es: pip install pyvirtualcam. Starten Sie dann neu.</translation>
+        <translation>Installieren Sie es: pip install pyvirtualcam. Starten Sie dann die Anwendung neu.</translation>
     </message>
     <message>
         <source>Install the same version on every machine; docs/archives.md says how.</source>
@@ -884,7 +884,7 @@
     <message>
         <source>It comes closer to the true face, at about {fps:.0f} frames a second with {k} cycles.</source>
         <extracomment>app/ui/flows/offer.py</extracomment>
-        <translation>Es kommt dem wahren Gesicht näher, mit etwa {fps:.0f} Bildern je Sekunde bei {k} Zyklen.</translation>
+        <translation>Es kommt dem echten Gesicht näher, mit etwa {fps:.0f} Bildern pro Sekunde bei {k} Zyklen.</translation>
     </message>
     <message>
         <source>It goes on; keep the application open until {names} is in {folder}.</source>
@@ -1104,7 +1104,7 @@
     <message>
         <source>Make it smaller, save it with fewer bits, or set CFRNET_LIVE_MAX_MEGAPIXELS to more.</source>
         <extracomment>app/media/pictures/picture_size.py</extracomment>
-        <translation>Verkleinern Sie es, speichern Sie es mit weniger Bits, oder erhöhen Sie CFRNET_LIVE_MAX_MEGAPIXELS, wenn der Speicher reicht.</translation>
+        <translation>Verkleinern Sie es, speichern Sie es mit weniger Bits, oder erhöhen Sie CFRNET_LIVE_MAX_MEGAPIXELS.</translation>
     </message>
     <message>
         <source>Make it smaller.</source>
@@ -1139,7 +1139,7 @@
     <message>
         <source>Measuring this machine for about half a minute; close what else it does.</source>
         <extracomment>app/cli/inspection.py</extracomment>
-        <translation>Dieser Rechner wird etwa eine halbe Minute lang vermessen; beenden Sie andere Programme.</translation>
+        <translation>Die Leistung dieses Rechners wird etwa eine halbe Minute lang gemessen; beenden Sie andere Programme.</translation>
     </message>
     <message>
         <source>Measuring {name} on every provider</source>
@@ -1379,7 +1379,7 @@
     <message>
         <source>Of recordings and saved files; larger ones keep small faces finer. A live recording falls back to a smaller size where this machine is too slow</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Von Aufnahmen und gespeicherten Dateien; größere halten kleine Gesichter feiner. Eine Live-Aufnahme fällt auf eine kleinere Größe zurück, wenn dieser Rechner zu langsam ist</translation>
+        <translation>Von Aufnahmen und gespeicherten Dateien; in größeren bleiben kleine Gesichter feiner. Eine Live-Aufnahme fällt auf eine kleinere Größe zurück, wenn dieser Rechner zu langsam ist</translation>
     </message>
     <message>
         <source>Offline</source>
@@ -1639,7 +1639,7 @@
     <message>
         <source>Precision</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Genauigkeit</translation>
+        <translation>Präzision</translation>
     </message>
     <message>
         <source>Previous</source>
@@ -1684,12 +1684,12 @@
     <message>
         <source>Record and save the mirrored picture too</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Auch das gespiegelte Bild aufnehmen und speichern</translation>
+        <translation>Spiegelt auch Aufnahmen und gespeicherte Bilder</translation>
     </message>
     <message>
         <source>Record the video&apos;s own sound, or the microphone beside a camera</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Nimmt den Ton des Videos auf, oder das Mikrofon neben einer Kamera</translation>
+        <translation>Nimmt den Ton des Videos auf oder, bei einer Kamera, das Mikrofon</translation>
     </message>
     <message>
         <source>Record, no sound</source>
@@ -1774,7 +1774,7 @@
     <message>
         <source>Restore without it, or copy the file here first.</source>
         <extracomment>app/cli/restore.py</extracomment>
-        <translation>Restaurieren Sie ohne es, oder kopieren Sie die Datei erst hierher.</translation>
+        <translation>Stellen Sie ohne diese Option wieder her, oder kopieren Sie die Datei erst hierher.</translation>
     </message>
     <message>
         <source>Restored</source>
@@ -2454,7 +2454,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     <message>
         <source>The worker {name} cannot take part: {error}</source>
         <extracomment>app/batch/executors/dask_worker.py</extracomment>
-        <translation>Der Worker {name} kann nicht mitmachen: {error}</translation>
+        <translation>Der Worker {name} kann nicht teilnehmen: {error}</translation>
     </message>
     <message>
         <source>The worker {name} has other networks than this machine.</source>
@@ -2804,7 +2804,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     <message>
         <source>What runs the network; auto takes the fastest here, one that is not available is replaced by the CPU</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Was das Netz ausführt; auto nimmt das Schnellste hier, was nicht verfügbar ist, ersetzt die CPU</translation>
+        <translation>Was das Netz ausführt; auto nimmt das Schnellste hier, was nicht verfügbar ist, wird durch die CPU ersetzt</translation>
     </message>
     <message>
         <source>What the preview shows</source>
@@ -3134,7 +3134,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     <message>
         <source>it is interlaced and was marked progressive</source>
         <extracomment>app/batch/videos/output.py</extracomment>
-        <translation>es ist im Zeilensprungverfahren aufgenommen und wurde als Vollbild gekennzeichnet</translation>
+        <translation>es ist im Zeilensprungverfahren aufgenommen und wurde als progressiv gekennzeichnet</translation>
     </message>
     <message>
         <source>its CMYK colours became RGB</source>
@@ -3365,7 +3365,7 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
     <message>
         <source>measure this machine</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>diesen Rechner messen</translation>
+        <translation>die Leistung dieses Rechners messen</translation>
     </message>
     <message>
         <source>network</source>

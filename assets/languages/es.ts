@@ -116,7 +116,7 @@
     <message>
         <source>About and licences…</source>
         <extracomment>app/ui/actions.py</extracomment>
-        <translation>Acerca de y licencias…</translation>
+        <translation>Información y licencias…</translation>
     </message>
     <message>
         <source>Add yourself to the group video: sudo usermod -aG video $USER, then log in again.</source>
@@ -191,12 +191,12 @@
     <message>
         <source>As good as this machine can do in time.</source>
         <extracomment>app/ui/texts/quality.py</extracomment>
-        <translation>Tan bien como esta máquina puede a tiempo.</translation>
+        <translation>La mejor calidad que esta máquina logra a tiempo.</translation>
     </message>
     <message>
         <source>As good as this machine can do without dropping frames</source>
         <extracomment>app/ui/texts/quality.py</extracomment>
-        <translation>Tan bien como esta máquina puede sin perder fotogramas</translation>
+        <translation>La mejor calidad que esta máquina logra sin perder fotogramas</translation>
     </message>
     <message>
         <source>As the source</source>
@@ -231,7 +231,7 @@
     <message>
         <source>Auto quality on or off</source>
         <extracomment>app/ui/actions.py</extracomment>
-        <translation>Calidad automática, sí o no</translation>
+        <translation>Activar, desactivar la calidad automática</translation>
     </message>
     <message>
         <source>Average what holds still in a moving picture, so that it does not flicker; 0 restores every frame alone</source>
@@ -266,7 +266,7 @@
     <message>
         <source>Best look</source>
         <extracomment>app/ui/texts/quality.py</extracomment>
-        <translation>Mejor</translation>
+        <translation>Mejor aspecto</translation>
     </message>
     <message>
         <source>Best look, 3 cycles</source>
@@ -286,7 +286,7 @@
     <message>
         <source>Camera made bad</source>
         <extracomment>app/ui/preview/state_text.py</extracomment>
-        <translation>Cámara empeorada</translation>
+        <translation>Cámara degradada</translation>
     </message>
     <message>
         <source>Camera name, file, folder or stream address; empty for the first camera</source>
@@ -451,7 +451,7 @@
     <message>
         <source>Choose how much is done to a face, or press 1 to 4.</source>
         <extracomment>app/ui/flows/first_hints.py</extracomment>
-        <translation>Elija cuánto se hace con una cara, o pulse de 1 a 4.</translation>
+        <translation>Elija cuánto se procesa una cara, o pulse una tecla del 1 al 4.</translation>
     </message>
     <message>
         <source>Choose the folder for recordings…</source>
@@ -809,7 +809,7 @@
     <message>
         <source>How much of the restored face is blended in</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Cuánto de la cara restaurada se mezcla</translation>
+        <translation>Qué parte de la cara restaurada se mezcla con la imagen</translation>
     </message>
     <message>
         <source>How often the network is applied, within what it is made for</source>
@@ -864,7 +864,7 @@
     <message>
         <source>Install it: pip install pyvirtualcam. Then restart.</source>
         <extracomment>app/outputs/virtual_camera.py</extracomment>
-        <translation>Instálelo: pip install pyvirtualcam. Después reinicie.</translation>
+        <translation>Instálelo: pip install pyvirtualcam. Después reinicie la aplicación.</translation>
     </message>
     <message>
         <source>Install the same version on every machine; docs/archives.md says how.</source>
@@ -884,7 +884,7 @@
     <message>
         <source>It comes closer to the true face, at about {fps:.0f} frames a second with {k} cycles.</source>
         <extracomment>app/ui/flows/offer.py</extracomment>
-        <translation>Se acerca más a la cara verdadera, a unos {fps:.0f} fotogramas por segundo con {k} ciclos.</translation>
+        <translation>Se acerca más a la cara real, a unos {fps:.0f} fotogramas por segundo con {k} ciclos.</translation>
     </message>
     <message>
         <source>It goes on; keep the application open until {names} is in {folder}.</source>
@@ -929,7 +929,7 @@
     <message>
         <source>Its driver was unloaded; it is tried again.</source>
         <extracomment>app/outputs/v4l2.py</extracomment>
-        <translation>Su controlador se descargó; se intenta de nuevo.</translation>
+        <translation>Su controlador ya no está cargado; se intenta de nuevo.</translation>
     </message>
     <message>
         <source>Its first {seconds:.1f} s are in {kept}.</source>
@@ -959,7 +959,7 @@
     <message>
         <source>Largest face at twice its size</source>
         <extracomment>app/ui/actions.py</extracomment>
-        <translation>La cara mayor al doble de tamaño</translation>
+        <translation>La cara más grande al doble de tamaño</translation>
     </message>
     <message>
         <source>Latency card</source>
@@ -1024,12 +1024,12 @@
     <message>
         <source>Live plot</source>
         <extracomment>app/core/settings.py, app/ui/actions.py</extracomment>
-        <translation>Gráfico en vivo</translation>
+        <translation>Gráfico en directo</translation>
     </message>
     <message>
         <source>Live plot of the last minute</source>
         <extracomment>app/ui/preview/plot.py</extracomment>
-        <translation>Gráfico en vivo del último minuto</translation>
+        <translation>Gráfico en directo del último minuto</translation>
     </message>
     <message>
         <source>Loading the network…</source>
@@ -1104,7 +1104,7 @@
     <message>
         <source>Make it smaller, save it with fewer bits, or set CFRNET_LIVE_MAX_MEGAPIXELS to more.</source>
         <extracomment>app/media/pictures/picture_size.py</extracomment>
-        <translation>Redúzcala, guárdela con menos bits o aumente CFRNET_LIVE_MAX_MEGAPIXELS si hay memoria.</translation>
+        <translation>Redúzcala, guárdela con menos bits o aumente CFRNET_LIVE_MAX_MEGAPIXELS.</translation>
     </message>
     <message>
         <source>Make it smaller.</source>
@@ -1114,7 +1114,7 @@
     <message>
         <source>Make my camera bad</source>
         <extracomment>app/core/settings.py, app/ui/actions.py</extracomment>
-        <translation>Empeorar mi cámara</translation>
+        <translation>Degradar mi cámara</translation>
     </message>
     <message>
         <source>Make one: sudo modprobe v4l2loopback exclusive_caps=1 card_label=&apos;CFRNet Live&apos; (package v4l2loopback-dkms; Chrome needs exclusive_caps=1).</source>
@@ -1379,7 +1379,7 @@
     <message>
         <source>Of recordings and saved files; larger ones keep small faces finer. A live recording falls back to a smaller size where this machine is too slow</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>De grabaciones y archivos guardados; los mayores conservan más finas las caras pequeñas. Una grabación en directo pasa a un tamaño menor si esta máquina es demasiado lenta</translation>
+        <translation>De grabaciones y archivos guardados; los mayores conservan con más detalle las caras pequeñas. Una grabación en directo pasa a un tamaño menor si esta máquina es demasiado lenta</translation>
     </message>
     <message>
         <source>Offline</source>
@@ -1684,12 +1684,12 @@
     <message>
         <source>Record and save the mirrored picture too</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Grabar y guardar también la imagen en espejo</translation>
+        <translation>Graba y guarda también la imagen en espejo</translation>
     </message>
     <message>
         <source>Record the video&apos;s own sound, or the microphone beside a camera</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Graba el sonido del vídeo, o el micrófono junto a una cámara</translation>
+        <translation>Graba el sonido del vídeo, o el micrófono con una cámara</translation>
     </message>
     <message>
         <source>Record, no sound</source>
@@ -1719,7 +1719,7 @@
     <message>
         <source>Recording {size}: {wanted} times is too slow here. Save restored… has time for it.</source>
         <extracomment>app/ui/texts/notices.py</extracomment>
-        <translation>Grabación {size}: {wanted} veces es demasiado lento aquí. «Guardar restaurado…» tiene tiempo para ello.</translation>
+        <translation>Grabación {size}: {wanted} veces es demasiado lento aquí. «Guardar el resultado…» tiene tiempo para ello.</translation>
     </message>
     <message>
         <source>Recordings and pictures</source>
@@ -1817,7 +1817,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <source>Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is
 mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on Windows and macOS.</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>Restaura hasta Ctrl-C y muestra el estado de la fuente y de cada salida cuando cambia. Nada se refleja.
+        <translation>Restaura hasta Ctrl-C y muestra el estado de la fuente y de cada salida cuando cambia. Nada sale en espejo.
 Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Windows y macOS.</translation>
     </message>
     <message>
@@ -1878,12 +1878,12 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>Save restored</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
-        <translation>Guardar restaurado</translation>
+        <translation>Guardar el resultado</translation>
     </message>
     <message>
         <source>Save restored…</source>
         <extracomment>app/ui/actions.py</extracomment>
-        <translation>Guardar restaurado…</translation>
+        <translation>Guardar el resultado…</translation>
     </message>
     <message>
         <source>Save the one that is meant as a file of its own.</source>
@@ -1943,7 +1943,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>Show a camera as a mirror does; recordings are not mirrored</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Muestra una cámara como un espejo; las grabaciones no se reflejan</translation>
+        <translation>Muestra una cámara como un espejo; las grabaciones no salen en espejo</translation>
     </message>
     <message>
         <source>Show each face&apos;s box and the cycles it took</source>
@@ -2213,7 +2213,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>The frame rate that auto k holds</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>La frecuencia que mantiene k automático</translation>
+        <translation>La frecuencia de fotogramas que mantiene k automático</translation>
     </message>
     <message>
         <source>The inference engine failed: {error}.</source>
@@ -2798,7 +2798,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>What is recorded beside the pictures</source>
         <extracomment>app/ui/panel/sound_row.py</extracomment>
-        <translation>Lo que se graba junto a las imágenes</translation>
+        <translation>Lo que se graba además de las imágenes</translation>
     </message>
     <message>
         <source>What runs the network; auto takes the fastest here, one that is not available is replaced by the CPU</source>
@@ -3118,7 +3118,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>it crashed (exit code {code})</source>
         <extracomment>app/restorers/probe.py</extracomment>
-        <translation>se bloqueó (código de salida {code})</translation>
+        <translation>falló inesperadamente (código de salida {code})</translation>
     </message>
     <message>
         <source>it did not answer within {seconds:g} s</source>
@@ -4119,7 +4119,7 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
     <message>
         <source>{name} repeats one and the same picture.</source>
         <extracomment>app/pipeline/capture/attempt.py</extracomment>
-        <translation>{name} repite una y la misma imagen.</translation>
+        <translation>{name} repite siempre la misma imagen.</translation>
     </message>
     <message>
         <source>{name} takes uint8 crops of {side}x{side}x3, not {dtype} {shape}.</source>

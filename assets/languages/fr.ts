@@ -16,7 +16,7 @@
     <message>
         <source>--scale enlarges pictures and videos, neither aligned crops nor sheets</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>--scale agrandit des images et des vidéos, ni des visages alignés ni des planches</translation>
+        <translation>--scale agrandit les images et les vidéos, mais ni les visages alignés ni les planches</translation>
     </message>
     <message>
         <source>1 cycle: lowest latency</source>
@@ -51,7 +51,7 @@
     <message>
         <source>A Snapdragon processor with an NPU; pip install onnxruntime-qnn beside onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
-        <translation>Un processeur Snapdragon avec NPU&#x202f;; pip install onnxruntime-qnn à côté d’onnxruntime.</translation>
+        <translation>Un processeur Snapdragon avec NPU&#x202f;; pip install onnxruntime-qnn en plus d’onnxruntime.</translation>
     </message>
     <message>
         <source>A camera driver (v4l2loopback on Linux, OBS on Windows and macOS) and, but for Linux, pyvirtualcam</source>
@@ -86,7 +86,7 @@
     <message>
         <source>A network made for one pass is fed its own output again; drift is how far each pass moves it</source>
         <extracomment>app/ui/panel/cycles.py</extracomment>
-        <translation>Un réseau fait pour un passage reçoit sa propre sortie&#x202f;; la dérive est ce que chaque passage en déplace</translation>
+        <translation>Un réseau fait pour un seul passage reçoit de nouveau sa propre sortie&#x202f;; la dérive mesure l’écart qu’ajoute chaque passage</translation>
     </message>
     <message>
         <source>A recording is being started already.</source>
@@ -156,7 +156,7 @@
     <message>
         <source>An Intel processor or card; pip install onnxruntime-ep-openvino beside onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
-        <translation>Un processeur ou une carte Intel&#x202f;; pip install onnxruntime-ep-openvino à côté d’onnxruntime.</translation>
+        <translation>Un processeur ou une carte Intel&#x202f;; pip install onnxruntime-ep-openvino en plus d’onnxruntime.</translation>
     </message>
     <message>
         <source>An NVIDIA card with its driver; pip install onnxruntime-gpu in place of onnxruntime.</source>
@@ -191,7 +191,7 @@
     <message>
         <source>As good as this machine can do in time.</source>
         <extracomment>app/ui/texts/quality.py</extracomment>
-        <translation>Aussi bien que cette machine le peut à temps.</translation>
+        <translation>Aussi bien que cette machine peut le faire à temps.</translation>
     </message>
     <message>
         <source>As good as this machine can do without dropping frames</source>
@@ -231,7 +231,7 @@
     <message>
         <source>Auto quality on or off</source>
         <extracomment>app/ui/actions.py</extracomment>
-        <translation>Qualité automatique, oui ou non</translation>
+        <translation>Activer, désactiver la qualité auto</translation>
     </message>
     <message>
         <source>Average what holds still in a moving picture, so that it does not flicker; 0 restores every frame alone</source>
@@ -451,7 +451,7 @@
     <message>
         <source>Choose how much is done to a face, or press 1 to 4.</source>
         <extracomment>app/ui/flows/first_hints.py</extracomment>
-        <translation>Choisissez ce qui est fait à un visage, ou appuyez sur 1 à 4.</translation>
+        <translation>Choisissez à quel point un visage est traité, ou appuyez sur une touche de 1 à 4.</translation>
     </message>
     <message>
         <source>Choose the folder for recordings…</source>
@@ -501,7 +501,7 @@
     <message>
         <source>Connect once by hand, and compare the key that is shown with the server&apos;s: {command}</source>
         <extracomment>app/media/sftp.py</extracomment>
-        <translation>Connectez-vous une fois à la main et comparez la clé affichée avec celle du serveur : {command}</translation>
+        <translation>Connectez-vous une fois à la main et comparez la clé affichée avec celle du serveur&#xa0;: {command}</translation>
     </message>
     <message>
         <source>Connecting</source>
@@ -734,7 +734,7 @@
     <message>
         <source>Free some space or look after the folder, then give the same command again: it goes on from here.</source>
         <extracomment>app/batch/jobs/journal.py</extracomment>
-        <translation>Libérez de la place ou vérifiez le dossier, puis donnez la même commande&#xa0;: le travail reprend d’ici.</translation>
+        <translation>Libérez de la place ou vérifiez le dossier, puis relancez la même commande&#xa0;: le travail reprend d’ici.</translation>
     </message>
     <message>
         <source>Full screen</source>
@@ -769,7 +769,7 @@
     <message>
         <source>Give the same command once more.</source>
         <extracomment>app/batch/videos/joining.py</extracomment>
-        <translation>Donnez la même commande encore une fois.</translation>
+        <translation>Relancez la même commande.</translation>
     </message>
     <message>
         <source>Got it</source>
@@ -809,12 +809,12 @@
     <message>
         <source>How much of the restored face is blended in</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Quelle part du visage restauré est mélangée</translation>
+        <translation>Quelle part du visage restauré est mêlée à l’image</translation>
     </message>
     <message>
         <source>How often the network is applied, within what it is made for</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Combien de fois le réseau est appliqué, dans ce qu’il permet</translation>
+        <translation>Combien de fois le réseau est appliqué, dans les limites prévues</translation>
     </message>
     <message>
         <source>INT8 is the fastest on a processor, FP32 the reference; auto takes the fastest that ships</source>
@@ -854,7 +854,7 @@
     <message>
         <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation>Installez-le : pip install &apos;cfrnet-live[remote]&apos;</translation>
+        <translation>Installez-le&#xa0;: pip install &apos;cfrnet-live[remote]&apos;</translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -864,7 +864,7 @@
     <message>
         <source>Install it: pip install pyvirtualcam. Then restart.</source>
         <extracomment>app/outputs/virtual_camera.py</extracomment>
-        <translation>Installez-le&#xa0;: pip install pyvirtualcam. Puis redémarrez.</translation>
+        <translation>Installez-le&#xa0;: pip install pyvirtualcam. Puis redémarrez l’application.</translation>
     </message>
     <message>
         <source>Install the same version on every machine; docs/archives.md says how.</source>
@@ -894,7 +894,7 @@
     <message>
         <source>It has no name yet; the next start of the program completes it.</source>
         <extracomment>app/outputs/recordings/recorder.py</extracomment>
-        <translation>Il n’a pas encore de nom ; le prochain démarrage du programme le terminera.</translation>
+        <translation>Il n’a pas encore de nom&#x202f;; le prochain démarrage du programme le terminera.</translation>
     </message>
     <message>
         <source>It has no sound</source>
@@ -964,7 +964,7 @@
     <message>
         <source>Latency card</source>
         <extracomment>app/core/settings.py, app/ui/actions.py</extracomment>
-        <translation>Carte de latence</translation>
+        <translation>Encart de latence</translation>
     </message>
     <message>
         <source>Leave --aligned out to have the face found.</source>
@@ -1104,7 +1104,7 @@
     <message>
         <source>Make it smaller, save it with fewer bits, or set CFRNET_LIVE_MAX_MEGAPIXELS to more.</source>
         <extracomment>app/media/pictures/picture_size.py</extracomment>
-        <translation>Réduisez-la, enregistrez-la avec moins de bits, ou augmentez CFRNET_LIVE_MAX_MEGAPIXELS si la mémoire le permet.</translation>
+        <translation>Réduisez-la, enregistrez-la avec moins de bits, ou augmentez CFRNET_LIVE_MAX_MEGAPIXELS.</translation>
     </message>
     <message>
         <source>Make it smaller.</source>
@@ -1229,7 +1229,7 @@
     <message>
         <source>Name another address: originals are never overwritten.</source>
         <extracomment>app/batch/jobs/plan.py</extracomment>
-        <translation>Indiquez une autre adresse : les originaux ne sont jamais écrasés.</translation>
+        <translation>Indiquez une autre adresse&#xa0;: les originaux ne sont jamais écrasés.</translation>
     </message>
     <message>
         <source>Name another folder: originals are never overwritten.</source>
@@ -1364,7 +1364,7 @@
     <message>
         <source>Now {quality}: there is time for it.</source>
         <extracomment>app/ui/texts/quality.py</extracomment>
-        <translation>Actuellement {quality}&#xa0;: il y a le temps.</translation>
+        <translation>Actuellement {quality}&#xa0;: le temps suffit.</translation>
     </message>
     <message>
         <source>Now {quality}: {reason}.</source>
@@ -1379,7 +1379,7 @@
     <message>
         <source>Of recordings and saved files; larger ones keep small faces finer. A live recording falls back to a smaller size where this machine is too slow</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Des enregistrements et des fichiers&#x202f;; plus grands, ils gardent les petits visages plus fins. Un enregistrement en direct revient à une taille plus petite si cette machine est trop lente</translation>
+        <translation>Des enregistrements et des fichiers sauvegardés&#x202f;; plus grands, ils gardent plus de détails des petits visages. Un enregistrement en direct passe à une taille plus petite si cette machine est trop lente</translation>
     </message>
     <message>
         <source>Offline</source>
@@ -1684,12 +1684,12 @@
     <message>
         <source>Record and save the mirrored picture too</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Enregistrer et sauvegarder aussi l’image en miroir</translation>
+        <translation>Enregistre et sauvegarde aussi en miroir</translation>
     </message>
     <message>
         <source>Record the video&apos;s own sound, or the microphone beside a camera</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Enregistre le son de la vidéo, ou le microphone à côté d’une caméra</translation>
+        <translation>Enregistre le son de la vidéo, ou le microphone avec une caméra</translation>
     </message>
     <message>
         <source>Record, no sound</source>
@@ -1817,7 +1817,7 @@
         <source>Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is
 mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on Windows and macOS.</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>Restaure jusqu’à Ctrl-C et affiche l’état de la source et de chaque sortie quand il change. Rien n’est reflété.
+        <translation>Restaure jusqu’à Ctrl-C et affiche l’état de la source et de chaque sortie quand il change. Rien n’est en miroir.
 Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous Windows et macOS.</translation>
     </message>
     <message>
@@ -1928,7 +1928,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>Shards keep their journals in the output folder, and that is behind an address.</source>
         <extracomment>app/batch/engine.py</extracomment>
-        <translation>Les parts tiennent leur journal dans le dossier de sortie, qui se trouve derrière une adresse.</translation>
+        <translation>Les parties tiennent leur journal dans le dossier de sortie, qui se trouve derrière une adresse.</translation>
     </message>
     <message>
         <source>Share the last seconds as a clip</source>
@@ -1943,7 +1943,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>Show a camera as a mirror does; recordings are not mirrored</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Montre une caméra comme un miroir&#x202f;; les enregistrements ne sont pas reflétés</translation>
+        <translation>Montre une caméra comme un miroir&#x202f;; les enregistrements ne sont pas en miroir</translation>
     </message>
     <message>
         <source>Show each face&apos;s box and the cycles it took</source>
@@ -2038,7 +2038,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>Split</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Partagé</translation>
+        <translation>Divisé</translation>
     </message>
     <message>
         <source>Split as seen</source>
@@ -2048,12 +2048,12 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>Split: drag the divider</source>
         <extracomment>app/ui/panel/panel.py</extracomment>
-        <translation>Partagé&#xa0;: déplacez le séparateur</translation>
+        <translation>Divisé&#xa0;: déplacez le séparateur</translation>
     </message>
     <message>
         <source>Start it again and give the same command: it goes on.</source>
         <extracomment>app/batch/executors/dask.py</extracomment>
-        <translation>Redémarrez-le et donnez la même commande&#xa0;: le travail reprend.</translation>
+        <translation>Redémarrez-le et relancez la même commande&#xa0;: le travail reprend.</translation>
     </message>
     <message>
         <source>Start it on a desktop. Without one, `{program} restore` works on files; see --help.</source>
@@ -2273,7 +2273,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>The name of {path} is too long for any disk.</source>
         <extracomment>app/media/files.py</extracomment>
-        <translation>Le nom de {path} est trop long pour tout disque.</translation>
+        <translation>Le nom de {path} est trop long pour n’importe quel disque.</translation>
     </message>
     <message>
         <source>The name of {path} is too long for this disk.</source>
@@ -2453,7 +2453,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>The worker {name} cannot take part: {error}</source>
         <extracomment>app/batch/executors/dask_worker.py</extracomment>
-        <translation>Le worker {name} ne peut pas participer : {error}</translation>
+        <translation>Le worker {name} ne peut pas participer&#xa0;: {error}</translation>
     </message>
     <message>
         <source>The worker {name} has other networks than this machine.</source>
@@ -2783,7 +2783,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>What an interrupted run had restored of it is in {kept}.</source>
         <extracomment>app/batch/run.py</extracomment>
-        <translation>Ce qu’un passage interrompu en avait restauré se trouve dans {kept}.</translation>
+        <translation>Ce qu’une exécution interrompue en avait restauré se trouve dans {kept}.</translation>
     </message>
     <message>
         <source>What could be restored of it is in {kept}.</source>
@@ -2798,7 +2798,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>What is recorded beside the pictures</source>
         <extracomment>app/ui/panel/sound_row.py</extracomment>
-        <translation>Ce qui est enregistré à côté des images</translation>
+        <translation>Ce qui est enregistré en plus des images</translation>
     </message>
     <message>
         <source>What runs the network; auto takes the fastest here, one that is not available is replaced by the CPU</source>
@@ -2973,7 +2973,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>begin anew instead of going on where a run stopped</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>recommencer au lieu de reprendre là où un passage s’est arrêté</translation>
+        <translation>recommencer au lieu de reprendre là où une exécution s’est arrêtée</translation>
     </message>
     <message>
         <source>budget</source>
@@ -3073,7 +3073,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>going on where an earlier run stopped; restored already: {done}</source>
         <extracomment>app/cli/restore.py</extracomment>
-        <translation>reprise là où un passage précédent s’est arrêté&#x202f;; déjà restauré&#xa0;: {done}</translation>
+        <translation>reprise là où une exécution précédente s’est arrêtée&#x202f;; déjà restauré&#xa0;: {done}</translation>
     </message>
     <message>
         <source>hint: {what}</source>
@@ -3669,7 +3669,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>the file is damaged ({error}): what cannot be read was filled in</source>
         <extracomment>app/media/pictures/picture_facts.py</extracomment>
-        <translation>le fichier est endommagé ({error}) : ce qui est illisible a été comblé</translation>
+        <translation>le fichier est endommagé ({error})&#xa0;: ce qui est illisible a été comblé</translation>
     </message>
     <message>
         <source>the file or folder to write</source>
@@ -3834,7 +3834,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>{address} cannot be used: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation>{address} ne peut pas être utilisée : {error}.</translation>
+        <translation>{address} ne peut pas être utilisée&#xa0;: {error}.</translation>
     </message>
     <message>
         <source>{address} closed the connection.</source>
@@ -3869,7 +3869,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>{address} needs another package: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation>{address} a besoin d’un autre paquet : {error}.</translation>
+        <translation>{address} a besoin d’un autre paquet&#xa0;: {error}.</translation>
     </message>
     <message>
         <source>{address} sends on to another address.</source>
@@ -3909,7 +3909,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>{address} is no address: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation>{address} n’est pas une adresse : {error}.</translation>
+        <translation>{address} n’est pas une adresse&#xa0;: {error}.</translation>
     </message>
     <message>
         <source>{address} needs the package {package}.</source>
@@ -4009,12 +4009,12 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>{microphone} does not open: the recording has no sound.</source>
         <extracomment>app/ui/texts/notices.py</extracomment>
-        <translation>{microphone} ne s’ouvre pas : l’enregistrement n’a pas de son.</translation>
+        <translation>{microphone} ne s’ouvre pas&#xa0;: l’enregistrement n’a pas de son.</translation>
     </message>
     <message>
         <source>{microphone} does not open: the system&apos;s microphone is recorded.</source>
         <extracomment>app/ui/texts/notices.py</extracomment>
-        <translation>{microphone} ne s’ouvre pas : le micro du système est enregistré.</translation>
+        <translation>{microphone} ne s’ouvre pas&#xa0;: le micro du système est enregistré.</translation>
     </message>
     <message>
         <source>{names}, in {folder}</source>
@@ -4034,7 +4034,7 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
     <message>
         <source>{name} could not be moved to the trash, perhaps because its disk has none. Press Show in folder and delete it there.</source>
         <extracomment>app/ui/dialogs/gallery.py</extracomment>
-        <translation>{name} n’a pas pu être mis à la corbeille, peut-être parce que son disque n’en a pas. Appuyez sur « Afficher dans le dossier » et supprimez-le là.</translation>
+        <translation>{name} n’a pas pu être mis à la corbeille, peut-être parce que son disque n’en a pas. Appuyez sur «&#x202f;Afficher dans le dossier&#x202f;» et supprimez-le là.</translation>
     </message>
     <message>
         <source>{name} does not ship in {wanted}.</source>
@@ -4220,7 +4220,7 @@ Choisissez une autre source, ou déposez-en une sur l’image</translation>
     <message>
         <source>{output} holds the input, and results would lie among the originals.</source>
         <extracomment>app/batch/jobs/plan.py</extracomment>
-        <translation>{output} contient l’entrée : les résultats se mêleraient aux originaux.</translation>
+        <translation>{output} contient l’entrée&#xa0;: les résultats se mêleraient aux originaux.</translation>
     </message>
     <message>
         <source>{output} is a file, but a folder of results cannot go into a file.</source>

@@ -101,7 +101,7 @@
     <message>
         <source>A worker of the cluster cannot load this application: {error}.</source>
         <extracomment>app/batch/executors/dask.py</extracomment>
-        <translation>クラスタのワーカーがこのアプリケーションを読み込めません: {error}。</translation>
+        <translation>クラスターのワーカーがこのアプリケーションを読み込めません: {error}。</translation>
     </message>
     <message>
         <source>ALTERED</source>
@@ -191,7 +191,7 @@
     <message>
         <source>As good as this machine can do in time.</source>
         <extracomment>app/ui/texts/quality.py</extracomment>
-        <translation>このマシンが間に合う範囲で最良にします。</translation>
+        <translation>このマシンで間に合う範囲の最良の画質です。</translation>
     </message>
     <message>
         <source>As good as this machine can do without dropping frames</source>
@@ -346,7 +346,7 @@
     <message>
         <source>Check the address, the name and the password.</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation>アドレス、名前、パスワードを確認してください。</translation>
+        <translation>アドレス、ユーザー名、パスワードを確認してください。</translation>
     </message>
     <message>
         <source>Check the address.</source>
@@ -596,7 +596,7 @@
     <message>
         <source>Dropped</source>
         <extracomment>app/ui/preview/overlay_model.py</extracomment>
-        <translation>落ちた数</translation>
+        <translation>コマ落ち</translation>
     </message>
     <message>
         <source>Each frame restored twice, by {name} too</source>
@@ -878,7 +878,7 @@
     <message>
         <source>Install the same.</source>
         <extracomment>app/batch/executors/dask_worker.py</extracomment>
-        <translation>同じものをインストールしてください。</translation>
+        <translation>同じバージョンをインストールしてください。</translation>
     </message>
     <message>
         <source>It comes closer to the true face, at about {fps:.0f} frames a second with {k} cycles.</source>
@@ -938,7 +938,7 @@
     <message>
         <source>Its rate</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>そのレート</translation>
+        <translation>フレームレート</translation>
     </message>
     <message>
         <source>Keyboard shortcuts</source>
@@ -963,7 +963,7 @@
     <message>
         <source>Latency card</source>
         <extracomment>app/core/settings.py, app/ui/actions.py</extracomment>
-        <translation>遅延カード</translation>
+        <translation>遅延の内訳</translation>
     </message>
     <message>
         <source>Leave --aligned out to have the face found.</source>
@@ -1178,7 +1178,7 @@
     <message>
         <source>Mirror recordings</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>録画も鏡像</translation>
+        <translation>録画も鏡像にする</translation>
     </message>
     <message>
         <source>Mirror the camera</source>
@@ -1213,7 +1213,7 @@
     <message>
         <source>Name a folder beside the input.</source>
         <extracomment>app/batch/jobs/plan.py</extracomment>
-        <translation>入力の隣にあるフォルダーを指定してください。</translation>
+        <translation>入力と同じ階層のフォルダーを指定してください。</translation>
     </message>
     <message>
         <source>Name a folder.</source>
@@ -1253,7 +1253,7 @@
     <message>
         <source>Network stream</source>
         <extracomment>app/outputs/stream.py, app/sources/stream.py</extracomment>
-        <translation>ネットワーク配信</translation>
+        <translation>ネットワークストリーム</translation>
     </message>
     <message>
         <source>Next</source>
@@ -1313,7 +1313,7 @@
     <message>
         <source>No scheduler answers at {address}.</source>
         <extracomment>app/batch/executors/dask.py</extracomment>
-        <translation>{address} でスケジューラが応答しません。</translation>
+        <translation>{address} でスケジューラーが応答しません。</translation>
     </message>
     <message>
         <source>No sound</source>
@@ -1343,7 +1343,7 @@
     <message>
         <source>Not one picture of {path} can be decoded.</source>
         <extracomment>app/media/videos/video_reader.py</extracomment>
-        <translation>{path} の映像を 1 枚もデコードできません。</translation>
+        <translation>{path} のフレームを 1 つもデコードできません。</translation>
     </message>
     <message>
         <source>Nothing of it could be kept.</source>
@@ -1623,12 +1623,12 @@
     <message>
         <source>Plug one in and press F5, or open a file or a stream.</source>
         <extracomment>app/ui/texts/source.py</extracomment>
-        <translation>接続して F5 を押すか、ファイルまたはストリームを開いてください。</translation>
+        <translation>カメラを接続して F5 を押すか、ファイルまたはストリームを開いてください。</translation>
     </message>
     <message>
         <source>Plug one in, or choose a file or a stream.</source>
         <extracomment>app/sources/camera.py</extracomment>
-        <translation>接続するか、ファイルまたはストリームを選んでください。</translation>
+        <translation>カメラを接続するか、ファイルまたはストリームを選んでください。</translation>
     </message>
     <message>
         <source>Position of the divider</source>
@@ -1688,7 +1688,7 @@
     <message>
         <source>Record the video&apos;s own sound, or the microphone beside a camera</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>動画の音声、またはカメラの横のマイクを録音します</translation>
+        <translation>動画自体の音声を、カメラの場合はマイクを録音します</translation>
     </message>
     <message>
         <source>Record, no sound</source>
@@ -1713,7 +1713,7 @@
     <message>
         <source>Recording {duration}</source>
         <extracomment>app/ui/preview/state_text.py</extracomment>
-        <translation>録画 {duration}</translation>
+        <translation>録画中 {duration}</translation>
     </message>
     <message>
         <source>Recording {size}: {wanted} times is too slow here. Save restored… has time for it.</source>
@@ -1902,7 +1902,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>Sees 16x16 pixels of a face, whatever it is given: it suits faces that are hardly larger.</source>
         <extracomment>app/restorers/families/pfsrnet.py</extracomment>
-        <translation>何を入力しても顔の 16x16 ピクセルを見ます。それより少し大きい程度の顔に向いています。</translation>
+        <translation>何を入力しても顔を 16x16 ピクセルとして見ます。それより少し大きい程度の顔に向いています。</translation>
     </message>
     <message>
         <source>Set everything up with `python3 bootstrap.py run`; it names what the system itself lacks.</source>
@@ -1927,7 +1927,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>Shards keep their journals in the output folder, and that is behind an address.</source>
         <extracomment>app/batch/engine.py</extracomment>
-        <translation>分割ジョブの記録は出力フォルダーに保存されますが、出力先がアドレスになっています。</translation>
+        <translation>シャードのジャーナルは出力フォルダーに保存されますが、出力先がアドレスになっています。</translation>
     </message>
     <message>
         <source>Share the last seconds as a clip</source>
@@ -2342,12 +2342,12 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>The scheduler has no workers.</source>
         <extracomment>app/batch/executors/dask.py</extracomment>
-        <translation>スケジューラにワーカーがありません。</translation>
+        <translation>スケジューラーにワーカーがありません。</translation>
     </message>
     <message>
         <source>The scheduler is gone.</source>
         <extracomment>app/batch/executors/dask.py</extracomment>
-        <translation>スケジューラがなくなりました。</translation>
+        <translation>スケジューラーがなくなりました。</translation>
     </message>
     <message>
         <source>The sound of {path} cannot be read ({reason}).</source>
@@ -2447,7 +2447,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>The worker that restored {name} died {attempts} times.</source>
         <extracomment>app/batch/executors/processes.py</extracomment>
-        <translation>{name} を復元していたワーカーが {attempts} 回終了しました。</translation>
+        <translation>{name} を復元していたワーカーが {attempts} 回異常終了しました。</translation>
     </message>
     <message>
         <source>The worker {name} cannot take part: {error}</source>
@@ -2467,7 +2467,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>The workers that restored {name} died: {error}.</source>
         <extracomment>app/batch/executors/dask.py</extracomment>
-        <translation>{name} を復元していたワーカーが終了しました: {error}。</translation>
+        <translation>{name} を復元していたワーカーが異常終了しました: {error}。</translation>
     </message>
     <message>
         <source>Theme</source>
@@ -2862,7 +2862,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>a Dask scheduler, such as tcp://scheduler:8786</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>Dask のスケジューラ。例: tcp://scheduler:8786</translation>
+        <translation>Dask のスケジューラー。例: tcp://scheduler:8786</translation>
     </message>
     <message>
         <source>a cycle, median</source>
@@ -2897,7 +2897,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>about {count} of its pictures are missing</source>
         <extracomment>app/media/videos/video_reader.py</extracomment>
-        <translation>約 {count} 枚の映像が欠けています</translation>
+        <translation>約 {count} フレームが欠けています</translation>
     </message>
     <message>
         <source>access is not allowed</source>
@@ -3007,7 +3007,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>dropped frames</source>
         <extracomment>app/pipeline/measuring/bench.py</extracomment>
-        <translation>落ちたフレーム</translation>
+        <translation>コマ落ち</translation>
     </message>
     <message>
         <source>ended</source>
@@ -3212,7 +3212,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>its high dynamic range is not marked any more</source>
         <extracomment>app/media/pictures/picture_facts.py</extracomment>
-        <translation>ハイダイナミックレンジの印がなくなりました</translation>
+        <translation>ハイダイナミックレンジであることを示す情報がなくなりました</translation>
     </message>
     <message>
         <source>its picture is {levels:.1f} levels from the CPU&apos;s</source>
@@ -3232,12 +3232,12 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>its sound ({codec}) became AAC, as the format cannot hold it</source>
         <extracomment>app/media/videos/tracks.py</extracomment>
-        <translation>形式に入らないため、音声 ({codec}) は AAC になりました</translation>
+        <translation>この形式には保存できないため、音声 ({codec}) は AAC になりました</translation>
     </message>
     <message>
         <source>its sound ({codec}) became AAC, as the format cannot hold it; a name that ends in .mkv keeps it</source>
         <extracomment>app/media/videos/tracks.py</extracomment>
-        <translation>形式に入らないため、音声 ({codec}) は AAC になりました。名前の末尾が .mkv なら保持されます</translation>
+        <translation>この形式には保存できないため、音声 ({codec}) は AAC になりました。名前の末尾が .mkv なら保持されます</translation>
     </message>
     <message>
         <source>its transparency</source>
@@ -3269,17 +3269,17 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>left out, as a {suffix} does not hold it: {parts}</source>
         <extracomment>app/media/pictures/picture.py</extracomment>
-        <translation>{suffix} には入らないため省いたもの: {parts}</translation>
+        <translation>{suffix} には保存できないため省いたもの: {parts}</translation>
     </message>
     <message>
         <source>left out, as the format cannot hold it: {tracks}</source>
         <extracomment>app/media/videos/tracks.py</extracomment>
-        <translation>形式に入らないため省いたもの: {tracks}</translation>
+        <translation>この形式には保存できないため省いたもの: {tracks}</translation>
     </message>
     <message>
         <source>left out, as the format cannot hold it: {tracks}; a name that ends in .mkv may keep them</source>
         <extracomment>app/media/videos/tracks.py</extracomment>
-        <translation>形式に入らないため省いたもの: {tracks}。名前の末尾が .mkv なら保持できる場合があります</translation>
+        <translation>この形式には保存できないため省いたもの: {tracks}。名前の末尾が .mkv なら保持できる場合があります</translation>
     </message>
     <message>
         <source>left out: its colour profile, which is damaged or not one for its colours</source>
@@ -3396,7 +3396,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>no face was found, every part is the picture itself</source>
         <extracomment>app/batch/sheet.py</extracomment>
-        <translation>顔が見つからないため、どの部分も元の画像です</translation>
+        <translation>顔が見つからないため、どの結果も元の画像のままです</translation>
     </message>
     <message>
         <source>no face was found, it was only enlarged</source>
@@ -3666,7 +3666,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>the file is damaged ({error}): what cannot be read was filled in</source>
         <extracomment>app/media/pictures/picture_facts.py</extracomment>
-        <translation>ファイルが破損しています({error})。読み取れない部分は補われました</translation>
+        <translation>ファイルが壊れています ({error})。読み取れない部分は補われました</translation>
     </message>
     <message>
         <source>the file or folder to write</source>
@@ -3696,7 +3696,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>there is no network</source>
         <extracomment>app/media/files.py</extracomment>
-        <translation>ネットワークがありません</translation>
+        <translation>ネットワークに接続されていません</translation>
     </message>
     <message>
         <source>there is no way to this address</source>
@@ -4126,7 +4126,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>{name} takes {low} to {high} cycles, not {k}.</source>
         <extracomment>app/restorers/cycles.py</extracomment>
-        <translation>{name} が受け取るのは {low} から {high} サイクルで、{k} ではありません。</translation>
+        <translation>{name} のサイクル数は {low} から {high} です。{k} は指定できません。</translation>
     </message>
     <message>
         <source>{name} would have {width}x{height} pixels, more than {limit} megapixels.</source>
@@ -4163,7 +4163,7 @@ Choose another source, or drop one on the picture</source>
         <source>{n} faces x {cycles} cycles need {need:.0f} ms, {fps:g} fps leave {budget:.0f} ms for them</source>
         <extracomment>app/pipeline/budget.py; for one: 1 face x {cycles} cycles need {need:.0f} ms, {fps:g} fps leave {budget:.0f} ms for them</extracomment>
         <translation>
-            <numerusform>顔 {n} x {cycles} サイクルは {need:.0f} ms、{fps:g} fps では {budget:.0f} ms まで</numerusform>
+            <numerusform>顔 {n} x {cycles} サイクルに {need:.0f} ms 必要、{fps:g} fps では {budget:.0f} ms まで</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -4369,7 +4369,7 @@ Choose another source, or drop one on the picture</source>
     <message>
         <source>{rate} · age {age} · {dropped} dropped</source>
         <extracomment>app/ui/preview/overlay_model.py</extracomment>
-        <translation>{rate} · 遅れ {age} · {dropped} 落ち</translation>
+        <translation>{rate} · 遅れ {age} · コマ落ち {dropped}</translation>
     </message>
     <message>
         <source>{reached:.0f} of {given:.0f} frames a second</source>

@@ -51,7 +51,7 @@
     <message>
         <source>A Snapdragon processor with an NPU; pip install onnxruntime-qnn beside onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
-        <translation>Um processador Snapdragon com NPU; pip install onnxruntime-qnn ao lado de onnxruntime.</translation>
+        <translation>Um processador Snapdragon com NPU; pip install onnxruntime-qnn além do onnxruntime.</translation>
     </message>
     <message>
         <source>A camera driver (v4l2loopback on Linux, OBS on Windows and macOS) and, but for Linux, pyvirtualcam</source>
@@ -156,7 +156,7 @@
     <message>
         <source>An Intel processor or card; pip install onnxruntime-ep-openvino beside onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
-        <translation>Um processador ou uma placa Intel; pip install onnxruntime-ep-openvino ao lado de onnxruntime.</translation>
+        <translation>Um processador ou uma placa Intel; pip install onnxruntime-ep-openvino além do onnxruntime.</translation>
     </message>
     <message>
         <source>An NVIDIA card with its driver; pip install onnxruntime-gpu in place of onnxruntime.</source>
@@ -231,7 +231,7 @@
     <message>
         <source>Auto quality on or off</source>
         <extracomment>app/ui/actions.py</extracomment>
-        <translation>Qualidade automática, sim ou não</translation>
+        <translation>Ligar/desligar a qualidade automática</translation>
     </message>
     <message>
         <source>Average what holds still in a moving picture, so that it does not flicker; 0 restores every frame alone</source>
@@ -286,7 +286,7 @@
     <message>
         <source>Camera made bad</source>
         <extracomment>app/ui/preview/state_text.py</extracomment>
-        <translation>Câmera piorada</translation>
+        <translation>Câmera degradada</translation>
     </message>
     <message>
         <source>Camera name, file, folder or stream address; empty for the first camera</source>
@@ -301,7 +301,7 @@
     <message>
         <source>Captions</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Legendas</translation>
+        <translation>Rótulos</translation>
     </message>
     <message>
         <source>Capture</source>
@@ -346,7 +346,7 @@
     <message>
         <source>Check the address, the name and the password.</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation>Verifique o endereço, o nome e a senha.</translation>
+        <translation>Verifique o endereço, o nome de usuário e a senha.</translation>
     </message>
     <message>
         <source>Check the address.</source>
@@ -396,7 +396,7 @@
     <message>
         <source>Choose a smaller view or scale.</source>
         <extracomment>app/media/videos/encoder.py</extracomment>
-        <translation>Escolha uma visualização ou escala menor.</translation>
+        <translation>Escolha uma exibição ou escala menor.</translation>
     </message>
     <message>
         <source>Choose a video file.</source>
@@ -451,7 +451,7 @@
     <message>
         <source>Choose how much is done to a face, or press 1 to 4.</source>
         <extracomment>app/ui/flows/first_hints.py</extracomment>
-        <translation>Escolha quanto é feito com um rosto, ou pressione de 1 a 4.</translation>
+        <translation>Escolha quanto cada rosto é processado, ou pressione de 1 a 4.</translation>
     </message>
     <message>
         <source>Choose the folder for recordings…</source>
@@ -884,7 +884,7 @@
     <message>
         <source>It comes closer to the true face, at about {fps:.0f} frames a second with {k} cycles.</source>
         <extracomment>app/ui/flows/offer.py</extracomment>
-        <translation>Ela chega mais perto do rosto verdadeiro, a cerca de {fps:.0f} quadros por segundo com {k} ciclos.</translation>
+        <translation>Ela chega mais perto do rosto real, a cerca de {fps:.0f} quadros por segundo com {k} ciclos.</translation>
     </message>
     <message>
         <source>It goes on; keep the application open until {names} is in {folder}.</source>
@@ -939,7 +939,7 @@
     <message>
         <source>Its rate</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Sua taxa</translation>
+        <translation>Quadros/s</translation>
     </message>
     <message>
         <source>Keyboard shortcuts</source>
@@ -989,7 +989,7 @@
     <message>
         <source>Let idle engine threads keep their core: a little faster alone, much slower beside other work</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>As threads ociosas do motor mantêm seu núcleo: um pouco mais rápido sozinho, bem mais lento ao lado de outras tarefas</translation>
+        <translation>As threads ociosas do motor mantêm seu núcleo: um pouco mais rápido sozinho, bem mais lento junto com outras tarefas</translation>
     </message>
     <message>
         <source>Let the name end in {known}.</source>
@@ -1174,7 +1174,7 @@
     <message>
         <source>Mirror</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Espelho</translation>
+        <translation>Espelhar</translation>
     </message>
     <message>
         <source>Mirror recordings</source>
@@ -1284,7 +1284,7 @@
     <message>
         <source>No camera, so the demo clip is playing</source>
         <extracomment>app/ui/texts/source.py</extracomment>
-        <translation>Sem câmera, por isso roda o clipe de demonstração</translation>
+        <translation>Sem câmera; reproduzindo o clipe de demonstração</translation>
     </message>
     <message>
         <source>No encoder for {width}x{height} works here.</source>
@@ -1449,7 +1449,7 @@
     <message>
         <source>Open a video, a picture or a folder; a camera is recorded with R.</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
-        <translation>Abra um vídeo, uma imagem ou uma pasta; uma câmera se grava com R.</translation>
+        <translation>Abra um vídeo, uma imagem ou uma pasta; para gravar uma câmera, use R.</translation>
     </message>
     <message>
         <source>Open folder</source>
@@ -1599,7 +1599,7 @@
     <message>
         <source>Play the demo clip</source>
         <extracomment>app/ui/actions.py</extracomment>
-        <translation>Tocar o clipe de demonstração</translation>
+        <translation>Reproduzir o clipe de demonstração</translation>
     </message>
     <message>
         <source>Play the sound of a video</source>
@@ -1689,7 +1689,7 @@
     <message>
         <source>Record the video&apos;s own sound, or the microphone beside a camera</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Grava o som do vídeo, ou o microfone ao lado de uma câmera</translation>
+        <translation>Grava o som do próprio vídeo ou, com uma câmera, o microfone</translation>
     </message>
     <message>
         <source>Record, no sound</source>
@@ -1948,7 +1948,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>Show each face&apos;s box and the cycles it took</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>Mostra o quadro de cada rosto e seus ciclos</translation>
+        <translation>Mostra a moldura de cada rosto e seus ciclos</translation>
     </message>
     <message>
         <source>Show in folder</source>
@@ -2348,7 +2348,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>The scheduler is gone.</source>
         <extracomment>app/batch/executors/dask.py</extracomment>
-        <translation>O agendador sumiu.</translation>
+        <translation>O agendador não está mais disponível.</translation>
     </message>
     <message>
         <source>The sound of {path} cannot be read ({reason}).</source>
@@ -2438,7 +2438,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>The virtual camera {name} is gone ({error}).</source>
         <extracomment>app/outputs/virtual_camera.py</extracomment>
-        <translation>A câmera virtual {name} sumiu ({error}).</translation>
+        <translation>A câmera virtual {name} não está mais disponível ({error}).</translation>
     </message>
     <message>
         <source>The virtual camera {path} cannot be used: {reason}.</source>
@@ -2463,7 +2463,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>The worker {name} has version {there}, this is {here}.</source>
         <extracomment>app/batch/executors/dask_worker.py</extracomment>
-        <translation>O worker {name} tem a versão {there}, esta é {here}.</translation>
+        <translation>O worker {name} tem a versão {there}, e esta máquina, a {here}.</translation>
     </message>
     <message>
         <source>The workers that restored {name} died: {error}.</source>
@@ -2978,7 +2978,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>budget</source>
         <extracomment>app/ui/preview/plot.py</extracomment>
-        <translation>orçamento</translation>
+        <translation>limite</translation>
     </message>
     <message>
         <source>connecting</source>
@@ -3108,7 +3108,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>it asks for a name and a password</source>
         <extracomment>app/media/files.py</extracomment>
-        <translation>pede um nome e uma senha</translation>
+        <translation>pede um nome de usuário e uma senha</translation>
     </message>
     <message>
         <source>it cannot be read</source>
@@ -3118,7 +3118,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>it crashed (exit code {code})</source>
         <extracomment>app/restorers/probe.py</extracomment>
-        <translation>travou (código de saída {code})</translation>
+        <translation>encerrou inesperadamente (código de saída {code})</translation>
     </message>
     <message>
         <source>it did not answer within {seconds:g} s</source>
@@ -3213,7 +3213,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>its high dynamic range is not marked any more</source>
         <extracomment>app/media/pictures/picture_facts.py</extracomment>
-        <translation>sua alta faixa dinâmica não está mais marcada</translation>
+        <translation>a indicação de alto alcance dinâmico (HDR) se perdeu</translation>
     </message>
     <message>
         <source>its picture is {levels:.1f} levels from the CPU&apos;s</source>
@@ -3459,7 +3459,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>off</source>
         <extracomment>app/ui/panel/bindings.py</extracomment>
-        <translation>não</translation>
+        <translation>desligado</translation>
     </message>
     <message>
         <source>offline</source>
@@ -3524,7 +3524,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>paint</source>
         <extracomment>app/ui/preview/overlay_model.py</extracomment>
-        <translation>pintar</translation>
+        <translation>desenhar</translation>
     </message>
     <message>
         <source>paste</source>
@@ -3549,7 +3549,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>processes that restore side by side, each with one thread of the engine (default: as many as this machine&apos;s cores and memory carry, and one where there is little to do)</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>processos que restauram lado a lado, cada um com uma thread do motor (padrão: tantos quantos os núcleos e a memória desta máquina suportam, e um quando há pouco a fazer)</translation>
+        <translation>processos que restauram em paralelo, cada um com uma thread do motor (padrão: tantos quantos os núcleos e a memória desta máquina suportam, e um quando há pouco a fazer)</translation>
     </message>
     <message>
         <source>processing</source>
@@ -3699,7 +3699,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>there is no network</source>
         <extracomment>app/media/files.py</extracomment>
-        <translation>não há rede</translation>
+        <translation>não há conexão de rede</translation>
     </message>
     <message>
         <source>there is no way to this address</source>
@@ -3784,7 +3784,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>wide</source>
         <extracomment>app/ui/menus.py</extracomment>
-        <translation>largo</translation>
+        <translation>horizontal</translation>
     </message>
     <message>
         <source>with the milliseconds of every stage</source>
@@ -3819,7 +3819,7 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>{address} asks for a name and a password.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation>{address} pede um nome e uma senha.</translation>
+        <translation>{address} pede um nome de usuário e uma senha.</translation>
     </message>
     <message>
         <source>{address} cannot be opened ({reason}).</source>
@@ -3874,17 +3874,17 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
     <message>
         <source>{address} sends on to another address.</source>
         <extracomment>app/sources/rtsp.py</extracomment>
-        <translation>{address} encaminha a outro endereço.</translation>
+        <translation>{address} redireciona para outro endereço.</translation>
     </message>
     <message>
         <source>{address} sends on to another kind of address, {scheme}.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation>{address} encaminha a outro tipo de endereço, {scheme}.</translation>
+        <translation>{address} redireciona para outro tipo de endereço, {scheme}.</translation>
     </message>
     <message>
         <source>{address} sends on to what is no address.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation>{address} encaminha a algo que não é um endereço.</translation>
+        <translation>{address} redireciona para algo que não é um endereço.</translation>
     </message>
     <message>
         <source>{address} sends pictures of {width}x{height}, more than {limit} megapixels.</source>

@@ -141,7 +141,7 @@
     <message>
         <source>After</source>
         <extracomment>app/outputs/compose.py</extracomment>
-        <translation>之后</translation>
+        <translation>修复后</translation>
     </message>
     <message>
         <source>All</source>
@@ -231,7 +231,7 @@
     <message>
         <source>Auto quality on or off</source>
         <extracomment>app/ui/actions.py</extracomment>
-        <translation>开关自动质量</translation>
+        <translation>开启或关闭自动质量</translation>
     </message>
     <message>
         <source>Average what holds still in a moving picture, so that it does not flicker; 0 restores every frame alone</source>
@@ -241,7 +241,7 @@
     <message>
         <source>Before</source>
         <extracomment>app/outputs/compose.py</extracomment>
-        <translation>之前</translation>
+        <translation>修复前</translation>
     </message>
     <message>
         <source>Before and after copied</source>
@@ -256,7 +256,7 @@
     <message>
         <source>Before, then after, with a divider.</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
-        <translation>先是之前，然后是之后，带分隔线。</translation>
+        <translation>先显示修复前，再显示修复后，带分隔线。</translation>
     </message>
     <message>
         <source>Begin anew with --fresh.</source>
@@ -306,7 +306,7 @@
     <message>
         <source>Capture</source>
         <extracomment>app/ui/actions.py</extracomment>
-        <translation>捕获</translation>
+        <translation>拍摄</translation>
     </message>
     <message>
         <source>Check its cable; it is looked for by name.</source>
@@ -501,7 +501,7 @@
     <message>
         <source>Connect once by hand, and compare the key that is shown with the server&apos;s: {command}</source>
         <extracomment>app/media/sftp.py</extracomment>
-        <translation>请先手动连接一次,并将显示的密钥与服务器的密钥进行核对:{command}</translation>
+        <translation>请先手动连接一次，并将显示的密钥与服务器的密钥进行核对：{command}</translation>
     </message>
     <message>
         <source>Connecting</source>
@@ -581,7 +581,7 @@
     <message>
         <source>Drag the divider: before at the left, after at the right.</source>
         <extracomment>app/ui/flows/first_hints.py</extracomment>
-        <translation>拖动分隔线：左边是之前，右边是之后。</translation>
+        <translation>拖动分隔线：左边是修复前，右边是修复后。</translation>
     </message>
     <message>
         <source>Drift of each pass: {steps}</source>
@@ -883,7 +883,7 @@
     <message>
         <source>It comes closer to the true face, at about {fps:.0f} frames a second with {k} cycles.</source>
         <extracomment>app/ui/flows/offer.py</extracomment>
-        <translation>它更接近真实的面孔，{k} 个循环时约每秒 {fps:.0f} 帧。</translation>
+        <translation>它更接近真实人脸，{k} 个循环时约每秒 {fps:.0f} 帧。</translation>
     </message>
     <message>
         <source>It goes on; keep the application open until {names} is in {folder}.</source>
@@ -938,7 +938,7 @@
     <message>
         <source>Its rate</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>其帧率</translation>
+        <translation>帧率</translation>
     </message>
     <message>
         <source>Keyboard shortcuts</source>
@@ -1003,7 +1003,7 @@
     <message>
         <source>Level of the microphone</source>
         <extracomment>app/ui/panel/sound_row.py</extracomment>
-        <translation>麦克风音量</translation>
+        <translation>麦克风电平</translation>
     </message>
     <message>
         <source>Licences</source>
@@ -1358,17 +1358,17 @@
     <message>
         <source>Now {quality}.</source>
         <extracomment>app/ui/texts/quality.py</extracomment>
-        <translation>当前{quality}。</translation>
+        <translation>当前：{quality}。</translation>
     </message>
     <message>
         <source>Now {quality}: there is time for it.</source>
         <extracomment>app/ui/texts/quality.py</extracomment>
-        <translation>当前{quality}：时间充裕。</translation>
+        <translation>当前：{quality}，时间充裕。</translation>
     </message>
     <message>
         <source>Now {quality}: {reason}.</source>
         <extracomment>app/ui/texts/quality.py</extracomment>
-        <translation>当前{quality}：{reason}。</translation>
+        <translation>当前：{quality}，{reason}。</translation>
     </message>
     <message>
         <source>ONNX Runtime used {provider} instead</source>
@@ -1663,7 +1663,7 @@
     <message>
         <source>R records, S takes a picture.</source>
         <extracomment>app/ui/flows/first_hints.py</extracomment>
-        <translation>R 录制，S 拍快照。</translation>
+        <translation>按 R 录制，按 S 拍快照。</translation>
     </message>
     <message>
         <source>Recent</source>
@@ -1688,7 +1688,7 @@
     <message>
         <source>Record the video&apos;s own sound, or the microphone beside a camera</source>
         <extracomment>app/core/settings.py</extracomment>
-        <translation>录制视频自带的声音，或摄像头旁的麦克风</translation>
+        <translation>录制视频自带的声音；使用摄像头时录制麦克风</translation>
     </message>
     <message>
         <source>Record, no sound</source>
@@ -1713,12 +1713,12 @@
     <message>
         <source>Recording {duration}</source>
         <extracomment>app/ui/preview/state_text.py</extracomment>
-        <translation>录制 {duration}</translation>
+        <translation>正在录制 {duration}</translation>
     </message>
     <message>
         <source>Recording {size}: {wanted} times is too slow here. Save restored… has time for it.</source>
         <extracomment>app/ui/texts/notices.py</extracomment>
-        <translation>以{size}录制：放大 {wanted} 倍在此太慢。“保存修复结果…”有足够时间。</translation>
+        <translation>录制改用：{size}。{wanted} 倍大小在此太慢。“保存修复结果…”有足够时间。</translation>
     </message>
     <message>
         <source>Recordings and pictures</source>
@@ -1816,8 +1816,8 @@
         <source>Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is
 mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on Windows and macOS.</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>持续修复直到按下 Ctrl-C，并在来源和各输出的状态变化时打印。不作
-镜像。虚拟摄像头在 Linux 上需要 v4l2loopback，在 Windows 和 macOS 上需要 OBS 和 pyvirtualcam。</translation>
+        <translation>持续修复直到按下 Ctrl-C，并在来源和各输出的状态变化时打印。不作镜像。
+虚拟摄像头在 Linux 上需要 v4l2loopback，在 Windows 和 macOS 上需要 OBS 和 pyvirtualcam。</translation>
     </message>
     <message>
         <source>Restoring failed: {error}.</source>
@@ -1927,7 +1927,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>Shards keep their journals in the output folder, and that is behind an address.</source>
         <extracomment>app/batch/engine.py</extracomment>
-        <translation>分片把日志保存在输出文件夹中，而该文件夹是一个网络地址。</translation>
+        <translation>分片把作业日志保存在输出文件夹中，而该文件夹是一个网络地址。</translation>
     </message>
     <message>
         <source>Share the last seconds as a clip</source>
@@ -2227,12 +2227,12 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>The journal in {folder} cannot be written ({error}).</source>
         <extracomment>app/batch/jobs/journal.py</extracomment>
-        <translation>无法写入 {folder} 中的日志（{error}）。</translation>
+        <translation>无法写入 {folder} 中的作业日志（{error}）。</translation>
     </message>
     <message>
         <source>The journal {path} cannot be opened ({error}).</source>
         <extracomment>app/batch/jobs/journal.py</extracomment>
-        <translation>无法打开日志 {path}（{error}）。</translation>
+        <translation>无法打开作业日志 {path}（{error}）。</translation>
     </message>
     <message>
         <source>The key of {host} is not among those that this computer knows.</source>
@@ -2872,7 +2872,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>a data track</source>
         <extracomment>app/media/videos/tracks.py</extracomment>
-        <translation>数据轨</translation>
+        <translation>数据轨道</translation>
     </message>
     <message>
         <source>a number</source>
@@ -2977,7 +2977,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>budget</source>
         <extracomment>app/ui/preview/plot.py</extracomment>
-        <translation>预算</translation>
+        <translation>时间预算</translation>
     </message>
     <message>
         <source>connecting</source>
@@ -3212,7 +3212,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>its high dynamic range is not marked any more</source>
         <extracomment>app/media/pictures/picture_facts.py</extracomment>
-        <translation>其高动态范围不再有标记</translation>
+        <translation>不再带有高动态范围标记</translation>
     </message>
     <message>
         <source>its picture is {levels:.1f} levels from the CPU&apos;s</source>
@@ -3341,7 +3341,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged; the window does not enlarge (default 1)</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>将结果放大 1、2 或 4 倍：人脸保留网络给出的像素，其余部分放大；窗口不放大（默认 1）</translation>
+        <translation>使结果为原来的 1、2 或 4 倍大小：人脸保留网络给出的像素，其余部分放大；窗口不放大（默认 1）</translation>
     </message>
     <message>
         <source>make the whole of what all the shards have done</source>
@@ -3451,7 +3451,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>of {budget}</source>
         <extracomment>app/ui/preview/overlay.py</extracomment>
-        <translation>共 {budget}</translation>
+        <translation>/ {budget}</translation>
     </message>
     <message>
         <source>off</source>
@@ -3666,7 +3666,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>the file is damaged ({error}): what cannot be read was filled in</source>
         <extracomment>app/media/pictures/picture_facts.py</extracomment>
-        <translation>文件已损坏({error}):无法读取的部分已被填充</translation>
+        <translation>文件已损坏（{error}）：无法读取的部分已被填充</translation>
     </message>
     <message>
         <source>the file or folder to write</source>
@@ -3681,7 +3681,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>the journal was damaged; it is kept as {path}</source>
         <extracomment>app/batch/run.py</extracomment>
-        <translation>日志已损坏；已保留为 {path}</translation>
+        <translation>作业日志已损坏；已保留为 {path}</translation>
     </message>
     <message>
         <source>the other side closed the connection</source>
@@ -3696,7 +3696,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>there is no network</source>
         <extracomment>app/media/files.py</extracomment>
-        <translation>没有网络</translation>
+        <translation>没有网络连接</translation>
     </message>
     <message>
         <source>there is no way to this address</source>
@@ -3846,7 +3846,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>{address} does not answer as a web server does.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation>{address} 的响应不像网页服务器。</translation>
+        <translation>{address} 的响应不像 Web 服务器。</translation>
     </message>
     <message>
         <source>{address} does not say where one picture ends.</source>
@@ -3871,17 +3871,17 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>{address} sends on to another address.</source>
         <extracomment>app/sources/rtsp.py</extracomment>
-        <translation>{address} 转到另一个地址。</translation>
+        <translation>{address} 重定向到另一个地址。</translation>
     </message>
     <message>
         <source>{address} sends on to another kind of address, {scheme}.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation>{address} 转到另一类地址：{scheme}。</translation>
+        <translation>{address} 重定向到另一类地址：{scheme}。</translation>
     </message>
     <message>
         <source>{address} sends on to what is no address.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
-        <translation>{address} 转到的不是地址。</translation>
+        <translation>{address} 重定向的目标不是地址。</translation>
     </message>
     <message>
         <source>{address} sends pictures of {width}x{height}, more than {limit} megapixels.</source>
@@ -3941,7 +3941,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>{folder} is in use: {holder} is doing this job already.</source>
         <extracomment>app/batch/jobs/journal.py</extracomment>
-        <translation>{folder} 正在使用：{holder} 已在执行此作业。</translation>
+        <translation>{folder} 正在使用中：{holder} 已在执行此作业。</translation>
     </message>
     <message>
         <source>{format}, {shape}</source>
@@ -4026,7 +4026,7 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
     <message>
         <source>{name} cannot be {value}; it needs {needs}.</source>
         <extracomment>app/core/setting.py</extracomment>
-        <translation>{name} 不能是 {value}；需要{needs}。</translation>
+        <translation>{name} 不能是 {value}；需要：{needs}。</translation>
     </message>
     <message>
         <source>{name} could not be moved to the trash, perhaps because its disk has none. Press Show in folder and delete it there.</source>
