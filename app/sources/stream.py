@@ -71,10 +71,10 @@ class StreamSource(LiveSource):
         self._pictures: _Pictures | None = None
 
     def close(self) -> None:
+        super().close()  # first, so that a read that ends now is not taken for one that failed
         if self._mjpeg is not None:
             # A socket, unlike a demuxer, may be shut down during a read, which ends that read.
             self._mjpeg.close()
-        super().close()
 
     def _begin(self) -> tuple[tuple[Image, float], SourceInfo]:
         self._pictures = pictures = self._connect()

@@ -102,12 +102,12 @@ def test_a_polite_signal_leaves_nothing(tmp_path: Path, film: Path, how: signal.
 def test_a_part_that_somebody_writes_is_left_alone(tmp_path: Path) -> None:
     from app.media.files import NewFile
 
-    target = tmp_path / "out.png"
-    abandoned = part_of(target)
+    target = tmp_path / "new.mp4"
+    abandoned = part_of(tmp_path / "out.png")
     abandoned.write_bytes(b"half a picture")
     assert write_video(tmp_path / "film.mp4", [numbered_picture(0)]) is None
     with NewFile(target) as being_written:
-        process = restore(tmp_path / "film.mp4", tmp_path / "new.mp4", tmp_path / "log")
+        process = restore(tmp_path / "film.mp4", target, tmp_path / "log")
         process.communicate(timeout=60)
         assert process.returncode == 0
         assert being_written.is_there()

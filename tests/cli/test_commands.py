@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -16,9 +17,12 @@ import pytest
 
 from app import __version__
 from app.cli import inspection
+from app.cli.parser import given_settings, parse
+from app.restorers.families import family
 from app.restorers.providers import usable_names
 from app.restorers.store import MODELS_FOLDER, ModelStore
 from tests.cli.helpers import Cli
+from tests.restorers.networks import entry, network, scale_and_shift, store_of
 
 
 def test_version(cli: Cli) -> None:
@@ -75,6 +79,14 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     monkeypatch.setitem(sys.modules, "app.ui.application", window)
     monkeypatch.setenv("DISPLAY", ":0")
     return calls
+
+
+@pytest.mark.parametrize("command", [["window"], ["live", "--serve"]])
+def test_insecure_is_said_of_the_address(command: list[str]) -> None:
+    assert given_settings(parse([*command, "--source", "rtsps://cam/x"]))["source"] == "rtsps://cam/x"
+    given = given_settings(parse([*command, "--source", "rtsps://cam/x", "--insecure"]))
+    assert given["source"] == "rtsps://cam/x#insecure"
+    assert given_settings(parse([*command, "--source", "a.mp4", "--insecure"]))["source"] == "a.mp4"
 
 
 def test_no_arguments_open_the_window_as_it_was_left(cli: Cli, opened: list[dict[str, Any]]) -> None:
@@ -141,8 +153,8 @@ def test_cameras_are_listed(cli: Cli) -> None:
 def test_the_shipped_models_are_as_they_were_shipped(cli: Cli) -> None:
     answer = cli("models")
     assert answer.code == 0
-    for entry in ModelStore().entries():
-        assert f"sha256 {entry.sha256}" in answer.out
+    for model in ModelStore().entries():
+        assert f"sha256 {model.sha256}" in answer.out
     assert "ALTERED" not in answer.out
 
 
@@ -166,6 +178,18 @@ def test_bench_tells_at_once_that_its_file_cannot_be_written(cli: Cli, tmp_path:
     answer = cli("bench", "--json", tmp_path / "nowhere" / "bench.json")
     assert answer.code == 1
     assert "nowhere" in answer.errors[0]
+
+
+def test_bench_of_the_providers_prints_their_table(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    its = family("cfrnet")
+    content = network(scale_and_shift(0.5), takes=its.takes.side, gives=its.gives.side)
+    store = store_of(tmp_path, (entry(its, content, name="halving"), content))
+    monkeypatch.setattr(inspection, "ModelStore", lambda: store)
+    answer = cli("bench", "--providers")
+    assert answer.code == 0
+    assert "Measuring halving on every provider" in answer.err
+    assert re.search(r"^halving +CPU +FP32 +\d+\.\d\d ", answer.out, re.MULTILINE)
+    assert "Measuring this machine" not in answer.err, "nothing else is measured"
 
 
 def test_an_altered_and_a_missing_model_are_named_with_both_hashes(

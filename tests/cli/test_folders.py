@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.batch.engine import run_job
+from app.batch.jobs.events import ItemDone, JobEvent, JobReport
+from app.batch.jobs.job import Job
 from tests.cli.helpers import Cli, difference, leftovers, read
 from tests.media_files import write_video
 
@@ -178,3 +183,47 @@ def test_two_crops_of_one_stem_are_both_written(cli: Cli, tmp_path: Path, portra
     answer = cli("restore", tmp_path / "crops", tmp_path / "new", "--aligned")
     assert answer.code == 0
     assert leftovers(tmp_path / "new") == ["a.jpg.png", "a.png"]
+
+
+def after_each_file(patched: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Have `act` called whenever the command line has restored a file."""
+
+    def run(job: Job, **options: Any) -> JobReport:
+        def on_event(event: JobEvent) -> None:
+            options["on_event"](event)
+            if isinstance(event, ItemDone):
+                act()
+
+        return run_job(job, **{**options, "on_event": on_event})
+
+    patched.setattr("app.cli.restore.run_job", run)
+
+
+def test_retry_tries_a_file_that_failed_once_more(
+    cli: Cli, tmp_path: Path, landscape: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = save(tmp_path / "album" / "b.png", landscape).with_name("a.png")
+    late.write_bytes(b"not yet")
+    after_each_file(monkeypatch, lambda: save(late, landscape))
+    answer = cli("restore", tmp_path / "album", tmp_path / "new", "--k", 1, "--workers", 1, "--retry")
+    assert (answer.code, answer.errors) == (0, [])
+    assert leftovers(tmp_path / "new") == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize(("words", "resumed"), [([], [True, False]), (["--fresh"], [False, False])])
+def test_the_same_command_goes_on_and_fresh_begins_anew(
+    cli: Cli, tmp_path: Path, landscape: Pixels, monkeypatch: pytest.MonkeyPatch, words: list[str], resumed: list[bool]
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    for name in ("a.png", "b.png"):
+        save(tmp_path / "album" / name, landscape)
+    command = ("restore", tmp_path / "album", tmp_path / "new", "--k", 1, "--workers", 1, "--json")
+    with monkeypatch.context() as patched:
+        after_each_file(patched, interrupt)
+        assert cli(*command).code == 130
+    answer = cli(*command, *words)
+    assert answer.code == 0
+    assert [entry.get("resumed", False) for entry in answer.document["files"]] == resumed
+    assert leftovers(tmp_path / "new") == ["a.png", "b.png"]

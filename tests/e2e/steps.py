@@ -86,6 +86,7 @@ Dialog = TypeVar("Dialog", bound=QDialog)
 
 def in_dialog(window: MainWindow, action: str, kind: type[Dialog], do: Callable[[Dialog], None]) -> None:
     """Trigger an action that opens a modal dialog of `kind`, and do something in it; it is closed in any case."""
+    done: list[Dialog] = []
     failed: list[BaseException] = []
     timer = QTimer()
 
@@ -96,6 +97,7 @@ def in_dialog(window: MainWindow, action: str, kind: type[Dialog], do: Callable[
         timer.stop()
         try:
             do(dialog)
+            done.append(dialog)
         except BaseException as error:
             failed.append(error)
         dialog.done(dialog.result())
@@ -106,3 +108,4 @@ def in_dialog(window: MainWindow, action: str, kind: type[Dialog], do: Callable[
     timer.stop()
     if failed:
         raise failed[0]
+    assert done, f"{action} opened no {kind.__name__}"

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,29 +21,43 @@ from tests.mjpeg_server import MjpegServer
 OpenWindow = Callable[..., MainWindow]
 
 
-@pytest.fixture
-def two_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shipped models, and the shipped network in FP32 under another name."""
-    folder = tmp_path / "models"
+Entries = list[dict[str, Any]]
+
+
+def use_models(folder: Path, monkeypatch: pytest.MonkeyPatch, choose: Callable[[Entries], Entries]) -> None:
+    """Let the application find, in `folder`, those of the shipped models that `choose` returns of their entries."""
     folder.mkdir()
     for path in MODELS_FOLDER.glob("*.onnx"):
         shutil.copy(path, folder)
     manifest = json.loads((MODELS_FOLDER / "manifest.json").read_text(encoding="utf-8"))
-    reference = next(
-        entry
-        for entry in manifest["models"]
-        if (entry["name"], entry["precision"]) == (ModelStore().restorer().name, "fp32")
-    )
-    manifest["models"].append({**reference, "name": "reference"})
+    manifest["models"] = choose(manifest["models"])
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     monkeypatch.setattr("app.restorers.store.ModelStore", lambda: ModelStore(folder))
 
 
+@pytest.fixture
+def one_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped detectors and the network that is used first."""
+    shipped = ModelStore()
+    others = set(shipped.restorer_names()) - {shipped.restorer().name}
+    use_models(tmp_path / "models", monkeypatch, lambda models: [each for each in models if each["name"] not in others])
+
+
+@pytest.fixture
+def two_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped models, and the shipped network in FP32 under another name."""
+    wanted = (ModelStore().restorer().name, "fp32")
+
+    def choose(models: Entries) -> Entries:
+        reference = next(each for each in models if (each["name"], each["precision"]) == wanted)
+        return [*models, {**reference, "name": "reference"}]
+
+    use_models(tmp_path / "models", monkeypatch, choose)
+
+
 def test_with_one_network_there_is_nothing_to_compare(
-    qtbot: QtBot, open_window: OpenWindow, camera: MjpegServer
+    one_network: None, qtbot: QtBot, open_window: OpenWindow, camera: MjpegServer
 ) -> None:
-    if len(ModelStore().restorer_names()) > 1:
-        pytest.skip("more than one network is shipped")
     window = open_window(camera.url, k=1)
     wait_for_restored_face(qtbot, window, k=1)
     window.panel.open_advanced()

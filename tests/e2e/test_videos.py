@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from app.core.types import Restored
 from app.outputs.sharing.clip import CLIP_FPS, LARGEST_BYTES
 from app.outputs.sharing.gallery import recorded_files
+from app.sources.images import PICTURE_SECONDS
 from app.ui.texts.source import DEMO_CLIP
 from app.ui.window import MainWindow
 from tests.e2e.steps import decode, record, seconds_recorded, stop, wait_for_restored_face
@@ -130,8 +131,11 @@ def test_a_folder_stands_still_is_gone_through_and_restored_once(
     wait_for_restored_face(qtbot, window, k=3)
     qtbot.waitUntil(lambda: window.picture_bar.count.text() == "1 of 3", timeout=5000)
     painted = follow(window)
-    qtbot.wait(1500)
-    assert len({id(restored) for restored in painted}) <= 1, "no slide show, and nothing is restored again and again"
+    qtbot.wait(round(PICTURE_SECONDS * 1000) + 500)  # longer than a slide show would show it
+    assert len({id(restored) for restored in painted}) <= 1, "nothing is restored again and again"
+    assert window.picture_bar.count.text() == "1 of 3", "no slide show"
+    assert window.preview.restored is not None
+    assert window.preview.restored.frame.picture == 0
     assert window.status_line.speed.text() == ""
     assert window.preview._card.model is None, "no budget that could be red"
     first = window.preview.restored

@@ -92,8 +92,13 @@ def test_the_last_seconds_are_taken_and_too_few_are_refused(tmp_path: Path) -> N
 
 
 def test_a_tall_clip_keeps_the_face_in_view() -> None:
-    moment = kept(restored(0.0))
-    assert moment.focus == pytest.approx((100 / 640, 140 / 360))
+    frames = [restored(0.0), restored(1.0)]
+    for frame in frames:
+        frame.image[100:180, 60:140] = 255  # a mark on the face
+    moments = [kept(frame) for frame in frames]
+    assert moments[0].focus == pytest.approx((100 / 640, 140 / 360))
+    *_, last = clip_frames(moments, (180, 320), 30, labels=False)
+    assert (last > 240).all(axis=2).sum() == pytest.approx((80 * 320 / 360) ** 2, rel=0.1), "the whole mark"
 
 
 def test_the_memory_keeps_ten_seconds_and_never_waits() -> None:

@@ -118,7 +118,9 @@ def test_a_card_is_shown_as_it_is(camera_backend: type[StoringBackend]) -> None:
     with running(size=(320, 180)) as camera:
         card = Card("Paused", size=(320, 180), t_capture=0.0)
         camera.put(card)
-        camera_backend.wait(lambda: np.array_equal(camera_backend.pictures[-1], card.restored.image))
+        camera_backend.wait(
+            lambda: bool(camera_backend.pictures) and np.array_equal(camera_backend.pictures[-1], card.restored.image)
+        )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from app.media.videos.sound_reader import SOUND_RATE, SoundReader
 from app.outputs.recordings.microphone import AudioBlock, decibel_scale
 from app.outputs.speaker import SoundQueue
 from app.pipeline.capture.playback import Anchor, Timeline
-from app.pipeline.live.file_sound import FileSound
+from app.pipeline.live.file_sound import FileSound, SourceSound
 from benchmarks.sound_step import record
 from tests.media_files import numbered_picture, write_video
 from tools.beeps import steps_ms, write_beeps
@@ -70,9 +72,70 @@ def test_pauses_are_silent_and_a_seek_is_heard_at_its_moment(beeps: Path) -> Non
         track[first : first + len(block.samples)] = block.samples
     expected = [True, True, False, False, False] + [False] * 5 + [False, True, True, False, False]
     assert loud(track) == expected
+    now = 51.75
     sound.stop()
-    sound.read()
+    now = 52.0
+    rest = sound.read()
+    assert sum(len(block.samples) for block in rest) == round(0.25 * SOUND_RATE), "until it was stopped"
     assert sound.read() == []
+
+
+class KeptSound(SoundQueue):
+    """A loudspeaker that only queues what it is to play."""
+
+    def __init__(self) -> None:
+        super().__init__(rate=SOUND_RATE, channels=2)
+        self.started = self.stopped = self.forgot = False
+        self._until = 0.0
+        self._changed = threading.Condition()
+
+    def start(self) -> None:
+        self.started = True
+
+    def write(self, block: AudioBlock) -> None:
+        super().write(block)
+        with self._changed:
+            self._until = block.t_capture + len(block.samples) / SOUND_RATE
+            self._changed.notify_all()
+
+    def forget_after(self, t: float) -> None:
+        super().forget_after(t)
+        with self._changed:
+            self.forgot = True
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(condition, 20), f"sound until {self._until} s"
+
+    def wait_for_sound_until(self, t: float) -> None:
+        self.wait_until(lambda: self._until >= t - 1e-3)
+
+
+def test_the_sound_of_the_source_is_played_ahead_and_a_pause_silences_what_waits(beeps: Path) -> None:
+    now = 50.0
+    timeline = Timeline()
+    timeline.set(Anchor(wall_s=50.0, place_s=0.0, running=True))
+    speaker = KeptSound()
+    sound = SourceSound(timeline, make_speaker=lambda: speaker, clock=lambda: now)
+    sound.follow(beeps, play=False)
+    assert not speaker.started
+    sound.follow(beeps, play=True)
+    speaker.wait_for_sound_until(50.25)
+    now = 51.9
+    speaker.wait_for_sound_until(52.15)
+    assert speaker.started
+    heard = speaker.take(round(1.9 * SOUND_RATE), 50.0)
+    assert loud(heard) == [True, True] + [False] * 8 + [True, True] + [False] * 7
+    timeline.set(Anchor(wall_s=51.9, place_s=1.9, running=False))
+    speaker.wait_until(lambda: speaker.forgot)
+    assert not speaker.take(round(0.3 * SOUND_RATE), 51.9).any(), "the beep of the third second is not heard"
+    assert not speaker.stopped
+    sound.close()
+    assert speaker.stopped
 
 
 def block(t: float, value: float, count: int = 480) -> AudioBlock:

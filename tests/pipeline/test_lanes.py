@@ -127,8 +127,13 @@ def test_what_is_done_at_one_time_is_counted_once(pool: ThreadPoolExecutor) -> N
         assert 0 < timings.restore_ms + timings.overhead_ms <= elapsed_ms
 
 
-def test_lanes_are_made_where_cores_can_be_shared(pool: ThreadPoolExecutor) -> None:
+def test_lanes_are_made_where_cores_can_be_shared(pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
     assert make_lanes(store(), Settings(threads=1), restorer(), pool, cycle_ms=6.0) is None
+    monkeypatch.setattr("app.pipeline.live.loader.usable_threads", lambda asked: asked or 2)
+    for cycle_ms, share in ((100_000.0, 2), (0.001, 0)):
+        lanes = make_lanes(store(), Settings(), restorer(), pool, cycle_ms=cycle_ms)
+        assert lanes is not None
+        assert lanes.share_of(2) == share
 
 
 def test_a_broken_network_to_compare_with_costs_no_lanes(monkeypatch: pytest.MonkeyPatch) -> None:

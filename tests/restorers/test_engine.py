@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,14 @@ def test_the_provider_that_computes_is_the_one_that_is_shown() -> None:
         assert not missing.as_asked
 
 
-def test_threads_are_what_was_asked_or_every_core() -> None:
+def test_threads_are_what_was_asked_or_every_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("psutil.cpu_count", lambda logical=True: 16 if logical else 8)
     assert usable_threads(3) == 3
-    assert usable_threads(0) >= 1
+    if hasattr(os, "sched_getaffinity"):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2})
+        assert usable_threads(0) == 3, "those that this process may use"
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(16)))
+    assert usable_threads(0) == 8, "physical ones"
 
 
 def test_values_that_are_no_numbers_are_reported() -> None:

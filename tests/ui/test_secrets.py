@@ -64,3 +64,18 @@ def test_other_sources_stay_as_they_are(source: str) -> None:
     secrets = SecretStore(keyring)
     assert secrets.complete(secrets.without(source)) == source
     assert keyring.kept == {}
+
+
+def test_the_installed_keyring_is_used_and_without_it_the_login_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", Keyring())
+    first = store(tmp_path, None)
+    first.save(Settings(source=SOURCE))
+    first.flush()
+    assert store(tmp_path, None).load().source == SOURCE
+    monkeypatch.setitem(sys.modules, "keyring", None)  # as if it were not installed
+    assert store(tmp_path, None).load().source == "rtsp://192.0.2.7/live?channel=1&pwd=…"
+    first.save(Settings(source=SOURCE))
+    first.flush()
+    assert "hush" not in (tmp_path / "settings.ini").read_text()

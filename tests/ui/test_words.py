@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +162,37 @@ def test_a_face_mark_says_that_a_face_is_sharp_already() -> None:
     (entry,) = restored_frame(picture, picture, boxes=[(10, 10, 60, 70)]).faces
     assert face_words(dataclasses.replace(entry, cycles=1)) == "1 cycle"
     assert face_words(dataclasses.replace(entry, cycles=3, already_sharp=True)) == "3 cycles · already sharp"
+
+
+README_KEYS = {
+    "k": ("k1", "k2", "k3", "k4"),
+    "auto k": ("auto_k",),
+    "strength": ("strength_down", "strength_up"),
+    "next view": ("next_view",),
+    "the original": ("hold_original",),
+    "move the divider": ("move_divider",),
+    "open a file": ("open_file",),
+    "record, stop": ("record",),
+    "snapshot, before and after": ("snapshot",),
+    "pause": ("pause",),
+    "latency overlay, live plot": ("show_overlay", "show_plot"),
+    "marks on the faces": ("show_faces",),
+    "full screen, hide the panel": ("full_screen", "toggle_panel"),
+    "all shortcuts": ("shortcuts",),
+}
+"""What a row of the table of keys in the README says -> the names of its actions."""
+
+
+def test_the_keys_of_the_readme_are_those_of_the_window() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    table = text.partition("| keys | do |")[2].partition("\n\n")[0].splitlines()[2:]
+    rows: dict[str, list[str]] = {}
+    for line in table:
+        keys, words, more_keys, more_words = (cell.strip() for cell in line.strip("|").split(" | "))
+        rows |= {words: re.findall("`(.+?)`", keys), more_words: re.findall("`(.+?)`", more_keys)}
+    assert rows.keys() == README_KEYS.keys()
+    for words, said in rows.items():
+        keys = [key for name in README_KEYS[words] for key in keys_of(name)]
+        said = [{"←": "Left", "→": "Right"}.get(key, key) for key in said]
+        # One action may have a second key, which is on the sheet.
+        assert said == (keys[:1] if words == "all shortcuts" else keys), words
