@@ -73,8 +73,10 @@ class Distillation(Method):
         return list(self.generator(torch.cat(before)).chunk(cycles)), targets
 
     def step(self, batch: Batch, stage: Stage, progress: float, steps: int) -> dict[str, float]:
-        """Take one step. The last face of the batch stays clean: the teacher hardly changes it."""
-        faces = torch.cat([batch.degraded[:-1], batch.clean[-1:]])
+        """Take one step. Now and then the last of several faces stays clean: the teacher hardly changes it."""
+        faces = batch.degraded
+        if len(faces) > 1 and steps % self.preset.rare_every == 0:
+            faces = torch.cat([faces[:-1], batch.clean[-1:]])
         with self.autocast():
             terms = self.terms(faces.contiguous(memory_format=self.layout), stage)
         self.descend(terms)

@@ -66,8 +66,16 @@ def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
 
 
 def is_folder(text: str) -> bool:
-    """Whether an input or output, as typed, is a folder that is there. Raises UnreadableMediaError for an address."""
-    return RemoteFile.of(text).is_folder() if is_address(text) else Path(text).is_dir()
+    """Whether an input or output, as typed, is a folder that can be looked at.
+
+    Raises UnreadableMediaError for an address that cannot be reached.
+    """
+    if is_address(text):
+        return RemoteFile.of(text).is_folder()
+    try:
+        return Path(text).is_dir()
+    except OSError:
+        return False
 
 
 def _plan_remote(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:

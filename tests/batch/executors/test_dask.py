@@ -102,6 +102,17 @@ def test_a_worker_checks_its_models_once_in_a_run_and_keeps_its_session(cluster:
     assert not any(plugins.values())
 
 
+def test_paths_are_those_of_the_folder_in_which_they_were_typed(
+    cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    album(tmp_path / "in", 2)
+    monkeypatch.chdir(tmp_path)
+    executor = dask.DESCRIPTOR.make(ExecutorOptions(address=cluster))
+    report = run_job(job_of(Path("in"), Path("out")), executor=executor)
+    assert not report.failed
+    assert files_in(tmp_path / "out") == ["00.png", "01.png"]
+
+
 def _session() -> int:
     return id(dask_worker._worker)
 

@@ -105,7 +105,7 @@ def test_a_missing_model_is_the_whole_jobs_error(executor: Executor, tmp_path: P
 
 
 def test_a_surprise_is_a_failure_with_its_traceback(executor: Executor, tmp_path: Path) -> None:
-    task = replace(task_of(picture(tmp_path / "a.png"), tmp_path / "b.png"), source=None)  # type: ignore[arg-type]
+    task = replace(task_of(picture(tmp_path / "a.png"), tmp_path / "b.png"), fetched_from="no file")  # type: ignore[arg-type]
     (event,) = carry_out(executor, [task])
     assert isinstance(event, TaskFailed)
     assert isinstance(event.error, WorkerError)
