@@ -72,9 +72,9 @@ _FIXED_POINT = Stage(
     perceptual_window=112, fixed_point_ramp=0.1, adversarial_ramp=0.3,
 )  # fmt: skip
 
-# After 400 steps from its own first cycle, which is poor for long, a student was hardly nearer to its teacher than the
-# degraded face was (0.110 to 0.122 at k = 3): at first, every cycle begins where the teacher's does. And after crops
-# alone the parts of a strongly blurred face were sharp and in wrong places: the rest of the run sees whole faces.
+# After some 440 steps from its own first cycle, which is poor for long, a student was hardly nearer to its teacher than
+# the degraded face was (0.110 to 0.122 at k = 3): at first, every cycle begins where the teacher's does. And after
+# crops alone the parts of a strongly blurred face were sharp and in wrong places: the rest sees whole faces.
 _FORCED = Stage(
     name="teacher-forcing", share=0.35, losses=DistillationWeights(forced=True), batch=12, rate=0.8, rate_end=0.5,
     perceptual_faces=1,

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS tasks (
 """
 _VERSION = 1
 _TEACHES = "(done OR json_extract(record, '$.ours'))"
-"""Of which tasks another run learns something: those that are finished, and those whose older result is this job's."""
+"""`Entry.is_ours` in SQL: the tasks of which another run learns something."""
 
 
 @dataclass(frozen=True, kw_only=True)

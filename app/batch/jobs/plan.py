@@ -59,7 +59,7 @@ def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
     except OSError as error:
         raise output_error(output, error) from error
     if into_folder:
-        output = output / target_name(source, aligned=aligned)
+        output = output / _target_name(source, aligned=aligned)
     item = _item(source, output, name=source.name, aligned=aligned)
     _expect_not_the_input(source, item.target)
     return [item]
@@ -86,9 +86,7 @@ def _plan_remote(input_text: str, output_text: str, *, aligned: bool) -> list[It
         into = "/" if output is not None and output.is_folder() else ""
         items = plan(input_text, f"{place}{into}", aligned=aligned)
     else:
-        source = RemoteFile.of(input_text)
-        _expect_not_the_same(source, output)
-        items = _plan_fetched(source, output_text, place, output, aligned=aligned)
+        items = _plan_fetched(RemoteFile.of(input_text), output_text, place, output, aligned=aligned)
     if output is None:
         return items
     whole = [item.target == place for item in items]
@@ -96,13 +94,6 @@ def _plan_remote(input_text: str, output_text: str, *, aligned: bool) -> list[It
         replace(item, sent_to=output if alone else output.child(item.target.relative_to(place).as_posix()))
         for item, alone in zip(items, whole, strict=True)
     ]
-
-
-def _expect_not_the_same(source: RemoteFile, output: RemoteFile | None) -> None:
-    if output is not None and output.path_in(source) == "":
-        raise OutputError(
-            "{output} is the input itself.", "Name another address: originals are never overwritten.", output=output
-        )
 
 
 def _plan_fetched(
@@ -113,27 +104,37 @@ def _plan_fetched(
         if not source.is_there():
             raise UnreadableMediaError("There is nothing at {address}.", "Check the address.", address=source)
         named = Path(source.name)
-        target = place / target_name(named, aligned=aligned) if _is_folder_or_will_be(output_text) else place
-        if output is not None and target != place:  # the address of a folder
-            _expect_not_the_same(source, output.child(target.name))
+        target = place / _target_name(named, aligned=aligned) if _is_folder_or_will_be(output_text) else place
+        if output is not None:
+            _expect_apart(source, output if target == place else output.child(target.name))
         item = _item(source.shown_path(), target, name=source.name, aligned=aligned)
         return [replace(item, fetched_from=source)]
-    if output is not None and source.path_in(output) is not None:
-        raise _holds_the_input(output)
     suffixes = PICTURE_SUFFIXES if aligned else PICTURE_SUFFIXES | VIDEO_SUFFIXES
-    results = output.path_in(source) if output is not None else None
+    results = _expect_apart(source, output) if output is not None else None
     items = []
     for name in source.files():
         path = Path(name)
         if results is not None and path.is_relative_to(results):
             continue  # of an earlier run
         if path.suffix.lower() in suffixes:
-            target = place / path.with_name(target_name(path, aligned=aligned))
+            target = place / path.with_name(_target_name(path, aligned=aligned))
             item = _item(source.shown_path() / name, target, name=name, aligned=aligned)
             items.append(replace(item, fetched_from=source.child(name)))
     if not items:
         raise EmptyFolderError("There are no pictures or videos in {folder}.", "Choose another folder.", folder=source)
     return _each_its_own(items)
+
+
+def _expect_apart(source: RemoteFile, output: RemoteFile) -> str | None:
+    """Return the path of `output` in `source`, None outside; raise OutputError if it is or holds `source`."""
+    below = output.path_in(source)
+    if below == "":
+        raise OutputError(
+            "{output} is the input itself.", "Name another address: originals are never overwritten.", output=output
+        )
+    if source.path_in(output) is not None:
+        raise _holds_the_input(output)
+    return below
 
 
 def _is_folder_or_will_be(output_text: str) -> bool:
@@ -211,7 +212,7 @@ def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Item]:
     items = [
         _item(
             path,
-            output / path.relative_to(folder).with_name(target_name(path, aligned=aligned)),
+            output / path.relative_to(folder).with_name(_target_name(path, aligned=aligned)),
             name=path.relative_to(folder).as_posix(),
             aligned=aligned,
         )
@@ -297,7 +298,7 @@ def _expect_suffix(target: Path, suffixes: frozenset[str], reason: Phrase) -> No
         )
 
 
-def target_name(source: Path, *, aligned: bool) -> str:
+def _target_name(source: Path, *, aligned: bool) -> str:
     """Return the usual name of the result of `source`; videos of kinds that can only be read become Matroska files."""
     if aligned:
         return f"{source.stem}.png"
