@@ -343,7 +343,7 @@ def test_a_folder_without_a_slide_show_stands_until_the_next_is_sought(
     h = harness()
     h.worker.open(SourceSpec(kind=IMAGES, address=str(tmp_path)), loop=True, slide_show=False)
     assert number_of(h.frames(1)[0].image) == 0
-    info = h.worker.status.info
+    info = h.wait_for("online").info
     assert info is not None
     assert h.mailbox.take(info.picture_s + 0.5) is None, "it is shown once"
     h.worker.seek(2.5 * info.picture_s)
