@@ -80,6 +80,22 @@ def test_pauses_are_silent_and_a_seek_is_heard_at_its_moment(beeps: Path) -> Non
     assert sound.read() == []
 
 
+def test_a_seek_is_told_in_the_read_that_follows_it(beeps: Path) -> None:
+    now = 50.0
+    timeline = Timeline()
+    timeline.set(Anchor(wall_s=50.0, place_s=0.0, running=True))
+    turns: list[float] = []
+    sound = FileSound(beeps, timeline, ahead_s=0.25, on_turn=turns.append, clock=lambda: now)
+    sound.start()
+    assert sound.read()
+    assert turns == []
+    timeline.set(Anchor(wall_s=50.0, place_s=5.0, running=True))
+    timeline.set(Anchor(wall_s=50.1, place_s=7.0, running=True))
+    blocks = sound.read()
+    assert turns == [50.0], "what was read ahead is wrong from here on"
+    assert blocks[0].t_capture == 50.0, "and is read again"
+
+
 class KeptSound(SoundQueue):
     """A loudspeaker that only queues what it is to play."""
 

@@ -28,7 +28,7 @@ from training.networks.hifacegan import HiFaceGAN
 from training.networks.pfsrnet import FaceSuperResolution
 from training.presets import PRESETS
 from training.shipping.export import export_onnx
-from training.shipping.manifest import UnknownOriginError, compared, describe, write_manifest
+from training.shipping.manifest import NoRestorerError, UnknownOriginError, compared, describe, write_manifest
 from training.shipping.publish import keep_run, publish
 from training.shipping.quantize import CALIBRATION_METHODS, quantize, quantize_on
 
@@ -216,6 +216,14 @@ def test_where_a_network_comes_from_is_stated_by_its_checkpoint_and_never_guesse
     write_manifest(models, trained={"cfrnet-rt": {**read_checkpoint(checkpoint), "network": "cfrnet-d"}})
     entries = json.loads((models / "manifest.json").read_text())["models"]
     assert {entry["family"] for entry in entries if entry["kind"] == "restorer"} == {"cfrnet-d"}
+
+
+def test_a_manifest_without_the_restorer_to_use_is_refused(published: Path, tmp_path: Path) -> None:
+    with pytest.raises(NoRestorerError, match="training publish"):
+        write_manifest(tmp_path)
+    shutil.copytree(published, tmp_path / "models")
+    with pytest.raises(NoRestorerError, match=r"no restorer other in .*; there are cfrnet-rt"):
+        write_manifest(tmp_path / "models", default="other")
 
 
 def test_the_command_names_what_is_wrong(tmp_path: Path, face_folder: Path) -> None:

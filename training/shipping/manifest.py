@@ -52,6 +52,10 @@ class UnknownOriginError(TrainingError):
     """A model file of unknown origin."""
 
 
+class NoRestorerError(TrainingError):
+    """A folder without the restorer that is to be used."""
+
+
 def describe(path: Path) -> dict[str, Any]:
     content = path.read_bytes()
     return {"file": path.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
@@ -140,7 +144,8 @@ def write_manifest(
     `results` are those of an evaluation (`docs/results.json`), which count for more than those of a `comparison`
     (`docs/comparison.json`), `trained` the checkpoints that restorers were just
     exported from, by name, and `default` names the default restorer; without it the previous one, or else the
-    first, is used. Raises UnknownOriginError for a file that neither they nor the manifest know.
+    first, is used. Raises UnknownOriginError for a file that neither they nor the manifest know, and NoRestorerError
+    when `default` or every restorer is missing.
     """
     path = folder / "manifest.json"
     old = json.loads(path.read_text()) if path.is_file() else {"models": []}
@@ -156,10 +161,12 @@ def write_manifest(
         origin = _origin(model, before, trained or {})
         entries.append(restorer_entry(model, origin, figures.get(sha256, before.get("metrics", {}))))
     names = [entry["name"] for entry in entries if entry["kind"] == "restorer"]
+    if not names:
+        raise NoRestorerError(f"there is no restorer in {folder}; write one with `python -m training publish`")
     if not default:
         default = old["default"] if old.get("default") in names else names[0]
     if default not in names:
-        raise UnknownOriginError(f"there is no restorer {default} in {folder}; there are {', '.join(names)}")
+        raise NoRestorerError(f"there is no restorer {default} in {folder}; there are {', '.join(names)}")
     content = {"schema": SCHEMA, "default": default, "models": entries}
     replace_json(path, content, indent=2)
 

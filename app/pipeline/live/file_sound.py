@@ -30,12 +30,23 @@ class FileSound:
     channels = SOUND_CHANNELS
 
     def __init__(
-        self, path: Path, timeline: Timeline, *, ahead_s: float = 0.0, clock: Callable[[], float] = time.perf_counter
+        self,
+        path: Path,
+        timeline: Timeline,
+        *,
+        ahead_s: float = 0.0,
+        on_turn: Callable[[float], None] = lambda _wall_s: None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`ahead_s`: how far ahead of the clock sound is read, so that a loudspeaker has it in time."""
+        """`ahead_s`: how far ahead of the clock sound is read, so that a loudspeaker has it in time.
+
+        `on_turn` is called within `read` with the time of a pause, seek or loop, from which on what was read ahead
+        is wrong and is returned anew.
+        """
         self._reader = SoundReader(path)
         self._timeline = timeline
         self._ahead_s = ahead_s
+        self._on_turn = on_turn
         self._clock = clock
         self._seen = 0
         self._anchor: Anchor | None = None
@@ -56,6 +67,8 @@ class FileSound:
         until_s = self._clock() + self._ahead_s if self._ends_at is None else self._ends_at
         blocks: list[AudioBlock] = []
         self._seen, anchors = self._timeline.since(self._seen)
+        if anchors:
+            self._on_turn(anchors[0].wall_s)
         for anchor in anchors:
             blocks += self._until(anchor.wall_s)
             self._take(anchor, anchor.wall_s)
@@ -123,19 +136,17 @@ class FileSoundPlayer:
         if speaker is None:
             return
         try:
-            sound = FileSound(self._path, self._timeline, ahead_s=self._AHEAD_S, clock=self._clock)
+            sound = FileSound(
+                self._path, self._timeline, ahead_s=self._AHEAD_S, on_turn=speaker.forget_after, clock=self._clock
+            )
         except AppError as error:
             _log.info("%s", error)
             speaker.stop()
             return
-        seen, _ = self._timeline.since(0)
         try:
             speaker.start()
             sound.start()
             while not self._closed.wait(self._POLL_S):
-                seen, anchors = self._timeline.since(seen)
-                if anchors:
-                    speaker.forget_after(anchors[0].wall_s)
                 for block in sound.read():
                     speaker.write(block)
         finally:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from concurrent import futures
 from pathlib import Path
 
 from PySide6.QtCore import QDateTime, QFile, QLocale, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from app.core.types import Image
 from app.core.words import phrase, tr
 from app.ui.preview.pictures import as_qimage
 from app.ui.style.buttons import LabelledButton
@@ -19,6 +22,7 @@ from app.ui.style.widgets import label
 _THUMBNAIL = (192, 108)
 _CELL = QSize(_THUMBNAIL[0] + 18, _THUMBNAIL[1] + 54)
 _PATH = Qt.ItemDataRole.UserRole
+_POLL_MS = 20
 
 
 def play(path: Path) -> None:
@@ -27,7 +31,7 @@ def play(path: Path) -> None:
 
 
 class GalleryDialog(QDialog):
-    """Shows `folder`; thumbnails are loaded one by one, so that the window never waits for them."""
+    """Shows `folder`; a thread of its own reads the thumbnails, so that the window never waits for them."""
 
     def __init__(
         self, parent: QWidget, folder: Path, *, reveal: Callable[[Path], None], play: Callable[[Path], None] = play
@@ -74,17 +78,16 @@ class GalleryDialog(QDialog):
         column.addWidget(self.list, 1)
         column.addWidget(self._problem)
         column.addLayout(line)
-        self._waiting: list[QListWidgetItem] = []
+        self._reader = futures.ThreadPoolExecutor(1, thread_name_prefix="thumbnails")
+        self._waiting: deque[tuple[QListWidgetItem, futures.Future[Image | None]]] = deque()
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self._next_thumbnail)
-        self.refresh()
+        self._timer.timeout.connect(self._show_thumbnails)
+        self._load()
 
-    def refresh(self) -> None:
-        """Reload the folder."""
-        from app.outputs.sharing.gallery import recorded_files
+    def _load(self) -> None:
+        """Fill the list from the folder and have the thumbnails read."""
+        from app.outputs.sharing.gallery import recorded_files, thumbnail
 
-        self.list.clear()
-        self._waiting = []
         for entry in recorded_files(self._folder):
             when = QLocale().toString(
                 QDateTime.fromSecsSinceEpoch(int(entry.changed_at)), QLocale.FormatType.ShortFormat
@@ -95,15 +98,16 @@ class GalleryDialog(QDialog):
             item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
             item.setSizeHint(_CELL)  # before its thumbnail is there too
             self.list.addItem(item)
-            self._waiting.append(item)
-        self._empty.setVisible(not self._waiting)
+            self._waiting.append((item, self._reader.submit(thumbnail, entry.path, _THUMBNAIL)))
+        self._empty.setVisible(self.list.count() == 0)
         self.list.setCurrentRow(0)
         self._show_buttons()
-        self._timer.start(0)
+        self._timer.start(_POLL_MS)
 
     def done(self, result: int) -> None:
-        """Load no further thumbnails once the dialog is closed."""
+        """Read no further thumbnails once the dialog is closed."""
         self._timer.stop()
+        self._reader.shutdown(wait=False, cancel_futures=True)
         super().done(result)
 
     def play(self) -> None:
@@ -119,6 +123,7 @@ class GalleryDialog(QDialog):
         path, row = self._chosen(), self.list.currentRow()
         if path is None:
             return
+        self._leave_alone(self.list.item(row))
         moved = _move_to_trash(path)
         self._problem.setVisible(not moved)
         if not moved:
@@ -130,8 +135,7 @@ class GalleryDialog(QDialog):
                 )
             )
         else:
-            item = self.list.takeItem(row)
-            self._waiting = [one for one in self._waiting if one is not item]
+            self.list.takeItem(row)
             self._empty.setVisible(self.list.count() == 0)
             self._show_buttons()
 
@@ -143,16 +147,20 @@ class GalleryDialog(QDialog):
         for button in self._buttons:
             button.setEnabled(self._chosen() is not None)
 
-    def _next_thumbnail(self) -> None:
-        from app.outputs.sharing.gallery import thumbnail
+    def _leave_alone(self, item: QListWidgetItem) -> None:
+        """Have no thumbnail of `item` read any more: some systems do not move a file that is open."""
+        for entry in [entry for entry in self._waiting if entry[0] is item]:
+            self._waiting.remove(entry)
+            if not entry[1].cancel():
+                futures.wait([entry[1]])
 
+    def _show_thumbnails(self) -> None:
+        while self._waiting and self._waiting[0][1].done():
+            item, read = self._waiting.popleft()
+            if (image := read.result()) is not None:
+                item.setIcon(_framed(QPixmap.fromImage(as_qimage(image))))
         if not self._waiting:
             self._timer.stop()
-            return
-        item = self._waiting.pop(0)
-        image = thumbnail(Path(str(item.data(_PATH))), _THUMBNAIL)
-        if image is not None:
-            item.setIcon(_framed(QPixmap.fromImage(as_qimage(image))))
 
 
 def _framed(picture: QPixmap) -> QIcon:
