@@ -133,7 +133,7 @@ PRESETS = {
         stages=(_FORCED, _FORCED_FACES, _IMITATION),
         method="distillation",
         teacher="cfrnet-rt",
-        evaluate_seconds=1800.0,
+        evaluate_seconds=3600.0,
     ),
     # Continues from those weights (`--init`).
     "cfrnet-continue": Preset(

@@ -242,7 +242,7 @@ def _add_restore(commands: Any) -> None:
         default=1,
         help=tr(
             "make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is "
-            "enlarged; the window does not enlarge (default 1)"
+            "enlarged (default 1)"
         ),
     )
     restore.add_argument(

@@ -50,7 +50,7 @@ class RemoteFile:
         if importlib.util.find_spec(_NEEDS) is None:
             raise UnreadableMediaError(
                 "{address} needs the package {package}.",
-                "Install it: pip install 'cfrnet-live[remote]'",
+                "Install it: pip install fsspec s3fs paramiko",
                 address=shown_source(text),
                 package=_NEEDS,
             )

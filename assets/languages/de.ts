@@ -852,9 +852,9 @@
         <translation>Installieren Sie es neben dieser Anwendung.</translation>
     </message>
     <message>
-        <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
+        <source>Install it: pip install fsspec s3fs paramiko</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation>Installieren Sie es: pip install &apos;cfrnet-live[remote]&apos;</translation>
+        <translation>Installieren Sie es: pip install fsspec s3fs paramiko</translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -3343,9 +3343,9 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <translation>macOS 12 oder neuer; es gehört zu onnxruntime.</translation>
     </message>
     <message>
-        <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged; the window does not enlarge (default 1)</source>
+        <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged (default 1)</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>das Ergebnis 1-, 2- oder 4-mal so groß machen: Gesichter behalten die Pixel, die das Netz liefert, der Rest wird vergrößert; das Fenster vergrößert nicht (Standard 1)</translation>
+        <translation>das Ergebnis 1-, 2- oder 4-mal so groß machen: Gesichter behalten die Pixel, die das Netz liefert, der Rest wird vergrößert (Standard 1)</translation>
     </message>
     <message>
         <source>make the whole of what all the shards have done</source>

@@ -852,9 +852,9 @@
         <translation>Instálelo junto a esta aplicación.</translation>
     </message>
     <message>
-        <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
+        <source>Install it: pip install fsspec s3fs paramiko</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation>Instálelo: pip install &apos;cfrnet-live[remote]&apos;</translation>
+        <translation>Instálelo: pip install fsspec s3fs paramiko</translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -3342,9 +3342,9 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <translation>macOS 12 o posterior; viene con onnxruntime.</translation>
     </message>
     <message>
-        <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged; the window does not enlarge (default 1)</source>
+        <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged (default 1)</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>hacer el resultado 1, 2 o 4 veces más grande: las caras conservan los píxeles que les da la red, el resto se amplía; la ventana no amplía (por defecto 1)</translation>
+        <translation>hacer el resultado 1, 2 o 4 veces más grande: las caras conservan los píxeles que les da la red, el resto se amplía (por defecto 1)</translation>
     </message>
     <message>
         <source>make the whole of what all the shards have done</source>

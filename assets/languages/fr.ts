@@ -852,9 +852,9 @@
         <translation>Installez-le à côté de cette application.</translation>
     </message>
     <message>
-        <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
+        <source>Install it: pip install fsspec s3fs paramiko</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation>Installez-le&#xa0;: pip install &apos;cfrnet-live[remote]&apos;</translation>
+        <translation>Installez-le&#xa0;: pip install fsspec s3fs paramiko</translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -3342,9 +3342,9 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <translation>macOS 12 ou plus récent&#x202f;; fourni avec onnxruntime.</translation>
     </message>
     <message>
-        <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged; the window does not enlarge (default 1)</source>
+        <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged (default 1)</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>agrandir le résultat 1, 2 ou 4 fois&#xa0;: les visages gardent les pixels que le réseau leur donne, le reste est agrandi&#x202f;; la fenêtre n’agrandit pas (par défaut 1)</translation>
+        <translation>agrandir le résultat 1, 2 ou 4 fois&#xa0;: les visages gardent les pixels que le réseau leur donne, le reste est agrandi (par défaut 1)</translation>
     </message>
     <message>
         <source>make the whole of what all the shards have done</source>

@@ -851,9 +851,9 @@
         <translation>このアプリケーションと一緒にインストールしてください。</translation>
     </message>
     <message>
-        <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
+        <source>Install it: pip install fsspec s3fs paramiko</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation>インストールしてください: pip install &apos;cfrnet-live[remote]&apos;</translation>
+        <translation>インストールしてください: pip install fsspec s3fs paramiko</translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -3339,9 +3339,9 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>macOS 12 以降。onnxruntime に付属します。</translation>
     </message>
     <message>
-        <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged; the window does not enlarge (default 1)</source>
+        <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged (default 1)</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>結果を 1、2、4 倍の大きさにする。顔はネットワークが出すピクセルを保ち、ほかは拡大する。ウィンドウは拡大しない (既定 1)</translation>
+        <translation>結果を 1、2、4 倍の大きさにする。顔はネットワークが出すピクセルを保ち、ほかは拡大する (既定 1)</translation>
     </message>
     <message>
         <source>make the whole of what all the shards have done</source>

@@ -852,9 +852,9 @@
         <translation>Instale-o junto com este aplicativo.</translation>
     </message>
     <message>
-        <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
+        <source>Install it: pip install fsspec s3fs paramiko</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation>Instale-o: pip install &apos;cfrnet-live[remote]&apos;</translation>
+        <translation>Instale-o: pip install fsspec s3fs paramiko</translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -3342,9 +3342,9 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <translation>macOS 12 ou mais novo; vem com o onnxruntime.</translation>
     </message>
     <message>
-        <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged; the window does not enlarge (default 1)</source>
+        <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged (default 1)</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>deixar o resultado 1, 2 ou 4 vezes maior: os rostos mantêm os pixels que a rede lhes dá, o resto é ampliado; a janela não amplia (padrão 1)</translation>
+        <translation>deixar o resultado 1, 2 ou 4 vezes maior: os rostos mantêm os pixels que a rede lhes dá, o resto é ampliado (padrão 1)</translation>
     </message>
     <message>
         <source>make the whole of what all the shards have done</source>

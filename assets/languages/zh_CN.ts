@@ -851,9 +851,9 @@
         <translation>请将其与本应用一起安装。</translation>
     </message>
     <message>
-        <source>Install it: pip install &apos;cfrnet-live[remote]&apos;</source>
+        <source>Install it: pip install fsspec s3fs paramiko</source>
         <extracomment>app/media/remote.py</extracomment>
-        <translation>请安装：pip install &apos;cfrnet-live[remote]&apos;</translation>
+        <translation>请安装：pip install fsspec s3fs paramiko</translation>
     </message>
     <message>
         <source>Install it: pip install -r requirements-cluster.txt</source>
@@ -3339,9 +3339,9 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>macOS 12 或更高版本；随 onnxruntime 提供。</translation>
     </message>
     <message>
-        <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged; the window does not enlarge (default 1)</source>
+        <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged (default 1)</source>
         <extracomment>app/cli/parser.py</extracomment>
-        <translation>使结果为原来的 1、2 或 4 倍大小：人脸保留网络给出的像素，其余部分放大；窗口不放大（默认 1）</translation>
+        <translation>使结果为原来的 1、2 或 4 倍大小：人脸保留网络给出的像素，其余部分放大（默认 1）</translation>
     </message>
     <message>
         <source>make the whole of what all the shards have done</source>

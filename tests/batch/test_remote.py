@@ -176,7 +176,7 @@ def test_without_the_extra_the_package_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "fsspec" else found(name))
     with pytest.raises(UnreadableMediaError, match=r"s3://bucket/in needs the package fsspec") as caught:
         plan("s3://name:secret@bucket/in", "out", aligned=False)
-    assert "cfrnet-live[remote]" in caught.value.hint
+    assert "pip install fsspec" in caught.value.hint
     assert "secret" not in str(caught.value)
 
 

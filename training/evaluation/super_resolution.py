@@ -38,7 +38,7 @@ INT8 = {"INT8, KL divergence": "entropy", "INT8, as shipped": CALIBRATION_METHOD
 """The rows of INT8 and how each is calibrated."""
 
 PRINTED_DROP = (0.140, 0.012)
-"""What INT8 costs in the deployment note, in dB and in SSIM: 23.956 / 0.685 in FP16, 23.816 / 0.673 in INT8."""
+"""What INT8 costs in an unpublished report on deploying this network, in dB and in SSIM: 23.956 / 0.685 in FP16, 23.816 / 0.673 in INT8."""
 Row = tuple[float, float]
 
 
@@ -82,13 +82,13 @@ def _score(found: Tensor, wanted: Tensor) -> Row:
 
 
 def page(results: dict[str, dict[str, Row]], counts: dict[str, int], trained: str) -> str:
-    """Return the table as Markdown, with what INT8 costs beside what it cost in the deployment note."""
+    """Return the table as Markdown, with what INT8 costs beside what it cost in the report on deploying it."""
     lines = [
         "# Super-resolution, 16x16 to 128x128",
         "",
         f"Written by `python -m training super-resolution` on {datetime.now(UTC):%Y-%m-%d}. {trained}",
         "PSNR and SSIM on RGB of 8-bit pictures; the way down is by halves. INT8 is calibrated by KL divergence, as in",
-        f"the deployment note, and by {CALIBRATION_METHOD}, as all networks here are shipped.",
+        f"a report on deploying this network, and by {CALIBRATION_METHOD}, as all networks here are shipped.",
         "",
         "| set | faces | network | PSNR, dB | SSIM |",
         "|---|---|---|---|---|",
@@ -100,7 +100,7 @@ def page(results: dict[str, dict[str, Row]], counts: dict[str, int], trained: st
         p16, s16 = rows["FP16"]
         costs = (f"{p16 - rows[name][0]:.3f} dB and {s16 - rows[name][1]:.4f} SSIM ({name})" for name in INT8)
         lines.append(f"- {test_set}: INT8 costs {', '.join(costs)} against FP16.")
-    lines.append(f"- The deployment note prints {PRINTED_DROP[0]:.2f} dB and {PRINTED_DROP[1]} SSIM, on CelebA.")
+    lines.append(f"- That report, which is not public, states {PRINTED_DROP[0]:.2f} dB and {PRINTED_DROP[1]} SSIM, on CelebA.")
     return "\n".join(lines) + "\n"
 
 
