@@ -10,26 +10,34 @@ but which term helps.
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import hashlib
+import json
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import torch
 
-from app.media.files import replace_text
+from app.media.files import replace_json, replace_text
 from training.checkpoint import read_checkpoint
 from training.data import load_faces
 from training.device import DEVICES, choose_device
+from training.errors import TrainingError
 from training.evaluation.pages.results import table
 from training.log import read_table
-from training.presets import PRESETS
-from training.train import Trainer
+from training.presets import PRESETS, Preset
+from training.train import Trainer, follow_signals
 
 START = Path("models") / "training" / "cfrnet-d.pt"
 """The network trained for a single pass, with which the paper's table IV begins."""
+
+
+class OtherRecipeError(TrainingError):
+    """A run that was begun in another way than the rows beside it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,29 +73,58 @@ _COLUMNS = (
 def train_rows(
     rows: Sequence[Row], *, faces: Path, weights: Path, runs: Path, start: Path, minutes: float, device: torch.device
 ) -> None:
-    """Train every row that is not complete, until all are or a signal stops it."""
+    """Train every row that is not complete, until all are or a signal stops it.
+
+    Raises OtherRecipeError for runs that were begun with another recipe, start or number of minutes.
+    """
+    wanted = [(replace(PRESETS[row.preset], seed=seed), folder)
+              for row in rows for seed, folder in zip(row.seeds, row.folders(runs), strict=True)]  # fmt: skip
+    for preset, folder in wanted:
+        _keep_to_recipe(folder, preset, start, minutes)
     training, validation = load_faces(faces)
     beginning = read_checkpoint(start)
     current: list[Trainer] = []
+    stopped = False
 
-    def stop(*_: object) -> None:
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
         for trainer in current:
-            trainer.stopping = True
+            trainer.stop()
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    for row in rows:
-        for seed, folder in zip(row.seeds, row.folders(runs), strict=True):
-            if _is_complete(folder, minutes):
-                continue
-            preset = replace(PRESETS[row.preset], seed=seed)
-            trainer = Trainer(preset, training, validation, weights, folder, beginning["ema"], device=device)
-            found = read_checkpoint(trainer.checkpoint) if trainer.checkpoint.is_file() else None
-            trainer.load_state(found or beginning, keep_clock=found is not None)
-            current[:] = [trainer]
-            trainer.run(minutes)
-            if trainer.stopping:
-                return
+    def wake() -> None:
+        for trainer in current:
+            trainer.wake()
+
+    follow_signals(stop=stop, wake=wake)
+    for preset, folder in wanted:
+        if _is_complete(folder, minutes):
+            continue
+        trainer = Trainer(preset, training, validation, weights, folder, beginning["ema"], device=device)
+        found = read_checkpoint(trainer.checkpoint) if trainer.checkpoint.is_file() else None
+        trainer.load_state(found or beginning, keep_clock=found is not None)
+        current[:] = [trainer]
+        if stopped:  # while the row was made ready, which takes a while
+            return
+        trainer.run(minutes)
+        if trainer.stopping:
+            return
+
+
+def _keep_to_recipe(folder: Path, preset: Preset, start: Path, minutes: float) -> None:
+    """Write down how the run in `folder` is begun, or raise OtherRecipeError when it was begun in another way."""
+    recipe: dict[str, Any] = {
+        "preset": dataclasses.asdict(preset),
+        "start": hashlib.sha256(start.read_bytes()).hexdigest(),
+        "minutes": minutes,
+    }
+    path = folder / "recipe.json"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_json(path, recipe)
+    elif (begun := json.loads(path.read_text())) != json.loads(json.dumps(recipe)):
+        other = ", ".join(key for key in recipe if begun.get(key) != json.loads(json.dumps(recipe[key])))
+        raise OtherRecipeError(f"the run in {folder} was begun with another {other}; name a new folder with --runs")
 
 
 def write_table(path: Path, rows: Sequence[Row], runs: Path, minutes: float) -> None:
@@ -103,8 +140,8 @@ def _page(rows: Sequence[Row], runs: Path, minutes: float) -> Iterator[str]:
         "The paper's tables IV and VI (arXiv 2606.06850): terms of the training are added one after the other, then "
         "the critics of parts of the face are taken away. Every row begins with the same network, trained for a single "
         f"pass, and is trained for {minutes:g} minutes. The first row's features and critics look at the first cycle, "
-        "the others' at the third. Judged in FP32 on 40 faces of the validation split, degraded by the paper's D. "
-        "Rows with two seeds: mean, and half of what lies between them. *Step* and *clean* are defined in "
+        "the others' at the third. Judged before quantization on 40 faces of the validation split, degraded by the "
+        "paper's D. Rows with two seeds: mean, and half of what lies between them. *Step* and *clean* are defined in "
         "[results.md](results.md). The last column is the paper's PSNR / LPIPS at k = 3 on its own images.\n"
     )
     lines = []
@@ -128,8 +165,12 @@ def _figures(folder: Path) -> dict[str, float]:
 
 
 def _is_complete(folder: Path, minutes: float) -> bool:
+    """Whether the run came to its end and every figure of the page was written there."""
     lines = read_table(folder / "validation.csv")
-    return bool(lines) and float(lines[-1]["elapsed_s"]) >= 60 * minutes
+    if not lines or float(lines[-1]["elapsed_s"]) < 60 * minutes:
+        return False
+    last = {line["metric"] for line in lines if line["step"] == lines[-1]["step"]}
+    return last >= {metric for _, metric, _ in _COLUMNS}
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from training.networks import build_generator
 
 
 class CheckpointError(TrainingError):
-    """A file that is not a checkpoint of this package."""
+    """A file that is not a checkpoint of this package, or cannot be written."""
 
 
 def load_generator(path: Path) -> nn.Module:
@@ -42,10 +42,14 @@ def read_checkpoint(path: Path) -> dict:  # type: ignore[type-arg]
 
 
 def save_checkpoint(path: Path, state: dict) -> None:  # type: ignore[type-arg]
-    """Write `state` atomically, so that an interrupted run keeps its last checkpoint."""
+    """Write `state` atomically, so that an interrupted run keeps its last checkpoint. Raises CheckpointError."""
     part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
+    try:
+        torch.save(state, part)
+        part.replace(path)
+    except (OSError, RuntimeError) as error:  # RuntimeError is torch's answer to a full disk
+        part.unlink(missing_ok=True)
+        raise CheckpointError(f"{path} cannot be written: {error}") from error
 
 
 def slim(state: dict) -> dict:  # type: ignore[type-arg]

@@ -40,7 +40,7 @@ class Preset:
     network: str
     stages: tuple[Stage, ...]
     method: str = "ccfp"
-    # The shipped network that distillation learns from.
+    # The shipped network that distillation learns from, and whose critics CCFP begins with.
     teacher: str = ""
     degradation: str = "training"
     lr: float = 0.01
@@ -137,7 +137,10 @@ PRESETS = {
     ),
     # Continues from those weights (`--init`).
     "cfrnet-continue": Preset(
-        network="cfrnet", stages=(replace(_CONTINUED, batch=2, perceptual_faces=2),), evaluate_seconds=1800.0
+        network="cfrnet",
+        stages=(replace(_CONTINUED, batch=2, perceptual_faces=2),),
+        teacher="cfrnet-rt",
+        evaluate_seconds=1800.0,
     ),
     "cfrnet-d": Preset(network="cfrnet-d", stages=(_SINGLE_PASS,), evaluate_seconds=1200.0, validation_cycles=2),
     "hifacegan-lite": Preset(

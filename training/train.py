@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,14 @@ class Trainer:
         self.method.update_average(self.steps)
         return terms
 
+    def stop(self) -> None:
+        """End the run after the step that is under way."""
+        self.stopping = True
+
+    def wake(self) -> None:
+        """Leave out of the clock the time in which the process was stopped."""
+        self.clock = time.monotonic()
+
     def run(self, minutes: float) -> None:
         """Train until `minutes` of the log's clock are reached or `stopping` is set; evaluation is not counted."""
         begun, end = self.elapsed, 0.0
@@ -108,8 +116,8 @@ class Trainer:
 
     def _evaluate(self) -> None:
         figures, sheet = self.validation(self.method.average)
+        save_checkpoint(self.checkpoint, self.state())  # before its figures, which say that the state is there
         self.log.evaluation(self.elapsed, self.steps, figures, sheet)
-        save_checkpoint(self.checkpoint, self.state())
 
     def state(self) -> dict[str, Any]:
         """Return the state for a resumed run, as `read_checkpoint` returns it."""
@@ -128,6 +136,14 @@ class Trainer:
         if keep_clock:
             self.began, self.elapsed, self.steps = state["began"], state["elapsed"], state["steps"]
             self.method.load_optimizers(state)
+
+
+def follow_signals(*, stop: Callable[[], None], wake: Callable[[], None]) -> None:
+    """Call `stop` on SIGTERM and Ctrl-C, and `wake` when a stopped process goes on (SIGCONT)."""
+    signal.signal(signal.SIGTERM, lambda *_: stop())
+    signal.signal(signal.SIGINT, lambda *_: stop())
+    if hasattr(signal, "SIGCONT"):
+        signal.signal(signal.SIGCONT, lambda *_: wake())
 
 
 def main() -> None:
@@ -156,14 +172,5 @@ def main() -> None:
     if state:
         trainer.load_state(state, keep_clock=options.resume is not None)
 
-    def stop(*_: object) -> None:
-        trainer.stopping = True
-
-    def wake(*_: object) -> None:
-        trainer.clock = time.monotonic()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    if hasattr(signal, "SIGCONT"):  # time in the stopped state is not training time
-        signal.signal(signal.SIGCONT, wake)
+    follow_signals(stop=trainer.stop, wake=trainer.wake)
     trainer.run(options.minutes)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from training import ablations
-from training.ablations import ROWS, Row, train_rows, write_table
+from training.ablations import ROWS, OtherRecipeError, Row, train_rows, write_table
 from training.checkpoint import read_checkpoint, save_checkpoint
 from training.log import RunLog
 from training.networks import build_generator
@@ -70,6 +70,27 @@ def test_rows_are_trained_once_and_from_the_same_start(
     assert not torch.equal(states[1]["ema"]["stem.weight"], states[2]["ema"]["stem.weight"])
     train(tiny[:1])
     assert read_checkpoint(tmp_path / "runs" / "first-1" / "checkpoint.pt")["steps"] == states[1]["steps"]
+    with pytest.raises(OtherRecipeError, match="first-1 was begun with another minutes"):
+        train_rows(tiny, **places, minutes=0.1, device=torch.device("cpu"))
+    save_checkpoint(start, {"network": "cfrnet-rt", "ema": states[1]["ema"]})
+    with pytest.raises(OtherRecipeError, match="another start"):
+        train(tiny)
+
+
+def test_a_row_whose_last_figures_are_not_all_there_is_not_complete(tmp_path: Path) -> None:
+    row = Row(title="a row", preset="row", paper="1 / 2")
+    log = RunLog(tmp_path / "row-1")
+    metrics = [metric for _, metric, _ in ablations._COLUMNS]
+
+    def page() -> str:
+        write_table(tmp_path / "ablations.md", [row], tmp_path, 20)
+        return (tmp_path / "ablations.md").read_text()
+
+    log.evaluation(600.0, 100, dict.fromkeys(metrics, 1.0), made_up_faces(1)[0])
+    log.evaluation(1200.0, 200, dict.fromkeys(metrics[:-1], 1.0), made_up_faces(1)[0])
+    assert "a row" not in page()
+    log.evaluation(1200.0, 200, dict.fromkeys(metrics, 1.0), made_up_faces(1)[0])
+    assert "a row" in page()
 
 
 def test_two_seeds_give_a_mean_and_a_spread(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from training.evaluation.comparison import (
 )
 from training.evaluation.pages.comparison import COLUMNS, write_comparison
 from training.evaluation.pages.figures import HEADING, PHOTO_SIDE, draw_comparison
-from training.evaluation.test_sets import find_evaluation_data, read_test_set
+from training.evaluation.test_sets import FaceFolder, find_evaluation_data, read_test_set
 from training.metrics.scoring import Scorer
 
 from .conftest import made_up_faces
@@ -70,6 +70,18 @@ def test_the_page_names_a_rival_that_wins(results: dict[str, Any], tmp_path: Pat
     assert "Measured on 2026-01-01, 2026-02-03. Of one origin.\n" in page
     assert "2026-01-02, P (avx2), 2 cores, otherwise idle" in page
     assert "| CFRNet k = 3 | +0.65 dB, -65 % | +1.30 dB, -71 % |" in page
+
+
+def test_a_new_network_is_not_on_every_row_at_once(results: dict[str, Any], tmp_path: Path) -> None:
+    means = results["sub_tasks"]["blur"]["means"]
+    results["sub_tasks"] = {
+        "noise": {"faces": 100, "means": means | {"new k = 1": figures(25.0, 0.2)}},
+        "blur": {"faces": 100, "means": means},
+    }
+    write_comparison(tmp_path / "comparison.md", results)
+    page = (tmp_path / "comparison.md").read_text()
+    assert "| new k = 1 | 25.00 / 0.200 | - |" in page
+    assert "| rival | 23.00 / 0.450 | 23.00 / 0.450 |" in page
 
 
 def test_what_needs_no_network_keeps_the_size() -> None:
@@ -133,8 +145,9 @@ def test_only_what_changed_is_measured_again(shared: Path, tmp_path: Path, monke
     assert run() == set()
     earlier = json.loads((tmp_path / "comparison.json").read_text())
     for section in earlier["sets"].values():
-        section.pop("dates")  # as comparisons used to be
-    (tmp_path / "comparison.json").write_text(json.dumps(earlier | {"date": "of old"}))
+        section["dates"] = dict.fromkeys(section["dates"], "of old")
+    earlier["sets"]["a set of old"] = section
+    (tmp_path / "comparison.json").write_text(json.dumps(earlier))
     identity = "second"
     assert run() == {"changed"}
     second = json.loads((tmp_path / "comparison.json").read_text())
@@ -142,9 +155,24 @@ def test_only_what_changed_is_measured_again(shared: Path, tmp_path: Path, monke
         section = second["sets"][place.name]
         assert section["note"] == place.note
         assert section["dates"] == {"input": "of old", "changed": second["date"]}
-    assert second["sets"].keys() == first["sets"].keys()
+    assert second["sets"].keys() == first["sets"].keys(), "a set that is not listed any more is left out"
     assert all(second["sets"][name]["means"] == first["sets"][name]["means"] for name in first["sets"])
     assert run(afresh=True) == {"input", "changed"}
+
+
+def test_figures_of_another_file_are_left_out_at_once() -> None:
+    section = {"note": "n", "of": {"a": "1", "b": "1"}, "dates": {"a": "d", "b": "d"}, "means": {"a": {}, "b": {}}}
+    place = FaceFolder(folder=Path("faces"))
+    earlier = {
+        "sets": {"faces": section, "withdrawn": section},
+        "sub_tasks": {"blur": {"set": "faces", **section}, "noise": {"set": "others", **section}},
+    }
+    left = {"note": "n", "of": {"a": "1"}, "dates": {"a": "d"}, "means": {"a": {}}}
+    assert comparison._still_valid(earlier, {"a": "1", "b": "2"}, {"protocol": place}) == {
+        "sets": {"faces": left},
+        "sub_tasks": {"blur": {"set": "faces", **left}},
+    }
+    assert comparison._still_valid({}, {"a": "1"}, {"protocol": place}) == {"sets": {}, "sub_tasks": {}}
 
 
 def test_a_time_is_kept_as_long_as_its_file() -> None:

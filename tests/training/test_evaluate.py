@@ -17,7 +17,15 @@ import torch
 from app.restorers.store import MODELS_FOLDER
 from training.data import seeded_pairs
 from training.degradation.models import PaperDegradation
-from training.evaluation.conditions import CALL, CONDITIONS, PAPER, SHORT_KERNEL, WEBCAM
+from training.evaluation.conditions import (
+    CALL,
+    CONDITIONS,
+    PAPER,
+    SHORT_KERNEL,
+    WEBCAM,
+    Condition,
+    judge_condition,
+)
 from training.evaluation.evaluate import Judges, by_strength, evaluate
 from training.evaluation.pages.figures import LARGEST_FILE, draw_photos, draw_sheet
 from training.evaluation.pages.results import write_page
@@ -255,10 +263,26 @@ def test_a_quick_look_from_end_to_end(shared: Path, tmp_path: Path, monkeypatch:
         )
 
     others = ("second", "calibration", "photos", "video")
-    first = look(skip=(*others, "conditions"))
+    judged: list[Condition] = []
+
+    def judge(condition: Condition, *arguments: Any) -> Collected:
+        judged.append(condition)
+        if len(judged) == 2:
+            raise KeyboardInterrupt
+        return judge_condition(condition, *arguments)
+
+    monkeypatch.setattr("training.evaluation.evaluate.judge_condition", judge)
+    monkeypatch.setattr("training.evaluation.evaluate.CONDITIONS", CONDITIONS[-3:])
+    with pytest.raises(KeyboardInterrupt):
+        look(skip=others)
+    first = json.loads((tmp_path / "results.json").read_text())
+    assert [found["title"] for found in first["conditions"]] == [CONDITIONS[-3].title]
+    assert set(first["measured"]) == {"protocol"}, "the conditions are not complete"
     monkeypatch.setattr(Judges, "protocol", lambda _: pytest.fail("it was measured already"))
     results = look(skip=others)
     assert results["protocol"] == first["protocol"]
+    assert results["conditions"][0] == first["conditions"][0]
+    assert judged == [CONDITIONS[-3], CONDITIONS[-2], *CONDITIONS[-2:]], "only what was not kept is judged again"
     assert set(results["measured"]) == {"protocol", "conditions"}
     assert json.loads((tmp_path / "results.json").read_text()) == results
     page = (tmp_path / "results.md").read_text()

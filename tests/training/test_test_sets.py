@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from training.data import FaceFolderError
 from training.evaluation.conditions import CONDITIONS
-from training.evaluation.test_sets import DEFAULT_SETS, find_evaluation_data
+from training.evaluation.test_sets import DEFAULT_SETS, FiguresInPlaceError, find_evaluation_data, read_figures
 
 OTHER = """
 [faces.protocol]
@@ -54,3 +55,19 @@ def test_no_code_names_a_folder_of_the_list() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in DEFAULT_SETS.parent.rglob("*.py"))
     names = {place.name for place in find_evaluation_data(Path("data")).faces.values()}
     assert not [name for name in names if name in code]
+
+
+def test_figures_of_all_faces_are_not_replaced_by_a_quick_look(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    assert read_figures(path, limit=3) == {}
+    path.write_text("[")
+    assert read_figures(path, limit=None) == {}
+    path.write_text(json.dumps({"network": "mine", "limit": None}))
+    assert read_figures(path, limit=None)["network"] == "mine"
+    with pytest.raises(FiguresInPlaceError, match="all faces; name another folder with --out"):
+        read_figures(path, limit=3)
+    with pytest.raises(FiguresInPlaceError, match="the figures of mine"):
+        read_figures(path, limit=None, network="yours")
+    path.write_text(json.dumps({"network": "mine", "limit": 3}))
+    assert read_figures(path, limit=3, network="mine")["limit"] == 3
+    assert read_figures(path, limit=None, network="mine") == {}

@@ -214,6 +214,21 @@ def test_an_interrupted_write_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     assert read_checkpoint(path)["network"] == "cfrnet-rt"
 
 
+def test_a_full_disk_is_named_and_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {"network": "cfrnet-rt", "ema": {}})
+
+    def fill(_state: object, part: Path) -> None:
+        part.write_bytes(b"half of it")
+        raise RuntimeError("unexpected pos 64 vs 0")  # torch's answer
+
+    monkeypatch.setattr(torch, "save", fill)
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt cannot be written"):
+        save_checkpoint(path, {})
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert read_checkpoint(path)["network"] == "cfrnet-rt"
+
+
 def test_the_log_can_be_read_and_drawn(tmp_path: Path) -> None:
     log = RunLog(tmp_path)
     for step in range(1, 101):

@@ -10,9 +10,7 @@ is missing, or files that have changed.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime
-import json
 import statistics
 import tempfile
 import threading
@@ -41,7 +39,15 @@ from training.evaluation.pages.comparison import write_comparison
 from training.evaluation.pages.figures import draw_comparison
 from training.evaluation.parallel import each_part, keep_freed_memory
 from training.evaluation.shipped import PACKAGES, refuse_busy_machine
-from training.evaluation.test_sets import DEFAULT_SETS, TestSet, add_places, find_evaluation_data, read_test_set
+from training.evaluation.test_sets import (
+    DEFAULT_SETS,
+    FaceFolder,
+    TestSet,
+    add_places,
+    find_evaluation_data,
+    read_figures,
+    read_test_set,
+)
 from training.log import training_time
 from training.metrics.scoring import Collected, Scorer, Scores
 from training.networks.pfsrnet import INPUT_SIDE
@@ -76,7 +82,8 @@ def compare_networks(
     """Measure every shipped network; write `out`/comparison.md and comparison.json, and return what the latter holds.
 
     `sets` lists the test sets below `data`, see `training.evaluation.test_sets`. Figures of unchanged files that
-    `out`/comparison.json has, measured with these libraries, are kept unless `afresh` is set.
+    `out`/comparison.json has, measured with these libraries, are kept unless `afresh` is set; those of other files
+    and other sets are dropped.
 
     Raises as `training.evaluation.evaluate.evaluate` does.
     """
@@ -84,12 +91,15 @@ def compare_networks(
     store = ModelStore(models)
     detector = FaceDetector(*store.detector_paths())
     machine = describe_machine(PACKAGES)
-    earlier = {} if afresh else _read_earlier(out / "comparison.json", machine, limit)
+    found = read_figures(out / "comparison.json", limit=limit)
+    earlier = {} if afresh else _of_these_libraries(found, machine)
     # Before anything else, because the rest keeps the cores busy.
     timed = time_networks(store) if timing else {}
     shipped = shipped_methods(store)
     networks = {method.name: method.details for method in shipped}
     methods = [*simple_methods(), *shipped]
+    of = {row: method.identity for method in methods for row in method.rows}
+    kept = _still_valid(earlier, of, places)
     scorer = Scorer(weights, shift_tolerant=True)
     results: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -98,15 +108,14 @@ def compare_networks(
         "networks": networks,
         "timing": timed or _kept_times(earlier, networks),
         "protocol": places["protocol"].name,
-        "sets": dict(earlier.get("sets", {})),
-        "sub_tasks": dict(earlier.get("sub_tasks", {})),
+        **kept,
     }
 
-    def measure(kind: str, name: str, test: TestSet, degrade: Degradation, *, full: bool, note: str = "") -> None:
+    def measure(kind: str, name: str, test: TestSet, degrade: Degradation, *, full: bool, **more: str) -> None:
         section = _brought_up_to_date(
             results[kind].get(name, {}), methods, test, degrade, scorer, full=full, title=name, date=results["date"]
         )
-        results[kind][name] = {"note": note, **section}
+        results[kind][name] = {**more, **section}
         replace_json(out / "comparison.json", results)
         write_comparison(out / "comparison.md", results)
 
@@ -116,20 +125,30 @@ def compare_networks(
         faces = read_test_set(place.folder, detector, limit)
         measure("sets", place.name, faces, PaperDegradation(), full=True, note=place.note)
     for task, degrade in {**SUB_TASKS, "FR": renovation}.items():
-        measure("sub_tasks", task, test, degrade, full=False)
+        measure("sub_tasks", task, test, degrade, full=False, set=places["protocol"].name)
     return results
 
 
-def _read_earlier(path: Path, machine: Mapping[str, str], limit: int | None) -> dict[str, Any]:
-    """Read an earlier comparison, or nothing where other libraries or fewer faces were used."""
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["machine"]["packages"] == machine["packages"] and found["limit"] == limit:
-            for section in (*found["sets"].values(), *found["sub_tasks"].values()):
-                # Comparisons used to have one date for all.
-                section.setdefault("dates", dict.fromkeys(section["means"], found["date"]))
-            return dict(found)
-    return {}
+def _of_these_libraries(found: dict[str, Any], machine: Mapping[str, str]) -> dict[str, Any]:
+    """Return an earlier comparison, or nothing where other libraries were used."""
+    return found if found and found["machine"]["packages"] == machine["packages"] else {}
+
+
+def _still_valid(
+    earlier: Mapping[str, Any], of: Mapping[str, str], places: Mapping[str, FaceFolder]
+) -> dict[str, dict[str, Any]]:
+    """Return the earlier sets and sub-tasks without the rows of methods that changed (`of`), and of other sets."""
+
+    def valid(section: Mapping[str, Any]) -> dict[str, Any]:
+        rows = [row for row in section["means"] if section["of"].get(row) == of.get(row)]
+        return {**section, **{key: {row: section[key][row] for row in rows} for key in ("of", "dates", "means")}}
+
+    names, protocol = {place.name for place in places.values()}, places["protocol"].name
+    sets, tasks = earlier.get("sets", {}), earlier.get("sub_tasks", {})
+    return {
+        "sets": {name: valid(section) for name, section in sets.items() if name in names},
+        "sub_tasks": {name: valid(section) for name, section in tasks.items() if section["set"] == protocol},
+    }
 
 
 def _kept_times(earlier: Mapping[str, Any], networks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

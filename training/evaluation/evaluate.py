@@ -10,11 +10,10 @@ the first N faces of a set only; `--timing` measures the milliseconds of a cycle
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import datetime
-import json
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +41,8 @@ from training.evaluation.test_sets import (
     TestSet,
     add_places,
     find_evaluation_data,
+    read_figures,
+    read_json,
     read_test_set,
 )
 from training.evaluation.videos.real_world import judge_photos, judge_videos
@@ -173,13 +174,14 @@ class Judges:
         scores = judge_set(self.test_set("second"), {"int8": self._int8}, CYCLES - 1, self._scorer, name)
         return self._section("second", scores)
 
-    def conditions(self) -> list[dict[str, Any]]:
-        found = []
-        for condition in CONDITIONS:
+    def conditions(self, found: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+        """Yield the conditions measured so far after each one; those in `found` are not measured again."""
+        for condition in CONDITIONS[len(found) :]:
             test = self.test_set(condition.role)
             scores = judge_condition(condition, test.images, test.landmarks, self._int8, self._scorer)
-            found.append({"title": condition.title, "role": condition.role, **self._section(condition.role, scores)})
-        return found
+            section = self._section(condition.role, scores)
+            found = [*found, {"title": condition.title, "role": condition.role, **section}]
+            yield found
 
     def photos(self) -> dict[str, Any]:
         means, rows = judge_photos(self._places.photos, self._detector, self._int8, self._scorer, self._limit)
@@ -213,18 +215,20 @@ def evaluate(
     """Measure, write `out`/results.md, results.json and figures/, and return what results.json holds.
 
     A section that `out`/results.json has of the same files is kept unless `afresh` is set; one in `skip` is not
-    measured. results.json is written after each section, so that an evaluation that was stopped goes on there.
+    measured anew. results.json is written after each section and each condition, so that an evaluation that was
+    stopped goes on there.
 
     `sets` lists the test sets below `data`, see `training.evaluation.test_sets`; `faces` replaces its training faces.
 
     Raises AppError for models that are missing or not the manifest's, FaceFolderError and FileNotFoundError for data or
-    weights that are missing, BusyMachineError for a time that cannot be taken.
+    weights that are missing, BusyMachineError for a time that cannot be taken, FiguresInPlaceError for an `out` with
+    the figures of more faces or of another network.
     """
     store = ModelStore(models)
     generators = {precision: ShippedGenerator(store.path(name, precision)) for precision in PRECISIONS}
     described = {precision: _describe(generator) for precision, generator in generators.items()}
-    earlier = _read_json(out / "results.json")
-    if earlier.get("models") != described or earlier.get("limit") != limit:
+    earlier = read_figures(out / "results.json", limit=limit, network=name)
+    if earlier.get("models") != described:
         earlier = {}
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
@@ -240,20 +244,25 @@ def evaluate(
         "models": described,
         # Before anything else, because the rest keeps the cores busy.
         "timing": _timing(generators, test) if timing else earlier.get("timing", {}),
-        "measured": {},
+        "measured": dict(earlier.get("measured", {})),
+        **{section: earlier[section] for section in ("protocol", *SECTIONS) if section in earlier},
     }
     scorer.check_bfloat16(*_specimens(test, generators["int8"]))
     for section in ("protocol", *SECTIONS):
-        if section in earlier.get("measured", {}) and not afresh:
-            results[section], results["measured"][section] = earlier[section], earlier["measured"][section]
-        elif section not in skip:
+        if section in skip or (section in results["measured"] and not afresh):
+            continue
+        unfinished = [] if results["measured"].pop(section, None) else results.get(section, [])
+        if section == "conditions":  # three quarters of an hour: each is kept as soon as it is measured
+            for results[section] in judges.conditions(unfinished):
+                replace_json(out / "results.json", results)
+        else:
             results[section] = getattr(judges, section)()
-            results["measured"][section] = _circumstances(scorer)
-            replace_json(out / "results.json", results)
+        results["measured"][section] = _circumstances(scorer)
+        replace_json(out / "results.json", results)
     # Figures belong to the file that they were measured on.
     for section, precision in (("steadiness", "int8"), ("half", "fp32")):
-        found = _read_json(out / f"{section}.json")
-        if found.get("model") == generators[precision].sha256:
+        found = read_json(out / f"{section}.json")
+        if found.get("model") == generators[precision].sha256 and found.get("limit") == limit:
             results[section] = found
     results["targets"] = [dataclasses.asdict(target) for target in judge_targets(results)]
     replace_json(out / "results.json", results)
@@ -281,14 +290,6 @@ def _timing(generators: dict[str, ShippedGenerator], test: TestSet) -> dict[str,
 
 def _describe(generator: ShippedGenerator) -> dict[str, Any]:
     return {"file": generator.path.name, "sha256": generator.sha256, "bytes": generator.path.stat().st_size}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        content = json.loads(path.read_text())
-        if isinstance(content, dict):
-            return content
-    return {}
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from app.restorers.store import ModelStore
 from training.data import seeded_pairs, to_images, to_tensor
 from training.evaluation.pages.results import half_lines, replace_section
 from training.evaluation.parallel import each_part
-from training.evaluation.test_sets import DEFAULT_SETS, add_places, find_evaluation_data, read_test_set
+from training.evaluation.test_sets import DEFAULT_SETS, add_places, find_evaluation_data, read_figures, read_test_set
 from training.losses.perceptual import LPIPS
 from training.metrics.pictures import psnr
 from training.metrics.scoring import Collected
@@ -78,9 +78,14 @@ def judge_half(content: bytes, images: NDArray[np.uint8], lpips: LPIPS) -> Colle
 def measure(
     *, models: Path, data: Path, weights: Path, out: Path, sets: Path = DEFAULT_SETS, limit: int | None = None
 ) -> dict[str, Any]:
-    """Measure, write `out`/half.json and return its content. Raises AppError, FaceFolderError, FileNotFoundError."""
+    """Measure, write `out`/half.json and return its content.
+
+    Raises AppError, FaceFolderError, FileNotFoundError, FiguresInPlaceError.
+    """
     store = ModelStore(models)
     entry = store.entry("", "fp32")
+    out.mkdir(parents=True, exist_ok=True)
+    read_figures(out / "half.json", limit=limit, network=entry.name)
     place = find_evaluation_data(data, sets).faces["protocol"]
     test = read_test_set(place.folder, FaceDetector(*store.detectors()), limit)
     document = {
@@ -88,6 +93,7 @@ def measure(
         "network": entry.name,
         "model": entry.sha256,
         "set": place.name,
+        "limit": limit,
         "faces": len(test.images),
         "means": judge_half(store.load(entry), test.images, LPIPS("alexnet", weights)).means(),
     }

@@ -38,7 +38,10 @@ INT8 = {"INT8, KL divergence": "entropy", "INT8, as shipped": CALIBRATION_METHOD
 """The rows of INT8 and how each is calibrated."""
 
 PRINTED_DROP = (0.140, 0.012)
-"""What INT8 costs in an unpublished report on deploying this network, in dB and in SSIM: 23.956 / 0.685 in FP16, 23.816 / 0.673 in INT8."""
+"""What INT8 costs in an unpublished report on deploying this network, in dB and in SSIM.
+
+FP16 has 23.956 / 0.685 there, INT8 23.816 / 0.673.
+"""
 Row = tuple[float, float]
 
 
@@ -100,7 +103,9 @@ def page(results: dict[str, dict[str, Row]], counts: dict[str, int], trained: st
         p16, s16 = rows["FP16"]
         costs = (f"{p16 - rows[name][0]:.3f} dB and {s16 - rows[name][1]:.4f} SSIM ({name})" for name in INT8)
         lines.append(f"- {test_set}: INT8 costs {', '.join(costs)} against FP16.")
-    lines.append(f"- That report, which is not public, states {PRINTED_DROP[0]:.2f} dB and {PRINTED_DROP[1]} SSIM, on CelebA.")
+    lines.append(
+        f"- That report, which is not public, states {PRINTED_DROP[0]:.2f} dB and {PRINTED_DROP[1]} SSIM, on CelebA."
+    )
     return "\n".join(lines) + "\n"
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +19,7 @@ from app.faces.alignment import FFHQ_TEMPLATE
 from app.faces.detector import FaceDetector
 from app.media.pictures.picture import PICTURE_SUFFIXES
 from training.data import FACE_SIZE, FaceFolderError
+from training.errors import TrainingError
 
 DEFAULT_SETS = Path(__file__).parents[1] / "test_sets.toml"
 """The sets that the published figures were measured on."""
@@ -104,6 +108,33 @@ def read_faces(folder: Path, limit: int | None) -> NDArray[np.uint8]:
             raise FaceFolderError(f"{path} is not a readable {FACE_SIZE}x{FACE_SIZE} colour picture")
         images.append(np.asarray(image, np.uint8))
     return np.stack(images)
+
+
+class FiguresInPlaceError(TrainingError):
+    """Figures that a run would replace by those of another network or of fewer faces."""
+
+
+def read_figures(path: Path, *, limit: int | None, network: str = "") -> dict[str, Any]:
+    """Read the figures that an earlier run wrote to `path`, JSON; nothing where there are none.
+
+    Those of more, fewer or other faces than the first `limit` count as none. Raises FiguresInPlaceError when these
+    must not be replaced: they are of all faces and only some are asked for, or not of `network`, if that is given.
+    """
+    found = read_json(path)
+    if network and found.get("network", network) != network:
+        raise FiguresInPlaceError(f"{path} has the figures of {found['network']}; name another folder with --out")
+    if limit is not None and found and found.get("limit") is None:
+        raise FiguresInPlaceError(f"{path} has the figures of all faces; name another folder with --out beside --limit")
+    return found if found.get("limit") == limit else {}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; an empty one without a readable file."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return content
+    return {}
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:

@@ -46,13 +46,13 @@ class Method(ABC):
         self.critics = self.place(self.build_critics())
         self.optimizers = self.build_optimizers()
         self.critic_optimizer = torch.optim.Adam(
-            self.critics.parameters(), preset.critic_lr, betas=(self.critic_momentum, 0.99)
+            [{"params": list(self.critics.parameters())}], preset.critic_lr, betas=(self.critic_momentum, 0.99)
         )
         self.bfloat16 = bfloat16_pays(self.generator, device, self.layout)
 
     @abstractmethod
     def build_critics(self) -> nn.Module:
-        """Build the untrained discriminators."""
+        """Build the discriminators that a run without a state of theirs begins with."""
 
     @abstractmethod
     def step(self, batch: Batch, stage: Stage, progress: float, steps: int) -> dict[str, float]:
@@ -110,7 +110,7 @@ class Method(ABC):
         """Load the weights of a checkpoint; a slim one has only the generator's average."""
         self.average.load_state_dict(full_precision(state["ema"]))
         self.generator.load_state_dict(full_precision(state.get("generator", state["ema"])))
-        if "critics" in state:
+        if state.get("critics"):
             self.critics.load_state_dict(full_precision(state["critics"]))
 
     def load_optimizers(self, state: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.checkpoint import full_precision, read_checkpoint
 from training.data import FACE_SIZE, Batch, to_images, to_tensor
 from training.degradation.mixture import TrainingDegradation
 from training.losses import ccfp
@@ -21,6 +22,10 @@ RARE = ("cycle", "anchor", "identity")
 """The terms that are computed only every `Preset.rare_every`-th step, with as many times the weight."""
 
 
+STATES = Path(__file__).parents[2] / "models" / "training"
+"""The training states of the shipped networks: `Preset.teacher` names one of them."""
+
+
 class CCFP(Method):
     """Unrolls the generator k times, computes every term of the stage, then trains the critics."""
 
@@ -31,7 +36,7 @@ class CCFP(Method):
         self.phi, self.embedder = LPIPS("vgg16", weights).to(device), MobileFaceNet(weights).to(device)
 
     def build_critics(self) -> nn.Module:
-        return ccfp.Critics()
+        return critics_of(self.preset.teacher) if self.preset.teacher else ccfp.Critics()
 
     def terms(
         self, outputs: list[Tensor], batch: Batch, stage: Stage, *, progress: float, rare: bool
@@ -92,3 +97,10 @@ class CCFP(Method):
     def _degrade(self, faces: Tensor) -> Tensor:
         degrade = TrainingDegradation(paper=0.6, webcam=0.4, call=0.0)
         return to_tensor(np.stack([degrade(image, self.rng) for image in to_images(faces)])).to(faces.device)
+
+
+def critics_of(network: str) -> ccfp.Critics:
+    """Return the critics of a shipped network, as its training state has them."""
+    critics = ccfp.Critics()
+    critics.load_state_dict(full_precision(read_checkpoint(STATES / f"{network}.pt")["critics"]))
+    return critics

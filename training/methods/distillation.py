@@ -2,7 +2,7 @@
 
 A teacher answers every degraded face with one definite face, where the truth could be many. To imitate it takes pixels
 and a few features instead of critics, identity and fixed-point terms, and a fraction of the steps. CCFP continues from
-there (`--init`), with the teacher's critics, which are carried along.
+there (`--init`), with the teacher's critics.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from training.checkpoint import full_precision, load_generator, read_checkpoint
+from training.checkpoint import load_generator
 from training.data import Batch
 from training.losses import ccfp
 from training.losses.distillation import DistillationWeights, imitation_loss
 from training.losses.perceptual import LPIPS
 from training.methods.base import Method
+from training.methods.ccfp import STATES
 from training.presets import Preset, Stage
-
-STATES = Path(__file__).parents[2] / "models" / "training"
-"""The training states of the shipped networks: `Preset.teacher` names one of them."""
 
 
 class Distillation(Method):
@@ -32,16 +30,11 @@ class Distillation(Method):
         self, preset: Preset, weights: Path, device: torch.device, like: Mapping[str, Tensor] | None = None
     ) -> None:
         super().__init__(preset, weights, device, like)
-        self.teacher = self.place(load_generator(self._teacher_state()).requires_grad_(False))
+        self.teacher = self.place(load_generator(STATES / f"{self.preset.teacher}.pt").requires_grad_(False))
         self.phi = LPIPS("vgg16", weights).to(device)
 
     def build_critics(self) -> nn.Module:
-        critics = ccfp.Critics()
-        critics.load_state_dict(full_precision(read_checkpoint(self._teacher_state())["critics"]))
-        return critics
-
-    def _teacher_state(self) -> Path:
-        return STATES / f"{self.preset.teacher}.pt"
+        return nn.Module()  # none
 
     def terms(self, faces: Tensor, stage: Stage) -> dict[str, Tensor]:
         """Return every weighted term for degraded faces, as a scalar with its gradient."""

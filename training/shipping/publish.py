@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from app.media.files import replace_text
 from app.restorers.half import to_half
 from app.restorers.manifest import PRECISIONS
 from training.checkpoint import load_generator, read_checkpoint, save_checkpoint, slim
@@ -98,10 +100,11 @@ def _enter_run(ledger: Path, name: str, state: dict[str, Any], validation: Path)
     figures = {line["metric"]: line["value"] for line in read_table(validation)}  # a later line replaces an earlier
     row |= {metric: figures.get(metric, "") for metric in _RUN_FIGURES}
     rows = [known for known in read_table(ledger) if known["began"] != row["began"]]
-    with ledger.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, row, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows([*rows, row])
+    text = io.StringIO()
+    writer = csv.DictWriter(text, row, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows([*rows, row])
+    replace_text(ledger, text.getvalue())
 
 
 def main() -> None:
@@ -126,6 +129,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.evaluate and not (options.data and options.weights):
         parser.error("--evaluate needs --data and --weights")
+    if options.evaluate and not set(options.precisions) >= {"fp32", "int8"}:
+        parser.error("--evaluate needs FP32 and INT8")
     keep_freed_memory()
     files = publish(
         checkpoint=options.checkpoint, name=options.name, faces=options.faces, models=options.models,

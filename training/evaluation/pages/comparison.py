@@ -89,8 +89,9 @@ def _sub_tasks(tasks: dict[str, dict[str, Any]], protocol: str) -> Iterator[str]
     )
     means = {task: section["means"] for task, section in tasks.items()}
     rows = []
-    for name in next(iter(means.values())):
-        cells = [f"{means[task][name]['psnr']:.2f} / {means[task][name]['lpips_alex']:.3f}" for task in means]
+    for name in dict.fromkeys(name for rows in means.values() for name in rows):
+        found = [rows.get(name) for rows in means.values()]  # a new network's are measured task by task
+        cells = [f"{each['psnr']:.2f} / {each['lpips_alex']:.3f}" if each else "-" for each in found]
         rows.append((name, *cells))
     yield from table(("", *means), rows)
 

@@ -28,7 +28,7 @@ from app.restorers.family import Restorer
 from app.restorers.store import ModelStore
 from training.data import to_tensor
 from training.evaluation.pages.results import steadiness_lines
-from training.evaluation.test_sets import DEFAULT_SETS, add_places, find_evaluation_data
+from training.evaluation.test_sets import DEFAULT_SETS, add_places, find_evaluation_data, read_figures
 from training.evaluation.videos.clips import Clip, read_clips
 from training.evaluation.videos.real_world import held_crops
 from training.losses.perceptual import LPIPS
@@ -124,7 +124,12 @@ def judge_stills(folder: Path, detector: FaceDetector, restorer: Restorer) -> di
 def measure(
     *, models: Path, data: Path, weights: Path, out: Path, sets: Path = DEFAULT_SETS, limit: int | None = None
 ) -> dict[str, Any]:
-    """Measure, write `out`/steadiness.json and return what it holds. Raises AppError, FaceFolderError."""
+    """Measure, write `out`/steadiness.json and return what it holds.
+
+    Raises AppError, FaceFolderError, FiguresInPlaceError.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    read_figures(out / "steadiness.json", limit=limit)
     places = find_evaluation_data(data, sets)
     store = ModelStore(models)
     detector = FaceDetector(*store.detector_paths())
@@ -133,6 +138,7 @@ def measure(
     document = {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "model": store.entry("cfrnet-rt", "int8").sha256,
+        "limit": limit,
         "clips": len(clips),
         "calls": judge_calls(clips, restorer, weights),
         "videos": judge_stills(places.videos, detector, restorer),
