@@ -110,7 +110,8 @@ class JobRun:
         elif self._again:
             task = self._again.popleft()
             if task.kind not in ("piece", "join"):  # its input may be whole by now
-                task = replace(self._remake(self._states[task.name].work.item).final, overwrite=task.overwrite)
+                final = self._remake(self._states[task.name].work.item).final
+                task = replace(final, overwrite=task.overwrite, again=task.again)
         else:
             return None
         self._meter.begin()
@@ -232,7 +233,7 @@ class JobRun:
         if self._retry and task.key not in self._tried_again and task.damage is None:
             self._tried_again.add(task.key)
             self._meter.again(task)
-            self._again.append(task)
+            self._again.append(replace(task, again=task.again or isinstance(error, WorkerError)))
             return
         self._meter.finish(task, 0)
         if task.name in self._results:

@@ -116,15 +116,16 @@ def _cluster(address: str) -> Executor:
 def _watch(job: Job, options: argparse.Namespace, workforce: Workforce) -> JobReport:
     """Restore what arrives until Ctrl-C; during a restoration Ctrl-C interrupts it as usual."""
     results: dict[str, ItemDone | ItemFailed] = {}
+    restored: set[str] = set()  # at any time: what is in the place of a file that failed since is this run's own
 
     def take(items: list[Item]) -> None:
         arrived = {item.name for item in items}
-        restored = {name for name, result in results.items() if isinstance(result, ItemDone)}
         for names, overwrite in ((arrived - restored, job.overwrite), (arrived & restored, True)):
             if names:
                 part = replace(job, overwrite=overwrite)
                 report = _run(part, options, workforce, many=True, only=_one_of(names))
                 results.update((each.item.name, each) for each in report.results)
+                restored.update(each.item.name for each in report.results if isinstance(each, ItemDone))
 
     def wait(seconds: float) -> bool:
         try:

@@ -187,10 +187,14 @@ class NewFile:
         except OSError:
             return False
 
-    def discard(self) -> None:
-        """Delete the part if it has no name yet; may be called twice."""
+    def abandon(self) -> None:
+        """Leave the part as it is, unlocked, for whoever completes it later; may be called twice."""
         if self._descriptor >= 0:
             self._close()
+
+    def discard(self) -> None:
+        """Delete the part if it has no name yet; may be called twice."""
+        self.abandon()
         with contextlib.suppress(OSError):
             self.part.unlink(missing_ok=True)
 

@@ -18,7 +18,7 @@ _RAISE_AFTER_S = 1.0
 """Seconds for which more cycles must have fitted before k is raised, so that k does not oscillate."""
 
 _REMEMBERED = 15
-"""Number of frames whose median is planned for: half a second, robust against single slow frames."""
+"""Number of frames with a face whose median is planned for: half a second, robust against single slow frames."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +46,14 @@ class AutoK:
         return statistics.median(self._cycles_ms)
 
     def measured(self, *, cycle_ms: float | None, overhead_ms: float) -> None:
-        """Record a finished frame: mean time of a cycle of one face, None without faces, and of everything else."""
+        """Record a finished frame: mean time of a cycle of one face, and the time of everything else.
+
+        One without faces, whose `cycle_ms` is None, teaches nothing: the whole picture is searched for one, but only a
+        window of it for a face that is tracked, and that is what k is chosen for.
+        """
         if cycle_ms is not None:
             self._cycles_ms.append(cycle_ms)
-        self._overheads_ms.append(overhead_ms)
+            self._overheads_ms.append(overhead_ms)
 
     def choose(self, *, wanted: int, lowest: int = 1, target_fps: float, moving: int, now: float) -> KChoice:
         """Return the largest k in `lowest` to `wanted` whose cycles for all `moving` faces fit a frame at `target_fps`.

@@ -127,8 +127,9 @@ class FramePipeline:
     def _learn(self, work: FaceWork, timings: Timings) -> None:
         spent = sum(face.cycles for face in work.faces)
         cycle_ms = timings.restore_ms / spent if spent else None
-        # Auto-k budgets the cycles of moving faces; resting ones take one each.
-        overhead_ms = timings.overhead_ms + timings.other_ms + self._steady.resting * (cycle_ms or 0.0)
+        # Auto-k plans the cycles of the moving faces, or of one where all rest; every other one takes one cycle.
+        resting = min(self._steady.resting, max(len(work.faces) - 1, 0))
+        overhead_ms = timings.overhead_ms + timings.other_ms + resting * (cycle_ms or 0.0)
         self.auto_k.measured(cycle_ms=cycle_ms, overhead_ms=overhead_ms)
 
     def _compared(self, work: FaceWork | None) -> Compared | None:

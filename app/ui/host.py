@@ -73,8 +73,8 @@ class SessionHost(QObject):
 
     ready = Signal(object)
     frame_ready = Signal()
-    status_changed = Signal(object)
-    open_failed = Signal(object)
+    status_changed = Signal(object, object)
+    open_failed = Signal(object, object)
     noticed = Signal(object)
     failed = Signal(object)
     cameras_listed = Signal(object)
@@ -109,6 +109,7 @@ class SessionHost(QObject):
         self._listened_to: str | None = None
         self._meter: LevelMeter | None = None
         self._session: LiveSession | None = None
+        self._opened = ""
         self._jobs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="window-jobs")
         self._clips = ThreadPoolExecutor(max_workers=1, thread_name_prefix="window-clips")
         self._closing = threading.Event()
@@ -130,17 +131,24 @@ class SessionHost(QObject):
         self._submit(job)
 
     def open(self, text: str, settings: Settings) -> None:
-        """Open what `text` names; `status_changed` or `open_failed` follows."""
+        """Open what `text` names; `status_changed` or `open_failed` follows.
+
+        Both carry the text of the source that they are about, as more may be asked for before they come.
+        """
 
         def job() -> None:
             from app.sources.registry import parse_source
 
             if self._session is None:
                 return
+            before = self._opened
             try:
-                self._session.open(parse_source(text, settings), slide_show=False)
+                spec = parse_source(text, settings)
+                self._opened = text  # first: the status of what is opened may come at once
+                self._session.open(spec, slide_show=False)
             except AppError as error:
-                self.open_failed.emit(error)
+                self._opened = before
+                self.open_failed.emit(text, error)
 
         self._submit(job)
 
@@ -319,7 +327,7 @@ class SessionHost(QObject):
             self.frame_ready.emit()
 
     def on_status(self, status: SourceStatus) -> None:
-        self.status_changed.emit(status)
+        self.status_changed.emit(self._opened, status)
 
     def on_error(self, error: AppError) -> None:
         self.failed.emit(error)

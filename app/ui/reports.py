@@ -68,7 +68,8 @@ class Reporter(QObject):
     def report(self, error: BaseException) -> None:
         """Log the error, with a traceback if unforeseen, and report it.
 
-        An unforeseen one may repeat with every event, so it is reported once. Any other answers what a person did.
+        An unforeseen one may repeat with every event, so it is reported once. Any other is reported each time: it
+        answers what a person did, or whoever found it holds repetitions back, as the inference does for every frame.
         """
         report = describe(error)
         if report.unexpected:

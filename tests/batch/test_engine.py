@@ -19,9 +19,9 @@ from app.batch.executors.inline import InlineExecutor
 from app.batch.jobs.events import ItemDone, ItemFailed, JobEvent, JobReport
 from app.batch.jobs.job import Job, RestoreOptions
 from app.batch.jobs.setup import WorkerSetup
-from app.batch.jobs.task import Task
+from app.batch.jobs.task import Task, TaskEvent, TaskFailed
 from app.batch.workforce import WorkerProcess
-from app.core.errors import AppError, JournalError, OutputError, SettingError, UnreadableMediaError
+from app.core.errors import AppError, JournalError, OutputError, SettingError, UnreadableMediaError, WorkerError
 from app.core.settings import Settings
 from tests.batch.helpers import Seen, album, files_in, job_of, picture, pixels, rows
 from tests.batch.test_journal import task
@@ -102,6 +102,19 @@ def test_a_refused_job_leaves_no_folder(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_refused_job_leaves_no_folder_that_was_not_there(tmp_path: Path, there: bool) -> None:
+    album(tmp_path / "in", 2)
+    if there:
+        (tmp_path / "new").mkdir()
+    options = RestoreOptions(settings=Settings(restorer="pfsrnet", k=2), k_is_given=True)
+    job = Job(input=str(tmp_path / "in"), output=str(tmp_path / "new" / "deep"), options=options)
+    with pytest.raises(SettingError, match="not 2 times"):
+        run_job(job, executor=InlineExecutor(ExecutorOptions()))
+    assert sorted(path.name for path in tmp_path.iterdir()) == (["in", "new"] if there else ["in"])
+    assert not list((tmp_path / "new").rglob("*"))
+
+
 def test_a_part_of_a_worker_that_died_goes_when_another_one_is_done(tmp_path: Path) -> None:
     class DiesOnce(InlineExecutor):
         def run(self, setup: WorkerSetup, next_task: Callable[[], Task | None], *rest: Any) -> None:
@@ -117,6 +130,30 @@ def test_a_part_of_a_worker_that_died_goes_when_another_one_is_done(tmp_path: Pa
     (tmp_path / "out").mkdir()
     report = run_job(job_of(album(tmp_path / "in", 2), tmp_path / "out"), executor=DiesOnce(ExecutorOptions()))
     assert not report.failed
+    assert files_in(tmp_path / "out") == NAMES[:2]
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+def test_a_part_of_a_worker_that_died_goes_when_the_retry_is_done(tmp_path: Path, repeated: bool) -> None:
+    class Dies(InlineExecutor):
+        """Loses its first task for good, by itself (as a cluster does) or after it was `repeated`."""
+
+        def run(
+            self,
+            setup: WorkerSetup,
+            next_task: Callable[[], Task | None],
+            report: Callable[[TaskEvent], None],
+            cancelled: Callable[[], bool],
+        ) -> None:
+            lost = next_task()
+            assert lost is not None
+            lost.target.with_name(lost.target.name + ".0123abcd.part").write_bytes(b"of a worker that died")
+            report(TaskFailed(task=lost.repeated() if repeated else lost, error=WorkerError("It died.")))
+            super().run(setup, next_task, report, cancelled)
+
+    (tmp_path / "out").mkdir()
+    job = job_of(album(tmp_path / "in", 2), tmp_path / "out")
+    assert not run_job(job, executor=Dies(ExecutorOptions()), retry=True).failed
     assert files_in(tmp_path / "out") == NAMES[:2]
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.batch.engine import run_job
 from app.batch.jobs.events import ItemDone, JobEvent, JobReport
 from app.batch.jobs.job import Job
+from app.batch.jobs.plan import Item, plan
 from tests.cli.helpers import Cli, difference, leftovers, read
 from tests.media_files import write_video
 
@@ -208,6 +209,26 @@ def test_retry_tries_a_file_that_failed_once_more(
     answer = cli("restore", tmp_path / "album", tmp_path / "new", "--k", 1, "--workers", 1, "--retry")
     assert (answer.code, answer.errors) == (0, [])
     assert leftovers(tmp_path / "new") == ["a.png", "b.png"]
+
+
+def test_a_watched_file_is_restored_again_after_it_failed_in_between(
+    cli: Cli, tmp_path: Path, landscape: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "in" / "a.png"
+    source.parent.mkdir()
+    newest = np.ascontiguousarray(landscape[:40, :60])
+
+    def scripted(job: Job, restore: Callable[[list[Item]], None], wait: object) -> None:
+        for content in (landscape, None, newest):
+            if content is None:
+                source.write_bytes(b"half")
+            else:
+                cv2.imwrite(str(source), content)
+            restore(plan(job.input, job.output, aligned=False))
+
+    monkeypatch.setattr("app.cli.restore.watch", scripted)
+    assert cli("restore", source.parent, tmp_path / "out", "--watch", "--k", 1).code == 0
+    assert np.array_equal(read(tmp_path / "out" / "a.png"), newest)
 
 
 @pytest.mark.parametrize(("words", "resumed"), [([], [True, False]), (["--fresh"], [False, False])])

@@ -347,6 +347,25 @@ def test_a_recording_that_gets_no_name_at_all_is_left_to_the_next_start(tmp_path
     assert len(_playable_part(part)[0]) == 30
 
 
+def test_a_recording_that_cannot_be_read_back_is_left_to_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[RecordingError] = []
+    video = tmp_path / f"{RECORDING_STEM}-1.mp4"
+    recorder = started(video, SIZE, 25.0, mode="restored", on_error=told.append)
+    write_all(recorder, [restored(i, t) for i, t in enumerate(STEADY)])
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("app.outputs.recordings.file.open_video", refuse)
+        assert recorder.finish() == ()
+    assert "next start" in told[0].hint
+    assert rescue_recordings(tmp_path) == (video,), "nobody holds it any more"
+    assert len(decoded(video)[0]) == 30
+
+
 def _playable_part(path: Path) -> tuple[list[Image], list[float]]:
     """What a player shows of a video whose end is missing."""
     images, stamps = [], []

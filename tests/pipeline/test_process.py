@@ -135,6 +135,24 @@ def test_auto_k_learns_the_time_of_one_cycle_of_one_face() -> None:
     assert auto.cycle_ms == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_of_the_faces_at_rest_is_planned_for_and_the_others_take_a_cycle_each(count: int) -> None:
+    class Noting(AutoK):
+        def measured(self, *, cycle_ms: float | None, overhead_ms: float) -> None:
+            overheads_ms.append(overhead_ms)
+            super().measured(cycle_ms=cycle_ms, overhead_ms=overhead_ms)
+
+    overheads_ms: list[float] = []
+    under_test = FramePipeline(FaceTracker(detector()), BrighteningRestorer(), auto_k=Noting(cycle_ms=1))
+    frame, _ = show(centre=(170, 240), scale=0.9)
+    if count == 2:
+        frame, _ = show(centre=(480, 240), scale=0.9, onto=frame)
+    for number in range(5):
+        restored = under_test.process(frame_of(frame, index=number, seconds=number / 30), Settings(k=3))
+    assert [face.cycles for face in restored.faces] == [1] * count, "they rest"
+    assert overheads_ms[-1] == pytest.approx(restored.timings.overhead_ms + (count - 1) * 1.0)
+
+
 def test_several_faces_are_restored_each_in_its_place() -> None:
     frame, one = show(size=(900, 480), centre=(150, 240), scale=0.7)
     frame, two = show(centre=(430, 240), scale=1.1, onto=frame)

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import cv2
@@ -249,8 +250,51 @@ def test_a_failing_network_is_told_once_and_the_picture_flows(scene: MovingFaceS
         assert all(frame.image is frame.frame.image for frame in listener.frames)
         restorer.error = None
         listener.wait_for_frame(has_face)
-        restorer.error = error
-        listener.wait(lambda: len(listener.errors) == 2)  # a new failure after a success is news
+
+
+def test_failures_among_good_frames_are_told_once_until_they_stayed_away() -> None:
+    class NowAndThen:
+        """A pipeline that fails in two ways, and in between does not."""
+
+        choice = KChoice(k=1, wanted=1)
+        tracker = SimpleNamespace(reset=lambda: None)
+
+        def process(self, frame: Frame, settings: Settings, **_: object) -> Restored:
+            if frame.index % 3:
+                raise InferenceError(f"It broke in way {frame.index % 3}.")
+            return Restored(frame=frame, image=frame.image, k=1)
+
+    now = [0.0]
+    frames: Mailbox[Frame] = Mailbox()
+    finished: queue.SimpleQueue[Restored] = queue.SimpleQueue()
+    told: list[str] = []
+    worker = InferenceWorker(
+        frames,
+        Settings(),
+        clock=lambda: now[0],
+        is_paused=lambda: False,
+        on_restored=lambda restored, settings, is_new: finished.put(restored),
+        on_error=lambda error: told.append(error.what),
+        on_cycles=lambda cycles: None,
+    )
+
+    def pass_frames() -> list[str]:
+        told.clear()
+        for index in range(9):
+            frames.put(Frame(image=np.zeros((4, 4, 3), np.uint8), index=index, t_capture=0.0, t_media=0.0))
+            finished.get(timeout=WAIT_S)
+        return list(told)
+
+    both = ["It broke in way 1.", "It broke in way 2."]
+    worker.use(NowAndThen())  # type: ignore[arg-type]
+    said = []
+    for now[0] in (0.0, 20.0, 40.0, 80.0):
+        said.append(pass_frames())
+    assert said == [both, [], [], both]
+    worker.use(NowAndThen())  # type: ignore[arg-type]
+    assert pass_frames() == both, "those of another network are news"
+    frames.close()
+    worker.join()
 
 
 def test_auto_k_says_what_it_does(scene: MovingFaceScene) -> None:

@@ -150,7 +150,7 @@ def test_a_folder_of_pictures_is_gone_through_by_hand(
 
 
 def test_a_smaller_folder_after_a_larger_one_has_a_place_in_it(
-    qtbot: QtBot, make_window: MakeWindow, tmp_path: Path
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, tmp_path: Path
 ) -> None:
     for name, count in (("many", 5), ("few", 2)):
         (tmp_path / name).mkdir()
@@ -167,6 +167,7 @@ def test_a_smaller_folder_after_a_larger_one_has_a_place_in_it(
     window.actions_by_name["previous_picture"].trigger()
     assert window.picture_bar.count.text() == "5 of 5"
     window.open_source(str(tmp_path / "few"))
+    qtbot.waitUntil(lambda: [name for name, _ in session.calls].count("open") == 2, timeout=3000)
     window._host.on_status(SourceStatus(state="connecting"))
     come_online("few")
     assert window.picture_bar.count.text() == "1 of 2"

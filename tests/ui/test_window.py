@@ -254,7 +254,7 @@ def test_a_source_that_was_let_go_of_does_not_come_back(
     window.open_source("http://slow.local/video")
     window._host.on_status(SourceStatus(state="connecting"))
     qtbot.waitUntil(lambda: window.source.state == "connecting", timeout=3000)
-    window._host.open_failed.emit(CameraOpenError("It is no source."))
+    window._host.open_failed.emit("http://slow.local/video", CameraOpenError("It is no source."))
     assert (window.source.info, window.preview.restored) == (None, None)
 
 

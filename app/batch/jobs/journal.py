@@ -65,6 +65,7 @@ class Journal:
     def __init__(self, folder: Path | None, *, name: str = "journal") -> None:
         self.folder = folder
         self._name = name
+        self._made: list[Path] = []
         self.damaged: Path | None = None
         if folder is None:
             self._database = self._open(":memory:")
@@ -72,6 +73,7 @@ class Journal:
         path = folder / f"{name}.sqlite"
         owner = folder / f"{name}.owner"
         try:
+            self._made = [each for each in folder.parents if not each.exists()]  # innermost first
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise output_error(folder, error) from error
@@ -94,7 +96,8 @@ class Journal:
             with contextlib.suppress(OSError):  # in the folder there may be journals of other shards
                 for suffix in ("sqlite", "owner"):
                     (self.folder / f"{self._name}.{suffix}").unlink(missing_ok=True)
-                self.folder.rmdir()
+                for made in (self.folder, *self._made):
+                    made.rmdir()
 
     def entry(self, key: str) -> Entry | None:
         row = self._database.execute("SELECT digest, done, record FROM tasks WHERE key = ?", (key,)).fetchone()

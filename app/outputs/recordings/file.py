@@ -132,7 +132,12 @@ class RecordingFile:
                 self._container.close()
         if broken:
             cut_to_whole_fragments(self._file.part)
-        seconds = playable_seconds(self._file.part)
+        try:
+            seconds = playable_seconds(self._file.part)
+        except OSError:
+            if broken:  # it is not tried again here
+                self._file.abandon()
+            raise
         if seconds is None:
             self._file.discard()
             return None
@@ -145,8 +150,8 @@ class RecordingFile:
         return self._file.is_there()
 
     def is_unnamed(self) -> bool:
-        """Whether it is still a `.part` that nobody writes any more, which the next start completes."""
-        return not self.is_there() and self._file.part.is_file()
+        """Whether, once closed, it is still a `.part`, which the next start completes."""
+        return self._file.part.is_file()
 
     def bytes(self) -> int:
         """Return the size on the disk, of the `.part` or the complete file."""

@@ -20,6 +20,9 @@ from app.pipeline.process import FramePipeline
 
 _IDLE_S = 0.1
 _JOIN_S = 5.0
+_QUIET_S = 30.0
+"""Seconds without a failure after which it is news again."""
+
 _REDONE: tuple[Effect, ...] = ("picture", "pacing")
 
 _log = logging.getLogger(__name__)
@@ -61,7 +64,7 @@ class InferenceWorker:
         self._latest: Restored | None = None
         self._chosen: FaceChoice | None = None
         self._shown: tuple[int, int] | None = None
-        self._failing = ""
+        self._failed_at: dict[str, float] = {}
         self._planned = KChoice(k=0, wanted=0)
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
@@ -108,6 +111,7 @@ class InferenceWorker:
         """Use the warmed-up `pipeline` from the next frame on."""
         with self._lock:
             self._pipeline = pipeline
+            self._failed_at = {}  # those of another network are news
             self._version += 1
 
     def join(self) -> None:
@@ -143,7 +147,6 @@ class InferenceWorker:
                 self._report_once(error)
                 pipeline.tracker.reset()
             else:
-                self._failing = ""
                 self._report_cycles(pipeline.choice, settings)
                 return restored
         age_ms = (self._clock() - frame.t_capture) * 1000
@@ -157,10 +160,11 @@ class InferenceWorker:
             self._on_cycles(CyclesChanged(k=choice.k, wanted=choice.wanted, reason=choice.reason))
 
     def _report_once(self, error: Exception) -> None:
-        """Report a failure that repeats with every frame once, until a frame succeeds again."""
-        if str(error) == self._failing:
+        """Report a failure once, which may repeat with every frame or with some, until it stayed away for a while."""
+        now, words = self._clock(), str(error)
+        before, self._failed_at[words] = self._failed_at.get(words), now
+        if before is not None and now - before <= _QUIET_S:
             return
-        self._failing = str(error)
         if not isinstance(error, AppError):
             _log.error("Restoring failed in an unexpected way", exc_info=error)
             error = InferenceError(

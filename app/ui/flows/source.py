@@ -72,9 +72,10 @@ class SourceFlow(QObject):
         self._line, self._transport, self._banner = status_line, transport, banner
         self._notifications, self._settings = notifications, settings
         self._clock = clock
-        self._wanted = self._opening = self._playing = ""
-        self._remember = False
-        self._stale_before = 0.0
+        self._wanted = self._asked = ""  # by the person; of the host, which is asked for the demo clip too
+        self._current: str | None = None  # the text of the source that the session told of last
+        self._to_remember: set[str] = set()
+        self._stale_before = self._since = 0.0
         self._offline_since = ""
         self._info: SourceInfo | None = None
         self._before: SourceInfo | None = None
@@ -100,9 +101,9 @@ class SourceFlow(QObject):
     @property
     def file(self) -> Path | None:
         """The file or folder that is open; None for anything live."""
-        if self._info is None or self._info.kind.live:
+        if self._info is None or self._info.kind.live or self._current is None:
             return None
-        return typed_path(self._playing)
+        return typed_path(self._current)
 
     @property
     def wanted(self) -> str:
@@ -130,23 +131,26 @@ class SourceFlow(QObject):
 
     def open(self, text: str, *, remember: bool = False) -> None:
         """Open a source by its text; a message replaces the old picture meanwhile."""
-        self._wanted = self._opening = text
-        self._remember = remember
-        self._before, self._info, self._retry_at = self._info or self._before, None, None
+        self._wanted = text
+        (self._to_remember.add if remember else self._to_remember.discard)(text)
+        self._before, self._info = self._info or self._before, None
         self._picture_before = self._preview.restored or self._picture_before
         self._banner.say("")
-        shown = self._show_opening(time.perf_counter())
-        self._panel.source.set_source(shown or phrase("First camera"), "camera")
-        self._line.show_source(phrase("Opening…"), "", state="connecting")
+        self._stale_before = time.perf_counter()
+        self._show_opening(text)
+        self._ask(text)
+
+    def _ask(self, text: str) -> None:
+        self._asked = text
         self._host.open(text, self._settings())
 
-    def _show_opening(self, since: float) -> str:
-        """Cover the picture with what is being opened `since` then, and return its name, "" for the first camera."""
-        self._stale_before = since
-        shown = shown_source(self._opening.removeprefix("camera:"))
+    def _show_opening(self, text: str) -> None:
+        """Cover the picture with what is being opened."""
+        shown = shown_source(text.removeprefix("camera:"))
         opening = phrase("Opening {name}…", name=shown) if shown else phrase("Opening the first camera…")
         self._preview.show_message("camera", opening)
-        return shown
+        self._panel.source.set_source(shown or phrase("First camera"), "camera")
+        self._line.show_source(phrase("Opening…"), "", state="connecting")
 
     def look_for_cameras(self) -> None:
         """Ask the system for its cameras."""
@@ -164,7 +168,7 @@ class SourceFlow(QObject):
 
     def tick(self) -> None:
         """Update the seconds until the next attempt."""
-        if self._state == "offline":
+        if self._state == "offline" and self._info is not None:
             left = None if self._retry_at is None else max(self._retry_at - self._clock(), 0.0)
             self._banner.say(offline_text(self._name(), left, since=self._offline_since))
 
@@ -181,7 +185,7 @@ class SourceFlow(QObject):
         self._banner.say(phrase("Paused. Press Space to go on") if stands else "")
 
     def _name(self) -> Words:
-        return source_name(self._info, self._playing) if self._info is not None else phrase("The source")
+        return source_name(self._info, self._current or "") if self._info is not None else phrase("The source")
 
     def _on_cameras(self, names: tuple[str, ...]) -> None:
         self._cameras = names
@@ -191,14 +195,17 @@ class SourceFlow(QObject):
         current = self._info.name if self._info is not None and self._info.kind.device else ""
         self._menu.show_cameras(self._cameras, current)
 
-    def _on_status(self, status: SourceStatus) -> None:
-        self._state = status.state
+    def _on_status(self, text: str, status: SourceStatus) -> None:
+        """Follow the source that was opened as `text`, which may not be the last one that was asked for."""
+        is_another = self._info is None or text != self._current
+        self._state, self._current = status.state, text
         _log.info("the source is %s", status.state)
-        if self._info is None:
-            self._set_paused(False)  # a pause of the source before ends once another one takes its place
-            if status.state == "connecting":  # that one is let go of, and may have sent frames until now
-                self._before = self._picture_before = None
-                self._show_opening(status.since)
+        if status.state == "connecting" and is_another:
+            # The source before is let go of, and may have sent frames until now. Its pause ends with it.
+            self._info = self._before = self._picture_before = None
+            self._set_paused(False)
+            self._stale_before = self._since = status.since
+            self._show_opening(text)
         if status.info is not None:
             self._info = status.info
         if status.state == "online":
@@ -206,28 +213,29 @@ class SourceFlow(QObject):
         elif status.state == "offline":
             self._offline_since = self._offline_since or f"{datetime.now():%H:%M:%S}"
             self._retry_at = None if status.retry_in_s is None else self._clock() + status.retry_in_s
-            self._preview.set_dimmed(True)
-            self._line.show_source(self._name(), STATES["offline"], state="offline")
-            self.tick()
+            self._show_state()
         elif status.state == "connecting" and self._info is not None:
             self._banner.say(offline_text(self._name(), None, since=self._offline_since))
         elif status.state == "failed":
             self._fail(status.error)
         elif status.state == "ended":
             self._set_paused(True)
-            self._line.show_source(self._name(), STATES["ended"], state="ended")
+            self._show_state()
         self.changed.emit()
 
     def _on_online(self) -> None:
-        info = self._info
-        if info is None:
+        if self._info is None:
             return
-        self._has_played, self._playing = True, self._opening
+        self._has_played = True
         self._before = self._picture_before = None
-        if self._remember:
-            self._remember = False
-            self.opened.emit(self._wanted)
+        if self._current in self._to_remember:
+            self._to_remember.remove(self._current)
+            self.opened.emit(self._current)
         self._offline_since = ""
+        self._show_source(self._info)
+
+    def _show_source(self, info: SourceInfo) -> None:
+        """Show everywhere what is open, in its state."""
         self._say_paused()
         self._preview.set_dimmed(False)
         name, facts = self._name(), source_facts(info)
@@ -239,34 +247,52 @@ class SourceFlow(QObject):
         self._transport.setVisible(info.kind.seekable)
         self._transport.set_duration(info.duration_s or 0.0)
         self._show_menu()
+        self._show_state()
 
-    def _on_open_failed(self, error: AppError) -> None:
-        """Nothing was opened: what played before plays on, and the error is a message over it."""
-        self._remember = False
-        if self._before is None:
+    def _show_state(self) -> None:
+        """Show that the source is offline or has ended."""
+        if self._state == "offline":
+            self._preview.set_dimmed(True)
+            self._line.show_source(self._name(), STATES["offline"], state="offline")
+            self.tick()
+        elif self._state == "ended":
+            self._line.show_source(self._name(), STATES["ended"], state="ended")
+
+    def _on_open_failed(self, text: str, error: AppError) -> None:
+        """`text` was refused: what the session has goes on, and the error is a message over it."""
+        self._to_remember.discard(text)
+        if text == self._asked and not self._show_again():  # after another text, that one is being opened
             self._fail(error)
-            return
-        self._info, self._state, self._stale_before = self._before, "online", 0.0
-        self._opening = self._playing
-        if self._picture_before is not None:
-            self._preview.show_frame(self._picture_before)  # what stands still sends no other
-        self._on_online()
-        self.changed.emit()
-        self.failed.emit(error)
+        else:
+            self.failed.emit(error)
+
+    def _show_again(self) -> bool:
+        """Show what the session has, in place of what it was asked for; return whether it has or opens anything."""
+        self._stale_before = self._since
+        self._info = self._info or self._before
+        if self._info is not None:
+            if self._picture_before is not None and self._preview.restored is None:
+                self._preview.show_frame(self._picture_before)  # what stands still sends no other
+            self._before = self._picture_before = None
+            self._show_source(self._info)
+            self.changed.emit()
+            return True
+        if self._state == "connecting" and self._current is not None:
+            self._show_opening(self._current)
+            return True
+        return False
 
     def _fail(self, error: AppError | None) -> None:
         """There is no picture: the demo clip plays, or the words stand in its place."""
         self._state, self._stale_before = "failed", time.perf_counter()
         self._info = self._before = self._picture_before = None
-        self._remember = False
         self._banner.say("")
         if error is not None:
             _log.warning("%s", error.english)
         if falls_back_to_demo(wanted=self._wanted, demo_exists=DEMO_CLIP.exists(), has_played=self._has_played):
             self._has_played = True
             self._notifications.notice(*no_camera_words(error))
-            self._opening = str(DEMO_CLIP)
-            self._host.open(self._opening, self._settings())
+            self._ask(str(DEMO_CLIP))
             return
         what, hint = (
             (error.what_phrase, error.hint_phrase)
