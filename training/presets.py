@@ -82,9 +82,10 @@ _FORCED = Stage(
 _FORCED_FACES = replace(
     _FORCED, name="teacher-forcing-faces", share=0.4, crop=256, batch=3, rate=0.5, rate_end=0.25, perceptual_window=112
 )
+# Last, features of the third cycle count as much as in CCFP: pixels alone leave it soft.
 _IMITATION = Stage(
-    name="distillation", share=0.25, losses=DistillationWeights(), crop=256, batch=1, rate=0.25, rate_end=0.02,
-    perceptual_window=112, perceptual_faces=1,
+    name="distillation", share=0.25, losses=DistillationWeights(cycles=(0.3, 0.5, 0.5), perceptual=2.0, coarse=5.0),
+    crop=256, batch=1, rate=0.25, rate_end=0.02, perceptual_window=160, perceptual_faces=1,
 )  # fmt: skip
 
 _RENOVATION = Stage(

@@ -79,9 +79,10 @@ def test_a_student_comes_nearer_to_its_teacher_in_every_cycle(weights: Path, sta
     curve = [method.step(batch, stage, 1.0, steps) for steps in range(12)]
     with torch.no_grad():
         after = unroll(method.generator, degraded, 3)
-    assert set(curve[0]) == {"imitation", "perceptual"}
+    features = {"perceptual", "coarse"} if stage.losses.coarse else {"perceptual"}  # type: ignore[union-attr]
+    assert set(curve[0]) == {"imitation", *features}
     for t, early, late in zip(wanted, before, after, strict=True):
-        assert (late - t).square().mean() < 0.9 * (early - t).square().mean()
+        assert (late - t).square().mean() < 0.95 * (early - t).square().mean()
     assert method.teacher(clean).sub(clean).abs().mean() < 0.05, "the teacher is trained"
 
 

@@ -43,8 +43,14 @@ class Distillation(Method):
         outputs, targets = (self._forced if w.forced else self._unrolled)(faces, len(w.cycles))
         first, few = 0 if w.forced else -1, stage.perceptual_faces
         x, t = (torch.cat([each[:few] for each in states[first:]]) for states in (outputs, targets))
-        perceptual = ccfp.perceptual_loss([x], t, (w.perceptual,), self.phi, stage.perceptual_window, len(x), w.texture)
-        return {"imitation": imitation_loss(outputs, targets, w.cycles), "perceptual": perceptual}
+        window = stage.perceptual_window
+        found = {
+            "imitation": imitation_loss(outputs, targets, w.cycles),
+            "perceptual": ccfp.perceptual_loss([x], t, (w.perceptual,), self.phi, window, len(x), w.texture),
+        }
+        if w.coarse:
+            found["coarse"] = ccfp.coarse_perceptual_loss([x], t, (w.coarse,), self.phi, w.texture)
+        return found
 
     def _unrolled(self, faces: Tensor, cycles: int) -> tuple[list[Tensor], list[Tensor]]:
         """Return [x_1, ..., x_k] and [t_1, ..., t_k] of every face."""
