@@ -112,14 +112,14 @@ def train_rows(
 
 
 def _keep_to_recipe(folder: Path, preset: Preset, start: Path, minutes: float) -> None:
-    """Write down how the run in `folder` is begun, or raise OtherRecipeError when it was begun in another way."""
+    """Write down how the run in `folder` is trained, or raise OtherRecipeError when it was begun in another way."""
     recipe: dict[str, Any] = {
         "preset": dataclasses.asdict(preset),
         "start": hashlib.sha256(start.read_bytes()).hexdigest(),
         "minutes": minutes,
     }
     path = folder / "recipe.json"
-    if not path.is_file():
+    if not (path.is_file() and (folder / "checkpoint.pt").is_file()):
         folder.mkdir(parents=True, exist_ok=True)
         replace_json(path, recipe)
     elif (begun := json.loads(path.read_text())) != json.loads(json.dumps(recipe)):

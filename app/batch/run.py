@@ -238,7 +238,7 @@ class JobRun:
         self._meter.finish(task, 0)
         if task.name in self._results:
             return  # another piece of the same video has failed before
-        if isinstance(error, WorkerError) and not self._is_shard:
+        if (task.again or isinstance(error, WorkerError)) and not self._is_shard:
             self._leftovers.look_again(state.work.item.target)
         if state.pieces and not isinstance(error, UnreadableMediaError):
             self._worth_keeping = True

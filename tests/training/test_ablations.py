@@ -11,6 +11,7 @@ import torch
 from training import ablations
 from training.ablations import ROWS, OtherRecipeError, Row, train_rows, write_table
 from training.checkpoint import read_checkpoint, save_checkpoint
+from training.data import FaceFolderError
 from training.log import RunLog
 from training.networks import build_generator
 from training.presets import PRESETS, Preset
@@ -57,7 +58,9 @@ def test_rows_are_trained_once_and_from_the_same_start(
     def train(rows: list[Row]) -> None:
         train_rows(rows, **places, minutes=0.05, device=torch.device("cpu"))
 
-    train(tiny[:1])
+    with pytest.raises(FaceFolderError):
+        train_rows(tiny, **(places | {"faces": tmp_path / "none"}), minutes=9, device=torch.device("cpu"))
+    train(tiny[:1])  # what was never begun has no recipe to keep to
     write_table(tmp_path / "ablations.md", tiny, tmp_path / "runs", 0.05)
     page = (tmp_path / "ablations.md").read_text()
     assert "| the first |" in page

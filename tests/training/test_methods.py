@@ -88,6 +88,7 @@ def test_a_student_comes_nearer_to_its_teacher_in_every_cycle(weights: Path, sta
 
 def test_ccfp_goes_on_with_a_student_and_the_critics_of_its_teacher(weights: Path) -> None:
     student = build("cfrnet-taught", weights, CPU)
+    student.load_weights(student.state() | {"critics": critics_of("cfrnet-rt").state_dict()})  # as they used to be kept
     method = build("cfrnet-continue", weights, CPU)
     method.load_weights(slim({"network": "cfrnet", **student.state()}))
     for name, tensor in student.average.state_dict().items():

@@ -64,7 +64,7 @@ def test_figures_of_all_faces_are_not_replaced_by_a_quick_look(tmp_path: Path) -
     assert read_figures(path, limit=None) == {}
     path.write_text(json.dumps({"network": "mine", "limit": None}))
     assert read_figures(path, limit=None)["network"] == "mine"
-    with pytest.raises(FiguresInPlaceError, match="all faces; name another folder with --out"):
+    with pytest.raises(FiguresInPlaceError, match="all faces; name another folder"):
         read_figures(path, limit=3)
     with pytest.raises(FiguresInPlaceError, match="the figures of mine"):
         read_figures(path, limit=None, network="yours")

@@ -175,3 +175,32 @@ def test_what_is_offline_or_has_ended_is_so_after_another_source_is_refused(
         window.live_state.tick()
         assert "is offline since" in window.banner.text()
         assert "Trying again in" in window.banner.text()
+
+
+def test_a_source_that_is_opened_again_ends_its_pause(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession
+) -> None:
+    window = make_window()
+    put_online(qtbot, window)
+    window.source.toggle_pause()
+    window._host.on_status(SourceStatus(state="offline", info=CAMERA, retry_in_s=8.0))
+    window.open_source(window.source.wanted)
+    window._host.on_status(SourceStatus(state="offline", info=CAMERA, retry_in_s=8.0))  # was under way
+    window._host.on_status(CONNECTING)
+    window._host.on_status(ONLINE)
+    assert not window.banner.isVisible(), window.banner.text()
+    window.source.toggle_pause()
+    qtbot.waitUntil(lambda: session.calls[-1] == ("set_paused", True), timeout=3000)
+
+
+def test_the_camera_that_fails_after_a_refused_file_is_the_one_to_try_again(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, film: Path
+) -> None:
+    window = make_window()
+    window.open_source("camera:Absent")
+    qtbot.waitUntil(lambda: [name for name, _ in session.calls].count("open") == 2, timeout=5000)
+    window._host.on_status(CONNECTING)
+    window.open_source(str(film.with_name("absent.mp4")))
+    qtbot.waitUntil(lambda: bool(window.notifications.texts()), timeout=5000)
+    window._host.on_status(SourceStatus(state="failed"))
+    assert window.source.wanted == "camera:Absent"

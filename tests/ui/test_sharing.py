@@ -233,6 +233,7 @@ def test_a_trash_that_refuses_is_told_with_what_to_do(
     assert said.text().startswith("cfrnet-live-b.png could not be moved to the trash")
     assert "Show in folder" in said.text()
     assert dialog.list.count() == 1
+    qtbot.waitUntil(lambda: not dialog.list.item(0).icon().isNull(), timeout=5000)
     monkeypatch.setattr(gallery, "_move_to_trash", lambda path: True)
     dialog.trash()
     assert not said.isVisible()

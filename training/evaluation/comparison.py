@@ -140,14 +140,14 @@ def _still_valid(
     """Return the earlier sets and sub-tasks without the rows of methods that changed (`of`), and of other sets."""
 
     def valid(section: Mapping[str, Any]) -> dict[str, Any]:
-        rows = [row for row in section["means"] if section["of"].get(row) == of.get(row)]
+        rows = [row for row in section.get("dates", ()) if section["of"].get(row) == of.get(row)]
         return {**section, **{key: {row: section[key][row] for row in rows} for key in ("of", "dates", "means")}}
 
     names, protocol = {place.name for place in places.values()}, places["protocol"].name
     sets, tasks = earlier.get("sets", {}), earlier.get("sub_tasks", {})
     return {
         "sets": {name: valid(section) for name, section in sets.items() if name in names},
-        "sub_tasks": {name: valid(section) for name, section in tasks.items() if section["set"] == protocol},
+        "sub_tasks": {name: valid(section) for name, section in tasks.items() if section.get("set") == protocol},
     }
 
 

@@ -251,9 +251,10 @@ def evaluate(
     for section in ("protocol", *SECTIONS):
         if section in skip or (section in results["measured"] and not afresh):
             continue
-        unfinished = [] if results["measured"].pop(section, None) else results.get(section, [])
+        results["measured"].pop(section, None)
         if section == "conditions":  # three quarters of an hour: each is kept as soon as it is measured
-            for results[section] in judges.conditions(unfinished):
+            for found in judges.conditions([] if afresh else results.get(section, [])):
+                results[section] = found
                 replace_json(out / "results.json", results)
         else:
             results[section] = getattr(judges, section)()

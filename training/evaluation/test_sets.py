@@ -122,9 +122,9 @@ def read_figures(path: Path, *, limit: int | None, network: str = "") -> dict[st
     """
     found = read_json(path)
     if network and found.get("network", network) != network:
-        raise FiguresInPlaceError(f"{path} has the figures of {found['network']}; name another folder with --out")
+        raise FiguresInPlaceError(f"{path} has the figures of {found['network']}; name another folder")
     if limit is not None and found and found.get("limit") is None:
-        raise FiguresInPlaceError(f"{path} has the figures of all faces; name another folder with --out beside --limit")
+        raise FiguresInPlaceError(f"{path} has the figures of all faces; name another folder beside --limit")
     return found if found.get("limit") == limit else {}
 
 

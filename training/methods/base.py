@@ -110,7 +110,7 @@ class Method(ABC):
         """Load the weights of a checkpoint; a slim one has only the generator's average."""
         self.average.load_state_dict(full_precision(state["ema"]))
         self.generator.load_state_dict(full_precision(state.get("generator", state["ema"])))
-        if state.get("critics"):
+        if state.get("critics") and self.critics.state_dict():
             self.critics.load_state_dict(full_precision(state["critics"]))
 
     def load_optimizers(self, state: Mapping[str, Any]) -> None:

@@ -27,6 +27,7 @@ from training.checkpoint import load_generator, read_checkpoint, save_checkpoint
 from training.data import load_faces
 from training.evaluation.evaluate import SECTIONS, evaluate
 from training.evaluation.parallel import keep_freed_memory
+from training.evaluation.test_sets import read_figures
 from training.log import RUN_LOGS, read_table, runs_table
 from training.shipping.export import export_onnx
 from training.shipping.manifest import write_manifest
@@ -131,6 +132,8 @@ def main() -> None:
         parser.error("--evaluate needs --data and --weights")
     if options.evaluate and not set(options.precisions) >= {"fp32", "int8"}:
         parser.error("--evaluate needs FP32 and INT8")
+    if options.evaluate:  # before anything is replaced
+        read_figures(options.docs / "results.json", limit=options.limit, network=options.name)
     keep_freed_memory()
     files = publish(
         checkpoint=options.checkpoint, name=options.name, faces=options.faces, models=options.models,

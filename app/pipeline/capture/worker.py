@@ -136,7 +136,7 @@ class CaptureWorker:
     def _keep_alive(self, spec: SourceSpec, generation: int) -> None:
         info: SourceInfo | None = None
         failures = 0
-        self._report(SourceStatus(state="connecting"))
+        self._report(SourceStatus(state="connecting"), generation)
         while self._has_room_for_an_attempt(generation):
             return_free_memory()  # of the source before, and while no picture waits for this process
             attempt = self._start(spec)
@@ -148,11 +148,12 @@ class CaptureWorker:
             if outcome is None:
                 return
             if outcome.error is None or info is None or not info.kind.live:
-                self._report(replace(outcome, info=info))
+                self._report(replace(outcome, info=info), generation)
                 return
             failures = 0 if attempt.info is not None else failures + 1
             delay_s = self._policy.delay_s(failures)
-            self._report(SourceStatus(state="offline", info=info, error=outcome.error, retry_in_s=delay_s))
+            offline = SourceStatus(state="offline", info=info, error=outcome.error, retry_in_s=delay_s)
+            self._report(offline, generation)
             with self._changed:
                 if self._changed.wait_for(lambda: self._replaced(generation), delay_s):
                     return
@@ -185,7 +186,7 @@ class CaptureWorker:
                     outcome = SourceStatus(state="failed", error=self._silence(attempt))
             if info is not None and not announced:
                 announced = True
-                self._report(SourceStatus(state="online", info=info))
+                self._report(SourceStatus(state="online", info=info), generation)
         self._give_up(attempt)
         return outcome
 
@@ -233,7 +234,10 @@ class CaptureWorker:
     def _replaced(self, generation: int) -> bool:
         return self._closing or self._generation != generation
 
-    def _report(self, status: SourceStatus) -> None:
+    def _report(self, status: SourceStatus, generation: int) -> None:
+        """Report the status of a source, unless another one has been asked for since."""
         with self._changed:
+            if self._replaced(generation):
+                return
             self._status = status
         self._on_status(status)

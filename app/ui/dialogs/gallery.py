@@ -86,7 +86,7 @@ class GalleryDialog(QDialog):
 
     def _load(self) -> None:
         """Fill the list from the folder and have the thumbnails read."""
-        from app.outputs.sharing.gallery import recorded_files, thumbnail
+        from app.outputs.sharing.gallery import recorded_files
 
         for entry in recorded_files(self._folder):
             when = QLocale().toString(
@@ -98,11 +98,18 @@ class GalleryDialog(QDialog):
             item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
             item.setSizeHint(_CELL)  # before its thumbnail is there too
             self.list.addItem(item)
-            self._waiting.append((item, self._reader.submit(thumbnail, entry.path, _THUMBNAIL)))
+            self._read(item, entry.path)
         self._empty.setVisible(self.list.count() == 0)
         self.list.setCurrentRow(0)
         self._show_buttons()
-        self._timer.start(_POLL_MS)
+
+    def _read(self, item: QListWidgetItem, path: Path) -> None:
+        """Have the thumbnail of `item` read, unless it is shown."""
+        from app.outputs.sharing.gallery import thumbnail
+
+        if item.icon().isNull():
+            self._waiting.append((item, self._reader.submit(thumbnail, path, _THUMBNAIL)))
+            self._timer.start(_POLL_MS)
 
     def done(self, result: int) -> None:
         """Read no further thumbnails once the dialog is closed."""
@@ -127,6 +134,7 @@ class GalleryDialog(QDialog):
         moved = _move_to_trash(path)
         self._problem.setVisible(not moved)
         if not moved:
+            self._read(self.list.item(row), path)
             self._problem.say(
                 phrase(
                     "{name} could not be moved to the trash, perhaps because its disk has none. Press Show in "

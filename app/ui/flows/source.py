@@ -74,6 +74,7 @@ class SourceFlow(QObject):
         self._clock = clock
         self._wanted = self._asked = ""  # by the person; of the host, which is asked for the demo clip too
         self._current: str | None = None  # the text of the source that the session told of last
+        self._is_asking = False  # until the session begins with what it was asked for
         self._to_remember: set[str] = set()
         self._stale_before = self._since = 0.0
         self._offline_since = ""
@@ -141,7 +142,7 @@ class SourceFlow(QObject):
         self._ask(text)
 
     def _ask(self, text: str) -> None:
-        self._asked = text
+        self._asked, self._is_asking = text, True
         self._host.open(text, self._settings())
 
     def _show_opening(self, text: str) -> None:
@@ -197,10 +198,11 @@ class SourceFlow(QObject):
 
     def _on_status(self, text: str, status: SourceStatus) -> None:
         """Follow the source that was opened as `text`, which may not be the last one that was asked for."""
-        is_another = self._info is None or text != self._current
+        is_another = self._info is None or text != self._current or self._is_asking
         self._state, self._current = status.state, text
         _log.info("the source is %s", status.state)
         if status.state == "connecting" and is_another:
+            self._is_asking = self._is_asking and text != self._asked
             # The source before is let go of, and may have sent frames until now. Its pause ends with it.
             self._info = self._before = self._picture_before = None
             self._set_paused(False)
@@ -217,7 +219,7 @@ class SourceFlow(QObject):
         elif status.state == "connecting" and self._info is not None:
             self._banner.say(offline_text(self._name(), None, since=self._offline_since))
         elif status.state == "failed":
-            self._fail(status.error)
+            self._fail(text, status.error)
         elif status.state == "ended":
             self._set_paused(True)
             self._show_state()
@@ -261,10 +263,12 @@ class SourceFlow(QObject):
     def _on_open_failed(self, text: str, error: AppError) -> None:
         """`text` was refused: what the session has goes on, and the error is a message over it."""
         self._to_remember.discard(text)
-        if text == self._asked and not self._show_again():  # after another text, that one is being opened
-            self._fail(error)
-        else:
-            self.failed.emit(error)
+        if text == self._asked:  # otherwise another one is being opened by now
+            self._is_asking = False
+            if not self._show_again():
+                self._fail(text, error)
+                return
+        self.failed.emit(error)
 
     def _show_again(self) -> bool:
         """Show what the session has, in place of what it was asked for; return whether it has or opens anything."""
@@ -274,22 +278,28 @@ class SourceFlow(QObject):
             if self._picture_before is not None and self._preview.restored is None:
                 self._preview.show_frame(self._picture_before)  # what stands still sends no other
             self._before = self._picture_before = None
+            if self._preview.restored is None:  # its only picture may have come meanwhile, and was taken for an old one
+                self._show_opening(self._current or "")
+                self._host.choose_face(None)  # has what stands restored again
             self._show_source(self._info)
             self.changed.emit()
             return True
         if self._state == "connecting" and self._current is not None:
+            self._wanted = self._asked = self._current
             self._show_opening(self._current)
             return True
         return False
 
-    def _fail(self, error: AppError | None) -> None:
-        """There is no picture: the demo clip plays, or the words stand in its place."""
+    def _fail(self, text: str, error: AppError | None) -> None:
+        """There is no picture of `text`: the demo clip plays, or the words stand in its place."""
+        is_last = text == self._asked
+        wanted = self._wanted if is_last else text  # the demo clip is asked for in place of what is wanted
         self._state, self._stale_before = "failed", time.perf_counter()
         self._info = self._before = self._picture_before = None
         self._banner.say("")
         if error is not None:
             _log.warning("%s", error.english)
-        if falls_back_to_demo(wanted=self._wanted, demo_exists=DEMO_CLIP.exists(), has_played=self._has_played):
+        if is_last and falls_back_to_demo(wanted=wanted, demo_exists=DEMO_CLIP.exists(), has_played=self._has_played):
             self._has_played = True
             self._notifications.notice(*no_camera_words(error))
             self._ask(str(DEMO_CLIP))
@@ -299,7 +309,7 @@ class SourceFlow(QObject):
             if error is not None
             else (phrase("The source cannot be opened."), "")
         )
-        self._preview.show_message("offline", what, hint, failed_actions(self._wanted))
+        self._preview.show_message("offline", what, hint, failed_actions(wanted))
         self._panel.set_ready(False)
         self._transport.hide()
         self._line.show_source(phrase("No source"), "", state="failed")

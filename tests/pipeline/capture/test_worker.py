@@ -256,6 +256,26 @@ def test_opening_returns_at_once_and_a_hanging_open_is_reported(harness: Callabl
     released.set()
 
 
+def test_a_source_that_was_left_tells_nothing_more(harness: Callable[..., Harness], tmp_path: Path) -> None:
+    released = threading.Event()
+    video = video_spec(tmp_path / "video.mp4")
+
+    class OpensAnotherAsItIsGivenUp:
+        def open(self) -> None:
+            released.wait(20)
+            raise SourceOpenError("It hung.")
+
+        def close(self) -> None:
+            if not released.is_set():
+                h.worker.open(video)
+            released.set()
+
+    h = harness(lambda spec: OpensAnotherAsItIsGivenUp() if spec is CAMERA else open_source(spec), open_timeout_s=0.2)
+    h.worker.open(CAMERA)
+    h.wait_for("online")
+    assert h.states()[:3] == ["connecting", "connecting", "online"]
+
+
 def test_a_source_that_cannot_be_opened_at_first_has_failed(harness: Callable[..., Harness]) -> None:
     h = harness(camera_maker(FakeCameras([], picture=numbered_picture)))
     h.worker.open(CAMERA)
