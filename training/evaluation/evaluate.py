@@ -253,8 +253,8 @@ def evaluate(
             continue
         results["measured"].pop(section, None)
         if section == "conditions":  # three quarters of an hour: each is kept as soon as it is measured
-            for found in judges.conditions([] if afresh else results.get(section, [])):
-                results[section] = found
+            for so_far in judges.conditions([] if afresh else results.get(section, [])):
+                results[section] = so_far
                 replace_json(out / "results.json", results)
         else:
             results[section] = getattr(judges, section)()
