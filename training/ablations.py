@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import torch
 
@@ -113,17 +112,15 @@ def train_rows(
 
 def _keep_to_recipe(folder: Path, preset: Preset, start: Path, minutes: float) -> None:
     """Write down how the run in `folder` is trained, or raise OtherRecipeError when it was begun in another way."""
-    recipe: dict[str, Any] = {
-        "preset": dataclasses.asdict(preset),
-        "start": hashlib.sha256(start.read_bytes()).hexdigest(),
-        "minutes": minutes,
-    }
+    start_sha256 = hashlib.sha256(start.read_bytes()).hexdigest()
+    recipe = {"preset": dataclasses.asdict(preset), "start": start_sha256, "minutes": minutes}
+    recipe = json.loads(json.dumps(recipe))  # as it reads back: tuples become lists
     path = folder / "recipe.json"
     if not (path.is_file() and (folder / "checkpoint.pt").is_file()):
         folder.mkdir(parents=True, exist_ok=True)
         replace_json(path, recipe)
-    elif (begun := json.loads(path.read_text())) != json.loads(json.dumps(recipe)):
-        other = ", ".join(key for key in recipe if begun.get(key) != json.loads(json.dumps(recipe[key])))
+    elif (begun := json.loads(path.read_text())) != recipe:
+        other = ", ".join(key for key in recipe if begun.get(key) != recipe[key])
         raise OtherRecipeError(f"the run in {folder} was begun with another {other}; name a new folder with --runs")
 
 

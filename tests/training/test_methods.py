@@ -16,6 +16,7 @@ from training.degradation.kinds import KINDS
 from training.device import DeviceError, choose_device
 from training.evaluation.validation import Validation
 from training.losses.ccfp import unroll
+from training.losses.distillation import DistillationWeights
 from training.methods import CCFP, METHODS, Distillation, Method, Progressive, Renovation
 from training.methods.ccfp import critics_of
 from training.optim import set_learning_rate
@@ -76,14 +77,18 @@ def test_a_student_comes_nearer_to_its_teacher_in_every_cycle(weights: Path, sta
     with torch.no_grad():
         wanted = unroll(method.teacher, degraded, 3)
         before = unroll(method.generator, degraded, 3)
-    curve = [method.step(batch, stage, 1.0, steps) for steps in range(12)]
+    assert isinstance(stage.losses, DistillationWeights)
+    # Features may outweigh pixels by far, whose way is longer then; what is held here is that cycles are imitated.
+    pixels = replace(stage, losses=DistillationWeights(forced=stage.losses.forced))
+    curve = [method.step(batch, pixels, 1.0, steps) for steps in range(12)]
     with torch.no_grad():
         after = unroll(method.generator, degraded, 3)
-    features = {"perceptual", "coarse"} if stage.losses.coarse else {"perceptual"}  # type: ignore[union-attr]
-    assert set(curve[0]) == {"imitation", *features}
+    assert set(curve[0]) == {"imitation", "perceptual"}
     for t, early, late in zip(wanted, before, after, strict=True):
-        assert (late - t).square().mean() < 0.95 * (early - t).square().mean()
+        assert (late - t).square().mean() < 0.9 * (early - t).square().mean()
     assert method.teacher(clean).sub(clean).abs().mean() < 0.05, "the teacher is trained"
+    coarse = {"coarse"} if stage.losses.coarse else set()
+    assert set(method.step(batch, stage, 1.0, 12)) == {"imitation", "perceptual"} | coarse
 
 
 def test_ccfp_goes_on_with_a_student_and_the_critics_of_its_teacher(weights: Path) -> None:
