@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -107,6 +108,17 @@ def test_int8_adds_its_correction_to_the_input_as_it_came(name: str, degraded: t
     quantize(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", degraded[:1].numpy(), cycles=1)
     between = degraded * 0.987654  # values that are no bytes
     torch.testing.assert_close(run(tmp_path / "int8.onnx", between), between, atol=1e-6, rtol=0)
+
+
+def test_the_decoder_of_cfrnet_stays_in_float(face_folder: Path, tmp_path: Path) -> None:
+    """Its sums of large values are what eight bits cost most in; encoder and body keep INT8's speed."""
+    export_onnx(build_generator("cfrnet"), tmp_path / "fp32.onnx")
+    quantize_on(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", load_faces(face_folder)[0], network="cfrnet")
+    graph = onnx.load(tmp_path / "int8.onnx").graph
+    kernels = {node.input[1]: node.name.split("/")[1] for node in graph.node if node.op_type == "Conv"}
+    in_float = {kernels[weights.name] for weights in graph.initializer if weights.name in kernels}
+    assert in_float == {"up1", "skip1", "up2", "skip2", "head"}
+    assert set(kernels.values()) - in_float == {"stem", "down1", "down2", "body"}
 
 
 @pytest.mark.parametrize("method", sorted(CALIBRATION_METHODS))
@@ -268,7 +280,9 @@ def test_a_network_is_calibrated_over_the_cycles_it_is_meant_for(
 ) -> None:
     calls: list[tuple[int, int]] = []
 
-    def record(_: Path, __: Path, faces: NDArray[np.float32], ___: str, *, cycles: int) -> None:
+    def record(
+        _: Path, __: Path, faces: NDArray[np.float32], ___: str, *, cycles: int, in_float: tuple[str, ...]
+    ) -> None:
         calls.append((faces.shape[-1], cycles))
 
     monkeypatch.setattr("training.shipping.quantize.quantize", record)
