@@ -109,6 +109,15 @@ def test_every_codec_of_a_call_loses_more_at_a_lower_quality() -> None:
         assert errors[1] > 1.2 * errors[0], codec
 
 
+def test_the_optics_of_a_call_are_as_uneven_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    sigmas: list[float] = []
+    monkeypatch.setattr("training.degradation.call.blur", lambda image, sigma: (sigmas.append(sigma), image)[1])
+    uneven = CallDegradation(blur_sigma=(1.0, 1.0), uneven=1.0)
+    uneven(made_up_faces(1)[0], np.random.default_rng(0))
+    first, second = sigmas
+    assert second == pytest.approx(uneven.softer * first)
+
+
 def test_a_call_leaves_the_face_where_it_was() -> None:
     image = made_up_faces(1)[0]
     for seed in range(4):

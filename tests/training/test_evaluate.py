@@ -6,7 +6,9 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -17,6 +19,7 @@ import torch
 from app.restorers.store import MODELS_FOLDER
 from training.data import seeded_pairs
 from training.degradation.models import PaperDegradation
+from training.evaluation import calibration
 from training.evaluation.conditions import (
     CALL,
     CONDITIONS,
@@ -27,14 +30,18 @@ from training.evaluation.conditions import (
     judge_condition,
 )
 from training.evaluation.evaluate import Judges, by_strength, evaluate
+from training.evaluation.pages.comparison import write_comparison
 from training.evaluation.pages.figures import LARGEST_FILE, draw_photos, draw_sheet
 from training.evaluation.pages.results import write_page
 from training.evaluation.parallel import each_part
 from training.evaluation.shipped import BusyMachineError, ShippedGenerator
 from training.evaluation.targets import judge_targets
 from training.metrics.scoring import Collected
+from training.shipping.quantize import CALIBRATION_METHODS
 
 from .conftest import made_up_faces
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def row(psnr: float, alex: float, vgg: float, **more: float) -> dict[str, float]:
@@ -297,3 +304,39 @@ def test_a_quick_look_from_end_to_end(shared: Path, tmp_path: Path, monkeypatch:
     for name in ("faces.jpg", "worst.jpg", "perception-distortion.png"):
         assert (tmp_path / "figures" / name).stat().st_size > 10_000
         assert name in page
+
+
+@pytest.mark.parametrize(("name", "write"), [("results", write_page), ("comparison", write_comparison)])
+def test_the_published_pages_say_what_their_figures_are(
+    name: str, write: Callable[[Path, dict[str, Any]], None], tmp_path: Path
+) -> None:
+    published = DOCS / f"{name}.md"
+    write(tmp_path / published.name, json.loads(published.with_suffix(".json").read_text()))
+    assert (tmp_path / published.name).read_text() == published.read_text()
+
+
+def test_the_published_targets_are_judged_by_the_published_figures() -> None:
+    published = json.loads((DOCS / "results.json").read_text())
+    assert published["targets"] == [dataclasses.asdict(target) for target in judge_targets(published)]
+
+
+@pytest.mark.parametrize("condition", CONDITIONS, ids=lambda condition: f"{condition.title}, {condition.role}")
+def test_no_face_of_a_condition_is_left_clean(condition: Condition) -> None:
+    """Or one face's PSNR, which is without bound, decides on the mean."""
+    face, degrade = made_up_faces(1)[0], condition.make()
+    assert not any(np.array_equal(degrade(face, np.random.default_rng(seed)), face) for seed in range(20))
+
+
+def test_calibration_methods_are_judged_as_they_would_ship(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, str]] = []
+
+    def record(_: Path, __: Path, ___: Any, method: str, *, network: str) -> None:
+        made.append((method, network))
+
+    monkeypatch.setattr(calibration, "quantize_on", record)
+    monkeypatch.setattr(calibration, "ShippedGenerator", lambda path: path)
+    monkeypatch.setattr(calibration, "_judge", lambda *_: {})
+    fp32: Any = SimpleNamespace(path=Path("fp32.onnx"))
+    compare: Any = calibration.compare_methods
+    assert set(compare("cfrnet", fp32, None, None, None)) == {"fp32", "minmax", "entropy", "percentile"}
+    assert made == [(method, "cfrnet") for method in CALIBRATION_METHODS]

@@ -34,11 +34,12 @@ _JPEG_QUALITY = (95.0, 2.0)
 class CallDegradation:
     """A video call; ranges are drawn uniformly.
 
-    `side` is that of the aligned crop in the frame, in pixels; the face itself fills about 0.6 of it. `blur_sigma`, the
-    optics in pixels of the frame, is drawn for each half of the face with probability `uneven`. `noise_sigma`
-    is on the 0..255 scale, the noise new in every frame. `frames` go through the codec, the face moving by up to
-    `motion` pixels in either direction from one to the next. `quality` is x264's CRF; the other codecs get about the
-    same. `codecs` are the probabilities of H.264, VP8, VP9 and MJPEG.
+    `side` is that of the aligned crop in the frame, in pixels; the face itself fills about 0.6 of it. `blur_sigma` is
+    the optics in pixels of the frame. With probability `uneven` it is drawn anew for one side of the face, which is
+    then blurred by `softer` times that and the frame's own pixels together. `noise_sigma` is on the 0..255 scale, the
+    noise new in every frame. `frames` go through the codec, the face moving by up to `motion` pixels in either
+    direction from one to the next. `quality` is x264's CRF; the other codecs get about the same. `codecs` are the
+    probabilities of H.264, VP8, VP9 and MJPEG.
 
     Evaluation uses the defaults; training uses `WIDE_CALL`.
     """
@@ -46,6 +47,7 @@ class CallDegradation:
     side: tuple[float, float] = (70.0, 190.0)
     blur_sigma: tuple[float, float] = (0.5, 1.6)
     uneven: float = 0.3
+    softer: float = 1.6
     noise_sigma: tuple[float, float] = (1.0, 7.0)
     frames: tuple[int, int] = (5, 6)
     motion: float = 1.4
@@ -83,7 +85,7 @@ class CallDegradation:
             angle, size = rng.uniform(0.0, 2 * np.pi), image.shape[0]
             y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size - 0.5
             ramp = np.clip(0.5 + 2.0 * (x * np.cos(angle) + y * np.sin(angle)), 0.0, 1.0)[..., None].astype(np.float32)
-            result = to_uint8(result * (1 - ramp) + blur(image, max(second * 1.6, 0.1)) * ramp)
+            result = to_uint8(result * (1 - ramp) + blur(image, max(self.softer * second, 0.1)) * ramp)
         return result
 
 

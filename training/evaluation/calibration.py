@@ -9,21 +9,20 @@ from training.data import FaceSet, seeded_pairs, to_images
 from training.evaluation.parallel import each_part
 from training.evaluation.shipped import ShippedGenerator
 from training.metrics.scoring import Collected, Scorer, Scores
-from training.shipping.quantize import CALIBRATION_METHODS, calibration_faces, quantize
+from training.shipping.quantize import CALIBRATION_METHODS, quantize_on
 
 CYCLES = 3
 
 
 def compare_methods(
-    fp32: ShippedGenerator, training: FaceSet, validation: FaceSet, scorer: Scorer
+    network: str, fp32: ShippedGenerator, training: FaceSet, validation: FaceSet, scorer: Scorer
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Return {method: {"k1": {metric: mean}, ...}} on `validation`, "fp32" being the network before quantization."""
-    faces = calibration_faces(training)
+    """Return {method: {"k1": {metric: mean}, ...}} on `validation`, "fp32" being `network` before quantization."""
     figures = {"fp32": _judge(fp32, validation, scorer, "fp32")}
     with tempfile.TemporaryDirectory() as folder:
         for method in CALIBRATION_METHODS:
             path = Path(folder) / f"{method}.onnx"
-            quantize(fp32.path, path, faces, method, cycles=CYCLES)
+            quantize_on(fp32.path, path, training, method, network=network)
             figures[method] = _judge(ShippedGenerator(path), validation, scorer, method)
     return figures
 

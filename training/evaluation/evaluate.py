@@ -140,10 +140,11 @@ class Judges:
     """What measures the sections of the page: each of `SECTIONS` is a method that returns figures for JSON."""
 
     def __init__(
-        self, places: EvaluationData, detector: FaceDetector, generators: dict[str, ShippedGenerator], scorer: Scorer,
-        *, figures: Path, limit: int | None,
+        self, network: str, places: EvaluationData, detector: FaceDetector, generators: dict[str, ShippedGenerator],
+        scorer: Scorer, *, figures: Path, limit: int | None,
     ) -> None:  # fmt: skip
         """`figures`: the folder of the page's pictures."""
+        self._network = network
         self._places, self._detector, self._scorer = places, detector, scorer
         self._generators, self._int8 = generators, generators["int8"]
         self._figures, self._limit = figures, limit
@@ -196,7 +197,7 @@ class Judges:
         chosen = dataclasses.replace(
             validation, images=validation.images[: self._limit], landmarks=validation.landmarks[: self._limit]
         )
-        means = compare_methods(self._generators["fp32"], training, chosen, self._scorer)
+        means = compare_methods(self._network, self._generators["fp32"], training, chosen, self._scorer)
         return {"faces": len(chosen), "means": means}
 
     def _section(self, role: str, scores: Collected) -> dict[str, Any]:
@@ -236,7 +237,8 @@ def evaluate(
     if faces is not None:
         places = dataclasses.replace(places, validation=faces)
     scorer = Scorer(weights)
-    judges = Judges(places, FaceDetector(*store.detectors()), generators, scorer, figures=figures, limit=limit)
+    detector = FaceDetector(*store.detectors())
+    judges = Judges(name, places, detector, generators, scorer, figures=figures, limit=limit)
     test = judges.test_set("protocol")
     results: dict[str, Any] = {
         "network": name,

@@ -33,7 +33,7 @@ class LossWeights:
 
     `progressive` weighs |x_i - y|_1 for each of the k cycles trained, `fidelity` the logarithm of their squared error,
     `perceptual` their feature distance, `coarse` the same on the averaged face, `texture` the part of Gram matrices in
-    both, `anchor` |G(y) - y|_1; the others are the paper's lambdas.
+    both, `anchor` |G(y) - y|_1; the others weigh the paper's terms, by default not all as the paper does.
     `style` belongs to Gram matrices divided by C H W, of the critics of the facial parts that `components` names.
     """
 

@@ -152,7 +152,7 @@ def _delta(means: dict[str, dict[str, float]]) -> Iterator[str]:
 def _calibration(section: dict[str, Any]) -> Iterator[str]:
     yield "\n## Calibration methods\n"
     yield (
-        "Each method quantizes the same FP32 file with the same calibration faces (x0, x1 and x2 of each); judged on "
+        "Each method quantizes the same FP32 file as `publish` does, with the same calibration faces; judged on "
         f"{section['faces']} faces of the **validation** split, where the choice is made. Cells: k = 1 / 2 / 3.\n"
     )
     columns = [m for m in _QUALITY if m[1] != "ssim"]
@@ -179,8 +179,8 @@ def _conditions(section: list[dict[str, Any]]) -> Iterator[str]:
     yield (
         "The picture's index is the seed everywhere. *Call D*: the aligned crop 70 to 190 pixels wide in the frame, "
         "optics, sensor noise, five or six frames of H.264, VP8, VP9 or MJPEG at a low rate, cut by the "
-        "application's warp. *Webcam D*: milder, no video codec. *Eyes*: mean CIEDE2000 colour difference in boxes on "
-        "the irises. *LPIPS-A saved*: percent of the input's.\n"
+        "application's warp. *Webcam D*: milder, no video codec, no face left clean. *Eyes*: mean CIEDE2000 colour "
+        "difference in boxes on the irises. *LPIPS-A saved*: percent of the input's.\n"
     )
     columns = (*(m for m in _QUALITY if m[1] != "ssim"), ("eyes", "eyes", 2))
     rows = []
