@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.core.types import Face, Frame, Image, Points
 from app.faces.alignment import TEMPLATE_SIDE, estimate_similarity, scale_of
-from app.faces.boxes import area, overlap
+from app.faces.boxes import Box, area, overlap
 from app.faces.one_euro import OneEuroFilter
 from app.faces.window_detection import SAME_FACE, Detector, detect_in_window, inspect_detection, is_plausible
 
@@ -23,6 +24,8 @@ FADE_S = 0.2
 SWEEP_INTERVAL_S = 0.8
 """Seconds between full-frame sweeps; in between, only windows round known faces are searched."""
 
+_LEAP = 1.5  # face sizes from where a lost face is expected, within which it is found again rather than another one
+_GROWTH = 1.6  # times that it is then larger or smaller at most
 _LOYALTY = 1.25  # a tracked face counts as this much larger, so that two of one size do not alternate
 _CUT_DIFFERENCE = 36.0  # mean change of the thumbnail's pixels in levels: another scene, not another moment
 
@@ -50,6 +53,14 @@ class _Track:
     def predicted(self, time: float) -> Points:
         """Return the landmarks extrapolated to `time`, exact enough to place a window."""
         return self.landmarks + self._filter.velocity * np.float32(min(time - self.seen, HOLD_S))
+
+    def leap(self, face: Face, time: float) -> float:
+        """Return how far `face` is from where this one is expected, in face sizes; infinite if of another size."""
+        size, other = math.sqrt(area(self.box)), math.sqrt(area(face.box))
+        if not size / _GROWTH < other < size * _GROWTH:
+            return math.inf
+        x, y = (face.landmarks - self.predicted(time)).mean(axis=0)
+        return math.hypot(x, y) / size
 
     def opacity(self, time: float) -> float:
         return float(np.clip(1 - (time - self.seen - HOLD_S) / FADE_S, 0, 1))
@@ -97,13 +108,15 @@ class FaceTracker:
         time = frame.t_media
         if self._is_another_scene(frame):
             self._tracks = []
-        unseen = self._follow(frame.image, time)
-        if unseen or not self._tracks or not 0 <= time - self._swept < SWEEP_INTERVAL_S:
-            self._sweep(frame.image, time, unseen, detect_size)
-        self._tracks = [track for track in _without_doubles(self._tracks) if track.opacity(time) > 0]
+        self._follow(frame.image, time)
+        all_seen = all(track.seen == time for track in self._tracks)
+        if not all_seen or not self._tracks or not 0 <= time - self._swept < SWEEP_INTERVAL_S:
+            self._sweep(frame.image, time, detect_size)
+        shown, hidden = _divided([track for track in self._tracks if track.opacity(time) > 0])
         if max_faces:
-            self._tracks = sorted(self._tracks, key=lambda track: -track.rank(time))[:max_faces]
-        faces = [track.face(time) for track in self._tracks]
+            shown = sorted(shown, key=lambda track: -track.rank(time))[:max_faces]
+        self._tracks = shown + hidden
+        faces = [track.face(time) for track in shown]
         return tuple(sorted(faces, key=lambda face: -area(face.box)))
 
     def _is_another_scene(self, frame: Frame) -> bool:
@@ -119,43 +132,63 @@ class FaceTracker:
             return True
         return float(np.abs(thumbnail - before).mean()) > _CUT_DIFFERENCE
 
-    def _follow(self, image: Image, time: float) -> list[_Track]:
-        """Detect every known face in a window round its place; return the tracks that were not found."""
+    def _follow(self, image: Image, time: float) -> None:
+        """Detect every known face in a window round its place."""
         each: ConcurrentMap = self._map if self._map is not None and len(self._tracks) > 1 else map
         places = [track.predicted(time) for track in self._tracks]
-        unseen = []
-        for track, found in zip(
-            self._tracks, each(partial(detect_in_window, self._detector, image), places), strict=True
-        ):
-            if found is None:
-                unseen.append(track)
-            else:
-                track.see(found, time)
-        return unseen
+        found = zip(self._tracks, places, each(partial(detect_in_window, self._detector, image), places), strict=True)
+        finds = [
+            (-track.seen, float(np.abs(face.landmarks - place).mean()), track, face)
+            for track, place, face in found
+            if face is not None
+        ]
+        # A face in front of another is found in both windows. It is the one that is expected nearer to it; one that is
+        # hidden already waits until it is seen by itself, or it would be carried off.
+        boxes: list[Box] = []
+        for _, _, track, face in sorted(finds, key=lambda find: find[:2]):
+            box = face.box.tolist()
+            if not _is_among(box, boxes):
+                track.see(face, time)
+                boxes.append(box)
 
-    def _sweep(self, image: Image, time: float, unseen: list[_Track], detect_size: int) -> None:
+    def _sweep(self, image: Image, time: float, detect_size: int) -> None:
         """Search the whole frame for the faces that the windows lost, and for new ones."""
         self._swept = time
+        unseen = [track for track in self._tracks if track.seen < time]
+        boxes: list[Box] = [track.box for track in self._tracks if track.seen == time]
+        faces = []
         for face in self._detector.detect(image, detect_size):
-            followed = (track for track in self._tracks if track not in unseen)
-            if not is_plausible(face) or any(overlap(track.box, face.box) > SAME_FACE for track in followed):
+            if not is_plausible(face) or _is_among(face.box, boxes):
                 continue
             closer = inspect_detection(self._detector, image, face)
-            if closer is None:
-                continue
-            lost = max(unseen, key=lambda track: overlap(track.box, closer.box), default=None)
-            if lost is not None and overlap(lost.box, closer.box) > SAME_FACE:
-                lost.see(closer, time)
-                unseen.remove(lost)
-            else:
-                self._tracks.append(_Track(self._next_id, closer, time))
-                self._next_id += 1
+            if closer is not None and not _is_among(closer.box, boxes):
+                faces.append(closer)
+                boxes.append(closer.box)
+        pairs = [(track.leap(face, time), track, face) for track in unseen for face in faces]
+        for leap, track, face in sorted(pairs, key=lambda pair: pair[0]):
+            if leap < _LEAP and track.seen < time and face in faces:
+                track.see(face, time)
+                faces.remove(face)
+        for face in faces:
+            self._tracks.append(_Track(self._next_id, face, time))
+            self._next_id += 1
 
 
-def _without_doubles(tracks: list[_Track]) -> list[_Track]:
-    """Drop tracks that overlap the face of an older one."""
-    kept: list[_Track] = []
-    for track in tracks:
-        if all(overlap(track.box, other.box) <= SAME_FACE for other in kept):
-            kept.append(track)
-    return kept
+def _is_among(box: Box, boxes: Iterable[Box]) -> bool:
+    """Whether `box` shows the face of one of `boxes`."""
+    return any(overlap(box, other) > SAME_FACE for other in boxes)
+
+
+def _divided(tracks: list[_Track]) -> tuple[list[_Track], list[_Track]]:
+    """Divide tracks into those to show and those hidden by a face that was seen later, or comes first among them."""
+    shown: list[_Track] = []
+    hidden: list[_Track] = []
+    boxes: list[Box] = []
+    for track in sorted(tracks, key=lambda track: -track.seen):
+        box = track.box.tolist()
+        if _is_among(box, boxes):
+            hidden.append(track)
+        else:
+            shown.append(track)
+            boxes.append(box)
+    return shown, hidden

@@ -153,4 +153,5 @@ def _within(k: int, k_range: tuple[int, int]) -> int:
 
 def _pixels_key(settings: Settings) -> tuple[object, ...]:
     """Return the settings that a restored face's pixels depend on; auto-k's choices are smoothed by the recursion."""
-    return settings.restorer, settings.precision, settings.k, settings.strength, settings.stop_threshold
+    made_bad = settings.degrade, settings.degrade_strength
+    return settings.restorer, settings.precision, settings.k, settings.strength, settings.stop_threshold, made_bad

@@ -33,11 +33,20 @@ class CountingDetector:
 
 
 def follow(
-    images: list[NDArray[np.uint8]], *, tracker: FaceTracker | None = None, max_faces: int = 0, detect_size: int = 320
+    images: list[NDArray[np.uint8]],
+    *,
+    tracker: FaceTracker | None = None,
+    max_faces: int = 0,
+    detect_size: int = 320,
+    fps: float = FPS,
 ) -> list[tuple[Face, ...]]:
     tracker = tracker or FaceTracker(detector())
-    frames = [frame_of(image, index=i, seconds=i / FPS) for i, image in enumerate(images)]
+    frames = [frame_of(image, index=i, seconds=i / fps) for i, image in enumerate(images)]
     return [tracker.update(frame, detect_size=detect_size, max_faces=max_faces) for frame in frames]
+
+
+def nearest(faces: tuple[Face, ...], landmarks: NDArray[np.float32]) -> Face:
+    return min(faces, key=lambda face: float(np.abs(face.landmarks - landmarks).mean()))
 
 
 def crop_pixels(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
@@ -92,8 +101,31 @@ def test_a_face_that_leaps_is_found_again_in_the_same_frame() -> None:
     before, _ = show(centre=(170, 240))
     after, landmarks = show(centre=(470, 240))
     found = follow([before] * 8 + [after])
-    nearest = min(found[-1], key=lambda face: float(np.abs(face.landmarks - landmarks).mean()))
-    assert crop_pixels(nearest.landmarks, landmarks) < 5
+    assert crop_pixels(nearest(found[-1], landmarks).landmarks, landmarks) < 5
+
+
+def test_a_face_that_starts_to_move_quickly_stays_the_same_one() -> None:
+    """A window alone would lose it, since it moves by more than half its width from one frame to the next."""
+    places = [120] * 8 + [160, 200, 240] + [240] * 12
+    found = follow([show(centre=(place, 240), scale=0.7)[0] for place in places], fps=10)
+    assert [[face.track_id for face in faces] for faces in found] == [[0]] * len(places)
+
+
+@pytest.mark.parametrize("first", [150, 480])
+def test_a_face_that_passes_in_front_of_another_keeps_its_own_identity(first: int) -> None:
+    """Whether it was there before the one it covers or after it."""
+    empty = np.full((480, 960, 3), (120, 110, 100), np.uint8)
+    standing, behind = show(centre=(480, 240), onto=empty)
+    places = [150] * 30 + list(range(150, 810, 20)) + [810] * 10
+    passing = [show(centre=(place, 240), onto=standing) for place in places]
+    found = follow([show(centre=(first, 240), onto=empty)[0], *(image for image, _ in passing)], fps=25)
+    tracks = [
+        [nearest(faces, landmarks).track_id for landmarks in (behind, in_front)]
+        for faces, (_, in_front) in zip(found[1:], passing, strict=True)
+    ]
+    assert tracks[29] == tracks[-1]
+    assert tracks[29][0] != tracks[29][1]
+    assert {in_front for _, in_front in tracks[29:]} == {tracks[-1][1]}
 
 
 def test_a_lost_face_is_held_then_faded_then_forgotten() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from app.core.settings import Settings
 from app.core.types import Face, Image, Restored
@@ -55,6 +56,26 @@ def test_the_choice_follows_a_face_that_moves() -> None:
         result = pipeline.process(frame, SETTINGS, chosen=choice)
         assert changed(result, place) > 1
         assert changed(result, RIGHT) == 0
+
+
+@pytest.mark.parametrize("first", [LEFT, RIGHT])
+def test_a_passer_by_does_not_take_over_the_choice(first: float) -> None:
+    """Whether the face that passes in front was there before the standing one or after it."""
+    pipeline = FramePipeline(FaceTracker(detector()), restorer())
+    empty = np.full((720, 1280, 3), (120, 110, 100), np.uint8)
+    standing, _ = show(centre=(LEFT, 340), onto=empty)
+    places = [RIGHT] * 25 + list(np.arange(RIGHT, 90, -20)) + [90.0] * 10
+    frames = [show(centre=(first, 340), onto=empty)[0]]
+    frames += [show(centre=(place, 340), onto=standing)[0] for place in places]
+    choice = None
+    for index, image in enumerate(frames):
+        frame = frame_of(blurred(image, 2.0), index=index, seconds=index / 25)
+        result = pipeline.process(frame, Settings(k=1), chosen=choice)
+        if index == 25:
+            choice, passer_by = FaceChoice(at(result, LEFT)), at(result, RIGHT).track_id
+        elif choice is not None:
+            assert passer_by not in [entry.face.track_id for entry in result.faces]
+    assert changed(result, LEFT) > 1
 
 
 def test_the_choice_outlasts_a_larger_face_that_fills_the_limit() -> None:

@@ -156,7 +156,9 @@ class _Told:
     def reset(self) -> None: ...
 
 
-@pytest.mark.parametrize("other", [{"k": 2}, {"strength": 60}, {"stop_threshold": 0.01}])
+@pytest.mark.parametrize(
+    "other", [{"k": 2}, {"strength": 60}, {"stop_threshold": 0.01}, {"degrade": True}, {"degrade_strength": 30}]
+)
 def test_another_setting_starts_anew(other: dict[str, object]) -> None:
     """The frame after a change looks as if the video began with it."""
     images = noisy_frames(blurred(show(scale=1.4)[0]), 5)
