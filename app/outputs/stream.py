@@ -33,6 +33,7 @@ _FIRST_PICTURE_S = 5.0
 _VIEWER_TIMEOUT_S = 10.0
 _MOST_OTHER_CONNECTIONS = 8
 _SEND_BUFFER_BYTES = 128 * 1024
+_CHUNK_BYTES = 64 * 1024
 
 _log = logging.getLogger(__name__)
 
@@ -47,8 +48,8 @@ class NetworkStream(ThreadedOutput):
     """Serves the chosen view, never mirrored, at `address` (host, port); port 0 selects a free one.
 
     Each of at most `most_viewers` has a thread of its own, which sends the newest picture that it has not sent: a slow
-    viewer loses pictures and delays nobody. One that reads nothing for `viewer_timeout_s` is disconnected. A picture
-    is encoded once, by the first viewer that needs it.
+    viewer loses pictures and delays nobody. One that takes less than 64 KiB in `viewer_timeout_s` is disconnected. A
+    picture is encoded once, by the first viewer that needs it.
     """
 
     def __init__(
@@ -232,7 +233,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, content_type: str, body: bytes) -> None:
         self._begin(content_type, len(body))
-        self.wfile.write(body)
+        self._send(body)
+
+    def _send(self, data: bytes) -> None:
+        # A socket's time-out is for all that is written at once, however steadily the viewer reads it.
+        for start in range(0, len(data), _CHUNK_BYTES):
+            self.wfile.write(data[start : start + _CHUNK_BYTES])
 
     def _send_picture(self) -> None:
         jpeg, _ = self.server.stream.next_jpeg(0, _FIRST_PICTURE_S)
@@ -258,10 +264,10 @@ class _Handler(BaseHTTPRequestHandler):
                 if last:  # repeated without a new one, so that a viewer that left is noticed
                     head = f"Content-Type: image/jpeg\r\nContent-Length: {len(last)}\r\n\r\n"
                     # The boundary is sent with the picture before it, because browsers show a picture at its end.
-                    self.wfile.write(head.encode("ascii") + last + f"\r\n--{BOUNDARY}\r\n".encode("ascii"))
+                    self._send(head.encode("ascii") + last + f"\r\n--{BOUNDARY}\r\n".encode("ascii"))
                     stream.count(sent=1)
         except OSError:
-            return  # the viewer left, or read nothing for too long
+            return  # the viewer left, or took too little for too long
         finally:
             stream.leave()
 

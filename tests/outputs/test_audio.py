@@ -11,6 +11,7 @@ import pytest
 from app.outputs.recordings.microphone import (
     AudioBlock,
     Microphone,
+    Samples,
     SoundAligner,
     list_microphones,
     open_meter,
@@ -29,22 +30,26 @@ def aligner() -> SoundAligner:
     return SoundAligner(rate=RATE, channels=1, t_zero=10.0)
 
 
+def aligned(sound: SoundAligner, block: AudioBlock) -> Samples:
+    return np.concatenate(list(sound.align(block)))
+
+
 def test_steady_blocks_pass_untouched() -> None:
     sound = aligner()
     for i in range(100):
-        assert len(sound.align(block(10.0 + i * 0.02))) == 960
+        assert len(aligned(sound, block(10.0 + i * 0.02))) == 960
     assert sound.written == 96000
 
 
 def test_what_was_heard_before_the_first_picture_is_left_out() -> None:
     sound = aligner()
-    assert len(sound.align(block(9.9))) == 0
-    assert len(sound.align(block(9.99))) == 480
-    assert len(sound.align(block(10.01))) == 960
+    assert len(aligned(sound, block(9.9))) == 0
+    assert len(aligned(sound, block(9.99))) == 480
+    assert len(aligned(sound, block(10.01))) == 960
 
 
 def test_sound_that_starts_late_begins_with_silence() -> None:
-    samples = aligner().align(block(10.5))
+    samples = aligned(aligner(), block(10.5))
     assert len(samples) == 24000 + 960
     assert (samples[:24000] == 0).all()
     assert (samples[24000:] == 0.5).all()
@@ -53,16 +58,28 @@ def test_sound_that_starts_late_begins_with_silence() -> None:
 def test_jitter_changes_nothing() -> None:
     sound = aligner()
     rng = np.random.default_rng(0)
-    lengths = [len(sound.align(block(10.0 + i * 0.02 + rng.uniform(0, 0.03)))) for i in range(50)]
+    lengths = [len(aligned(sound, block(10.0 + i * 0.02 + rng.uniform(0, 0.03)))) for i in range(50)]
     assert set(lengths[1:]) == {960}
 
 
 def test_lost_blocks_become_silence_of_their_length() -> None:
     sound = aligner()
-    sound.align(block(10.0))
-    samples = sound.align(block(10.52))
+    aligned(sound, block(10.0))
+    samples = aligned(sound, block(10.52))
     assert len(samples) == 24000 + 960
     assert (samples[:24000] == 0).all()
+
+
+def test_the_silence_of_a_long_pause_comes_in_pieces() -> None:
+    sound = aligner()
+    assert len(aligned(sound, block(10.0))) == 960
+    total = longest = 0
+    for piece in sound.align(block(610.0)):
+        total += len(piece)
+        longest = max(longest, len(piece))
+        assert sound.written == 960 + total
+    assert total == 600 * RATE
+    assert longest <= RATE
 
 
 @pytest.mark.parametrize("drift", [0.0005, -0.0005])
@@ -71,7 +88,7 @@ def test_a_sound_card_with_another_clock_stays_in_step_for_an_hour(drift: float)
     worst = 0.0
     for i in range(180_000 // 20):
         t = 10.0 + i * 0.4 * (1 + drift)
-        sound.align(block(t, count=19200))
+        aligned(sound, block(t, count=19200))
         worst = max(worst, abs((t + 0.4 - 10.0) * RATE - sound.written) / RATE)
     assert worst < 0.1
 

@@ -24,7 +24,7 @@ from app.core.types import Frame, Image, Restored
 from app.media.videos.encoder import choose_encoder
 from app.media.videos.encoder_choices import LIVE_ENCODERS, EncoderChoice
 from app.outputs.recordings.file import RECORDING_STEM, TIME_BASE, RecordingFile
-from app.outputs.recordings.microphone import AudioBlock
+from app.outputs.recordings.microphone import AudioBlock, Samples
 from app.outputs.recordings.recorder import VideoRecorder
 from app.outputs.recordings.rescue import rescue_recordings
 from app.outputs.views import FrameViews
@@ -535,6 +535,34 @@ def test_sound_that_waits_for_the_first_picture_is_kept(tmp_path: Path) -> None:
     write_all(recorder, [restored(i, 100.0 + i / 25) for i in range(30)])
     recorder.finish()
     assert np.abs(heard(tmp_path / "video.mp4")[0][:24000]).max() > 0.4, "the click at the very beginning"
+
+
+def test_behind_a_long_pause_its_silence_is_written_between_the_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture comes in the time that each piece of the silence takes."""
+    pieces: list[int] = []
+    write_sound = RecordingFile.write_sound
+
+    def write_slowly(self: RecordingFile, samples: Samples) -> None:
+        write_sound(self, samples)
+        pieces.append(len(samples))
+        if len(pieces) <= 60:
+            recorder.put(FrameViews(restored(len(pieces), 160.0 + len(pieces) / 25), split=0.5))
+
+    monkeypatch.setattr(RecordingFile, "write_sound", write_slowly)
+    microphone = Tone(t_start=160.0, seconds=1.0)
+    recorder = VideoRecorder(tmp_path / "video.mp4", SIZE, 25.0, mode="restored", audio=microphone)
+    recorder.start()
+    recorder.put(FrameViews(restored(0, 100.0), split=0.5))
+    while sum(pieces) < 61 * Tone.rate:
+        assert recorder.state().error is None
+        time.sleep(0.002)
+    recorder.finish()
+    assert max(pieces) <= Tone.rate
+    assert (recorder.state().sent, recorder.state().dropped) == (61, 0)
+    samples, rate = heard(tmp_path / "video.mp4")
+    assert np.flatnonzero(np.abs(samples) > 0.4)[0] / rate == pytest.approx(60.0, abs=0.03)
 
 
 def test_both_of_two_files_have_the_sound(tmp_path: Path) -> None:

@@ -166,6 +166,19 @@ def test_a_viewer_that_takes_nothing_is_let_go() -> None:
         wait_for_state(stream, lambda state: str(state.detail).endswith("0 of 4 viewers"))
 
 
+def test_a_viewer_that_reads_slowly_stays() -> None:
+    """A picture takes it longer than the time in which it has to read something."""
+    with serving(viewer_timeout_s=0.7) as stream, watching(stream) as viewer:
+        shown = views(size=(1920, 1080))
+        shown.restored.image[:] = np.random.default_rng(0).integers(0, 256, shown.restored.image.shape, np.uint8)
+        stream.put(shown)
+        until = time.monotonic() + 2.0
+        while time.monotonic() < until:
+            assert viewer.recv(32 * 1024)
+            time.sleep(0.03)
+        assert viewers(stream) == 1
+
+
 def test_stopping_ends_every_connection_at_once() -> None:
     with serving(viewer_timeout_s=60.0) as stream, watching(stream) as viewer:
         stream.put(views())

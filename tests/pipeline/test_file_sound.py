@@ -50,6 +50,20 @@ def test_every_place_of_a_file_can_be_heard(beeps: Path) -> None:
     reader.close()
 
 
+@pytest.mark.parametrize(("name", "rate"), [("film.mkv", 48000), ("film.mkv", 44100), ("film.mp4", 44100)])
+def test_a_tone_is_read_without_a_break(tmp_path: Path, name: str, rate: int) -> None:
+    """Three samples of a tone in a row tell a break: the outer ones are together a multiple of the middle one."""
+    write_video(tmp_path / name, [numbered_picture(i) for i in range(50)], sound=True, rate=rate)
+    reader = SoundReader(tmp_path / name)
+    for place_s in (0.0, 0.7):
+        reader.seek(place_s)
+        tone = reader.read(SOUND_RATE)[:, 0]
+        between = 2 * np.cos(2 * np.pi * 440 / SOUND_RATE) * tone[1:-1]
+        assert np.abs(tone).max() > 0.2
+        assert np.abs(tone[2:] + tone[:-2] - between).max() < 0.01
+    reader.close()
+
+
 def test_a_file_without_sound_says_so(tmp_path: Path) -> None:
     write_video(tmp_path / "mute.mp4", [numbered_picture(i) for i in range(5)])
     with pytest.raises(UnreadableMediaError, match="no sound"):

@@ -19,6 +19,7 @@ SOUND_RATE = 48000
 SOUND_CHANNELS = 2
 
 _PRE_ROLL_S = 0.2
+_TOLERANCE = round(0.03 * SOUND_RATE)
 
 
 class SoundReader:
@@ -90,16 +91,23 @@ class SoundReader:
         return False
 
     def _decode(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield (position in samples, samples) of every decoded frame; end silently where the file is damaged."""
+        """Yield (position in samples, samples) of every decoded frame; end silently where the file is damaged.
+
+        Time stamps are rounded, in Matroska to a millisecond, and so is the length of a resampled frame: while a frame
+        is within 30 ms of its place, it follows the one before without a gap.
+        """
         resampler = AudioResampler(format="fltp", layout="stereo", rate=SOUND_RATE)
+        next_start: int | None = None
         try:
             for frame in self._container.decode(self._stream):
                 if frame.time is None:
                     continue
                 start = round((frame.time - self._zero_s) * SOUND_RATE)
+                if next_start is None or abs(start - next_start) > _TOLERANCE:
+                    next_start = start
                 for piece in resampler.resample(frame):
                     samples = np.ascontiguousarray(piece.to_ndarray().T, np.float32)
-                    yield start, samples
-                    start += len(samples)
+                    yield next_start, samples
+                    next_start += len(samples)
         except (av.FFmpegError, OSError):
             return

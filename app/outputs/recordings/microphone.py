@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ Samples = NDArray[np.float32]
 _RATE = 48000
 _BLOCK = 960
 _MOST_WAITING_BLOCKS = 500
+_LONGEST_SILENCE_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -62,16 +63,23 @@ class SoundAligner:
         self._tolerance = round(tolerance_s * rate)
         self.written = 0
 
-    def align(self, block: AudioBlock) -> Samples:
-        """Return the samples to append to the track for `block`, float32 (N, channels); possibly none."""
+    def align(self, block: AudioBlock) -> Iterator[Samples]:
+        """Yield the samples to append to the track for `block`, float32 (N, channels); possibly none.
+
+        The silence of a long pause comes in pieces of a second, so that nobody has to hold or write it at once.
+        """
         samples = block.samples
         late = round((block.t_capture - self._t_zero) * self._rate) - self.written
         is_first = self.written == 0
         if late > (0 if is_first else self._tolerance):
-            silence = np.zeros((late, self._channels), np.float32)
-            samples = np.concatenate((silence, samples))
+            longest = round(_LONGEST_SILENCE_S * self._rate)
+            for start in range(0, late, longest):
+                yield self._counted(np.zeros((min(longest, late - start), self._channels), np.float32))
         elif late < (0 if is_first else -self._tolerance):
             samples = samples[-late:]
+        yield self._counted(samples)
+
+    def _counted(self, samples: Samples) -> Samples:
         self.written += len(samples)
         return samples
 

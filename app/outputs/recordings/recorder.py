@@ -6,7 +6,7 @@ import logging
 import shutil
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from app.media.files import make_private_folder, output_error
 from app.media.videos.encoder_choices import LIVE_ENCODERS, EncoderChoice
 from app.outputs.base import OutputState
 from app.outputs.recordings.file import TIME_BASE, RecordingFile
-from app.outputs.recordings.microphone import AudioInput, SoundAligner
+from app.outputs.recordings.microphone import AudioBlock, AudioInput, Samples, SoundAligner
 from app.outputs.recordings.pacing import EvenRate
 from app.outputs.views import FrameViews
 
@@ -31,6 +31,7 @@ RESERVE_BYTES = 100 * 1024 * 1024
 _QUEUE_FRAMES = 16
 _SPACE_CHECK_S = 1.0
 _SOUND_POLL_S = 0.05
+_SOUND_AT_ONCE_S = 1.0
 FINISH_S = 60.0
 """Seconds that `stop` and `finish` wait for the remaining frames to be encoded."""
 
@@ -104,6 +105,8 @@ class VideoRecorder:
         self._fps = min(max(fps, 1.0), 240.0)
         self._pacing = EvenRate(self._fps)
         self._aligner: SoundAligner | None = None
+        self._blocks: deque[AudioBlock] = deque()
+        self._sound: Iterator[Samples] = iter(())
         self._space_check_at_s = 0.0
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
 
@@ -223,15 +226,16 @@ class VideoRecorder:
 
     def _next(self) -> FrameViews | None:
         """Return the next frame to encode, handling sound while none comes; None when the recording is to end."""
+        more_sound = False
         while True:
             with self._changed:
-                if not self._queue and not self._ending:
+                if not self._queue and not self._ending and not more_sound:
                     self._changed.wait(_SOUND_POLL_S if self._audio is not None else None)
                 if self._queue:
                     return self._queue.popleft()
                 if self._ending:
                     return None
-            self._record_sound()
+            more_sound = self._record_sound()
 
     def _record(self, views: FrameViews) -> None:
         restored = views.restored
@@ -261,20 +265,35 @@ class VideoRecorder:
     def _pts(self, slot: int) -> int:
         return round(slot / self._fps / TIME_BASE)
 
-    def _record_sound(self) -> None:
+    def _record_sound(self) -> bool:
+        """Write a second of the sound that came, and return whether there is more.
+
+        Behind a pause there is all of its silence to write, while pictures go on coming.
+        """
         # Sound that is read before the first picture has no place yet; until then it waits in the input.
         if self._audio is None or self._t_zero is None:
-            return
+            return False
         if self._aligner is None:
             self._aligner = SoundAligner(rate=self._audio.rate, channels=self._audio.channels, t_zero=self._t_zero)
-        for block in self._audio.read():
-            samples = self._aligner.align(block)
+        self._blocks.extend(self._audio.read())
+        left = round(_SOUND_AT_ONCE_S * self._audio.rate)
+        for samples in self._sound:
             for recording in self._files:
                 recording.write_sound(samples)
+            left -= len(samples)
+            if left <= 0:
+                return True
+        self._sound = self._aligned(self._aligner)
+        return bool(self._blocks)
+
+    def _aligned(self, aligner: SoundAligner) -> Iterator[Samples]:
+        while self._blocks:
+            yield from aligner.align(self._blocks.popleft())
 
     def _end_sound(self) -> None:
         _stop(self._audio)
-        self._record_sound()
+        while self._record_sound():
+            pass
         for recording in self._files:
             recording.end_sound()
 
