@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -73,6 +74,14 @@ def write_video(
             frame.pts, frame.time_base = time_ms, TIME_BASE
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def set_display_matrix(path: Path, matrix: tuple[int, int, int, int]) -> None:
+    """Have the MP4 of one track at `path` shown with x' = a x + c y, y' = b x + d y; `matrix` is (a, b, c, d)."""
+    data = bytearray(path.read_bytes())
+    a, b, c, d = (each << 16 for each in matrix)
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 1 << 30)  # ISO/IEC 14496-12, 8.3.2
+    path.write_bytes(data)
 
 
 def _write_tone(container: av.container.OutputContainer, stream: av.AudioStream, *, seconds: float, rate: int) -> None:

@@ -62,13 +62,12 @@ class RemoteFile:
             ) from None
 
     def __str__(self) -> str:
-        shown = str(self.address)
-        return f"{shown.rstrip('/')}/{self.path}" if self.path else shown
+        return self._below(str(self.address))
 
     @property
     def name(self) -> str:
         """The last part of the path."""
-        return PurePosixPath(unquote(str(self))).name
+        return PurePosixPath(unquote(self._place())).name
 
     def child(self, path: str) -> RemoteFile:
         """Return a file in this folder, by its path with slashes."""
@@ -87,7 +86,7 @@ class RemoteFile:
 
     def shown_path(self) -> Path:
         """Return a path for messages and suffixes; nothing is there."""
-        return Path(str(self))
+        return Path(self._place())
 
     def is_folder(self) -> bool:
         """Raises UnreadableMediaError when the address cannot be reached."""
@@ -175,7 +174,14 @@ class RemoteFile:
 
             options["host_key_policy"] = KnownHosts
         system, place = url_to_fs(self.address.without_login().revealed(), **options)
-        return system, f"{place.rstrip('/')}/{self.path}" if self.path else place
+        return system, self._below(place)
+
+    def _place(self) -> str:
+        """The address without its query, which belongs to no name."""
+        return self._below(str(self.address).partition("?")[0])
+
+    def _below(self, folder: str) -> str:
+        return f"{folder.rstrip('/')}/{self.path}" if self.path else folder
 
     @contextlib.contextmanager
     def _errors_named(self, kind: type[AppError]) -> Iterator[None]:

@@ -73,6 +73,19 @@ def test_pieces_of_an_enlarged_video_are_joined(tmp_path: Path) -> None:
     assert stamps(target) == stamps(source)
 
 
+def test_joined_pieces_of_an_untagged_video_say_what_their_colours_are(tmp_path: Path) -> None:
+    """Its 400 lines are taken for BT.601, the 800 of the result would be for BT.709."""
+    source, target = tmp_path / "film.mp4", tmp_path / "large.mkv"
+    write_video(source, [np.full((400, 160, 3), (40, 61, 201), np.uint8)] * 4)
+    piece = restore_piece(
+        source, tmp_path / "0.mp4", WHOLE, twice_as_large, track=same, warm_up=same, options=VideoOptions(scale=2)
+    )
+    assert piece.first_pts is not None
+    join_pieces(source, target, [PieceFile(path=tmp_path / "0.mp4", first_pts=piece.first_pts)])
+    assert b"\x55\xb1\x81\x06" in target.read_bytes()  # Matroska's MatrixCoefficients: BT.601
+    assert np.abs(pictures(target)[1].mean(axis=(0, 1)) - (40, 61, 201)).max() <= 2
+
+
 def spans_of(source: Path, *fractions: float) -> list[Span]:
     extent = Extent.of(source)
     cuts = [extent.first_pts + round(extent.ticks * fraction) for fraction in fractions]

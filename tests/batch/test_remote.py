@@ -107,6 +107,21 @@ def test_any_kind_of_address_goes_through_the_same_door(tmp_path: Path) -> None:
         memory.rm("/album", recursive=True)
 
 
+def test_the_query_of_an_address_is_no_part_of_a_name(tmp_path: Path) -> None:
+    file = RemoteFile.of("https://h/b/a.jpg?x=1&t=image%2Fjpeg&token=q")
+    assert (file.name, file.shown_path().suffix, file.shown_path().name) == ("a.jpg", ".jpg", "a.jpg")
+    assert str(file) == "https://h/b/a.jpg?x=1&t=image%2Fjpeg&token=…"
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/album/a.png?token=q", picture(tmp_path / "a.png").read_bytes())
+    try:
+        (item,) = plan("memory://album/a.png?token=q", f"{tmp_path}/out/", aligned=False)
+        assert (item.kind, item.name, item.target) == ("picture", "a.png", tmp_path / "out" / "a.png")
+        assert not run_job(at("memory://album/a.png?token=q", f"{tmp_path}/out/")).failed
+        assert files_in(tmp_path / "out") == ["a.png"]
+    finally:
+        memory.rm("/album", recursive=True)
+
+
 def test_originals_behind_an_address_are_neither_replaced_nor_mixed_with_results(server: str, tmp_path: Path) -> None:
     source = picture(tmp_path / "served" / "in" / "a.png")
     original = source.read_bytes()

@@ -20,6 +20,7 @@ from app.batch.videos.output import VideoOptions
 from app.batch.videos.restore import restore_video
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import FaceChange, Frame, Image, Restored
+from app.media.pictures.enlarge import enlarge
 from app.media.videos.video_reader import VideoReader
 from tests.media_files import number_of, numbered_picture, write_video
 
@@ -144,6 +145,25 @@ def test_colours_survive_the_way_there_and_back(tmp_path: Path, matrix: int, col
         a, b = next(first.decode(video=0)), next(second.decode(video=0))
         assert (a.colorspace, a.color_primaries, a.color_trc) == (b.colorspace, b.color_primaries, b.color_trc)
         assert (a.color_range == 2) == (b.color_range == 2)
+
+
+@pytest.mark.parametrize(
+    ("size", "rotation", "scale", "matrix"), [((640, 480), 0, 2, 6), ((848, 480), 90, 1, 6), ((480, 848), 90, 1, 1)]
+)
+def test_an_untagged_video_keeps_its_colours_where_its_result_would_be_taken_for_another_kind(
+    tmp_path: Path, size: tuple[int, int], rotation: int, scale: int, matrix: int
+) -> None:
+    """Players take untagged videos of 720 lines and more for BT.709, and others for BT.601."""
+    plain = np.full((size[1], size[0], 3), (40, 61, 201), np.uint8)
+    write_video(tmp_path / "in.mp4", [plain] * 3, rotation=rotation, matrix=matrix, tagged=False)
+
+    def enlarged(frame: Frame) -> Restored:
+        return same(replace(frame, image=enlarge(frame.image, scale)))
+
+    restore_video(tmp_path / "in.mp4", tmp_path / "out.mp4", enlarged, options=VideoOptions(scale=scale))
+    assert np.abs(pictures(tmp_path / "out.mp4")[1].mean(axis=(0, 1)) - plain[0, 0]).max() <= 2
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert next(container.decode(video=0)).colorspace == matrix
 
 
 @pytest.mark.parametrize(("matrix", "color_range"), [(1, 1), (5, 1), (1, 2)])

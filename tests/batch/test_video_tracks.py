@@ -30,12 +30,22 @@ def brighter_corner(frame: Frame) -> Restored:
     return Restored(frame=frame, image=image, k=1)
 
 
-def with_tracks(path: Path, plain: Path, *, subtitles: bool = False, cover: bool = False, second: bool = False) -> Path:
+def with_tracks(
+    path: Path,
+    plain: Path,
+    *,
+    subtitles: bool = False,
+    cover: bool = False,
+    second: bool = False,
+    lines: Sequence[tuple[int, int, str]] = TEXT,
+) -> Path:
     """`plain` copied into `path` with more tracks, the cover first as some programs write it, and chapters."""
     write_video(plain, [numbered_picture(i) for i in range(25)], sound=True)
     with av.open(str(plain)) as source, av.open(str(path), "w") as container:
         extra: list[tuple[av.stream.Stream, list[bytes], Sequence[tuple[int, int]]]] = []
-        if cover:
+        if cover and path.suffix == ".mkv":
+            container.add_attachment("cover.jpg", "image/jpeg", encode_jpeg(numbered_picture(4000)))
+        elif cover:
             picture = container.add_mux_stream("mjpeg", width=160, height=120)
             picture.disposition = Disposition.attached_pic
             picture.time_base = Fraction(1, 90000)
@@ -47,7 +57,7 @@ def with_tracks(path: Path, plain: Path, *, subtitles: bool = False, cover: bool
             text = container.add_mux_stream("subrip")
             text.time_base = Fraction(1, 1000)
             text.metadata["language"] = "deu"
-            extra.append((text, [each[2].encode() for each in TEXT], [(each[0], each[1]) for each in TEXT]))
+            extra.append((text, [each[2].encode() for each in lines], [(each[0], each[1]) for each in lines]))
         container.set_chapters(
             [{"id": 1, "start": 0, "end": 500, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}}]
         )
@@ -110,6 +120,16 @@ def test_a_subtitle_that_stands_longer_than_the_pictures_go_hides_no_damage(tmp_
     source.write_bytes(data[: len(data) * 3 // 5])
     with pytest.raises(UnreadableMediaError, match="breaks off"):
         restore_video(source, tmp_path / "out.mkv", same)
+
+
+def test_a_subtitle_that_stands_longer_than_everything_else_is_no_damage(tmp_path: Path) -> None:
+    lines = [(0, 400, "Hello"), (400, 2600, "Good-bye")]
+    source = with_tracks(tmp_path / "in.mkv", tmp_path / "plain.mp4", subtitles=True, cover=True, lines=lines)
+    assert restore_video(source, tmp_path / "out.mkv", same).frames == 25
+    data = source.read_bytes()
+    source.write_bytes(data[: len(data) * 3 // 5])
+    with pytest.raises(UnreadableMediaError, match="breaks off"):
+        restore_video(source, tmp_path / "cut.mkv", same)
 
 
 def test_what_mp4_cannot_hold_is_named(tmp_path: Path) -> None:

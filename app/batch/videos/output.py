@@ -10,7 +10,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange
+from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -29,6 +29,7 @@ from app.media.videos.video_reader import MediaPacket, VideoPicture, VideoReader
 from app.outputs.compose import compose
 
 _TAGGED_MATRICES = (1, 5, 6, 7, 9)
+_TAG_OF_UNTAGGED = {Colorspace.ITU709: 1, Colorspace.ITU601: 6}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +165,7 @@ class VideoOutput:
         """A stream for the packets of `stream`. Its file may not have had a place for the colours."""
         copy = self._container.add_stream_from_template(stream)
         copy.time_base = reader.time_base
-        colour = _colour_of(reader)
+        colour = _colour_of(reader, stream.height)
         context = copy.codec_context
         context.color_range, context.colorspace = int(colour.color_range), colour.matrix_tag
         context.color_primaries, context.color_trc = colour.primaries_tag, colour.transfer_tag
@@ -182,7 +183,7 @@ class VideoOutput:
                 rate=Fraction(reader.fps or 25.0).limit_denominator(1001),
                 time_base=reader.time_base,
                 candidates=FILE_ENCODERS[self._options.encoder],
-                colour=_colour_of(reader),
+                colour=_colour_of(reader, height + height % 2),  # the encoder makes it even
                 pixel_shape=reader.pixel_shape,
                 threads=self._options.threads,
                 deep=deep,
@@ -242,15 +243,18 @@ def _losses(reader: VideoReader, encoder: VideoEncoder) -> list[Phrase]:
     return losses
 
 
-def _colour_of(reader: VideoReader) -> ColourTags:
-    """The colours of `reader`'s video for the video that is made of it. What is not YCbCr becomes BT.709."""
+def _colour_of(reader: VideoReader, height: int) -> ColourTags:
+    """The colours of `reader`'s video for the one of `height` lines made of it. What is not YCbCr becomes BT.709."""
     color_range = ColorRange.JPEG if reader.color_range == ColorRange.JPEG else ColorRange.MPEG
     if reader.colorspace not in (*_TAGGED_MATRICES, UNSPECIFIED):
         return ColourTags()
+    matrix, tag = matrix_of(reader.colorspace, reader.coded_height), reader.colorspace
+    if matrix_of(tag, height) != matrix:  # untagged, it would be taken for what its height suggests
+        tag = _TAG_OF_UNTAGGED[matrix]
     return ColourTags(
-        matrix=matrix_of(reader.colorspace, reader.coded_height),
+        matrix=matrix,
         color_range=color_range,
-        matrix_tag=reader.colorspace,
+        matrix_tag=tag,
         primaries_tag=reader.color_primaries,
         transfer_tag=reader.color_trc,
     )

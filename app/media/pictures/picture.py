@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from app.core.types import Image
 from app.core.words import Phrase, joined, phrase
 from app.media.files import permissions_of, unreadable, write_atomically
 from app.media.pictures.enlarge import enlarge
+from app.media.pictures.orientation import take_orientation, upright
 from app.media.pictures.picture_encoding import DEEP, JPEG, TIFF, WITH_ALPHA, WITH_METADATA, WITH_RESOLUTION, encode
 from app.media.pictures.picture_facts import (
     CMYK_BECAME_RGB,
@@ -28,24 +28,13 @@ from app.media.pictures.picture_facts import (
     facts_of,
     is_profile,
 )
-from app.media.pictures.picture_size import expect_affordable, expect_affordable_depth
+from app.media.pictures.picture_size import expect_affordable, expect_affordable_depth, is_tiff
+from app.media.pictures.tiff_pixels import tiff_pixels
 
 PICTURE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif"}
 )
 """Suffixes of the picture files that are read and written."""
-
-_TURNS: dict[int, tuple[int | None, int | None]] = {
-    2: (None, 1),
-    3: (cv2.ROTATE_180, None),
-    4: (None, 0),
-    5: (cv2.ROTATE_90_CLOCKWISE, 1),
-    6: (cv2.ROTATE_90_CLOCKWISE, None),
-    7: (cv2.ROTATE_90_COUNTERCLOCKWISE, 1),
-    8: (cv2.ROTATE_90_COUNTERCLOCKWISE, None),
-}
-"""EXIF orientation -> the rotation, then the flip (code of cv2.flip) that make the picture upright."""
-
 
 _BAND_PIXELS = 1 << 20
 
@@ -84,9 +73,11 @@ def read_picture(path: Path) -> Picture:
     expect_affordable(encoded, str(path))
     facts = facts_of(encoded, str(path))
     try:
-        pixels, kinds, blobs = cv2.imdecodeWithMetadata(np.frombuffer(encoded, np.uint8), flags=cv2.IMREAD_UNCHANGED)
+        pixels, kinds, blobs = _decoded(encoded)
     except cv2.error as error:
         raise UnreadableMediaError("{path} is not a picture that can be read.", error.err or "", path=path) from error
+    except Exception as error:  # of the other decoders of TIFF, as many as there are ways to be damaged
+        raise UnreadableMediaError("{path} cannot be read: {reason}.", path=path, reason=error) from error
     if pixels is None or pixels.size == 0:
         raise UnreadableMediaError(
             "{path} is damaged or not a picture that can be read.", "Check that it is whole.", path=path
@@ -102,8 +93,8 @@ def read_picture(path: Path) -> Picture:
     exif = metadata.get(EXIF)
     orientation = 1
     if exif is not None:
-        orientation, metadata[EXIF] = _take_orientation(exif)
-    pixels = _upright(pixels, facts.turn if path.suffix.lower() == ".avif" else orientation)
+        orientation, metadata[EXIF] = take_orientation(exif)
+    pixels = upright(pixels, facts.turn if path.suffix.lower() == ".avif" else orientation)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     return Picture(
@@ -224,6 +215,13 @@ def _same_format(first: str, second: str) -> bool:
     return first == second or any({first, second} <= kind for kind in (JPEG, TIFF))
 
 
+def _decoded(encoded: bytes) -> tuple[NDArray[Any] | None, Sequence[int], Sequence[NDArray[Any]]]:
+    """Return the pixels, None if there are none to decode, and OpenCV's numbers and the data of the metadata."""
+    if is_tiff(encoded):
+        return tiff_pixels(encoded), (), ()  # OpenCV finds no metadata in these
+    return cv2.imdecodeWithMetadata(np.frombuffer(encoded, np.uint8), flags=cv2.IMREAD_UNCHANGED)
+
+
 def _usual(pixels: NDArray[Any], facts: PictureFacts, path: Path) -> NDArray[Any]:
     """`pixels` with white where their type has it; raises UnreadableMediaError for a type that pictures do not have."""
     if pixels.dtype == np.float64:
@@ -307,35 +305,3 @@ def _to_bgr8(pixels: NDArray[Any]) -> Image:
     if eight.shape[2] == 2:
         return np.asarray(cv2.cvtColor(np.ascontiguousarray(eight[:, :, 0]), cv2.COLOR_GRAY2BGR), np.uint8)
     return np.ascontiguousarray(eight[:, :, :3])
-
-
-def _upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    rotation, flip = _TURNS.get(orientation, (None, None))
-    if rotation is not None:
-        pixels = cv2.rotate(pixels, rotation)
-    if flip is not None:
-        pixels = cv2.flip(pixels, flip)
-    return pixels
-
-
-def _take_orientation(exif: bytes) -> tuple[int, bytes]:
-    """Return the orientation (1 to 8) of an EXIF block, and the block with the orientation set to 1, upright.
-
-    EXIF is a TIFF file of one directory: byte order, offset of the directory, then 12-byte entries; orientation is the
-    short value of tag 0x0112 (Exif 2.3, section 4.6.4).
-    """
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
-    try:
-        if order is None:
-            return 1, exif
-        (directory,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, directory)
-        for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-            tag, kind = struct.unpack_from(order + "HH", exif, entry)
-            if tag == 0x0112 and kind == 3:
-                (orientation,) = struct.unpack_from(order + "H", exif, entry + 8)
-                upright = exif[: entry + 8] + struct.pack(order + "H", 1) + exif[entry + 10 :]
-                return orientation, upright
-    except struct.error:
-        return 1, exif
-    return 1, exif

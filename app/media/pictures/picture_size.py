@@ -102,9 +102,14 @@ def avif_size(encoded: bytes) -> tuple[int, int] | None:
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
+def is_tiff(encoded: bytes) -> bool:
+    """Whether the file begins as a TIFF or BigTIFF does."""
+    return encoded[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
 def _tiff_header(encoded: bytes) -> tuple[int, int, int] | None:
     """Return width, height and bytes of a decoded pixel of a TIFF of any kind of pixels, None for another format."""
-    if encoded[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if not is_tiff(encoded):
         return None
     import tifffile  # takes 20 ms, which other pictures need not wait for
 

@@ -6,11 +6,13 @@ swscale's default path darkens with every round trip, so accurate rounding and f
 
 from __future__ import annotations
 
-from typing import Any
+import struct
+from typing import Any, cast
 
 import av
 import cv2
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -48,6 +50,21 @@ def quarter_turns(rotation: float) -> int:
     return round(rotation / 90) % 4
 
 
+def is_mirrored(frame: av.VideoFrame) -> bool:
+    """Whether the frame's display matrix flips it: x' = a x + c y, y' = b x + d y have a negative determinant."""
+    # `frame.side_data` would hold the frame until the collector comes by.
+    matrix = cast(Any, SideDataContainer)(frame).get(Type.DISPLAYMATRIX)
+    if matrix is None:
+        return False
+    a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))
+    return bool(a * d < b * c)
+
+
+def is_upright(frame: av.VideoFrame) -> bool:
+    """Whether the frame is shown as it is coded, neither turned nor flipped."""
+    return not quarter_turns(frame.rotation) and not is_mirrored(frame)
+
+
 def turn(image: NDArray[Any], quarters: int) -> NDArray[Any]:
     """Return `image` turned counter-clockwise by `quarters` quarter turns."""
     return image if quarters == 0 else cv2.rotate(image, _TURNS[quarters])
@@ -82,6 +99,8 @@ class BgrConverter:
 
     @staticmethod
     def _upright(frame: av.VideoFrame, image: NDArray[Any]) -> NDArray[Any]:
+        if is_mirrored(frame):
+            image = cv2.flip(image, 0)  # which leaves the first row of the matrix, that of the angle, as it is
         return turn(image, quarter_turns(frame.rotation))
 
 

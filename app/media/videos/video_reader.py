@@ -5,6 +5,7 @@ Playing a file and restoring a file share this reader, so both see the same pixe
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TypeAlias
 import av
 import numpy as np
 from av.container import InputContainer
-from av.stream import Stream
+from av.stream import Disposition, Stream
 from av.video.format import VideoFormat
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from app.core.errors import UnreadableMediaError
 from app.core.types import Image
 from app.core.words import Phrase, phrase, with_values
 from app.media.files import reason, unreadable
-from app.media.videos.colour import BgrConverter, quarter_turns
+from app.media.videos.colour import BgrConverter, is_upright, quarter_turns
 from app.media.videos.containers import expect_affordable_video, open_video
 from app.media.videos.encoder_choices import LARGE_PIXELS
 from app.media.videos.side_data import hdr10_parameters, lost_with
@@ -35,6 +36,7 @@ MediaPacket: TypeAlias = "av.Packet[Stream]"
 _SHORTFALL_S = 0.3
 _SHORTFALL_NOTED_S = 1.0
 _STEPS_BACK_S = (0.0, 2.0, 10.0)
+_CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 
 _BOTTOM_FIRST = (3, 4)
 """FFmpeg's field orders that show the bottom field first: AV_FIELD_BB and AV_FIELD_TB."""
@@ -46,7 +48,7 @@ class VideoPicture:
 
     `duration` is in the same units, 0 when the file does not say. `deep` is the same picture as uint16, 0 to 65535, of
     a video that has more than eight bits, when it was asked for. `coded` is the decoder's own frame, None for a picture
-    that had to be turned.
+    that had to be turned or flipped.
     """
 
     image: Image
@@ -61,11 +63,11 @@ class VideoReader:
     """An open video file. Raises UnreadableMediaError when it is not a video, and on reading when it is truncated.
 
     `width` and `height` are those of the upright picture, `pixel_shape` is how wide its pixels are for their height.
-    Colour tags are FFmpeg's numbers. `frame_count` and `duration_s` are None when the file does not say. `bits` is the
-    depth of a sample, `subsampling` how coarse the colours are (such as "4:2:0"), `fields` "tff" or "bff" when the
-    pictures are interlaced, `hdr10` the description of its HDR10 as x264 takes it. `lost_beside` names what was found
-    so far beside the pixels that no restored picture will have. `with_depth` yields full depth as well. The decoder has
-    `threads` threads, 0 for as many as there are cores.
+    Colour tags are FFmpeg's numbers. `frame_count` and `duration_s`, of the pictures and the sound, are None when the
+    file does not say. `bits` is the depth of a sample, `subsampling` how coarse the colours are (such as "4:2:0"),
+    `fields` "tff" or "bff" when the pictures are interlaced, `hdr10` the description of its HDR10 as x264 takes it.
+    `lost_beside` names what was found so far beside the pixels that no restored picture will have. `with_depth` yields
+    full depth as well. The decoder has `threads` threads, 0 for as many as there are cores.
     """
 
     def __init__(self, path: Path, *, with_depth: bool = False, threads: int = 0) -> None:
@@ -76,10 +78,8 @@ class VideoReader:
         rate = self.stream.average_rate or self.stream.guessed_rate
         self.fps = float(rate) if rate else 0.0
         self.has_audio = bool(self.container.streams.audio)
-        # AVI counts the frames that a camera dropped, too.
-        self.frame_count = None if self.container.format.name == "avi" else self.stream.frames or None
-        duration = self.container.duration
-        self.duration_s = duration / av.time_base if duration else None
+        self.frame_count = _frame_count(self.container, self.stream)
+        self.duration_s = _duration_s(self.container)
         self._converter = BgrConverter()
         self._packets = 0
         self._end_s = self._pictures_end_s = 0.0
@@ -259,7 +259,7 @@ class VideoReader:
             duration=max(frame.duration or 0, 0),
             time_base=self.time_base,
             deep=self._converter.convert_deep(frame) if self._deep else None,
-            coded=None if quarter_turns(frame.rotation) else frame,
+            coded=frame if is_upright(frame) else None,
         )
 
     def _drain(self) -> Iterator[av.VideoFrame]:
@@ -309,6 +309,35 @@ class VideoReader:
             path=self.path,
             reason=reason(error),
         )
+
+
+def _frame_count(container: InputContainer, stream: VideoStream) -> int | None:
+    """Return how many packets of pictures a whole file yields, None when it does not say."""
+    if container.format.name == "avi":  # it counts the frames that a camera dropped, too
+        return None
+    # MP4 counts the frames that an edit list cuts off, too. FFmpeg has left those out of its index.
+    is_mp4 = container.format.name.startswith("mov,")
+    return (min(stream.frames, len(stream.index_entries)) if is_mp4 else stream.frames) or None
+
+
+def _duration_s(container: InputContainer) -> float | None:
+    """Return the seconds of the pictures and the sound, None when the file does not say."""
+    whole_s = container.duration / av.time_base if container.duration else None
+    if whole_s is None or not container.streams.subtitles:
+        return whole_s
+    # The container's own duration includes a subtitle that stands longer than the pictures and the sound go.
+    streams = (*container.streams.video, *container.streams.audio)
+    lengths_s = [_length_s(stream) for stream in streams if not stream.disposition & Disposition.attached_pic]
+    return min(max((length_s for length_s in lengths_s if length_s), default=whole_s), whole_s)
+
+
+def _length_s(stream: Stream) -> float | None:
+    """Return the seconds of one stream, in Matroska from its tag such as "DURATION-eng"; None when nothing says."""
+    tag = next((value for name, value in stream.metadata.items() if name.upper().startswith("DURATION")), "")
+    if clock := _CLOCK.fullmatch(tag):
+        hours, minutes, seconds = map(float, clock.groups())
+        return 3600 * hours + 60 * minutes + seconds
+    return float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
 
 
 def _subsampling(pixels: VideoFormat) -> str:
