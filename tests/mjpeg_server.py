@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import secrets
 import socketserver
 import threading
 from collections.abc import Callable
@@ -22,11 +25,40 @@ def moving_square(index: int, *, width: int = 320, height: int = 240) -> NDArray
     return image
 
 
+class DigestLogin:
+    """A server's side of a Digest login (RFC 7616, `qop=auth`), with the `algorithm` MD5 or SHA-256."""
+
+    def __init__(self, name: str, password: str, *, algorithm: str) -> None:
+        self._name, self._password, self._algorithm = name, password, algorithm
+        self._nonce = secrets.token_hex(16)
+
+    @property
+    def challenges(self) -> tuple[str, ...]:
+        """What a server asks for: the first kind is known to nobody, the last is not wanted."""
+        usual = f'realm="camera, inside", nonce="{self._nonce}", opaque="seen", qop="auth"'
+        first, second = (f"Digest {usual}, algorithm={each}" for each in ("SHA-3", self._algorithm))
+        return first, second, 'Basic realm="camera"'
+
+    def accepts(self, authorization: str, path: str) -> bool:
+        kind, _, parameters = authorization.partition(" ")
+        answer = {name: value.strip('"') for name, value in re.findall(r'(\w+)=("[^"]*"|[^\s,]+)', parameters)}
+        if kind != "Digest" or answer["nonce"] != self._nonce or answer["opaque"] != "seen" or answer["uri"] != path:
+            return False
+        secret = self._hash(f"{self._name}:camera, inside:{self._password}")
+        once = f"{self._nonce}:{answer['nc']}:{answer['cnonce']}:auth"
+        wanted = self._hash(f"{secret}:{once}:{self._hash(f'GET:{path}')}")
+        return (answer["username"], answer["response"]) == (self._name, wanted)
+
+    def _hash(self, text: str) -> str:
+        return hashlib.new(self._algorithm.replace("-", ""), text.encode()).hexdigest()
+
+
 class MjpegServer:
     """Serves `picture(i)` at `fps` to everybody who asks for `url`. A context manager.
 
     `stall()` keeps connections open and sends nothing, `resume()` goes on; `die()` cuts every connection and refuses
     new ones, `revive()` listens on the same port again. `content_length=False` leaves the length of the parts out.
+    `login` is the header that it wants, `digest` the login.
     """
 
     def __init__(
@@ -36,11 +68,13 @@ class MjpegServer:
         fps: float = 30.0,
         content_length: bool = True,
         login: str | None = None,
+        digest: DigestLogin | None = None,
     ) -> None:
         self._picture = picture
         self._interval_s = 1.0 / fps
         self._content_length = content_length
         self._login = login
+        self._digest = digest
         self._stopping = threading.Event()
         self._flowing = threading.Event()
         self._flowing.set()
@@ -102,8 +136,14 @@ class MjpegServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                if camera._login is not None and self.headers.get("Authorization") != camera._login:
+                login = self.headers.get("Authorization", "")
+                if camera._login is not None and login != camera._login:
                     self.send_error(401)
+                elif camera._digest is not None and not camera._digest.accepts(login, self.path):
+                    self.send_response(401)
+                    for challenge in camera._digest.challenges:
+                        self.send_header("WWW-Authenticate", challenge)
+                    self.end_headers()
                 elif self.path.startswith("/video"):
                     camera._serve(self)
                 elif self.path == "/moved":

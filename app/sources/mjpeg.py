@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import http.client
 import io
 import re
@@ -14,8 +15,16 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from urllib.error import URLError
 from urllib.parse import urljoin, urlsplit
+from urllib.request import (
+    AbstractDigestAuthHandler,
+    HTTPPasswordMgrWithDefaultRealm,
+    Request,
+    parse_http_list,
+    parse_keqv_list,
+)
 
 from app.core.address import StreamAddress
 from app.core.errors import SourceOfflineError, StreamOpenError
@@ -25,6 +34,7 @@ from app.sources.tls import certificate_error, tls_context
 
 _MAX_REDIRECTS = 3
 _MAX_PICTURE_BYTES = 64 * 1024 * 1024
+_DIGESTS = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 _REACH_HINT = phrase("Check the address, and that the camera is on and in the same network.")
 
 
@@ -63,13 +73,14 @@ class MjpegReader:
     def open(self) -> None:
         """Connect and read the response's head. Raises StreamOpenError, or NotMjpegError for other content."""
         for _ in range(_MAX_REDIRECTS + 1):
-            response = self._request(self.place)
+            response = self._logged_in(self.place)
             target = response.getheader("Location") if 300 <= response.status < 400 else None
             if target is None:
                 break
             response.close()
             self.place = self._redirected(target)
-        if response.status in (401, 403):
+        no_login = self.place.login is None
+        if response.status in (401, 403) and no_login:
             raise StreamOpenError(
                 "{address} asks for a name and a password.",
                 "Write them as http://NAME:PASSWORD@...",
@@ -78,7 +89,7 @@ class MjpegReader:
         if response.status != 200:
             raise StreamOpenError(
                 "{address} answers {status} {reason}.",
-                "Check the address.",
+                phrase("Check the address.") if no_login else phrase("Check the address, the name and the password."),
                 address=self._address,
                 status=str(response.status),
                 reason=http.client.responses.get(response.status) or phrase("of an unknown kind"),
@@ -138,13 +149,23 @@ class MjpegReader:
             return after
         return before.moved_to(after)
 
-    def _request(self, address: StreamAddress) -> http.client.HTTPResponse:
-        parts = urlsplit(address.revealed())
+    def _logged_in(self, address: StreamAddress) -> http.client.HTTPResponse:
+        """The response to the login of `address`: sent as it is, and as a digest to a server that insists on that."""
+        if address.login is None:
+            return self._request(address)
+        basic = base64.b64encode(":".join(address.login).encode()).decode("ascii")
+        response = self._request(address, f"Basic {basic}")
+        if response.status == 401:
+            answer = _digest_answer(response.headers.get_all("WWW-Authenticate", []), address)
+            if answer is not None:
+                response.close()
+                return self._request(address, answer)
+        return response
+
+    def _request(self, address: StreamAddress, authorization: str = "") -> http.client.HTTPResponse:
         headers = {"User-Agent": "cfrnet-live", "Accept": "multipart/x-mixed-replace, */*"}
-        if address.login is not None:
-            login = ":".join(address.login)
-            headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode("ascii")
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        if authorization:
+            headers["Authorization"] = authorization
         connection = http.client.HTTPConnection(address.host, address.port, timeout=self._open_timeout_s)
         if address.scheme == "https":
             context = tls_context(check=not address.insecure)
@@ -164,7 +185,7 @@ class MjpegReader:
             connection.connect()
             self._socket = connection.sock
             timer.start()
-            connection.request("GET", path, headers=headers)
+            connection.request("GET", _path(address), headers=headers)
             response = connection.getresponse()
             if overdue.is_set():  # its headers seem to end where the connection was closed
                 raise TimeoutError
@@ -229,3 +250,39 @@ class MjpegReader:
 
     def _offline(self, what: Phrase) -> SourceOfflineError:
         return SourceOfflineError(what, "It is tried again.", address=self._address)
+
+
+class _Digest(AbstractDigestAuthHandler):
+    """The library's answers to Digest challenges, also in SHA-256 and for passwords beyond ASCII (RFC 7616)."""
+
+    def get_algorithm_impls(self, algorithm: str) -> tuple[Callable[[str], str], Callable[[str, str], str]]:
+        kind = _DIGESTS[algorithm.upper()]
+
+        def digest(text: str) -> str:
+            return kind(text.encode(), usedforsecurity=False).hexdigest()
+
+        return digest, lambda secret, data: digest(f"{secret}:{data}")
+
+
+def _digest_answer(challenges: Iterable[str], address: StreamAddress) -> str | None:
+    """Return the header that answers the first Digest challenge that is understood, None without one."""
+    assert address.login is not None
+    request = Request(address.without_login().revealed())
+    request.selector = _path(address)
+    passwords = HTTPPasswordMgrWithDefaultRealm()
+    passwords.add_password(None, request.full_url, *address.login)  # of any realm
+    for challenge in challenges:
+        kind, _, parameters = challenge.partition(" ")
+        if kind.lower() != "digest":
+            continue
+        with contextlib.suppress(LookupError, ValueError, URLError):  # of a challenge that is not understood
+            answer = _Digest(passwords).get_authorization(request, parse_keqv_list(parse_http_list(parameters)))
+            if answer is not None:
+                return f"Digest {answer}"
+    return None
+
+
+def _path(address: StreamAddress) -> str:
+    """What is asked of the server."""
+    parts = urlsplit(address.revealed())
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

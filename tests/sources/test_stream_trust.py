@@ -19,6 +19,7 @@ from app.core.errors import SourceOfflineError, SourceOpenError, StreamOpenError
 from app.core.settings import Settings
 from app.sources.registry import parse_source
 from app.sources.stream import StreamSource
+from app.sources.tls import tls_context
 from tests.media_files import encode_jpeg, numbered_picture
 
 Answer = Callable[[bytes], bytes]
@@ -164,6 +165,15 @@ def test_a_known_certificate_is_accepted(tls: ssl.SSLContext, identity: Path, mo
     with server(lambda _: mjpeg(PICTURE), context=tls) as heard:
         opened(f"https://me:hush@127.0.0.1:{heard.port}/v").close()
     assert b"Authorization" in heard[0]
+
+
+def test_the_certificates_of_the_system_and_of_the_package_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the system may be in no file: Windows has a store of its own."""
+    purposes: list[ssl.Purpose] = []
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda _, purpose: purposes.append(purpose))
+    context = tls_context(check=True)
+    assert purposes == [ssl.Purpose.SERVER_AUTH]
+    assert context.cert_store_stats()["x509_ca"] > 100
 
 
 @pytest.mark.parametrize("scheme", ["rtsps", "https"])
