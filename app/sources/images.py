@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from app.core.errors import EmptyFolderError, UnreadableMediaError
@@ -66,7 +66,7 @@ class ImagesSource:
                 raise EmptyFolderError(
                     "There is no picture in the folder {path}.", "Choose another folder.", path=self._path
                 )
-            self._first = self._next_readable()
+            self._first = self._first_readable(range(len(self._files)))
             if self._first is None:
                 raise EmptyFolderError(
                     "Not one of the {count} pictures in {path} can be read.",
@@ -95,7 +95,7 @@ class ImagesSource:
             return None
         image, self._first = self._first, None
         if image is None:
-            image = self._next_readable()
+            image = self._first_readable(range(self._position, len(self._files)))
         if image is None:
             return None
         t_media = (self._position - 1) * PICTURE_SECONDS
@@ -106,20 +106,26 @@ class ImagesSource:
         return frame
 
     def seek(self, seconds: float) -> None:
-        """Continue with the picture that is shown at `seconds`."""
-        self._first = None
-        self._position = min(max(int(seconds / PICTURE_SECONDS), 0), max(len(self._files) - 1, 0))
+        """Continue with the picture that is shown at `seconds`.
+
+        Where it is damaged, the search goes on round the ends, in the direction of the shorter way from the picture
+        before: a step back leads further back.
+        """
+        count = len(self._files)
+        place = min(max(int(seconds / PICTURE_SECONDS), 0), count - 1)
+        left = self._position - 1
+        step = 1 if (place - left) % count <= count / 2 else -1
+        self._first = self._first_readable((place + step * number) % count for number in range(count))
 
     def close(self) -> None:
         self._closed = True
         self._first = None
 
-    def _next_readable(self) -> Image | None:
-        while self._position < len(self._files):
-            path = self._files[self._position]
-            self._position += 1
+    def _first_readable(self, places: Iterable[int]) -> Image | None:
+        for place in places:
+            self._position = place + 1
             try:
-                return read_picture(path).bgr
+                return read_picture(self._files[place]).bgr
             except UnreadableMediaError as error:
                 _log.warning("%s", error)
                 self.skipped.append(error)

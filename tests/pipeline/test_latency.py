@@ -27,13 +27,15 @@ def restored(index: int, t_capture: float, **timings: object) -> Restored:
     return Restored(frame=frame, image=PICTURE, k=2, timings=Timings(**timings))  # type: ignore[arg-type]
 
 
-def play(clock: Clock, statistics: LatencyStatistics, *, seconds: float, fps: float = 20.0, step: int = 1) -> Restored:
-    """Frames at `fps`, each 30 ms old when finished, of a source that delivers `step` times as many."""
+def play(
+    clock: Clock, statistics: LatencyStatistics, *, seconds: float, fps: float = 20.0, step: int = 1, first: int = 0
+) -> Restored:
+    """Frames at `fps` from index `first` on, each 30 ms old when finished, of a source that delivers `step` times as
+    many."""
     for number in range(round(seconds * fps)):
         clock.now += 1 / fps
-        latest = restored(
-            number * step, clock.now - 0.03, detect_ms=4, align_ms=1, cycles_ms=(10, 12), paste_ms=2, age_ms=30
-        )
+        index = first + number * step
+        latest = restored(index, clock.now - 0.03, detect_ms=4, align_ms=1, cycles_ms=(10, 12), paste_ms=2, age_ms=30)
         statistics.add(latest)
     return latest
 
@@ -72,6 +74,41 @@ def test_rates_in_and_out() -> None:
     assert snapshot.dropped == 7
     assert snapshot.k == 2
     assert snapshot.overhead_p50_ms == 7
+
+
+@pytest.mark.parametrize("after_s", [0.1, 0.4, 2.0])
+def test_a_pause_is_no_time_without_frames(after_s: float) -> None:
+    clock = Clock()
+    statistics = LatencyStatistics(clock=clock)
+    last = play(clock, statistics, seconds=3)
+    clock.now += 1.5
+    statistics.add(restored(last.frame.index, clock.now))  # a paused picture is restored again when a setting changes
+    clock.now += 2.0
+    play(clock, statistics, seconds=after_s, first=last.frame.index + 1)
+    snapshot = statistics.snapshot()
+    assert snapshot.fps_in == pytest.approx(20, rel=0.01)
+    assert snapshot.fps_out == pytest.approx(20, rel=0.01), "restoring is not called slow after a pause"
+
+
+def test_a_moment_in_which_restoring_was_slow_counts() -> None:
+    clock = Clock()
+    statistics = LatencyStatistics(clock=clock)
+    last = play(clock, statistics, seconds=2)
+    clock.now += 1.0  # the source went on meanwhile
+    play(clock, statistics, seconds=1, first=last.frame.index + 21)
+    snapshot = statistics.snapshot()
+    assert snapshot.fps_in == pytest.approx(20)
+    assert snapshot.fps_out == pytest.approx(15, rel=0.02)
+
+
+@pytest.mark.parametrize("burst", [2, 3, 6])
+def test_frames_that_arrive_in_bursts_have_the_rate_of_the_source(burst: int) -> None:
+    clock = Clock()
+    statistics = LatencyStatistics(clock=clock)
+    for index in range(120):
+        clock.now += 0.001 if index % burst else 0.05 * burst - 0.001 * (burst - 1)
+        statistics.add(restored(index, clock.now))
+    assert statistics.snapshot().fps_in == pytest.approx(20, rel=0.06)
 
 
 def test_frames_that_passed_untouched_do_not_count_as_fast_ones() -> None:

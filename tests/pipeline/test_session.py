@@ -42,6 +42,8 @@ from app.restorers.families import family
 from app.restorers.family import Restorer
 from app.restorers.store import ModelStore
 from app.sources.base import Source, SourceInfo, SourceSpec
+from app.sources.images import IMAGES
+from app.sources.registry import open_source
 
 WAIT_S = 30.0
 ROOT = Path(__file__).parents[2]
@@ -525,6 +527,39 @@ def test_a_paused_picture_is_restored_again_when_settings_change(scene: MovingFa
         assert np.array_equal(listener.frames[-1].frame.image, again.frame.image)
         session.set_paused(False)
         listener.wait_for_frame(lambda frame: frame.frame.index > again.frame.index + 3)
+
+
+def test_a_still_picture_is_restored_once_however_late_its_status_comes(
+    scene: MovingFaceScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cv2.imwrite(str(tmp_path / "face.png"), MovingFaceScene(width=480, height=270).image(0.0))
+    still = SourceSpec(kind=IMAGES, address=str(tmp_path / "face.png"))
+    with live(lambda spec: open_source(spec) if spec is still else MovingFaceSource(scene)) as (session, listener):
+        listener.wait_for_frame(has_face)
+        pipeline, report = session._inference.pipeline, session._capture._report
+        assert pipeline is not None
+        process = pipeline.process
+        stood: list[bool] = []
+
+        def note(frame: Frame, settings: Settings, *, stands: bool, **options: object) -> Restored:
+            if frame.image.shape[0] == 270:
+                stood.append(stands)
+            return process(frame, settings, stands=stands, **options)
+
+        def is_there(restored: Restored) -> bool:
+            return restored.image.shape[0] == 270
+
+        def report_late(status: SourceStatus, generation: int) -> None:
+            if status.state == "online":
+                listener.wait(lambda: any(map(is_there, listener.frames)))
+            report(status, generation)
+
+        monkeypatch.setattr(pipeline, "process", note)
+        monkeypatch.setattr(session._capture, "_report", report_late)
+        session.open(still, slide_show=False)
+        listener.wait(lambda: any(map(is_there, listener.frames)) and session._capture.status.state == "online")
+        time.sleep(0.5)  # several turns of the inference thread
+        assert stood == [True]
 
 
 def unmoved() -> Restored:

@@ -184,6 +184,36 @@ def test_a_slide_show_can_be_wound_back(tmp_path: Path) -> None:
     assert [number_of(frame.image) for frame in read_all(source)] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("left", "place", "number"), [(2, 1, 0), (2, 3, 0), (0, 3, 2), (0, 1, 2), (2, 0, 0), (2, 2, 2)]
+)
+def test_a_damaged_picture_is_stepped_over_in_either_direction(
+    tmp_path: Path, left: int, place: int, number: int
+) -> None:
+    for index in range(4):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), numbered_picture(index))
+    for index in (1, 3):
+        (tmp_path / f"{index}.png").write_bytes(b"no picture")
+    source = ImagesSource(tmp_path)
+    source.open()
+    for each in (left, place):
+        source.seek((each + 0.5) * source.info.picture_s)
+        frame = source.read()
+    assert frame is not None
+    assert number_of(frame.image) == frame.picture == number
+
+
+def test_a_folder_that_was_emptied_ends(tmp_path: Path) -> None:
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), numbered_picture(number))
+    source = ImagesSource(tmp_path)
+    source.open()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    source.seek(2.5)
+    assert source.read() is None
+
+
 @pytest.mark.parametrize("content", ["nothing", "a text", "a damaged picture"])
 def test_a_folder_without_a_readable_picture_is_refused(tmp_path: Path, content: str) -> None:
     if content == "a text":

@@ -17,7 +17,7 @@ import pytest
 from app.core.errors import SourceOfflineError, StreamOpenError
 from app.sources.stream import StreamSource
 from tests.media_files import encode_jpeg, number_of, numbered_picture, write_video
-from tests.mjpeg_server import MjpegServer
+from tests.mjpeg_server import DigestLogin, MjpegServer
 from tests.rtsp_server import RtspServer
 
 Server = MjpegServer | RtspServer
@@ -118,6 +118,30 @@ def test_a_name_and_a_password_are_sent() -> None:
         with pytest.raises(StreamOpenError) as refusal:
             opened(server.url.replace("http://", "http://me:wrong@"))
     assert "wrong" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+@pytest.mark.parametrize("path", ["/video?channel=1&user=me", "/moved"])
+def test_a_camera_that_wants_a_digest_of_the_password_gets_one(algorithm: str, path: str) -> None:
+    login = DigestLogin("me", "se crét", algorithm=algorithm)
+    with MjpegServer(numbered_picture, fps=100, digest=login) as server:
+        address = server.url.replace("/video", path)
+        source = opened(address.replace("http://", "http://me:se%20cr%C3%A9t@"))
+        assert source.read() is not None
+        source.close()
+        with pytest.raises(StreamOpenError, match="asks for a name and a password"):
+            opened(address)
+        with pytest.raises(StreamOpenError, match="answers 401 Unauthorized") as refusal:
+            opened(address.replace("http://", "http://me:other@"))
+    assert refusal.value.hint == "Check the address, the name and the password."
+
+
+@pytest.mark.parametrize("challenge", ["Digest", "Digest realm=", 'Digest realm="a", nonce="b", qop="auth-int"'])
+def test_a_challenge_that_nobody_understands_is_a_refusal(challenge: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DigestLogin, "challenges", (challenge,))
+    login = DigestLogin("me", "secret", algorithm="MD5")
+    with MjpegServer(digest=login) as server, pytest.raises(StreamOpenError, match="answers 401 Unauthorized"):
+        opened(server.url.replace("http://", "http://me:secret@"))
 
 
 def test_an_rtsp_address_is_shown_without_its_login() -> None:

@@ -116,13 +116,15 @@ class FilePlayer:
         self._waits = info.picture_s > 0 and not slide_show
 
     def play(self) -> None:
-        frame = self._source.read()
-        while frame is not None:
-            signal = self._perform(frame)
-            if signal is Signal.OVER:
-                break
-            frame = self._go_to(self._stage.take_seek()) if signal is Signal.SEEK else self._next(frame)
-        self._anchor(self._clock(), running=False)
+        try:
+            frame = self._source.read()
+            while frame is not None:
+                signal = self._perform(frame)
+                if signal is Signal.OVER:
+                    break
+                frame = self._go_to(self._stage.take_seek()) if signal is Signal.SEEK else self._next(frame)
+        finally:  # sound ends with the pictures, also where they are damaged
+            self._anchor(self._clock(), running=False)
 
     def _perform(self, frame: Frame) -> Signal:
         """Show `frame` when it is due, for as long as it lasts."""

@@ -81,6 +81,12 @@ class CaptureWorker:
             return self._status
 
     @property
+    def info(self) -> SourceInfo | None:
+        """What is known of the source that is read, from before its first frame on; its status may come later."""
+        with self._changed:
+            return self._attempt.info if self._attempt is not None else self._status.info
+
+    @property
     def paused(self) -> bool:
         with self._changed:
             return self._state.paused

@@ -32,7 +32,8 @@ class InferenceWorker:
     """Restores the frames of a mailbox until it is closed.
 
     The picture never waits for a model: until a pipeline is in use, and whenever inference fails, frames pass
-    unchanged. While paused, the current frame is restored again when the settings or the pipeline change.
+    unchanged. A picture that stands, as in a pause, is restored again when it begins to, and when the settings or the
+    pipeline change.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class InferenceWorker:
         on_error: Callable[[AppError], None],
         on_cycles: Callable[[CyclesChanged], None],
     ) -> None:
-        """All callbacks but `is_paused` report from the inference thread.
+        """All callbacks but `is_paused`, whether the picture stands, report from the inference thread.
 
         `on_restored` receives the frame, the settings it was made with, and whether it is a new frame of the source
         (False for one that was restored again).
@@ -119,30 +120,39 @@ class InferenceWorker:
         self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
-        seen_version = -1
+        seen: tuple[int, bool] | None = None
         while not self._frames.closed:
+            stood = self._is_paused()
             frame = self._frames.take(timeout=_IDLE_S)
+            stands = self._is_paused()
             with self._lock:
                 settings, version, latest = self._settings, self._version, self._latest
                 chosen, shown = self._chosen, self._shown
             is_new = frame is not None
             if frame is None:
-                if latest is None or version == seen_version or not self._is_paused():
+                # What has only just begun to stand may be the first picture of another source, which is about to come.
+                if latest is None or not (stood and stands) or seen == (version, True):
                     continue
                 frame = replace(latest.frame, t_capture=self._clock())
-            restored = self._restore(made_bad(frame, settings), settings, chosen, shown)
+            restored = self._restore(made_bad(frame, settings), settings, chosen, shown, stands=stands)
             with self._lock:
                 self._latest = restored
             self._on_restored(restored, settings, is_new)
-            seen_version = version
+            seen = version, stands
 
     def _restore(
-        self, frame: Frame, settings: Settings, chosen: FaceChoice | None, shown: tuple[int, int] | None
+        self,
+        frame: Frame,
+        settings: Settings,
+        chosen: FaceChoice | None,
+        shown: tuple[int, int] | None,
+        *,
+        stands: bool,
     ) -> Restored:
         pipeline = self.pipeline
         if pipeline is not None:
             try:
-                restored = pipeline.process(frame, settings, chosen=chosen, shown=shown, stands=self._is_paused())
+                restored = pipeline.process(frame, settings, chosen=chosen, shown=shown, stands=stands)
             except Exception as error:
                 self._report_once(error)
                 pipeline.tracker.reset()

@@ -38,7 +38,7 @@ class PipelineLoader:
         on_error: Callable[[AppError], None],
     ) -> None:
         """Both callbacks are called on the loading thread. A pipeline is warmed up and belongs to the receiver; its
-        tracker is reused by the next pipeline."""
+        tracker is reused by the next pipeline. It is ready a second time when it has got a network to compare with."""
         self._store = store
         self._on_ready = on_ready
         self._on_error = on_error
@@ -83,6 +83,8 @@ class PipelineLoader:
                 # After the first picture, which waits for nothing.
                 with self._reporting(tried.compare_with):
                     pipeline.other = self._make_other(tried, pipeline.restorer)
+                    if pipeline.other is not None:
+                        self._on_ready(pipeline)  # a picture that stands is restored once more, to be compared
                 pipeline.lanes = make_lanes(self._store, tried, pipeline.restorer, self._pool, cycle_ms=cycle_ms)
 
     @contextmanager

@@ -242,7 +242,7 @@ class LiveSession:
 
     def _stands(self) -> bool:
         """Whether the picture on screen is still, because of a pause or as a single picture."""
-        info = self._capture.status.info
+        info = self._capture.info
         return self._capture.paused or (info is not None and info.picture_s > 0 and not self._slide_show)
 
     def _on_status(self, status: SourceStatus) -> None:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from threading import Lock
 
 from app.core.types import Restored, Timings
@@ -17,6 +18,9 @@ WINDOW_S = 5.0
 
 HISTORY_S = 60
 """Points of the history at most, one a second."""
+
+_MOST, _PAUSE = 0.9, 8.0
+"""A pause takes so many times longer than this share of the frames."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +39,10 @@ class LiveStatistics:
     """What the overlay shows.
 
     `stages` are capture (from the camera to the worker), detect, align, "cycle 1" and so on, paste, paint. Ages are
-    those of frames when they came to the screen, or of finished ones while nothing is painted. `budget_ms` is a
-    frame's time at the target rate, `cycle_ms` the smoothed time of one cycle of one face, `auto_reason` is auto-k's
-    reason for its choice ("" when it is off or not needed). Everything is 0 before the first frame.
+    those of frames when they came to the screen, or of finished ones while nothing is painted. Pauses do not
+    count for the rates. `budget_ms` is a frame's time at the target rate, `cycle_ms` the smoothed time of one cycle of
+    one face, `auto_reason` is auto-k's reason for its choice ("" when it is off or not needed). Everything is 0 before
+    the first frame.
     """
 
     stages: tuple[StageStatistics, ...] = ()
@@ -124,13 +129,14 @@ class LatencyStatistics:
         processed = [sample.timings for sample in finished if sample.k]
         ages = [sample.age_ms for sample in painted] or [sample.timings.age_ms for sample in finished]
         age_p50_ms, age_p95_ms = percentiles(ages)
+        fps_in, fps_out = _rates(finished)
         return LiveStatistics(
             stages=stage_statistics(processed, [sample.paint_ms for sample in painted]),
             age_p50_ms=age_p50_ms,
             age_p95_ms=age_p95_ms,
             overhead_p50_ms=percentiles([timings.overhead_ms for timings in processed])[0],
-            fps_in=_rate([(sample.t_capture, sample.index) for sample in finished]),
-            fps_out=_rate([(sample.at, count) for count, sample in enumerate(finished)]),
+            fps_in=fps_in,
+            fps_out=fps_out,
             dropped=dropped,
             k=finished[-1].k if finished else 0,
             auto_reason=auto_reason,
@@ -167,8 +173,23 @@ def _process_ms(timings: Timings) -> float:
     return timings.overhead_ms + timings.restore_ms + timings.other_ms
 
 
-def _rate(samples: Sequence[tuple[float, int]]) -> float:
-    """Return the rate a second over (time, count) samples; 0 when they span no time."""
-    if len(samples) < 2 or samples[-1][0] <= samples[0][0]:
-        return 0.0
-    return (samples[-1][1] - samples[0][1]) / (samples[-1][0] - samples[0][0])
+def _rates(finished: Sequence[_Finished]) -> tuple[float, float]:
+    """Return the frames a second that the source gave, and those that were finished; 0 and 0 without any.
+
+    Frames are not numbered in a pause, or while a source is lost, so the one after it seems to have taken far longer
+    than most. Where they arrive in bursts, many do. Neither rate counts a pause, so that they can be compared.
+    """
+    pairs = [pair for pair in pairwise(finished) if pair[1].index > pair[0].index]  # no frame that was restored again
+    if not pairs:
+        return 0.0, 0.0
+    longest_s = _PAUSE * sorted(_frame_s(*pair) for pair in pairs)[int(_MOST * (len(pairs) - 1))]
+    kept = [pair for pair in pairs if _frame_s(*pair) <= longest_s]
+    given = sum(after.index - before.index for before, after in kept)
+    given_s = sum(after.t_capture - before.t_capture for before, after in kept)
+    finished_s = sum(after.at - before.at for before, after in kept)
+    return (given / given_s if given_s > 0 else 0.0), (len(kept) / finished_s if finished_s > 0 else 0.0)
+
+
+def _frame_s(before: _Finished, after: _Finished) -> float:
+    """Return the seconds that the source took for each frame from `before` to `after`."""
+    return (after.t_capture - before.t_capture) / (after.index - before.index)

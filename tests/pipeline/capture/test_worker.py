@@ -372,6 +372,25 @@ def test_a_folder_without_a_slide_show_stands_until_the_next_is_sought(
     assert int(frame.t_media / info.picture_s) == 2
 
 
+def test_damaged_pictures_of_a_folder_are_stepped_over_and_end_nothing(
+    harness: Callable[..., Harness], tmp_path: Path
+) -> None:
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), numbered_picture(number))
+    for number in (1, 3):
+        (tmp_path / f"{number}.png").write_bytes(b"no picture")
+    h = harness()
+    h.worker.open(SourceSpec(kind=IMAGES, address=str(tmp_path)), loop=True, slide_show=False)
+    shown = [number_of(h.frames(1)[0].image)]
+    info = h.wait_for("online").info
+    assert info is not None
+    for place in (2, 1, 2, 3):
+        h.worker.seek((place + 0.5) * info.picture_s)
+        shown.append(number_of(h.frames(1)[0].image))
+    assert shown == [0, 2, 0, 2, 0], "back over the second, and on over the last, round the end"
+    assert h.states() == ["connecting", "online"]
+
+
 def test_a_damaged_video_plays_to_the_damage_and_says_so(harness: Callable[..., Harness], tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     write_video(path, [numbered_picture(i) for i in range(60)], container_options={"movflags": "faststart"})
