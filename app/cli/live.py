@@ -64,8 +64,15 @@ class _Console:
 
 
 def live(options: argparse.Namespace) -> None:
-    """Run until Ctrl-C or a final failure, which raises the AppError of the source or of the last output."""
-    settings = Settings(mirror=False).replace(**given_settings(options))
+    """Run until Ctrl-C or a final failure, which raises the AppError of the source or of the last output.
+
+    A restorer that is given without k is applied as often as it is made for. Raises ModelMissingError for an unknown
+    one, or ManifestError.
+    """
+    store, given = ModelStore(), given_settings(options)
+    if "restorer" in given and "k" not in given:
+        given["k"] = store.restorer(given["restorer"]).family.default_k
+    settings = Settings(mirror=False, play_sound=False).replace(**given)
     names = ["virtual-camera"] if options.virtual_camera else []
     names += ["network-stream"] if hasattr(options, "stream_address") else []
     console = _Console()
@@ -73,7 +80,7 @@ def live(options: argparse.Namespace) -> None:
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     session: LiveSession | None = None
     try:
-        session = LiveSession(ModelStore(), settings, console)
+        session = LiveSession(store, settings, console)
         session.open(parse_source(settings.source, settings))
         for name in names:
             session.start_output(name)

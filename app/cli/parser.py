@@ -129,6 +129,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     set_language(asked_language(arguments))
     translate_argparse()
     words = list(arguments)
+    if words and words[0].startswith("--language="):
+        words[:1] = words[0].split("=", 1)
     if words[:1] == ["--language"] and words[2:3] and words[2] in (*COMMANDS, "-h", "--help", "--version"):
         words = [words[2], *words[:2], *words[3:]]
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
@@ -179,8 +181,8 @@ def _add_live(commands: Any) -> None:
         description=(
             tr(
                 "Restores until Ctrl-C and prints the state of the source and of every output when it changes. "
-                "Nothing is\nmirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on Windows "
-                "and macOS."
+                "Nothing is\nmirrored, no sound is played. A virtual camera needs v4l2loopback on Linux, OBS and "
+                "pyvirtualcam on\nWindows and macOS."
             )
         ),
         epilog=_examples(),
@@ -297,9 +299,10 @@ def _add_language(parser: argparse.ArgumentParser) -> None:
 
 
 def _is_for_live(row: Setting) -> bool:
-    """Whether the setting applies to a session without a window."""
+    """Whether the setting applies to a session without a window, which mirrors nothing and shows one network alone."""
     outputs = ("split", "output_view", "output_captions", "virtual_camera_size", "virtual_camera_fps", "stream_viewers")
-    return row.name in outputs or (row.group in ("source", "restoration", "engine") and row.name != "mirror")
+    of_the_window = ("mirror", "mirror_recording", "compare_with")
+    return row.name in outputs or (row.group in ("source", "restoration", "engine") and row.name not in of_the_window)
 
 
 def _add_settings(parser: argparse.ArgumentParser, rows: Iterable[Setting]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -15,8 +16,10 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
 from app import __version__
+from app.core.errors import AppError
 from app.core.log import set_up_log
 from app.core.types import Restored
+from app.ui.flows.restorer import fitting
 from app.ui.garbage import GarbageCollector
 from app.ui.host import SessionHost
 from app.ui.reports import OnceFilter, Reporter
@@ -56,7 +59,7 @@ def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
     set_up_log()
     reporter = Reporter(OnceFilter(clock=time.monotonic))
     restore_hooks = reporter.set_hooks(on_interrupt=application.quit)
-    store = SettingsStore(QSettings(), overrides=settings_overrides)
+    store = open_store(QSettings(), settings_overrides)
     settings = store.load()
     speak(settings.language)
     window = MainWindow(
@@ -78,6 +81,23 @@ def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
         restore_signals()
         restore_hooks()
         collector.stop()
+
+
+def open_store(backend: QSettings, overrides: Mapping[str, Any]) -> SettingsStore:
+    """Open the stored settings; another restorer among the overrides brings the number of cycles that it is made for.
+
+    That number is an override too, so that it is not remembered for the network of the next run.
+    Raises SettingError for an override out of range.
+    """
+    if "restorer" in overrides and "k" not in overrides:
+        from app.restorers.store import ModelStore  # takes a while, which nobody else waits for
+
+        remembered = SettingsStore(backend).load()
+        asked = remembered.replace(**overrides)
+        with contextlib.suppress(AppError):  # the session reports what is wrong with the models
+            changes = fitting(asked, ModelStore().restorers(), before=remembered)
+            overrides = {"auto_k": remembered.auto_k, **overrides, **changes}
+    return SettingsStore(backend, overrides=overrides)
 
 
 def _quit_on_signals(application: QApplication) -> Callable[[], None]:

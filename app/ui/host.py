@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from app.core.errors import AppError
 from app.core.settings import Settings
 from app.core.types import Face, Restored
+from app.media.files import make_private_folder, output_error
 from app.ui.texts.notices import notice_text
 
 if TYPE_CHECKING:
@@ -221,7 +222,10 @@ class SessionHost(QObject):
 
         def job() -> None:
             if self._session is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    make_private_folder(path.parent)
+                except OSError as error:
+                    raise output_error(path.parent, error) from error
                 self.clip_made.emit(self._session.share_clip(path, shape=shape, cancelled=self._closing.is_set))
 
         self._submit(job, self._clips)

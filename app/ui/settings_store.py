@@ -19,6 +19,9 @@ from app.ui.secrets import SecretStore
 DEFAULTS = Settings(auto_k=True)
 """Where the window starts. The table's own defaults are those of the command line, where nothing decides by itself."""
 
+_QUALITY = frozenset(("k", "auto_k"))
+"""What is chosen together: who wants a number of cycles does not want Auto."""
+
 _GROUP = "settings"
 _GEOMETRY = "window/geometry"
 _UNSEEN_RECORDINGS = "window/unseen recordings"
@@ -47,7 +50,7 @@ class SettingsStore:
         self._overrides = dict(overrides or {})
         if "k" in self._overrides:
             self._overrides.setdefault("auto_k", False)  # a number of cycles on the command line turns auto-k off
-        self._stored = DEFAULTS
+        self._stored = self._loaded = DEFAULTS
 
     def load(self) -> Settings:
         """The remembered settings with the overrides; raises SettingError for an override out of range."""
@@ -58,16 +61,15 @@ class SettingsStore:
         settings = settings.replace(source=self._secrets.complete(settings.source))
         for problem in problems:
             logging.getLogger(__name__).warning("stored setting left out: %s", problem)
-        self._stored = settings
-        return settings.replace(**self._overrides)
+        self._stored, self._loaded = settings, settings.replace(**self._overrides)
+        return self._loaded
 
     def save(self, settings: Settings) -> None:
         """Store what differs from the defaults, so that a better default reaches everyone who never chose."""
-        kept = {
-            name: getattr(self._stored, name)
-            for name, value in self._overrides.items()
-            if getattr(settings, name) == value
-        }
+        changed = {name for name, value in asdict(settings).items() if value != getattr(self._loaded, name)}
+        if changed & _QUALITY:
+            changed |= _QUALITY
+        kept = {name: getattr(self._stored, name) for name in self._overrides.keys() - changed}
         settings, defaults = settings.replace(**kept), asdict(DEFAULTS)
         self._backend.beginGroup(_GROUP)
         self._backend.remove("")

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindo
 
 from app.core.settings import Settings, specification
 from app.core.words import tr
+from app.media.files import make_private_folder, output_error
 from app.ui.actions import HOLD_ORIGINAL_KEY
 from app.ui.dialogs.hints import Hints
 from app.ui.dialogs.notifications import Banner, Notifications
@@ -23,7 +24,7 @@ from app.ui.flows.live_state import LiveStateFlow
 from app.ui.flows.offer import OfferFlow
 from app.ui.flows.pictures import PictureFlow
 from app.ui.flows.reset import ResetFlow
-from app.ui.flows.restorer import fitting
+from app.ui.flows.restorer import as_applied, fitting
 from app.ui.flows.sharing import SharingFlow
 from app.ui.flows.sound import SoundFlow
 from app.ui.flows.source import SourceFlow
@@ -105,7 +106,11 @@ class MainWindow(QMainWindow):
             settings=lambda: self._settings,
         )
         self.capture = CaptureFlow(
-            host=host, panel=self.panel, notifications=self.notifications, folder=self._output_folder
+            host=host,
+            preview=self.preview,
+            panel=self.panel,
+            notifications=self.notifications,
+            folder=self._output_folder,
         )
         self.choosing: ChoosingFlow = ChoosingFlow(
             window=self,
@@ -115,7 +120,7 @@ class MainWindow(QMainWindow):
             open_source=self.open_source,
             last_tried=lambda: self.source.wanted,
         )
-        self.pictures: PictureFlow = PictureFlow(host=host, source=self.source, bar=self.picture_bar)
+        self.pictures: PictureFlow = PictureFlow(host=host, source=self.source, bar=self.picture_bar, actions=named)
         self.sharing: SharingFlow = SharingFlow(
             window=self,
             host=host,
@@ -124,7 +129,7 @@ class MainWindow(QMainWindow):
             notifications=self.notifications,
             folder=self._output_folder,
             source=lambda: self.source.file,
-            settings=lambda: self._settings,
+            settings=lambda: as_applied(self._settings, self._restorers),
         )
         self.sound = SoundFlow(
             host=host,
@@ -330,8 +335,14 @@ class MainWindow(QMainWindow):
         return Path(self._settings.output_folder) if self._settings.output_folder else default_folder()
 
     def open_output_folder(self) -> None:
-        """Show the folder for recordings in the file manager."""
-        open_folder(self._output_folder())
+        """Show the folder for recordings in the file manager; it is made if there was no recording yet."""
+        folder = self._output_folder()
+        try:
+            make_private_folder(folder)
+        except OSError as error:
+            self._reporter.report(output_error(folder, error))
+            return
+        open_folder(folder)
 
     def ask_for_output_folder(self) -> None:
         """Let the person choose the folder for recordings and snapshots."""

@@ -345,7 +345,7 @@
     </message>
     <message>
         <source>Check the address, the name and the password.</source>
-        <extracomment>app/media/remote.py</extracomment>
+        <extracomment>app/media/remote.py, app/sources/mjpeg.py</extracomment>
         <translation>Prüfen Sie Adresse, Name und Passwort.</translation>
     </message>
     <message>
@@ -860,6 +860,16 @@
         <source>Install it: pip install -r requirements-cluster.txt</source>
         <extracomment>app/cli/restore.py</extracomment>
         <translation>Installieren Sie es: pip install -r requirements-cluster.txt</translation>
+    </message>
+    <message>
+        <source>Already there and kept: {kept} of {all} files</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Bereits vorhanden und behalten: {kept} von {all} Dateien</translation>
+    </message>
+    <message>
+        <source>Choose an empty folder to restore them again.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Wählen Sie einen leeren Ordner, um sie noch einmal wiederherzustellen.</translation>
     </message>
     <message>
         <source>Install it: pip install pyvirtualcam. Then restart.</source>
@@ -1815,13 +1825,6 @@ nie überschrieben.</translation>
         <translation>Stellt Gesichter live wieder her, mit einem kleinen Netz, das k-mal angewendet wird. Ohne Befehl öffnet sich das Fenster.</translation>
     </message>
     <message>
-        <source>Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is
-mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on Windows and macOS.</source>
-        <extracomment>app/cli/parser.py</extracomment>
-        <translation>Stellt bis Strg-C wieder her und gibt den Zustand der Quelle und jeder Ausgabe aus, wenn er sich ändert. Nichts wird
-gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvirtualcam unter Windows und macOS.</translation>
-    </message>
-    <message>
         <source>Restoring failed: {error}.</source>
         <extracomment>app/batch/background.py, app/pipeline/live/inference.py</extracomment>
         <translation>Die Wiederherstellung ist fehlgeschlagen: {error}.</translation>
@@ -1920,6 +1923,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <source>Settings are as they were</source>
         <extracomment>app/ui/flows/reset.py</extracomment>
         <translation>Die Einstellungen sind wie zuvor</translation>
+    </message>
+    <message>
+        <source>Settings are at their defaults already</source>
+        <extracomment>app/ui/flows/reset.py</extracomment>
+        <translation>Die Einstellungen stehen bereits auf den Standardwerten</translation>
     </message>
     <message>
         <source>Settings are back to their defaults</source>
@@ -2550,6 +2558,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <source>There is no picture to record yet.</source>
         <extracomment>app/pipeline/live/recording.py</extracomment>
         <translation>Es gibt noch kein Bild zum Aufnehmen.</translation>
+    </message>
+    <message>
+        <source>There is no picture to save yet</source>
+        <extracomment>app/ui/flows/capture.py, app/ui/flows/sharing.py</extracomment>
+        <translation>Es gibt noch kein Bild zum Speichern</translation>
     </message>
     <message>
         <source>There is no picture to save yet.</source>
@@ -3523,6 +3536,11 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <translation>Optionen</translation>
     </message>
     <message>
+        <source>other</source>
+        <extracomment>app/ui/preview/overlay_model.py</extracomment>
+        <translation>2. Netz</translation>
+    </message>
+    <message>
         <source>paint</source>
         <extracomment>app/ui/preview/overlay_model.py</extracomment>
         <translation>Zeichnen</translation>
@@ -3908,6 +3926,15 @@ gespiegelt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvi
         <translation>{command} --help zeigt alle Optionen mit Beispielen.</translation>
     </message>
     <message>
+        <source>Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is
+mirrored, no sound is played. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on
+Windows and macOS.</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>Stellt bis Strg-C wieder her und gibt den Zustand der Quelle und jeder Ausgabe aus, wenn er sich ändert. Nichts wird
+gespiegelt, kein Ton abgespielt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvirtualcam unter
+Windows und macOS.</translation>
+    </message>
+    <message>
         <source>{address} is no address: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
         <translation>{address} ist keine Adresse: {error}.</translation>
@@ -4235,7 +4262,7 @@ Wählen Sie eine andere Quelle, oder ziehen Sie eine auf das Bild</translation>
     </message>
     <message>
         <source>{path} cannot be read: {reason}.</source>
-        <extracomment>app/batch/jobs/task.py, app/media/files.py</extracomment>
+        <extracomment>app/batch/jobs/task.py, app/media/files.py, app/media/pictures/picture.py</extracomment>
         <translation>{path} kann nicht gelesen werden: {reason}.</translation>
     </message>
     <message>

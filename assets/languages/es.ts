@@ -345,7 +345,7 @@
     </message>
     <message>
         <source>Check the address, the name and the password.</source>
-        <extracomment>app/media/remote.py</extracomment>
+        <extracomment>app/media/remote.py, app/sources/mjpeg.py</extracomment>
         <translation>Compruebe la dirección, el nombre y la contraseña.</translation>
     </message>
     <message>
@@ -860,6 +860,16 @@
         <source>Install it: pip install -r requirements-cluster.txt</source>
         <extracomment>app/cli/restore.py</extracomment>
         <translation>Instálelo: pip install -r requirements-cluster.txt</translation>
+    </message>
+    <message>
+        <source>Already there and kept: {kept} of {all} files</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Ya existían, se conservan: {kept} de {all} archivos</translation>
+    </message>
+    <message>
+        <source>Choose an empty folder to restore them again.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Elija una carpeta vacía para restaurarlos de nuevo.</translation>
     </message>
     <message>
         <source>Install it: pip install pyvirtualcam. Then restart.</source>
@@ -1814,13 +1824,6 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <translation>Restaura caras en directo, con una pequeña red que se aplica k veces. Sin orden se abre la ventana.</translation>
     </message>
     <message>
-        <source>Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is
-mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on Windows and macOS.</source>
-        <extracomment>app/cli/parser.py</extracomment>
-        <translation>Restaura hasta Ctrl-C y muestra el estado de la fuente y de cada salida cuando cambia. Nada sale en espejo.
-Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Windows y macOS.</translation>
-    </message>
-    <message>
         <source>Restoring failed: {error}.</source>
         <extracomment>app/batch/background.py, app/pipeline/live/inference.py</extracomment>
         <translation>La restauración ha fallado: {error}.</translation>
@@ -1919,6 +1922,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <source>Settings are as they were</source>
         <extracomment>app/ui/flows/reset.py</extracomment>
         <translation>Los ajustes están como antes</translation>
+    </message>
+    <message>
+        <source>Settings are at their defaults already</source>
+        <extracomment>app/ui/flows/reset.py</extracomment>
+        <translation>Los ajustes ya tienen sus valores predeterminados</translation>
     </message>
     <message>
         <source>Settings are back to their defaults</source>
@@ -2549,6 +2557,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <source>There is no picture to record yet.</source>
         <extracomment>app/pipeline/live/recording.py</extracomment>
         <translation>Aún no hay imagen que grabar.</translation>
+    </message>
+    <message>
+        <source>There is no picture to save yet</source>
+        <extracomment>app/ui/flows/capture.py, app/ui/flows/sharing.py</extracomment>
+        <translation>Aún no hay imagen que guardar</translation>
     </message>
     <message>
         <source>There is no picture to save yet.</source>
@@ -3522,6 +3535,11 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <translation>opciones</translation>
     </message>
     <message>
+        <source>other</source>
+        <extracomment>app/ui/preview/overlay_model.py</extracomment>
+        <translation>otra red</translation>
+    </message>
+    <message>
         <source>paint</source>
         <extracomment>app/ui/preview/overlay_model.py</extracomment>
         <translation>pintar</translation>
@@ -3907,6 +3925,14 @@ Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Window
         <translation>{command} --help muestra todas las opciones con ejemplos.</translation>
     </message>
     <message>
+        <source>Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is
+mirrored, no sound is played. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on
+Windows and macOS.</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>Restaura hasta Ctrl-C y muestra el estado de la fuente y de cada salida cuando cambia. Nada sale en espejo
+ni se reproduce sonido. Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Windows y macOS.</translation>
+    </message>
+    <message>
         <source>{address} is no address: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
         <translation>{address} no es una dirección: {error}.</translation>
@@ -4234,7 +4260,7 @@ Elija otra fuente, o suelte una sobre la imagen</translation>
     </message>
     <message>
         <source>{path} cannot be read: {reason}.</source>
-        <extracomment>app/batch/jobs/task.py, app/media/files.py</extracomment>
+        <extracomment>app/batch/jobs/task.py, app/media/files.py, app/media/pictures/picture.py</extracomment>
         <translation>No se puede leer {path}: {reason}.</translation>
     </message>
     <message>

@@ -345,7 +345,7 @@
     </message>
     <message>
         <source>Check the address, the name and the password.</source>
-        <extracomment>app/media/remote.py</extracomment>
+        <extracomment>app/media/remote.py, app/sources/mjpeg.py</extracomment>
         <translation>Vérifiez l’adresse, le nom et le mot de passe.</translation>
     </message>
     <message>
@@ -860,6 +860,16 @@
         <source>Install it: pip install -r requirements-cluster.txt</source>
         <extracomment>app/cli/restore.py</extracomment>
         <translation>Installez-le&#xa0;: pip install -r requirements-cluster.txt</translation>
+    </message>
+    <message>
+        <source>Already there and kept: {kept} of {all} files</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Déjà présents, conservés&#xa0;: {kept} fichiers sur {all}</translation>
+    </message>
+    <message>
+        <source>Choose an empty folder to restore them again.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Choisissez un dossier vide pour les restaurer à nouveau.</translation>
     </message>
     <message>
         <source>Install it: pip install pyvirtualcam. Then restart.</source>
@@ -1814,13 +1824,6 @@
         <translation>Restaure des visages en direct, avec un petit réseau appliqué k fois. Sans commande, la fenêtre s’ouvre.</translation>
     </message>
     <message>
-        <source>Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is
-mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on Windows and macOS.</source>
-        <extracomment>app/cli/parser.py</extracomment>
-        <translation>Restaure jusqu’à Ctrl-C et affiche l’état de la source et de chaque sortie quand il change. Rien n’est en miroir.
-Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous Windows et macOS.</translation>
-    </message>
-    <message>
         <source>Restoring failed: {error}.</source>
         <extracomment>app/batch/background.py, app/pipeline/live/inference.py</extracomment>
         <translation>La restauration a échoué&#xa0;: {error}.</translation>
@@ -1919,6 +1922,11 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <source>Settings are as they were</source>
         <extracomment>app/ui/flows/reset.py</extracomment>
         <translation>Les réglages sont comme avant</translation>
+    </message>
+    <message>
+        <source>Settings are at their defaults already</source>
+        <extracomment>app/ui/flows/reset.py</extracomment>
+        <translation>Les réglages sont déjà à leurs valeurs par défaut</translation>
     </message>
     <message>
         <source>Settings are back to their defaults</source>
@@ -2549,6 +2557,11 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <source>There is no picture to record yet.</source>
         <extracomment>app/pipeline/live/recording.py</extracomment>
         <translation>Il n’y a pas encore d’image à enregistrer.</translation>
+    </message>
+    <message>
+        <source>There is no picture to save yet</source>
+        <extracomment>app/ui/flows/capture.py, app/ui/flows/sharing.py</extracomment>
+        <translation>Il n’y a pas encore d’image à sauvegarder</translation>
     </message>
     <message>
         <source>There is no picture to save yet.</source>
@@ -3522,6 +3535,11 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <translation>options</translation>
     </message>
     <message>
+        <source>other</source>
+        <extracomment>app/ui/preview/overlay_model.py</extracomment>
+        <translation>2e réseau</translation>
+    </message>
+    <message>
         <source>paint</source>
         <extracomment>app/ui/preview/overlay_model.py</extracomment>
         <translation>dessiner</translation>
@@ -3907,6 +3925,14 @@ Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous 
         <translation>{command} --help montre toutes les options avec des exemples.</translation>
     </message>
     <message>
+        <source>Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is
+mirrored, no sound is played. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on
+Windows and macOS.</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>Restaure jusqu’à Ctrl-C et affiche l’état de la source et de chaque sortie quand il change. Rien n’est en miroir,
+aucun son n’est joué. Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous Windows et macOS.</translation>
+    </message>
+    <message>
         <source>{address} is no address: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
         <translation>{address} n’est pas une adresse&#xa0;: {error}.</translation>
@@ -4234,7 +4260,7 @@ Choisissez une autre source, ou déposez-en une sur l’image</translation>
     </message>
     <message>
         <source>{path} cannot be read: {reason}.</source>
-        <extracomment>app/batch/jobs/task.py, app/media/files.py</extracomment>
+        <extracomment>app/batch/jobs/task.py, app/media/files.py, app/media/pictures/picture.py</extracomment>
         <translation>{path} ne peut pas être lu&#xa0;: {reason}.</translation>
     </message>
     <message>

@@ -345,7 +345,7 @@
     </message>
     <message>
         <source>Check the address, the name and the password.</source>
-        <extracomment>app/media/remote.py</extracomment>
+        <extracomment>app/media/remote.py, app/sources/mjpeg.py</extracomment>
         <translation>アドレス、ユーザー名、パスワードを確認してください。</translation>
     </message>
     <message>
@@ -859,6 +859,16 @@
         <source>Install it: pip install -r requirements-cluster.txt</source>
         <extracomment>app/cli/restore.py</extracomment>
         <translation>インストールしてください: pip install -r requirements-cluster.txt</translation>
+    </message>
+    <message>
+        <source>Already there and kept: {kept} of {all} files</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>既にあるため残しました: {all} 個中 {kept} 個のファイル</translation>
+    </message>
+    <message>
+        <source>Choose an empty folder to restore them again.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>もう一度復元するには、空のフォルダーを選んでください。</translation>
     </message>
     <message>
         <source>Install it: pip install pyvirtualcam. Then restart.</source>
@@ -1813,13 +1823,6 @@
         <translation>k 回適用する小さなネットワークで顔をリアルタイムに復元します。コマンドなしではウィンドウを開きます。</translation>
     </message>
     <message>
-        <source>Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is
-mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on Windows and macOS.</source>
-        <extracomment>app/cli/parser.py</extracomment>
-        <translation>Ctrl-C まで復元し、ソースと各出力の状態が変わるたびに表示します。鏡像にはしません。
-仮想カメラには、Linux では v4l2loopback、Windows と macOS では OBS と pyvirtualcam が必要です。</translation>
-    </message>
-    <message>
         <source>Restoring failed: {error}.</source>
         <extracomment>app/batch/background.py, app/pipeline/live/inference.py</extracomment>
         <translation>復元に失敗しました: {error}。</translation>
@@ -1918,6 +1921,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>Settings are as they were</source>
         <extracomment>app/ui/flows/reset.py</extracomment>
         <translation>設定を元に戻しました</translation>
+    </message>
+    <message>
+        <source>Settings are at their defaults already</source>
+        <extracomment>app/ui/flows/reset.py</extracomment>
+        <translation>設定は既に既定値です</translation>
     </message>
     <message>
         <source>Settings are back to their defaults</source>
@@ -2548,6 +2556,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <source>There is no picture to record yet.</source>
         <extracomment>app/pipeline/live/recording.py</extracomment>
         <translation>録画する映像がまだありません。</translation>
+    </message>
+    <message>
+        <source>There is no picture to save yet</source>
+        <extracomment>app/ui/flows/capture.py, app/ui/flows/sharing.py</extracomment>
+        <translation>保存する映像がまだありません</translation>
     </message>
     <message>
         <source>There is no picture to save yet.</source>
@@ -3519,6 +3532,11 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>オプション</translation>
     </message>
     <message>
+        <source>other</source>
+        <extracomment>app/ui/preview/overlay_model.py</extracomment>
+        <translation>別のネット</translation>
+    </message>
+    <message>
         <source>paint</source>
         <extracomment>app/ui/preview/overlay_model.py</extracomment>
         <translation>描画</translation>
@@ -3904,6 +3922,14 @@ mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on 
         <translation>{command} --help ですべてのオプションと例を表示します。</translation>
     </message>
     <message>
+        <source>Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is
+mirrored, no sound is played. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on
+Windows and macOS.</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>Ctrl-C まで復元し、ソースと各出力の状態が変わるたびに表示します。鏡像にはせず、音声も再生しません。
+仮想カメラには、Linux では v4l2loopback、Windows と macOS では OBS と pyvirtualcam が必要です。</translation>
+    </message>
+    <message>
         <source>{address} is no address: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
         <translation>{address} はアドレスではありません: {error}。</translation>
@@ -4223,7 +4249,7 @@ Choose another source, or drop one on the picture</source>
     </message>
     <message>
         <source>{path} cannot be read: {reason}.</source>
-        <extracomment>app/batch/jobs/task.py, app/media/files.py</extracomment>
+        <extracomment>app/batch/jobs/task.py, app/media/files.py, app/media/pictures/picture.py</extracomment>
         <translation>{path} を読み取れません: {reason}。</translation>
     </message>
     <message>

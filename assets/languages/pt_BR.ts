@@ -345,7 +345,7 @@
     </message>
     <message>
         <source>Check the address, the name and the password.</source>
-        <extracomment>app/media/remote.py</extracomment>
+        <extracomment>app/media/remote.py, app/sources/mjpeg.py</extracomment>
         <translation>Verifique o endereço, o nome de usuário e a senha.</translation>
     </message>
     <message>
@@ -860,6 +860,16 @@
         <source>Install it: pip install -r requirements-cluster.txt</source>
         <extracomment>app/cli/restore.py</extracomment>
         <translation>Instale-o: pip install -r requirements-cluster.txt</translation>
+    </message>
+    <message>
+        <source>Already there and kept: {kept} of {all} files</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Já existiam, mantidos: {kept} de {all} arquivos</translation>
+    </message>
+    <message>
+        <source>Choose an empty folder to restore them again.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Escolha uma pasta vazia para restaurá-los de novo.</translation>
     </message>
     <message>
         <source>Install it: pip install pyvirtualcam. Then restart.</source>
@@ -1814,13 +1824,6 @@
         <translation>Restaura rostos ao vivo, com uma pequena rede aplicada k vezes. Sem comando, a janela é aberta.</translation>
     </message>
     <message>
-        <source>Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is
-mirrored. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on Windows and macOS.</source>
-        <extracomment>app/cli/parser.py</extracomment>
-        <translation>Restaura até Ctrl-C e mostra o estado da fonte e de cada saída quando muda. Nada é espelhado.
-Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Windows e no macOS.</translation>
-    </message>
-    <message>
         <source>Restoring failed: {error}.</source>
         <extracomment>app/batch/background.py, app/pipeline/live/inference.py</extracomment>
         <translation>A restauração falhou: {error}.</translation>
@@ -1919,6 +1922,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <source>Settings are as they were</source>
         <extracomment>app/ui/flows/reset.py</extracomment>
         <translation>Os ajustes estão como antes</translation>
+    </message>
+    <message>
+        <source>Settings are at their defaults already</source>
+        <extracomment>app/ui/flows/reset.py</extracomment>
+        <translation>Os ajustes já estão nos valores padrão</translation>
     </message>
     <message>
         <source>Settings are back to their defaults</source>
@@ -2549,6 +2557,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <source>There is no picture to record yet.</source>
         <extracomment>app/pipeline/live/recording.py</extracomment>
         <translation>Ainda não há imagem para gravar.</translation>
+    </message>
+    <message>
+        <source>There is no picture to save yet</source>
+        <extracomment>app/ui/flows/capture.py, app/ui/flows/sharing.py</extracomment>
+        <translation>Ainda não há imagem para salvar</translation>
     </message>
     <message>
         <source>There is no picture to save yet.</source>
@@ -3522,6 +3535,11 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <translation>opções</translation>
     </message>
     <message>
+        <source>other</source>
+        <extracomment>app/ui/preview/overlay_model.py</extracomment>
+        <translation>outra rede</translation>
+    </message>
+    <message>
         <source>paint</source>
         <extracomment>app/ui/preview/overlay_model.py</extracomment>
         <translation>desenhar</translation>
@@ -3907,6 +3925,14 @@ Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Wind
         <translation>{command} --help mostra todas as opções com exemplos.</translation>
     </message>
     <message>
+        <source>Restores until Ctrl-C and prints the state of the source and of every output when it changes. Nothing is
+mirrored, no sound is played. A virtual camera needs v4l2loopback on Linux, OBS and pyvirtualcam on
+Windows and macOS.</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>Restaura até Ctrl-C e mostra o estado da fonte e de cada saída quando muda. Nada é espelhado e nenhum som é tocado.
+Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Windows e no macOS.</translation>
+    </message>
+    <message>
         <source>{address} is no address: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
         <translation>{address} não é um endereço: {error}.</translation>
@@ -4234,7 +4260,7 @@ Escolha outra fonte, ou solte uma sobre a imagem</translation>
     </message>
     <message>
         <source>{path} cannot be read: {reason}.</source>
-        <extracomment>app/batch/jobs/task.py, app/media/files.py</extracomment>
+        <extracomment>app/batch/jobs/task.py, app/media/files.py, app/media/pictures/picture.py</extracomment>
         <translation>Não é possível ler {path}: {reason}.</translation>
     </message>
     <message>

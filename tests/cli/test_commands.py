@@ -122,6 +122,13 @@ def test_a_wrong_word_is_answered_in_two_lines(
     assert not opened
 
 
+@pytest.mark.parametrize("option", [["--compare-with", "hifacegan-lite"], ["--mirror-recording"], ["--mirror"]])
+def test_what_only_the_window_does_is_no_option_of_live(cli: Cli, option: list[str]) -> None:
+    answer = cli("live", "--serve", "127.0.0.1:0", *option)
+    assert answer.code == 2
+    assert option[0] in answer.errors[0]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
 def test_without_a_display_the_window_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.parser import asked_language
+from app.cli.parser import asked_language, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,6 +61,12 @@ def test_the_option_wins_over_the_system_and_wrong_values_are_told_in_it() -> No
 )
 def test_the_language_is_known_before_anything_else_is(words: list[str], code: str) -> None:
     assert asked_language(words) == code
+
+
+@pytest.mark.parametrize("option", [["--language", "en"], ["--language=en"]])
+def test_the_language_may_stand_before_the_command(option: list[str]) -> None:
+    options = parse([*option, "models"])
+    assert (options.command, options.language) == ("models", "en")
 
 
 def test_an_unknown_language_of_the_system_is_english() -> None:

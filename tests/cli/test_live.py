@@ -8,10 +8,12 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import av
 import pytest
 
+from app.core.settings import Settings
 from tests.cli.helpers import Cli
 
 DEMO = Path(__file__).parents[2] / "assets" / "demo.mp4"
@@ -74,6 +76,41 @@ def test_a_stream_and_a_camera_without_a_window(cli_process: StartProcess) -> No
         assert "Traceback" not in err
     finally:
         process.kill()
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings of the sessions that began; Ctrl-C ends each at once."""
+    settings: list[Settings] = []
+
+    def begin(_store: object, its: Settings, _listener: object) -> NoReturn:
+        settings.append(its)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("app.cli.live.LiveSession", begin)
+    return settings
+
+
+def test_it_neither_mirrors_nor_plays_the_sound(cli: Cli, begun: list[Settings]) -> None:
+    assert cli("live", "--source", DEMO, "--k", 2, "--serve").code == 0
+    assert begun == [Settings(source=str(DEMO), k=2, mirror=False, play_sound=False)]
+
+
+@pytest.mark.parametrize(
+    ("words", "k"),
+    [((), 3), (("--restorer", "hifacegan-lite"), 1), (("--restorer", "hifacegan-lite", "--k", 2), 2)],
+)
+def test_a_restorer_is_applied_as_often_as_it_is_made_for(
+    cli: Cli, begun: list[Settings], words: tuple[object, ...], k: int
+) -> None:
+    assert cli("live", "--source", DEMO, "--serve", "127.0.0.1:0", *words).code == 0
+    assert [settings.k for settings in begun] == [k]
+
+
+def test_an_unknown_restorer_is_refused(cli: Cli) -> None:
+    answer = cli("live", "--source", DEMO, "--serve", "127.0.0.1:0", "--restorer", "magic")
+    assert answer.code == 1
+    assert answer.errors[0].startswith("error: There is no model magic.")
 
 
 def test_without_an_output_it_is_refused(cli: Cli) -> None:

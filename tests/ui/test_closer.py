@@ -9,6 +9,7 @@ import cv2
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QSlider
 from pytestqt.qtbot import QtBot
 
 from app.core.types import Image
@@ -147,6 +148,30 @@ def test_a_folder_of_pictures_is_gone_through_by_hand(
     window.live_state.tick()
     assert window.status_line.speed.text() == "", "a picture has no rate"
     assert "fps" not in window.status_line.facts.text()
+
+
+def test_without_a_folder_the_page_keys_are_those_of_a_slider(qtbot: QtBot, make_window: MakeWindow) -> None:
+    window = make_window(strength=60)
+    slider = window.panel.findChild(QSlider, "strength")
+    assert slider is not None
+    window.activateWindow()
+    slider.setFocus()
+    qtbot.waitUntil(slider.hasFocus, timeout=3000)
+    qtbot.keyClick(slider, Qt.Key.Key_PageDown)
+    assert window.settings.strength < 60
+
+
+def test_the_card_of_a_still_picture_does_not_flash_when_a_setting_changes(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession
+) -> None:
+    window = make_window(show_overlay=True)
+    info = SourceInfo(name="a.png", kind=IMAGES, width=1280, height=720, fps=0.5, picture_s=2.0)
+    window._host.on_status(SourceStatus(state="online", info=info))
+    qtbot.waitUntil(lambda: window.source.info == info, timeout=3000)
+    window.live_state.tick()
+    assert window.live_state.overlay is not None
+    window.change(strength=40)
+    assert window.preview._card.model is None
 
 
 def test_a_smaller_folder_after_a_larger_one_has_a_place_in_it(

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QFontDatabase, QFontMetrics, QImage
-from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QSpinBox, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QScrollArea, QSpinBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.languages import LANGUAGES
 from app.core.settings import specification
-from app.core.types import Image
+from app.core.types import Image, Timings
 from app.core.words import current_language
+from app.pipeline.measuring.stages import stage_statistics
 from app.ui.dialogs.dialogs import ShortcutsSheet
+from app.ui.preview.overlay_model import stage_words
 from app.ui.settings_store import SettingsStore
 from app.ui.style.language import speak
 from app.ui.style.widgets import ElidedLabel, Segmented
@@ -74,6 +76,26 @@ def test_dialogs_and_the_names_of_keys_are_in_the_language(make_window: MakeWind
     sheet = ShortcutsSheet(window)
     assert sheet.windowTitle() == "Tastenkürzel"
     assert "Strg" in shown_texts(sheet), "Qt's own words are in the language too"
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_sheet_of_shortcuts_fits_on_a_low_screen(make_window: MakeWindow, code: str) -> None:
+    window = make_window()
+    window.change(language=code)
+    sheet = ShortcutsSheet(window)
+    sheet.show()
+    assert sheet.minimumSizeHint().height() <= 620
+    assert sheet.height() <= window.screen().availableGeometry().height() - 48
+    area = sheet.findChild(QScrollArea)
+    assert area is not None
+    assert area.viewport().width() >= area.widget().minimumSizeHint().width(), "it scrolls down, not to the side"
+
+
+def test_every_stage_of_the_card_is_named_in_the_language(themed: QApplication) -> None:
+    speak("de")
+    stages = stage_statistics([Timings(cycles_ms=(9.0,), other_ms=9.0)])
+    untold = [stage.name for stage in stages if str(stage_words(stage.name)) == stage.name]
+    assert untold == ["capture"], "which is not on the card"
 
 
 def test_an_unknown_language_of_the_system_is_english(qtbot: QtBot, make_window: MakeWindow) -> None:

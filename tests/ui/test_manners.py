@@ -126,6 +126,43 @@ def test_undo_is_gone_once_it_was_done(make_window: MakeWindow) -> None:
     assert not any("defaults" in title for title, _ in window.notifications.texts())
 
 
+def test_a_second_reset_changes_nothing_and_the_first_is_undone(make_window: MakeWindow) -> None:
+    window = make_window(strength=30)
+    window.reset.reset()
+    window.reset.reset()
+    assert window.notifications.texts()[-1][0] == "Settings are at their defaults already"
+    window.actions_by_name["undo_reset"].trigger()
+    assert window.settings.strength == 30
+
+
+def test_undoing_a_reset_leaves_the_source_that_plays(make_window: MakeWindow) -> None:
+    window = make_window(strength=30)
+    window.change(source="a.mp4")
+    window.reset.reset()
+    window.change(source="b.mp4")
+    window.reset.undo()
+    assert (window.settings.source, window.settings.strength) == ("b.mp4", 30)
+
+
+def test_the_original_is_held_while_a_drop_down_has_the_focus(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window(compare_with="hifacegan-lite")
+    window.panel.open_advanced()
+    deliver(qtbot, window, session, pictures)
+    choice = window.panel.findChild(QComboBox, "compare_with")
+    assert choice is not None
+    choice.setFocus()
+    qtbot.keyPress(choice, Qt.Key.Key_O)
+    held = window.preview.picture_layout()
+    qtbot.keyRelease(choice, Qt.Key.Key_O)
+    assert held is not None
+    assert [tile.content for tile in held.tiles] == ["original"]
+    assert choice.currentData() == window.settings.compare_with == "hifacegan-lite", "it searched for no entry"
+    qtbot.keyClick(choice, Qt.Key.Key_Up)
+    assert window.settings.compare_with == "", "other keys are its own"
+
+
 def test_the_picture_says_that_something_may_be_dropped(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, tmp_path: Path
 ) -> None:
@@ -161,6 +198,31 @@ def test_the_file_dialog_knows_the_kinds_and_the_last_folder(
     assert "*.mp4" in asked[0][1]
     assert "*.png" in asked[0][1]
     assert asked[1][0] == str(tmp_path / "films")
+
+
+def test_the_folder_for_recordings_opens_before_the_first_one(
+    make_window: MakeWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Path] = []
+    monkeypatch.setattr("app.ui.window.open_folder", shown.append)
+    window = make_window()
+    assert not (tmp_path / "out").exists()
+    window.actions_by_name["open_output"].trigger()
+    assert shown == [tmp_path / "out"]
+    assert (tmp_path / "out").is_dir()
+
+
+def test_a_folder_for_recordings_that_cannot_be_made_is_named(
+    make_window: MakeWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Path] = []
+    monkeypatch.setattr("app.ui.window.open_folder", shown.append)
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "out"
+    window = make_window(output_folder=str(folder))
+    window.actions_by_name["open_output"].trigger()
+    assert window.notifications.texts()[-1][0] == f"The folder of {folder} does not exist."
+    assert not shown
 
 
 def test_addresses_need_no_scheme() -> None:
@@ -255,6 +317,17 @@ def test_a_microphone_is_chosen_by_name(qtbot: QtBot, make_window: MakeWindow) -
     choice.activated.emit(choice.currentIndex())
     assert not window.settings.record_sound
     assert window.panel.record.text() == "Record, no sound"
+
+
+def test_the_sound_of_a_video_leaves_the_microphone_as_it_was_chosen(qtbot: QtBot, make_window: MakeWindow) -> None:
+    window = make_window(microphone="Webcam", record_sound=False)
+    online(qtbot, window, HOLIDAY)
+    choice = window.panel.sound.choice
+    choice.setCurrentIndex(choice.findText("The video's sound"))
+    choice.activated.emit(choice.currentIndex())
+    assert (window.settings.record_sound, window.settings.microphone) == (True, "Webcam")
+    online(qtbot, window, CAMERA)
+    assert choice.currentText() == "Webcam"
 
 
 def test_a_video_can_be_muted(qtbot: QtBot, make_window: MakeWindow) -> None:

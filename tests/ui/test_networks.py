@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
+from app.batch.jobs.job import Job
 from app.core.settings import Settings
 from app.core.types import Image
 from app.pipeline.measuring.offer import Offer
 from app.restorers.families import family
 from app.restorers.store import ShippedRestorer
+from app.ui.application import open_store
 from app.ui.flows.restorer import fitting
 from app.ui.settings_store import SettingsStore
 from app.ui.style.widgets import Choice
 from app.ui.window import MainWindow
-from tests.ui.scripted import ONLINE, RESTORERS, ScriptedSession, restored_frame
+from tests.ui.scripted import ONLINE, RESTORERS, ScriptedSession, restored_frame, statistics
 
 MakeWindow = Callable[..., MainWindow]
 
@@ -57,6 +62,22 @@ def test_a_single_pass_network_shows_passes_and_drift_and_begins_with_one(
     qtbot.waitUntil(lambda: "0.030, 0.010, 0.004" in cycles.note.text(), timeout=3000)
 
 
+def test_a_number_of_passes_can_be_typed_while_auto_runs(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession
+) -> None:
+    session.numbers = statistics(cycles=1)
+    window = make_window(auto_k=True)
+    window.choose_restorer("hifacegan-lite")
+    window.live_state.tick()
+    spin = window.panel.cycles.passes.spin
+    spin.selectAll()
+    qtbot.keyClicks(spin, "3")
+    window.live_state.tick()
+    assert spin.text() == "3"
+    qtbot.keyClick(spin, Qt.Key.Key_Return)
+    assert (window.settings.k, window.settings.auto_k) == (3, False)
+
+
 def test_a_network_that_is_applied_once_has_nothing_to_set(make_window: MakeWindow) -> None:
     window = make_window(k=3)
     window.panel.open_advanced()
@@ -68,6 +89,33 @@ def test_a_network_that_is_applied_once_has_nothing_to_set(make_window: MakeWind
     window.choose_restorer("cfrnet-rt")
     assert cycles.slider.isVisible()
     assert (window.settings.k, window.panel.quality.value()) == (3, "best")
+
+
+@pytest.mark.parametrize(("restorer", "k", "applied"), [("pfsrnet", 3, 1), ("cfrnet-rt", 4, 4), ("", 4, 4)])
+def test_what_is_saved_is_restored_as_it_is_shown(
+    make_window: MakeWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restorer: str, k: int, applied: int
+) -> None:
+    window = make_window()
+    jobs: list[Job] = []
+    monkeypatch.setattr(window._host, "start_job", jobs.append)
+    window.choose_restorer(restorer)
+    window.actions_by_name[f"k{k}"].trigger()
+    window.sharing.start_saving(tmp_path / "a.png", tmp_path / "b.png")
+    (job,) = jobs
+    assert (job.options.settings.restorer, job.options.settings.k) == (restorer, applied)
+
+
+def test_a_restorer_of_the_command_line_brings_its_number_of_cycles_for_one_run(tmp_path: Path) -> None:
+    backend = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+    remembered = Settings(k=2, auto_k=True)
+    SettingsStore(backend).save(remembered)
+    store = open_store(backend, {"restorer": "hifacegan-lite"})
+    settings = store.load()
+    assert (settings.restorer, settings.k, settings.auto_k) == ("hifacegan-lite", 1, True)
+    store.save(settings)
+    assert SettingsStore(backend).load() == remembered
+    assert open_store(backend, {"restorer": "hifacegan-lite", "k": 3}).load().k == 3
+    assert open_store(backend, {"restorer": ""}).load() == remembered, "it is no other one"
 
 
 def test_settings_follow_what_is_shipped() -> None:

@@ -14,11 +14,12 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.batch.jobs.events import ItemDone, ItemFailed, JobReport
+from app.batch.jobs.events import ItemDone, ItemFailed, JobReport, JobStarted
 from app.batch.jobs.plan import Item
 from app.batch.jobs.task import TaskResult
 from app.core.errors import UnreadableMediaError
 from app.core.types import Image
+from app.core.words import phrase
 from app.outputs.sharing.gallery import recorded_files, thumbnail
 from app.outputs.sharing.snapshot import save_before_after
 from app.pipeline.capture.status import SourceStatus
@@ -40,6 +41,10 @@ def deliver(qtbot: QtBot, window: MainWindow, session: ScriptedSession, pictures
         window._host.on_frame()
 
 
+def items(folder: Path, *names: str) -> list[Item]:
+    return [Item(kind="picture", name=name, source=folder / name, target=folder / "out" / name) for name in names]
+
+
 def test_a_clip_is_one_key_and_tells_where_it_is(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, tmp_path: Path
 ) -> None:
@@ -48,6 +53,17 @@ def test_a_clip_is_one_key_and_tells_where_it_is(
     qtbot.waitUntil(lambda: any(title == "Clip saved" for title, _ in window.notifications.texts()), timeout=3000)
     path, shape = next(value for name, value in session.calls if name == "share_clip")
     assert (path.parent, path.suffix, shape) == (tmp_path / "out", ".mp4", "wide")
+
+
+def test_a_clip_whose_folder_cannot_be_made_names_it(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "out"
+    window = make_window(output_folder=str(folder))
+    window.actions_by_name["share_clip"].trigger()
+    wanted = (f"The folder of {folder} does not exist.", "Make it first or choose another one.")
+    qtbot.waitUntil(lambda: wanted in window.notifications.texts(), timeout=3000)
 
 
 def test_every_shape_and_format_is_offered(qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession) -> None:
@@ -71,6 +87,23 @@ def test_before_and_after_go_to_the_clipboard(
     image = QApplication.clipboard().image()
     assert (image.width(), image.height()) == (2560, 720)
     assert image.pixelColor(1280, 360).lightness() == 255, "a thin line is between them"
+
+
+@pytest.mark.parametrize("name", ["snapshot", "save_before_after"])
+def test_the_picture_of_a_source_that_was_left_is_not_saved(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], name: str
+) -> None:
+    window = make_window()
+    window._host.on_status(ONLINE)
+    deliver(qtbot, window, session, pictures)
+    window.open_source("http://camera.local/video")
+    window.actions_by_name[name].trigger()
+    assert window.notifications.texts() == (("There is no picture to save yet", ""),)
+    window._host._jobs.submit(lambda: None).result()
+    assert name not in [call for call, _ in session.calls]
+    deliver(qtbot, window, session, pictures)
+    window.actions_by_name[name].trigger()
+    qtbot.waitUntil(lambda: name in [call for call, _ in session.calls], timeout=3000)
 
 
 def test_the_same_key_copies_the_words_that_are_selected(qtbot: QtBot, make_window: MakeWindow) -> None:
@@ -110,7 +143,8 @@ def test_the_open_video_is_restored_in_the_background_and_the_window_goes_on(
     window.sharing.start_saving(source, target)
     assert window.job_bar.isVisible()
     qtbot.waitUntil(lambda: not window.job_bar.isVisible(), timeout=60000)
-    assert ("Restored", f"short-restored.mp4, in {tmp_path}") in window.notifications.texts()
+    noted = "short.mp4: no face was found in any of its frames"
+    assert ("Restored", f"short-restored.mp4, in {tmp_path}\n{noted}") in window.notifications.texts()
     with av.open(str(target)) as container:
         assert container.streams.audio
         assert sum(1 for _ in container.decode(video=0)) == 8
@@ -148,17 +182,45 @@ def test_a_name_without_a_suffix_gets_one_and_replaces_nothing_unasked(
 
 def test_of_a_folder_it_is_said_how_much_was_restored(qtbot: QtBot, make_window: MakeWindow, tmp_path: Path) -> None:
     window = make_window()
-    items = [
-        Item(kind="picture", name=name, source=tmp_path / name, target=tmp_path / "out" / name)
-        for name in ("a.png", "b.png", "c.png")
-    ]
-    failed = ItemFailed(item=items[0], error=UnreadableMediaError("a.png is damaged.", "Get a whole copy of it."))
-    done = [ItemDone(item=item, result=TaskResult(frames=1, faces=1)) for item in items[1:]]
+    first, *others = items(tmp_path, "a.png", "b.png", "c.png")
+    failed = ItemFailed(item=first, error=UnreadableMediaError("a.png is damaged.", "Get a whole copy of it."))
+    done = [ItemDone(item=item, result=TaskResult(frames=1, faces=1)) for item in others]
     window.sharing._target = tmp_path / "out"
     window._host.job_ended.emit(JobReport(results=(failed, *done)))
     said = ("2 of 3 files restored", "a.png is damaged. Get a whole copy of it.")
     assert window.notifications.texts() == (said,)
     assert "Open folder" in [button.text() for button in window.notifications.findChildren(QPushButton)]
+
+
+def test_files_that_were_there_already_are_not_called_restored(make_window: MakeWindow, tmp_path: Path) -> None:
+    window = make_window()
+    window.sharing._target = tmp_path / "out"
+    window._host.job_event.emit(JobStarted(items=3, kept=tuple(items(tmp_path, "a.png", "b.png"))))
+    window._host.job_ended.emit(JobReport(results=()))
+    said = ("Already there and kept: 2 of 3 files", "Choose an empty folder to restore them again.")
+    assert window.notifications.texts() == (said,)
+    assert "Open folder" in [button.text() for button in window.notifications.findChildren(QPushButton)]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ("", ()),
+        ("abc", ("a: blurred", "b: blurred", "c: blurred")),
+        ("abcd", ("a: blurred", "b: blurred", "c: blurred", "…")),
+    ],
+)
+def test_what_was_noted_is_told_but_not_of_hundreds_of_files(
+    make_window: MakeWindow, tmp_path: Path, names: str, told: tuple[str, ...]
+) -> None:
+    window = make_window()
+    result = TaskResult(frames=1, faces=0, notes=(phrase("blurred"),))
+    done = [ItemDone(item=item, result=result) for item in items(tmp_path, *names)]
+    window.sharing._target = tmp_path / "out"
+    for event in (JobStarted(items=len(done)), *done):
+        window._host.job_event.emit(event)
+    window._host.job_ended.emit(JobReport(results=tuple(done)))
+    assert window.notifications.texts() == (("Restored", "\n".join((f"out, in {tmp_path}", *told))),)
 
 
 def test_names() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QByteArray, QSettings
 
 from app.core.settings import Settings
@@ -40,6 +41,24 @@ def test_overrides_count_for_one_run(tmp_path: Path) -> None:
     assert (settings.k, settings.strength) == (4, 80)
     store.save(settings.replace(strength=60))
     assert SettingsStore(backend(tmp_path)).load() == Settings(k=1, strength=60)
+
+
+@pytest.mark.parametrize(
+    ("stored", "overrides", "chosen"),
+    [
+        ((3, True), {"k": 2}, (3, False)),
+        ((3, True), {"auto_k": False}, (1, False)),
+        ((1, False), {"k": 3}, (3, True)),
+    ],
+)
+def test_a_quality_that_is_chosen_after_an_override_is_kept_whole(
+    tmp_path: Path, stored: tuple[int, bool], overrides: dict[str, object], chosen: tuple[int, bool]
+) -> None:
+    SettingsStore(backend(tmp_path)).save(Settings(k=stored[0], auto_k=stored[1]))
+    store = SettingsStore(backend(tmp_path), overrides=overrides)
+    store.save(store.load().replace(k=chosen[0], auto_k=chosen[1]))
+    again = SettingsStore(backend(tmp_path)).load()
+    assert (again.k, again.auto_k) == chosen
 
 
 def test_defaults_are_not_written_down(tmp_path: Path) -> None:

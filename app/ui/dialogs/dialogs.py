@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPlainTextEdit,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -32,12 +33,14 @@ def run(dialog: QDialog) -> int:
 
 
 class ShortcutsSheet(QDialog):
-    """Every shortcut, in two columns of groups."""
+    """Every shortcut, in two columns of groups, which scroll where the screen is lower than they are."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         keep_said(self, lambda: self.setWindowTitle(tr("Keyboard shortcuts")))
-        columns = QHBoxLayout()
+        body = QWidget()
+        columns = QHBoxLayout(body)
+        columns.setContentsMargins(0, 0, 0, 0)
         columns.setSpacing(36)
         left, right = QVBoxLayout(), QVBoxLayout()
         for place, (name, entries) in enumerate(sheet_groups()):
@@ -56,6 +59,10 @@ class ShortcutsSheet(QDialog):
             column.setSpacing(8)
             column.addStretch(1)
             columns.addLayout(column, 1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setWidget(body)
+        area.setMinimumWidth(body.sizeHint().width() + area.verticalScrollBar().sizeHint().width())
         close = LabelledButton(phrase("Close"), kind="primary")
         close.setMinimumWidth(96)
         close.clicked.connect(self.accept)
@@ -63,8 +70,11 @@ class ShortcutsSheet(QDialog):
         whole.setContentsMargins(24, 20, 24, 20)
         whole.addWidget(label(phrase("Keyboard shortcuts"), "title"))
         whole.addSpacing(12)
-        whole.addLayout(columns)
+        whole.addWidget(area, 1)
         whole.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+        # A scroll area asks for less height than what it holds needs; 48 is for the title bar.
+        height = self.sizeHint().height() - area.sizeHint().height() + body.sizeHint().height()
+        self.resize(self.sizeHint().width(), min(height, parent.screen().availableGeometry().height() - 48))
 
 
 class StreamDialog(QDialog):

@@ -12,6 +12,7 @@ from app.core.words import Words, phrase
 from app.ui.dialogs.notifications import Notifications
 from app.ui.host import SessionHost
 from app.ui.panel.panel import Panel
+from app.ui.preview.preview import Preview
 from app.ui.style.formatting import duration, file_size
 
 
@@ -30,10 +31,17 @@ class CaptureFlow(QObject):
     """Starts and ends recordings, saves snapshots and reports where they are."""
 
     def __init__(
-        self, *, host: SessionHost, panel: Panel, notifications: Notifications, folder: Callable[[], Path]
+        self,
+        *,
+        host: SessionHost,
+        preview: Preview,
+        panel: Panel,
+        notifications: Notifications,
+        folder: Callable[[], Path],
     ) -> None:
         super().__init__()
-        self._host, self._panel, self._notifications, self._folder = host, panel, notifications, folder
+        self._host, self._preview, self._panel = host, preview, panel
+        self._notifications, self._folder = notifications, folder
         self._state = "idle"
         self._seconds = 0.0
         host.recording_started.connect(self._on_started)
@@ -68,6 +76,9 @@ class CaptureFlow(QObject):
 
     def snapshot(self) -> None:
         """Save before and after of the frame on screen."""
+        if self._preview.restored is None:  # the session may still have one of the source before
+            self._notifications.notice(phrase("There is no picture to save yet"))
+            return
         self._host.snapshot(self._folder())
 
     def tick(self) -> None:

@@ -69,7 +69,7 @@ class LiveStateFlow(QObject):
 
     def refresh(self, settings: Settings) -> None:
         """Show or hide the latency card and the plot as the settings say."""
-        self._preview.set_overlay(self._overlay if settings.show_overlay else None)
+        self._show_card(settings)
         if settings.show_plot and self._plot is None:
             from app.ui.preview.plot import LivePlot
 
@@ -97,14 +97,17 @@ class LiveStateFlow(QObject):
     def _show_statistics(self, statistics: LiveStatistics) -> None:
         settings = self._settings()
         self._panel.show_quality(settings, running_k=statistics.k, reason=statistics.auto_reason)
-        moves = self._moves()
-        self._line.show_speed(joined((f"k {statistics.k}", rate(statistics.fps_out)), " · ") if moves else "")
+        speed = joined((f"k {statistics.k}", rate(statistics.fps_out)), " · ")
+        self._line.show_speed(speed if self._moves() else "")
         usage = Usage(self._process.cpu_percent(), self._process.memory_info().rss)
         self._overlay = overlay_model(reading_of(statistics), usage, cores=os.cpu_count() or 1)
-        if settings.show_overlay:
-            self._preview.set_overlay(self._overlay if moves else None)
+        self._show_card(settings)
         if self._plot is not None and settings.show_plot:
             self._plot.show_history(statistics.history, budget_ms=statistics.budget_ms)
+
+    def _show_card(self, settings: Settings) -> None:
+        """The latest timings on the picture, where they are wanted and pictures arrive."""
+        self._preview.set_overlay(self._overlay if settings.show_overlay and self._moves() else None)
 
     def _show_badges(self) -> None:
         """The words on the picture: what is not seen, what is too slow, what is recorded."""

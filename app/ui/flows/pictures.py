@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction
 
 from app.core.errors import AppError
 from app.ui.flows.source import SourceFlow
@@ -18,13 +21,17 @@ def stepped(place: int, step: int, count: int) -> int:
 class PictureFlow(QObject):
     """Shows the bar for a folder, keeps it up to date, and steps."""
 
-    def __init__(self, *, host: SessionHost, source: SourceFlow, bar: PictureBar) -> None:
+    def __init__(
+        self, *, host: SessionHost, source: SourceFlow, bar: PictureBar, actions: Mapping[str, QAction]
+    ) -> None:
         super().__init__()
+        self._actions = (actions["next_picture"], actions["previous_picture"])
         self._host, self._source, self._bar = host, source, bar
         self._names: tuple[str, ...] = ()
         self._place = 0
         source.changed.connect(self._refresh)
         bar.stepped.connect(self.step)
+        self._refresh()
 
     def step(self, step: int) -> None:
         """Show the next picture (1) or the one before (-1)."""
@@ -54,6 +61,8 @@ class PictureFlow(QObject):
                 self._names = ()
             self._place = min(self._place, max(len(self._names) - 1, 0))
         self._bar.setVisible(len(self._names) > 1)
+        for action in self._actions:  # without pictures to step through, the keys are those of sliders and lists
+            action.setEnabled(len(self._names) > 1)
         self._show()
 
     def _show(self) -> None:

@@ -36,13 +36,16 @@ class ResetFlow(QObject):
     def reset(self) -> None:
         """Reset every setting but the source; can be undone."""
         before = self._settings()
-        self._replace_all(DEFAULTS.replace(source=before.source), undone_by=before)
+        if before == DEFAULTS.replace(source=before.source):  # an earlier reset stays the one that is undone
+            self._notifications.notice(phrase("Settings are at their defaults already"))
+            return
+        self._replace_all(DEFAULTS, undone_by=before)
         self._notice = self._notifications.notice(
             phrase("Settings are back to their defaults"), "", ((phrase("Undo"), self.undo),)
         )
 
     def undo(self) -> None:
-        """Restore the settings before the last reset."""
+        """Restore the settings before the last reset, but for the source, which may be another one by now."""
         if self._before is None:
             return
         if self._notice is not None:
@@ -52,5 +55,5 @@ class ResetFlow(QObject):
 
     def _replace_all(self, settings: Settings, *, undone_by: Settings | None) -> None:
         self._before = undone_by
-        self._change(**vars(settings))
+        self._change(**vars(settings.replace(source=self._settings().source)))
         self._undo_action.setEnabled(undone_by is not None)

@@ -23,7 +23,7 @@ def fitting(
     """
     if not restorers:
         return {}
-    chosen = next((each for each in restorers if each.name == settings.restorer), restorers[0])
+    chosen = _chosen(settings, restorers)
     changes: dict[str, Any] = {"restorer": chosen.name if settings.restorer else ""}
     if settings.compare_with and settings.compare_with not in [each.name for each in restorers if each != chosen]:
         changes["compare_with"] = ""
@@ -32,3 +32,15 @@ def fitting(
     if before is not None and before.restorer != settings.restorer:
         changes["k"] = chosen.family.default_k
     return changes
+
+
+def as_applied(settings: Settings, restorers: Sequence[ShippedRestorer]) -> Settings:
+    """`settings` with the k of the live picture: the nearest number of cycles that the restorer can do."""
+    if not restorers:
+        return settings
+    low, high = _chosen(settings, restorers).k_range
+    return settings.replace(k=min(max(settings.k, low), high))
+
+
+def _chosen(settings: Settings, restorers: Sequence[ShippedRestorer]) -> ShippedRestorer:
+    return next((each for each in restorers if each.name == settings.restorer), restorers[0])

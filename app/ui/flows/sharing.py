@@ -27,6 +27,8 @@ from app.ui.preview.preview import Preview
 if TYPE_CHECKING:
     from app.batch.jobs.events import JobEvent, JobReport
 
+_MOST_NOTES = 3
+
 
 def restored_name(source: Path) -> Path:
     """Return the proposed path of a restored file or folder: beside it, with `-restored` after its name.
@@ -47,7 +49,11 @@ def clip_name(folder: Path, suffix: str, now: datetime) -> Path:
 
 
 class SharingFlow(QObject):
-    """Runs the share menu. `source` returns the open file or folder, None for a live source."""
+    """Runs the share menu.
+
+    `source` returns the open file or folder, None for a live source; `settings` those to restore it with, whose k the
+    restorer can do.
+    """
 
     def __init__(
         self,
@@ -65,6 +71,8 @@ class SharingFlow(QObject):
         self._window, self._host, self._preview, self._bar = window, host, preview, bar
         self._notifications, self._folder, self._source, self._settings = notifications, folder, source, settings
         self._target: Path | None = None
+        self._kept = self._items = 0
+        self._notes: list[Phrase] = []
         host.clip_made.connect(self._on_clip)
         host.picture_saved.connect(self._on_picture)
         host.job_event.connect(self._on_event)
@@ -80,6 +88,9 @@ class SharingFlow(QObject):
 
     def save_before_after(self) -> None:
         """Save the frame on screen before and after in one picture."""
+        if self._preview.restored is None:  # the session may still have one of the source before
+            self._notifications.notice(phrase("There is no picture to save yet"))
+            return
         self._host.save_before_after(self._folder())
 
     def copy_before_after(self) -> None:
@@ -152,10 +163,15 @@ class SharingFlow(QObject):
         self._told(phrase("Before and after saved"), paths)
 
     def _on_event(self, event: JobEvent) -> None:
-        from app.batch.jobs.events import JobProgress
+        from app.batch.jobs.events import ItemDone, JobProgress, JobStarted
 
-        if isinstance(event, JobProgress):
+        if isinstance(event, JobStarted):
+            self._kept, self._items, self._notes = len(event.kept), event.items, list(event.notes)
+        elif isinstance(event, JobProgress):
             self._bar.show_progress(event.fraction, event.time_left_s)
+        elif isinstance(event, ItemDone):
+            # Those of a file that an earlier run has finished too: where that was cancelled, it told of none.
+            self._notes += [joined((event.item.name, words), ": ") for words in event.result.notes]
 
     def _on_end(self, ending: JobReport | AppError) -> None:
         target, self._target = self._target, None
@@ -167,7 +183,18 @@ class SharingFlow(QObject):
         elif ending.failed:
             self._tell_failed(ending, target)
         elif target is not None:
-            self._told(phrase("Restored"), (target,))
+            self._tell_restored(target)
+
+    def _tell_restored(self, target: Path) -> None:
+        """Report where the results are, or how many files were there before and are as they were."""
+        if not self._kept:
+            self._told(phrase("Restored"), (target,), self._notes)
+            return
+        self._notifications.notice(
+            phrase("Already there and kept: {kept} of {all} files", kept=self._kept, all=self._items),
+            _with_notes(phrase("Choose an empty folder to restore them again."), self._notes),
+            ((phrase("Open folder"), lambda: open_folder(target)),),
+        )
 
     def _tell_failed(self, report: JobReport, target: Path | None) -> None:
         """Report the first error, and how many files were restored in spite of it."""
@@ -184,11 +211,17 @@ class SharingFlow(QObject):
             ((phrase("Open folder"), lambda: open_folder(target)),),
         )
 
-    def _told(self, title: Phrase, paths: Sequence[Path]) -> None:
+    def _told(self, title: Phrase, paths: Sequence[Path], notes: Sequence[Phrase] = ()) -> None:
         folder = paths[0].parent
         names = ", ".join(path.name for path in paths)
         self._notifications.notice(
             title,
-            phrase("{names}, in {folder}", names=names, folder=folder),
+            _with_notes(phrase("{names}, in {folder}", names=names, folder=folder), notes),
             ((phrase("Open folder"), lambda: open_folder(folder)),),
         )
+
+
+def _with_notes(words: Phrase, notes: Sequence[Phrase]) -> Phrase:
+    """`words` with the first notes on lines below; a folder may have hundreds."""
+    more = ("…",) if len(notes) > _MOST_NOTES else ()
+    return joined((words, *notes[:_MOST_NOTES], *more), "\n")

@@ -59,8 +59,10 @@ class SoundFlow(QObject):
     def _choose(self, key: str) -> None:
         if key == NO_SOUND:
             self._change(record_sound=False)
-        else:
+        elif takes_microphone(self._source.info):
             self._change(record_sound=True, microphone=key)
+        else:  # the sound of a video, which leaves the microphone for cameras as it was chosen
+            self._change(record_sound=True)
 
     def _on_microphones(self, names: tuple[str, ...]) -> None:
         self._microphones = names

@@ -78,7 +78,8 @@ class CyclesControl(QWidget):
             self.slider.setValue(k)
         self.slider.update()
         self._value.say(str(k))
-        self.passes.set_value(k)
+        if k != self.passes.spin.value():  # the same number again would wipe what is being typed
+            self.passes.set_value(k)
 
     def show_steps(self, steps: Sequence[float]) -> None:
         """Show a single-pass network's weakness, and the drift of each pass on the largest face."""

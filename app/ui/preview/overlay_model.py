@@ -120,6 +120,7 @@ _STAGES = {
     "detect": phrase("detect"),
     "align": phrase("align"),
     "paste": phrase("paste"),
+    "other": phrase("other"),
     "paint": phrase("paint"),
 }
 

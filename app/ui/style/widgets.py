@@ -76,13 +76,22 @@ class ElidedLabel(Label):
 
 
 class Choice(QComboBox):
-    """A drop-down with a chevron; it ignores the wheel, so scrolling the panel changes nothing."""
+    """A drop-down with a chevron; it ignores the wheel, so scrolling the panel changes nothing.
+
+    Letters are keys of the window, such as the one that is held for the original; only its open list is searched.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.text().strip() and event.text().isprintable():
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
