@@ -22,6 +22,7 @@ KINDS: dict[str, Degradation] = {
     "webcam": WebcamDegradation(),
     "call": CallDegradation(),
     "training": TrainingDegradation(),
+    "paper-mixture": TrainingDegradation(paper=0.85, webcam=0.10, call=0.0, shapes=0.25),
     **SUB_TASKS,
     "renovation": renovation,
     "renovation-mixture": RenovationMixture(),
