@@ -7,18 +7,19 @@ swscale's default path darkens with every round trip, so accurate rounding and f
 from __future__ import annotations
 
 import struct
-from typing import Any, cast
+from typing import Any
 
 import av
 import cv2
 import numpy as np
-from av.sidedata.sidedata import SideDataContainer, Type
+from av.sidedata.sidedata import Type
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from app.core.types import Image, Rectangle
 from app.media.videos.encoder_choices import PIXELS
+from app.media.videos.side_data import side_data_of
 
 UNSPECIFIED = 2
 """The value of FFmpeg's colour tags (matrix, primaries, transfer) that means "unspecified"."""
@@ -52,8 +53,7 @@ def quarter_turns(rotation: float) -> int:
 
 def is_mirrored(frame: av.VideoFrame) -> bool:
     """Whether the frame's display matrix flips it: x' = a x + c y, y' = b x + d y have a negative determinant."""
-    # `frame.side_data` would hold the frame until the collector comes by.
-    matrix = cast(Any, SideDataContainer)(frame).get(Type.DISPLAYMATRIX)
+    matrix = side_data_of(frame).get(Type.DISPLAYMATRIX)
     if matrix is None:
         return False
     a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -38,7 +38,7 @@ def hdr10_parameters(frame: av.VideoFrame) -> str:
     luminance) and two flags; AVContentLightMetadata is two whole numbers.
     """
     parameters = []
-    for each in _side_data(frame):
+    for each in side_data_of(frame):
         data = bytes(each)
         if each.type == Type.MASTERING_DISPLAY_METADATA and len(data) >= _MASTERING.size:
             *numbers, has_primaries, has_luminance = _MASTERING.unpack_from(data)
@@ -52,12 +52,13 @@ def hdr10_parameters(frame: av.VideoFrame) -> str:
 
 def lost_with(frame: av.VideoFrame) -> set[Phrase]:
     """What of `frame`'s side data its restored picture will not have, in words."""
-    return {LOST_WITH_PICTURES[each.type] for each in _side_data(frame) if each.type in LOST_WITH_PICTURES}
+    return {LOST_WITH_PICTURES[each.type] for each in side_data_of(frame) if each.type in LOST_WITH_PICTURES}
 
 
-def _side_data(frame: av.VideoFrame) -> Iterable[Any]:
+def side_data_of(frame: av.VideoFrame) -> Any:
+    """The frame's side data, to go through or to `get` one `Type` of."""
     # `frame.side_data` makes the frame hold what holds it, so that its pixels stay until the collector comes by.
-    return cast(Iterable[Any], cast(Any, SideDataContainer)(frame))
+    return cast(Any, SideDataContainer)(frame)
 
 
 def _mastering(numbers: list[int]) -> str:
