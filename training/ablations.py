@@ -136,7 +136,7 @@ def _page(rows: Sequence[Row], runs: Path, minutes: float) -> Iterator[str]:
     yield (
         "The paper's tables IV and VI (arXiv 2606.06850): terms of the training are added one after the other, then "
         "the critics of parts of the face are taken away. Every row begins with the same network, trained for a single "
-        f"pass, and is trained for {minutes:g} minutes. The first row has the second row's terms and weights, "
+        f"pass, and is trained for {minutes:g} minutes. The first row has the terms and weights of the next, "
         "all on the first cycle: only what is unrolled differs. Judged before quantization on 40 faces of the "
         "validation split, degraded by the paper's D. Rows with two seeds: mean, and half of what lies between them. "
         "*Step* and *clean* are defined in [results.md](results.md). The last column is the paper's PSNR / LPIPS "

@@ -117,9 +117,7 @@ _CONTINUED = replace(
 # Table IV of the paper adds one term after the other to a generator trained for a single pass and re-fed. The first row
 # has the terms of the second with the same weights, and all of them look at x_1: what differs is the unrolling.
 _ALL_BUT_FIXED_POINT = replace(_FACE, fixed_point=0.0, cycle=0.0)
-_ONE_PASS = replace(
-    _ALL_BUT_FIXED_POINT, progressive=(0.55,), fidelity=(0.3,), perceptual=(2.2,), coarse=(5.0,)
-)  # the same weights, all on x_1
+_ONE_PASS = replace(_ALL_BUT_FIXED_POINT, progressive=(0.55,), fidelity=(0.3,), perceptual=(2.2,), coarse=(5.0,))
 # Small batches: in twenty minutes steps are scarcer than faces.
 _ABLATION = replace(_FIXED_POINT, share=1.0, batch=2, perceptual_faces=2)
 

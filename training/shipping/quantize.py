@@ -195,8 +195,9 @@ def _nodes_from(network: onnx.ModelProto, modules: tuple[str, ...]) -> list[onnx
     """The nodes of the modules called `modules`, and all nodes that compute with what these give."""
     found: list[onnx.NodeProto] = []
     values: set[str] = set()
+    paths = tuple(f"/{module}/" for module in modules)
     for node in network.graph.node:  # in the order of execution
-        if node.name.split("/")[1] in modules or not values.isdisjoint(node.input):
+        if node.name.startswith(paths) or not values.isdisjoint(node.input):
             found.append(node)
             values.update(node.output)
     return found
