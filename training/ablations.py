@@ -1,8 +1,10 @@
 """The paper's ablations (arXiv 2606.06850, tables IV and VI), every row trained equally long from one common start.
 
-`python -m training ablations --faces DIR --weights DIR --runs DIR [--minutes 20] [--out docs]`
+`python -m training ablations --faces DIR --weights DIR --runs DIR [--minutes 20] [--jobs 2] [--out docs]`
 
 Each row is a run in a folder of its own below `--runs`; SIGTERM or Ctrl-C stops cleanly, and the same command goes on.
+With `--jobs`, runs are trained side by side, each on an equal share of the cores: two short runs on a core each take
+more steps than one after the other on both.
 `--out` gets ablations.md with the rows that are complete. Judged on the validation split, because nothing is claimed
 but which term helps.
 """
@@ -13,9 +15,11 @@ import argparse
 import dataclasses
 import hashlib
 import json
+import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
@@ -31,12 +35,18 @@ from training.log import read_table
 from training.presets import PRESETS, Preset
 from training.train import Trainer, follow_signals
 
+_Runs = Sequence[tuple[Preset, Path]]  # recipe and folder
+
 START = Path("models") / "training" / "cfrnet-d.pt"
 """The network trained for a single pass, with which the paper's table IV begins."""
 
 
 class OtherRecipeError(TrainingError):
     """A run that was begun in another way than the rows beside it."""
+
+
+class RunFailedError(TrainingError):
+    """A run in a process of its own that ended with an error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,16 +80,73 @@ _COLUMNS = (
 
 
 def train_rows(
-    rows: Sequence[Row], *, faces: Path, weights: Path, runs: Path, start: Path, minutes: float, device: torch.device
+    rows: Sequence[Row],
+    *,
+    faces: Path,
+    weights: Path,
+    runs: Path,
+    start: Path,
+    minutes: float,
+    device: torch.device,
+    jobs: int = 1,
 ) -> None:
-    """Train every row that is not complete, until all are or a signal stops it.
+    """Train every run that is not complete, `jobs` at a time, until all are or a signal stops them.
 
-    Raises OtherRecipeError for runs that were begun with another recipe, start or number of minutes.
+    Raises OtherRecipeError for runs that were begun with another recipe, start, number of minutes or of cores, and
+    RunFailedError.
     """
+    cores = _cores(jobs)
     wanted = [(replace(PRESETS[row.preset], seed=seed), folder)
               for row in rows for seed, folder in zip(row.seeds, row.folders(runs), strict=True)]  # fmt: skip
     for preset, folder in wanted:
-        _keep_to_recipe(folder, preset, start, minutes)
+        _keep_to_recipe(folder, preset, start, minutes, cores)
+    left = [(preset, folder) for preset, folder in wanted if not _is_complete(folder, minutes)]
+    train = partial(
+        _train_in_turn, faces=faces, weights=weights, start=start, minutes=minutes, device=device, cores=cores
+    )
+    if jobs == 1:
+        train(left)
+    else:
+        _side_by_side(train, [left[job::jobs] for job in range(jobs)])
+
+
+def _cores(jobs: int) -> int:
+    """Return how many cores each of `jobs` runs side by side has to itself."""
+    return max(1, (os.cpu_count() or 1) // jobs)
+
+
+def _side_by_side(train: Callable[[_Runs], None], shares: Sequence[_Runs]) -> None:
+    """Call `train` with each share in a process of its own; a signal stops them all. Raises RunFailedError."""
+    context = multiprocessing.get_context("spawn")  # a fork would copy torch's locks without their threads
+    processes = [context.Process(target=train, args=(share,)) for share in shares]
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        for process in processes:
+            process.terminate()
+
+    for process in processes:
+        process.start()
+    follow_signals(stop=stop, wake=lambda: None)  # a process that was stopped itself hears that it goes on
+    for process in processes:
+        process.join()
+    if not stopped and any(process.exitcode for process in processes):
+        raise RunFailedError("a run failed, its error is printed above; the others are complete")
+
+
+def _train_in_turn(
+    wanted: _Runs,
+    *,
+    faces: Path,
+    weights: Path,
+    start: Path,
+    minutes: float,
+    device: torch.device,
+    cores: int,
+) -> None:
+    torch.set_num_threads(cores)
     training, validation = load_faces(faces)
     beginning = read_checkpoint(start)
     current: list[Trainer] = []
@@ -97,23 +164,21 @@ def train_rows(
 
     follow_signals(stop=stop, wake=wake)
     for preset, folder in wanted:
-        if _is_complete(folder, minutes):
-            continue
         trainer = Trainer(preset, training, validation, weights, folder, beginning["ema"], device=device)
         found = read_checkpoint(trainer.checkpoint) if trainer.checkpoint.is_file() else None
         trainer.load_state(found or beginning, keep_clock=found is not None)
         current[:] = [trainer]
-        if stopped:  # while the row was made ready, which takes a while
+        if stopped:  # while the run was made ready, which takes a while
             return
         trainer.run(minutes)
         if trainer.stopping:
             return
 
 
-def _keep_to_recipe(folder: Path, preset: Preset, start: Path, minutes: float) -> None:
+def _keep_to_recipe(folder: Path, preset: Preset, start: Path, minutes: float, cores: int) -> None:
     """Write down how the run in `folder` is trained, or raise OtherRecipeError when it was begun in another way."""
     start_sha256 = hashlib.sha256(start.read_bytes()).hexdigest()
-    recipe = {"preset": dataclasses.asdict(preset), "start": start_sha256, "minutes": minutes}
+    recipe = {"preset": dataclasses.asdict(preset), "start": start_sha256, "minutes": minutes, "cores": cores}
     recipe = json.loads(json.dumps(recipe))  # as it reads back: tuples become lists
     path = folder / "recipe.json"
     if not (path.is_file() and (folder / "checkpoint.pt").is_file()):
@@ -124,23 +189,23 @@ def _keep_to_recipe(folder: Path, preset: Preset, start: Path, minutes: float) -
         raise OtherRecipeError(f"the run in {folder} was begun with another {other}; name a new folder with --runs")
 
 
-def write_table(path: Path, rows: Sequence[Row], runs: Path, minutes: float) -> None:
+def write_table(path: Path, rows: Sequence[Row], runs: Path, minutes: float, jobs: int = 1) -> None:
     """Write the page of the rows whose runs are all complete; figures of several seeds as mean and half the range."""
     complete = [row for row in rows if all(_is_complete(folder, minutes) for folder in row.folders(runs))]
-    replace_text(path, "\n".join(_page(complete, runs, minutes)) + "\n")
+    replace_text(path, "\n".join(_page(complete, runs, minutes, _cores(jobs))) + "\n")
 
 
-def _page(rows: Sequence[Row], runs: Path, minutes: float) -> Iterator[str]:
+def _page(rows: Sequence[Row], runs: Path, minutes: float, cores: int) -> Iterator[str]:
     yield "# Does each term help?\n"
     yield "Written by `python -m training ablations`; do not edit by hand.\n"
     yield (
         "The paper's tables IV and VI (arXiv 2606.06850): terms of the training are added one after the other, then "
         "the critics of parts of the face are taken away. Every row begins with the same network, trained for a single "
-        f"pass, and is trained for {minutes:g} minutes. The first row has the terms and weights of the next, "
-        "all on the first cycle: only what is unrolled differs. Judged before quantization on 40 faces of the "
-        "validation split, degraded by the paper's D. Rows with two seeds: mean, and half of what lies between them. "
-        "*Step* and *clean* are defined in [results.md](results.md). The last column is the paper's PSNR / LPIPS "
-        "at k = 3 on its own images.\n"
+        f"pass, and is trained for {minutes:g} minutes on {cores} core{'s' * (cores > 1)}. The first row has the terms "
+        "and weights of the next, all on the first cycle: only what is unrolled differs. Judged before quantization on "
+        "40 faces of the validation split, degraded by the paper's D. Rows with two seeds: mean, and half of "
+        "what lies between them. *Step* and *clean* are defined in [results.md](results.md). The last column is the "
+        "paper's PSNR / LPIPS at k = 3 on its own images.\n"
     )
     lines = []
     for row in rows:
@@ -178,12 +243,12 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--start", type=Path, default=START, help="state that every row begins with")
     parser.add_argument("--minutes", type=float, default=20.0, help="of training for every row")
+    parser.add_argument("--jobs", type=int, default=1, help="runs trained side by side, each on its share of the cores")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--device", choices=DEVICES, default="auto", help="auto takes a GPU where there is one")
     options = parser.parse_args()
-    torch.set_num_threads(os.cpu_count() or 1)
     train_rows(
         ROWS, faces=options.faces, weights=options.weights, runs=options.runs, start=options.start,
-        minutes=options.minutes, device=choose_device(options.device),
+        minutes=options.minutes, device=choose_device(options.device), jobs=options.jobs,
     )  # fmt: skip
-    write_table(options.out / "ablations.md", ROWS, options.runs, options.minutes)
+    write_table(options.out / "ablations.md", ROWS, options.runs, options.minutes, options.jobs)

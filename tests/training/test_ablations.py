@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from training import ablations
-from training.ablations import ROWS, OtherRecipeError, Row, train_rows, write_table
+from training.ablations import ROWS, OtherRecipeError, Row, RunFailedError, train_rows, write_table
 from training.checkpoint import read_checkpoint, save_checkpoint
 from training.data import FaceFolderError
 from training.log import RunLog
@@ -93,6 +93,27 @@ def test_rows_are_trained_once_and_from_the_same_start(
     save_checkpoint(start, {"network": "cfrnet-rt", "ema": states[1]["ema"]})
     with pytest.raises(OtherRecipeError, match="another start"):
         train(tiny)
+
+
+@pytest.fixture
+def places(face_folder: Path, weights: Path, tmp_path: Path) -> dict[str, Path]:
+    start = tmp_path / "start.pt"
+    save_checkpoint(start, {"network": "cfrnet-rt", "ema": build_generator("cfrnet-rt").state_dict()})
+    return {"faces": face_folder, "weights": weights, "runs": tmp_path / "runs", "start": start}
+
+
+def test_runs_side_by_side_are_the_same_runs_on_fewer_cores(tiny: list[Row], places: dict[str, Path]) -> None:
+    train_rows(tiny, **places, minutes=0.02, device=torch.device("cpu"), jobs=2)
+    for run in ("first-1", "first-2", "second-1"):
+        assert read_checkpoint(places["runs"] / run / "checkpoint.pt")["steps"] > 0
+    with pytest.raises(OtherRecipeError, match="another cores"):
+        train_rows(tiny, **places, minutes=0.02, device=torch.device("cpu"))
+
+
+def test_a_run_that_fails_beside_others_is_told(tiny: list[Row], places: dict[str, Path]) -> None:
+    broken = {**places, "weights": places["runs"] / "none"}
+    with pytest.raises(RunFailedError):
+        train_rows(tiny, **broken, minutes=0.02, device=torch.device("cpu"), jobs=2)
 
 
 def test_a_row_whose_last_figures_are_not_all_there_is_not_complete(tmp_path: Path) -> None:
