@@ -57,6 +57,23 @@ def test_colours_beside_alpha_are_as_they_are_stored(tmp_path: Path, kind: type,
 
 
 @pytest.mark.parametrize("planes", ["contig", "separate"])
+@pytest.mark.parametrize("alpha", ["unassalpha", "assocalpha"])
+@pytest.mark.parametrize("kind", WHITE)
+def test_grey_beside_alpha_keeps_alpha_and_depth(tmp_path: Path, kind: type, alpha: str, planes: str) -> None:
+    wanted = rgba(kind)[:, :, [0, 0, 0, 3]]
+    stored = (multiplied(wanted) if alpha == "assocalpha" else wanted)[:, :, 2:]
+    source = write(tmp_path / "in.tif", stored, photometric="minisblack", planarconfig=planes, extrasamples=[alpha])
+    read = read_picture(source).original
+    assert read.dtype == kind
+    assert np.array_equal(read[:, :, 3], wanted[:, :, 3])
+    assert np.array_equal(read[0], wanted[0])
+    if alpha == "unassalpha":
+        assert np.array_equal(read, wanted)
+    else:  # rounded where they were multiplied
+        assert np.abs(read[:4, :, :3] - wanted[:4, :, :3].astype(float)).max() <= 3
+
+
+@pytest.mark.parametrize("planes", ["contig", "separate"])
 @pytest.mark.parametrize("kind", WHITE)
 def test_colours_that_were_multiplied_by_their_alpha_are_divided(tmp_path: Path, kind: type, planes: str) -> None:
     source = write(tmp_path / "in.tif", multiplied(rgba(kind)), planarconfig=planes, extrasamples=["assocalpha"])

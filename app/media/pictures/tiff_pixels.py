@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tifffile import TiffPage
 
 _ORIENTATION = 0x0112
-_WHITE_IS_ZERO, _RGB = 0, 2
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _IN_PLANES = 2
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 """TIFF 6.0: a tag, and values of PhotometricInterpretation, PlanarConfiguration and ExtraSamples."""
@@ -31,12 +31,18 @@ def tiff_pixels(encoded: bytes) -> NDArray[Any] | None:
     if page is None:
         return _by_opencv(encoded)
     colours = page.samplesperpixel if page.photometric == _RGB else 0
-    alpha = page.extrasamples if colours == 4 else ()
+    # OpenCV would leave the alpha of a grey picture out, and make 8 bits of 16.
+    grey_with_alpha = page.photometric == _BLACK_IS_ZERO and page.extrasamples in ((_ASSOCIATED,), (_UNASSOCIATED,))
+    alpha = page.extrasamples if colours == 4 or grey_with_alpha else ()
+    in_planes = page.planarconfig == _IN_PLANES
     pixels: NDArray[Any] | None
-    if page.bitspersample > 8 and page.planarconfig == _IN_PLANES and colours in (3, 4):
+    if grey_with_alpha and (page.bitspersample > 8 or in_planes):
+        grey, its_alpha = page.asarray() if in_planes else np.moveaxis(page.asarray(), 2, 0)
+        pixels = upright(cv2.merge((grey, grey, grey, its_alpha)), page.tags.valueof(_ORIENTATION, 1))
+    elif page.bitspersample > 8 and in_planes and colours in (3, 4):
         red, green, blue, *rest = page.asarray()  # OpenCV would take the first of these for whole pixels
         pixels = upright(cv2.merge((blue, green, red, *rest)), page.tags.valueof(_ORIENTATION, 1))
-    elif page.bitspersample == 8 and alpha == (_UNASSOCIATED,):
+    elif page.bitspersample == 8 and (grey_with_alpha or alpha == (_UNASSOCIATED,)):
         pixels = _by_pillow(encoded)  # OpenCV would multiply the colours
     else:
         pixels = _by_opencv(encoded)
@@ -65,7 +71,9 @@ def _by_opencv(encoded: bytes) -> NDArray[Any] | None:
 
 def _by_pillow(encoded: bytes) -> NDArray[Any]:
     with Pillow.open(io.BytesIO(encoded)) as picture:
-        return cv2.cvtColor(np.asarray(picture), cv2.COLOR_RGBA2BGRA)
+        *colours, alpha = cv2.split(np.asarray(picture))
+    blue, green, red = colours[::-1] if len(colours) == 3 else colours * 3
+    return cv2.merge((blue, green, red, alpha))
 
 
 def _divide_by_alpha(pixels: NDArray[Any]) -> None:
