@@ -31,7 +31,7 @@ from training.presets import PRESETS
 from training.shipping.export import export_onnx
 from training.shipping.manifest import NoRestorerError, UnknownOriginError, compared, describe, write_manifest
 from training.shipping.publish import keep_run, publish
-from training.shipping.quantize import CALIBRATION_METHODS, quantize, quantize_on
+from training.shipping.quantize import CALIBRATION_METHODS, calibration_faces, quantize, quantize_on
 
 from .conftest import made_up_faces
 
@@ -272,22 +272,57 @@ def test_a_command_says_what_is_wrong_and_its_own_name(
 
 
 @pytest.mark.parametrize(
-    ("network", "side", "cycles"),
-    [("cfrnet-rt", 256, 3), ("cfrnet-d", 256, 1), ("hifacegan-lite", 256, 1), ("pfsrnet", 16, 1)],
+    ("network", "side", "cycles", "percentile"),
+    [
+        ("cfrnet-rt", 256, 3, 99.999),
+        ("cfrnet", 256, 3, 99.97),
+        ("cfrnet-d", 256, 1, 99.999),
+        ("hifacegan-lite", 256, 1, 99.999),
+        ("pfsrnet", 16, 1, 99.999),
+    ],
 )
-def test_a_network_is_calibrated_over_the_cycles_it_is_meant_for(
-    network: str, side: int, cycles: int, face_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_network_is_calibrated_over_the_cycles_it_is_meant_for_and_by_its_own_percentile(
+    network: str,
+    side: int,
+    cycles: int,
+    percentile: float,
+    face_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    calls: list[tuple[int, int]] = []
+    calls: list[tuple[int, int, float]] = []
 
     def record(
-        _: Path, __: Path, faces: NDArray[np.float32], ___: str, *, cycles: int, in_float: tuple[str, ...]
+        _: Path,
+        __: Path,
+        faces: NDArray[np.float32],
+        ___: str,
+        *,
+        cycles: int,
+        in_float: tuple[str, ...],
+        percentile: float,
     ) -> None:
-        calls.append((faces.shape[-1], cycles))
+        calls.append((faces.shape[-1], cycles, percentile))
 
     monkeypatch.setattr("training.shipping.quantize.quantize", record)
     quantize_on(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", load_faces(face_folder)[0], network=network)
-    assert calls == [(side, cycles)]
+    assert calls == [(side, cycles, percentile)]
+
+
+def test_a_lower_percentile_narrows_the_ranges(face_folder: Path, tmp_path: Path) -> None:
+    export_onnx(build_generator("cfrnet-rt"), tmp_path / "fp32.onnx")
+    faces = calibration_faces(load_faces(face_folder)[0])[:2]
+    scales = {}
+    for percentile in (99.999, 90.0):
+        quantize(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", faces, cycles=1, percentile=percentile)
+        weights = onnx.load(tmp_path / "int8.onnx").graph.initializer
+        scales[percentile] = {
+            each.name: float(onnx.numpy_helper.to_array(each))
+            for each in weights
+            if each.name.endswith("_scale") and not each.dims and "encode" in each.name
+        }
+    assert scales[90.0]
+    assert all(scales[90.0][name] < 0.9 * scales[99.999][name] for name in scales[90.0])
 
 
 @pytest.mark.parametrize(("name", "side"), [("hifacegan-lite", 256), ("pfsrnet", 16)])
