@@ -1,4 +1,4 @@
-"""Two minutes of `python -m benchmarks.faults`, and that its judgement finds what is lost."""
+"""A minute of `python -m benchmarks.faults`, and that its judgement finds what is lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.faults.command import run_command
 from benchmarks.faults.losses import losses
 from benchmarks.faults.material import originals, pictures
 
-SECONDS = 120.0
+SECONDS = 60.0
 
 
 @pytest.mark.slow
