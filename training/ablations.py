@@ -133,7 +133,7 @@ def _side_by_side(train: Callable[[_Runs], None], shares: Sequence[_Runs]) -> No
     for process in processes:
         process.join()
     if not stopped and any(process.exitcode for process in processes):
-        raise RunFailedError("a run failed, its error is printed above; the others are complete")
+        raise RunFailedError("a run failed, its error is printed above; the same command goes on with what is left")
 
 
 def _train_in_turn(

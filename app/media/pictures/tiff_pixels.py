@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -35,13 +36,11 @@ def tiff_pixels(encoded: bytes) -> NDArray[Any] | None:
     grey_with_alpha = page.photometric == _BLACK_IS_ZERO and page.extrasamples in ((_ASSOCIATED,), (_UNASSOCIATED,))
     alpha = page.extrasamples if colours == 4 or grey_with_alpha else ()
     in_planes = page.planarconfig == _IN_PLANES
+    deep_planes = page.bitspersample > 8 and in_planes and colours in (3, 4)  # OpenCV takes the first for whole pixels
     pixels: NDArray[Any] | None
-    if grey_with_alpha and (page.bitspersample > 8 or in_planes):
-        grey, its_alpha = page.asarray() if in_planes else np.moveaxis(page.asarray(), 2, 0)
-        pixels = upright(cv2.merge((grey, grey, grey, its_alpha)), page.tags.valueof(_ORIENTATION, 1))
-    elif page.bitspersample > 8 and in_planes and colours in (3, 4):
-        red, green, blue, *rest = page.asarray()  # OpenCV would take the first of these for whole pixels
-        pixels = upright(cv2.merge((blue, green, red, *rest)), page.tags.valueof(_ORIENTATION, 1))
+    if deep_planes or (grey_with_alpha and (page.bitspersample > 8 or in_planes)):
+        samples = page.asarray() if in_planes else np.moveaxis(page.asarray(), 2, 0)
+        pixels = upright(_merged(samples), page.tags.valueof(_ORIENTATION, 1))
     elif page.bitspersample == 8 and (grey_with_alpha or alpha == (_UNASSOCIATED,)):
         pixels = _by_pillow(encoded)  # OpenCV would multiply the colours
     else:
@@ -71,9 +70,13 @@ def _by_opencv(encoded: bytes) -> NDArray[Any] | None:
 
 def _by_pillow(encoded: bytes) -> NDArray[Any]:
     with Pillow.open(io.BytesIO(encoded)) as picture:
-        *colours, alpha = cv2.split(np.asarray(picture))
-    blue, green, red = colours[::-1] if len(colours) == 3 else colours * 3
-    return cv2.merge((blue, green, red, alpha))
+        return _merged(cv2.split(np.asarray(picture)))
+
+
+def _merged(samples: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[Any]:
+    """BGR or BGRA of the samples of RGB, RGBA, or grey and alpha."""
+    red, green, blue, *alpha = samples if len(samples) > 2 else (samples[0], samples[0], *samples)
+    return cv2.merge((blue, green, red, *alpha))
 
 
 def _divide_by_alpha(pixels: NDArray[Any]) -> None:
