@@ -619,6 +619,34 @@ def test_a_clip_shows_nothing_of_the_source_before(scene: MovingFaceScene, monke
         assert {moment.pictures()[0].shape[0] for moment in session._memory.moments()} == {240}
 
 
+def test_nothing_of_the_source_before_can_be_saved(scene: MovingFaceScene, tmp_path: Path) -> None:
+    opening, opened = threading.Event(), threading.Event()
+    small = MovingFaceScene(width=320, height=240)
+
+    def make(spec: SourceSpec) -> Source:
+        if not opening.is_set():
+            return MovingFaceSource(scene)
+        assert opened.wait(WAIT_S)
+        return MovingFaceSource(small)
+
+    with live(make) as (session, listener):
+        listener.wait_for_frame(has_face)
+        session.set_paused(True)  # so that the picture stands and would be restored again
+        opening.set()
+        session.open(MOVING_FACE)
+        listener.wait(lambda: [status.state for status in listener.statuses].count("connecting") == 2)
+        session.update(Settings(k=2))
+        time.sleep(0.5)  # several turns of the inference
+        for save in session.start_recording, session.snapshot, session.save_before_after:
+            with pytest.raises(RecordingError, match="no picture"):
+                save(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+        opened.set()
+        listener.wait_for_frame(lambda frame: frame.image.shape[0] == 240)
+        before, _ = session.snapshot(tmp_path)
+        assert cv2.imread(str(before)).shape[0] == 240
+
+
 def test_without_a_picture_nothing_can_be_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.pipeline.live.file_sound.open_microphone", lambda name: pytest.fail("not to be opened"))
     session = LiveSession(ModelStore(), Settings(), Listener())

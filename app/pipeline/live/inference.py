@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -63,6 +64,7 @@ class InferenceWorker:
         self._pipeline: FramePipeline | None = None
         self._version = 0
         self._latest: Restored | None = None
+        self._forgotten_at = -math.inf  # on the clock
         self._chosen: FaceChoice | None = None
         self._shown: tuple[int, int] | None = None
         self._failed_at: dict[str, float] = {}
@@ -84,9 +86,14 @@ class InferenceWorker:
 
     @property
     def latest(self) -> Restored | None:
-        """The newest finished frame."""
+        """The newest finished frame of the source, None while there is none yet."""
         with self._lock:
             return self._latest
+
+    def forget(self) -> None:
+        """Forget the newest frame and those being restored: every frame captured until now is of another source."""
+        with self._lock:
+            self._latest, self._forgotten_at = None, self._clock()
 
     def update(self, settings: Settings) -> None:
         """Use `settings` from the next frame on."""
@@ -127,16 +134,17 @@ class InferenceWorker:
             stands = self._is_paused()
             with self._lock:
                 settings, version, latest = self._settings, self._version, self._latest
-                chosen, shown = self._chosen, self._shown
+                chosen, shown, now = self._chosen, self._shown, self._clock()
             is_new = frame is not None
             if frame is None:
                 # What has only just begun to stand may be the first picture of another source, which is about to come.
                 if latest is None or not (stood and stands) or seen == (version, True):
                     continue
-                frame = replace(latest.frame, t_capture=self._clock())
+                frame = replace(latest.frame, t_capture=now)
             restored = self._restore(made_bad(frame, settings), settings, chosen, shown, stands=stands)
             with self._lock:
-                self._latest = restored
+                if frame.t_capture > self._forgotten_at:
+                    self._latest = restored
             self._on_restored(restored, settings, is_new)
             seen = version, stands
 

@@ -247,6 +247,7 @@ class LiveSession:
 
     def _on_status(self, status: SourceStatus) -> None:
         if status.state == "connecting":  # the source before was let go of
+            self._inference.forget()
             self._memory.clear()
         self._follow_sound(status, self._inference.settings)
         self._show_card(status)
