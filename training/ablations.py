@@ -5,8 +5,8 @@
 Each row is a run in a folder of its own below `--runs`; SIGTERM or Ctrl-C stops cleanly, and the same command goes on.
 With `--jobs`, runs are trained side by side, each on an equal share of the cores: two short runs on a core each take
 more steps than one after the other on both.
-`--out` gets ablations.md with the rows that are complete. Judged on the validation split, because nothing is claimed
-but which term helps.
+`--out` gets ablations.json and ablations.md with the rows that are complete. Judged on the validation split, because
+nothing is claimed but which term helps.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from statistics import mean
+from typing import Any
 
 import torch
 
-from app.media.files import replace_json, replace_text
+from app.media.files import replace_json
 from training.checkpoint import read_checkpoint
 from training.data import load_faces
 from training.device import DEVICES, choose_device
 from training.errors import TrainingError
-from training.evaluation.pages.results import table
+from training.evaluation.pages.ablations import COLUMNS, write_page
 from training.log import read_table
 from training.presets import PRESETS, Preset
 from training.train import Trainer, follow_signals
@@ -70,13 +71,6 @@ ROWS = (
     Row(title="everything but the critics of parts", preset="ablation-no-components", paper="22.90 / .285"),
     Row(title="everything but the nose's critic", preset="ablation-no-nose", paper="23.02 / .266"),
 )
-
-# Title, metric, digits.
-_COLUMNS = (
-    ("PSNR k = 1", "k1_psnr", 2), ("k = 2", "k2_psnr", 2), ("k = 3", "k3_psnr", 2),
-    ("LPIPS-A k = 1", "k1_alex", 3), ("k = 2", "k2_alex", 3), ("k = 3", "k3_alex", 3),
-    ("LPIPS-V k = 3", "k3_vgg", 3), ("step k = 4", "k4_step", 4), ("clean, k = 3", "clean_k3_psnr", 1),
-)  # fmt: skip
 
 
 def train_rows(
@@ -118,7 +112,7 @@ def _cores(jobs: int) -> int:
 def _side_by_side(train: Callable[[_Runs], None], shares: Sequence[_Runs]) -> None:
     """Call `train` with each share in a process of its own; a signal stops them all. Raises RunFailedError."""
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's locks without their threads
-    processes = [context.Process(target=train, args=(share,)) for share in shares]
+    processes: list[SpawnProcess] = []
     stopped = False
 
     def stop() -> None:
@@ -127,11 +121,17 @@ def _side_by_side(train: Callable[[_Runs], None], shares: Sequence[_Runs]) -> No
         for process in processes:
             process.terminate()
 
-    for process in processes:
-        process.start()
-    follow_signals(stop=stop, wake=lambda: None)  # a process that was stopped itself hears that it goes on
-    for process in processes:
-        process.join()
+    with follow_signals(stop=stop):  # SIGCONT reaches the processes themselves
+        for share in shares:
+            if stopped:
+                break
+            process = context.Process(target=train, args=(share,))
+            process.start()
+            processes.append(process)
+        if stopped:  # perhaps while one was being started
+            stop()
+        for process in processes:
+            process.join()
     if not stopped and any(process.exitcode for process in processes):
         raise RunFailedError("a run failed, its error is printed above; the same command goes on with what is left")
 
@@ -162,17 +162,17 @@ def _train_in_turn(
         for trainer in current:
             trainer.wake()
 
-    follow_signals(stop=stop, wake=wake)
-    for preset, folder in wanted:
-        trainer = Trainer(preset, training, validation, weights, folder, beginning["ema"], device=device)
-        found = read_checkpoint(trainer.checkpoint) if trainer.checkpoint.is_file() else None
-        trainer.load_state(found or beginning, keep_clock=found is not None)
-        current[:] = [trainer]
-        if stopped:  # while the run was made ready, which takes a while
-            return
-        trainer.run(minutes)
-        if trainer.stopping:
-            return
+    with follow_signals(stop=stop, wake=wake):
+        for preset, folder in wanted:
+            trainer = Trainer(preset, training, validation, weights, folder, beginning["ema"], device=device)
+            found = read_checkpoint(trainer.checkpoint) if trainer.checkpoint.is_file() else None
+            trainer.load_state(found or beginning, keep_clock=found is not None)
+            current[:] = [trainer]
+            if stopped:  # while the run was made ready, which takes a while
+                return
+            trainer.run(minutes)
+            if trainer.stopping:
+                return
 
 
 def _keep_to_recipe(folder: Path, preset: Preset, start: Path, minutes: float, cores: int) -> None:
@@ -189,40 +189,26 @@ def _keep_to_recipe(folder: Path, preset: Preset, start: Path, minutes: float, c
         raise OtherRecipeError(f"the run in {folder} was begun with another {other}; name a new folder with --runs")
 
 
-def write_table(path: Path, rows: Sequence[Row], runs: Path, minutes: float, jobs: int = 1) -> None:
-    """Write the page of the rows whose runs are all complete; figures of several seeds as mean and half the range."""
+def read_figures(rows: Sequence[Row], runs: Path, minutes: float, jobs: int = 1) -> dict[str, Any]:
+    """Return what `pages.ablations` shows of the rows whose runs are all complete, for JSON.
+
+    The figures are the last ones on the validation split, one dict for each seed.
+    """
     complete = [row for row in rows if all(_is_complete(folder, minutes) for folder in row.folders(runs))]
-    replace_text(path, "\n".join(_page(complete, runs, minutes, _cores(jobs))) + "\n")
+    return {
+        "minutes": minutes,
+        "cores": _cores(jobs),
+        "rows": [
+            {
+                "title": row.title, "preset": row.preset, "paper": row.paper,
+                "runs": [_last_figures(folder) for folder in row.folders(runs)],
+            }
+            for row in complete
+        ],
+    }  # fmt: skip
 
 
-def _page(rows: Sequence[Row], runs: Path, minutes: float, cores: int) -> Iterator[str]:
-    yield "# Does each term help?\n"
-    yield "Written by `python -m training ablations`; do not edit by hand.\n"
-    yield (
-        "The paper's tables IV and VI (arXiv 2606.06850): terms of the training are added one after the other, then "
-        "the critics of parts of the face are taken away. Every row begins with the same network, trained for a single "
-        f"pass, and is trained for {minutes:g} minutes on {cores} core{'s' * (cores > 1)}. The first row has the terms "
-        "and weights of the next, all on the first cycle: only what is unrolled differs. Judged before quantization on "
-        "40 faces of the validation split, degraded by the paper's D. Rows with two seeds: mean, and half of "
-        "what lies between them. *Step* and *clean* are defined in [results.md](results.md). The last column is the "
-        "paper's PSNR / LPIPS at k = 3 on its own images.\n"
-    )
-    lines = []
-    for row in rows:
-        found = [_figures(folder) for folder in row.folders(runs)]
-        steps = ", ".join(f"{figures['steps']:.0f}" for figures in found)
-        cells = [_cell([figures[metric] for figures in found], digits) for _, metric, digits in _COLUMNS]
-        lines.append((row.title, steps, *cells, row.paper))
-    yield from table(("", "steps", *(title for title, _, _ in _COLUMNS), "paper"), lines)
-
-
-def _cell(values: Sequence[float], digits: int) -> str:
-    spread = f" ± {(max(values) - min(values)) / 2:.{digits}f}" if len(values) > 1 else ""
-    return f"{mean(values):.{digits}f}{spread}"
-
-
-def _figures(folder: Path) -> dict[str, float]:
-    """Return the last figures of a run on the validation split, and its steps."""
+def _last_figures(folder: Path) -> dict[str, float]:
     lines = read_table(folder / "validation.csv")
     return {line["metric"]: float(line["value"]) for line in lines} | {"steps": float(lines[-1]["step"])}
 
@@ -233,7 +219,7 @@ def _is_complete(folder: Path, minutes: float) -> bool:
     if not lines or float(lines[-1]["elapsed_s"]) < 60 * minutes:
         return False
     last = {line["metric"] for line in lines if line["step"] == lines[-1]["step"]}
-    return last >= {metric for _, metric, _ in _COLUMNS}
+    return last >= {metric for _, metric, _ in COLUMNS}
 
 
 def main() -> None:
@@ -251,4 +237,6 @@ def main() -> None:
         ROWS, faces=options.faces, weights=options.weights, runs=options.runs, start=options.start,
         minutes=options.minutes, device=choose_device(options.device), jobs=options.jobs,
     )  # fmt: skip
-    write_table(options.out / "ablations.md", ROWS, options.runs, options.minutes, options.jobs)
+    found = read_figures(ROWS, options.runs, options.minutes, options.jobs)
+    replace_json(options.out / "ablations.json", found)
+    write_page(options.out / "ablations.md", found)

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -138,12 +139,18 @@ class Trainer:
             self.method.load_optimizers(state)
 
 
-def follow_signals(*, stop: Callable[[], None], wake: Callable[[], None]) -> None:
-    """Call `stop` on SIGTERM and Ctrl-C, and `wake` when a stopped process goes on (SIGCONT)."""
-    signal.signal(signal.SIGTERM, lambda *_: stop())
-    signal.signal(signal.SIGINT, lambda *_: stop())
+@contextlib.contextmanager
+def follow_signals(*, stop: Callable[[], None], wake: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Within the block, call `stop` on SIGTERM and Ctrl-C, and `wake` when a stopped process goes on (SIGCONT)."""
+    wanted = {signal.SIGTERM: stop, signal.SIGINT: stop}
     if hasattr(signal, "SIGCONT"):
-        signal.signal(signal.SIGCONT, lambda *_: wake())
+        wanted[signal.SIGCONT] = wake
+    before = {number: signal.signal(number, lambda *_, act=act: act()) for number, act in wanted.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def main() -> None:
@@ -172,5 +179,5 @@ def main() -> None:
     if state:
         trainer.load_state(state, keep_clock=options.resume is not None)
 
-    follow_signals(stop=trainer.stop, wake=trainer.wake)
-    trainer.run(options.minutes)
+    with follow_signals(stop=trainer.stop, wake=trainer.wake):
+        trainer.run(options.minutes)

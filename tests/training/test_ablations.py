@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 import torch
 
 from training import ablations
-from training.ablations import ROWS, OtherRecipeError, Row, RunFailedError, train_rows, write_table
+from training.ablations import ROWS, OtherRecipeError, Row, RunFailedError, read_figures, train_rows
 from training.checkpoint import read_checkpoint, save_checkpoint
 from training.data import FaceFolderError
+from training.evaluation.pages.ablations import COLUMNS, write_page
 from training.log import RunLog
 from training.losses.ccfp import LossWeights
 from training.networks import build_generator
@@ -79,11 +81,9 @@ def test_rows_are_trained_once_and_from_the_same_start(tiny: list[Row], places: 
     with pytest.raises(FaceFolderError):
         train_rows(tiny, **(places | {"faces": tmp_path / "none"}), minutes=9, device=torch.device("cpu"))
     train(tiny[:1])  # what was never begun has no recipe to keep to
-    write_table(tmp_path / "ablations.md", tiny, tmp_path / "runs", 0.05)
-    page = (tmp_path / "ablations.md").read_text()
-    assert "| the first |" in page
-    assert "±" in page
-    assert "the second" not in page
+    found = read_figures(tiny, tmp_path / "runs", 0.05)
+    assert [row["title"] for row in found["rows"]] == ["the first"]
+    assert len(found["rows"][0]["runs"]) == 2
     states = {seed: read_checkpoint(tmp_path / "runs" / f"first-{seed}" / "checkpoint.pt") for seed in (1, 2)}
     stem = read_checkpoint(places["start"])["ema"]["stem.weight"]
     for state in states.values():
@@ -113,29 +113,49 @@ def test_a_run_that_fails_beside_others_is_told() -> None:
         ablations._side_by_side(cheap, [[1], ["no number"]])
 
 
+def evaluate(folder: Path, metrics: dict[str, float], *, minutes: float = 20.0, steps: int = 100) -> None:
+    RunLog(folder).evaluation(60 * minutes, steps, metrics, made_up_faces(1)[0])
+
+
+ALIKE = dict.fromkeys([metric for _, metric, _ in COLUMNS], 1.0)
+
+
 def test_a_row_whose_last_figures_are_not_all_there_is_not_complete(tmp_path: Path) -> None:
     row = Row(title="a row", preset="row", paper="1 / 2")
-    log = RunLog(tmp_path / "row-1")
-    metrics = [metric for _, metric, _ in ablations._COLUMNS]
+    evaluate(tmp_path / "row-1", ALIKE, minutes=10)
+    evaluate(tmp_path / "row-1", {metric: ALIKE[metric] for metric in list(ALIKE)[:-1]}, steps=200)
+    assert read_figures([row], tmp_path, 20)["rows"] == []
+    evaluate(tmp_path / "row-1", ALIKE, steps=200)
+    assert len(read_figures([row], tmp_path, 20)["rows"]) == 1
 
-    def page() -> str:
-        write_table(tmp_path / "ablations.md", [row], tmp_path, 20)
-        return (tmp_path / "ablations.md").read_text()
 
-    log.evaluation(600.0, 100, dict.fromkeys(metrics, 1.0), made_up_faces(1)[0])
-    log.evaluation(1200.0, 200, dict.fromkeys(metrics[:-1], 1.0), made_up_faces(1)[0])
-    assert "a row" not in page()
-    log.evaluation(1200.0, 200, dict.fromkeys(metrics, 1.0), made_up_faces(1)[0])
-    assert "a row" in page()
+def page_of(rows: Sequence[Row], folder: Path) -> str:
+    write_page(folder / "ablations.md", read_figures(rows, folder, 20))
+    return (folder / "ablations.md").read_text()
 
 
 def test_two_seeds_give_a_mean_and_a_spread(tmp_path: Path) -> None:
-    figures = dict.fromkeys([metric for _, metric, _ in ablations._COLUMNS], 1.0)
-    face = made_up_faces(1)[0]
     for seed, psnr in ((1, 22.5), (2, 22.7)):
-        log = RunLog(tmp_path / f"row-{seed}")
-        log.evaluation(60.0, 100 * seed, figures | {"k3_psnr": 10.0}, face)
-        log.evaluation(1200.0, 300 * seed, figures | {"k3_psnr": psnr}, face)
-    row = Row(title="a row", preset="row", paper="22.62 / .330", seeds=(1, 2))
-    write_table(tmp_path / "ablations.md", [row], tmp_path, 20)
-    assert "| a row | 300, 600 | 1.00 ± 0.00 | 1.00 ± 0.00 | 22.60 ± 0.10 |" in (tmp_path / "ablations.md").read_text()
+        evaluate(tmp_path / f"row-{seed}", ALIKE | {"k3_psnr": 10.0}, minutes=1)
+        evaluate(tmp_path / f"row-{seed}", ALIKE | {"k3_psnr": psnr}, steps=300 * seed)
+    page = page_of([Row(title="a row", preset="row", paper="22.62 / .330", seeds=(1, 2))], tmp_path)
+    assert "| a row | 300, 600 | 1.00 ± 0.00 | 1.00 ± 0.00 | 22.60 ± 0.10 |" in page
+    assert "What a term brings" not in page
+
+
+def test_a_term_is_judged_by_what_chance_alone_does(tmp_path: Path) -> None:
+    first, progressive, fixed_point, everything, *_ = ROWS
+    for folder, psnr, lpips in zip(
+        [folder for row in (first, progressive, fixed_point, everything) for folder in row.folders(tmp_path)],
+        (22.5, 22.7, 23.0, 22.7, 22.8, 22.8),
+        (0.310, 0.300, 0.301, 0.340, 0.320, 0.320),
+        strict=True,
+    ):
+        evaluate(folder, ALIKE | {"k3_psnr": psnr, "k3_alex": lpips})
+    assert "What a term brings" not in page_of(ROWS[1:3], tmp_path), "without a second seed nothing is known of chance"
+    page = page_of(ROWS, tmp_path)
+    assert "by up to 0.20 in PSNR and 0.010 in LPIPS-A" in page
+    assert "| progressive terms | +0.40 | **helps** | -0.004 | chance |" in page
+    assert "| fixed point | -0.30 | **hurts** | +0.039 | **hurts** |" in page
+    assert "| cycle | +0.10 | chance | -0.020 | **helps** |" in page
+    assert "critics" not in page.partition("What a term brings")[2], "a row is missing"

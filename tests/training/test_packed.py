@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from training.data import FaceFolderError, load_faces
 from training.pieces.packed import PackError, pack, unpack
 from training.pieces.piece import train_piece
 from training.presets import PRESETS
+from training.train import Trainer
 
 
 def test_a_folder_comes_out_of_its_parts_as_it_went_in(face_folder: Path, tmp_path: Path) -> None:
@@ -69,3 +72,13 @@ def test_a_run_goes_on_where_the_last_piece_stopped(
     assert complete
     assert steps > 0
     assert piece(60.0, 0.0) == (False, steps, elapsed)  # of a longer run: taken up, and no time for a step
+
+    take_step = Trainer.step
+
+    def interrupted_step(trainer: Trainer, *given: Any) -> dict[str, float]:
+        signal.raise_signal(signal.SIGINT)
+        return take_step(trainer, *given)
+
+    monkeypatch.setattr(Trainer, "step", interrupted_step)
+    complete, later, _ = piece(60.0, 600.0)
+    assert (complete, later) == (False, steps + 1)

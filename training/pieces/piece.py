@@ -2,6 +2,7 @@
 
 `python -m training piece --preset hifacegan-lite --parts PARTS --weights DIR --out RUN --minutes 60 --piece-minutes 9`
 unpacks the faces if needed, continues where the last piece stopped, and ends with a checkpoint before the time is up.
+SIGTERM and Ctrl-C end a piece early, with its checkpoint.
 Exit code 0 when the run is complete, 3 when another piece is needed; only the folder RUN has to be copied.
 """
 
@@ -20,7 +21,7 @@ from training.data import load_faces
 from training.device import DEVICES, choose_device
 from training.pieces.packed import unpack
 from training.presets import PRESETS, Preset
-from training.train import Trainer
+from training.train import Trainer, follow_signals
 
 UNFINISHED = 3
 """Exit code of a piece after which the run needs another."""
@@ -42,13 +43,11 @@ def train_piece(
     if state:
         trainer.load_state(state)
 
-    def stop() -> None:
-        trainer.stopping = True
-
-    timer = threading.Timer(max(0.0, deadline - time.monotonic()), stop)
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()), trainer.stop)
     timer.start()
     try:
-        trainer.run(minutes)
+        with follow_signals(stop=trainer.stop, wake=trainer.wake):
+            trainer.run(minutes)
     finally:
         timer.cancel()
     return trainer.elapsed >= 60.0 * minutes
