@@ -62,8 +62,8 @@ class FramePipeline:
         """Restore the faces of one frame. Settings apply to this frame, so a new k or strength takes effect at once.
 
         Only the `chosen` face where there is one. Faces get patches for a screen on which the picture has `shown`
-        (width, height) pixels, as long as there is time for it, which a picture that `stands` always has. A frame
-        without a face is returned as the very same image. Raises InferenceError.
+        (width, height) pixels, as long as there is time for it. A picture that `stands` always has the time, and gets
+        every cycle. A frame without a face is returned as the very same image. Raises InferenceError.
         """
         started = self._now()
         # The chosen face may be smaller than those that a limit would leave.
@@ -71,7 +71,7 @@ class FramePipeline:
         found = self.tracker.update(frame, detect_size=settings.detect_size, max_faces=max_faces)
         faces, left_alone = _divided(found, chosen)
         detected = self._now()
-        self.choice = self._choose_k(settings, len(faces) - self._steady.resting, detected)
+        self.choice = self._choose_k(settings, len(faces) - self._steady.resting, detected, stands=stands)
         key = _pixels_key(settings)
         work = FaceWork(frame.image, self._steady, self._now)
         work.restore(faces, self.restorer, self.choice, settings=settings, key=key, lanes=self.lanes)
@@ -105,10 +105,10 @@ class FramePipeline:
             timings=timings,
         )
 
-    def _choose_k(self, settings: Settings, moving: int, now: float) -> KChoice:
+    def _choose_k(self, settings: Settings, moving: int, now: float, *, stands: bool) -> KChoice:
         low, _ = self.restorer.k_range
         wanted = _within(settings.k, self.restorer.k_range)
-        if not settings.auto_k:
+        if stands or not settings.auto_k:
             return KChoice(k=wanted, wanted=wanted)
         return self.auto_k.choose(wanted=wanted, lowest=low, target_fps=settings.target_fps, moving=moving, now=now)
 

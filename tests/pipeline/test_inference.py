@@ -15,6 +15,7 @@ from app.core.mailbox import Mailbox
 from app.core.settings import Settings
 from app.core.types import Frame, Restored
 from app.pipeline.budget import KChoice
+from app.pipeline.live.events import CyclesChanged
 from app.pipeline.live.inference import InferenceWorker
 from app.pipeline.live.loader import PipelineLoader
 from app.restorers.family import Restorer
@@ -34,6 +35,7 @@ class Inference:
         self.frames: Mailbox[Frame] = Mailbox()
         self.finished: queue.SimpleQueue[Restored] = queue.SimpleQueue()
         self.errors: list[AppError] = []
+        self.cycles: list[CyclesChanged] = []
         self.worker = InferenceWorker(
             self.frames,
             settings,
@@ -41,7 +43,7 @@ class Inference:
             is_paused=is_paused,
             on_restored=lambda restored, settings, is_new: self.finished.put(restored),
             on_error=self.errors.append,
-            on_cycles=lambda cycles: None,
+            on_cycles=self.cycles.append,
         )
 
 
@@ -83,6 +85,23 @@ def test_a_picture_that_begins_to_stand_is_restored_once_more() -> None:
         running.finished.get(timeout=WAIT_S)
         time.sleep(SEVERAL_TURNS_S)
         assert pipeline.stood == [False, True], "with the time that a moving picture lacks, and not again and again"
+
+
+def test_what_a_pause_does_to_the_cycles_is_no_news() -> None:
+    class Slow(Noting):
+        def process(self, frame: Frame, settings: Settings, *, stands: bool, **others: object) -> Restored:
+            self.choice = KChoice(k=3, wanted=3) if stands else KChoice(k=1, wanted=3, reason="slow")
+            return super().process(frame, settings, stands=stands, **others)
+
+    paused = False
+    with inference(lambda: paused, Settings(auto_k=True)) as running:
+        running.worker.use(Slow())  # type: ignore[arg-type]
+        for stands in (False, True, False):
+            paused = stands
+            if not stands:
+                running.frames.put(frame())
+            running.finished.get(timeout=WAIT_S)
+        assert running.cycles == [CyclesChanged(k=1, wanted=3, reason="slow")]
 
 
 def test_a_picture_that_stands_from_the_beginning_is_restored_once() -> None:

@@ -123,6 +123,8 @@ def test_auto_k_keeps_the_budget_and_says_why() -> None:
     assert restored.k == restored.faces[0].cycles == 2
     assert "25 fps leave 37 ms" in str(under_test.choice.reason)
     assert under_test.process(frame, Settings(k=4, target_fps=25)).k == 4
+    standing = under_test.process(frame, Settings(k=4, auto_k=True, target_fps=25), stands=True)
+    assert (standing.k, under_test.choice.reason) == (4, ""), "it has all the time it takes"
 
 
 def test_auto_k_learns_the_time_of_one_cycle_of_one_face() -> None:

@@ -165,7 +165,8 @@ class InferenceWorker:
                 self._report_once(error)
                 pipeline.tracker.reset()
             else:
-                self._report_cycles(pipeline.choice, settings)
+                if not stands:  # which is no matter of time
+                    self._report_cycles(pipeline.choice, settings)
                 return restored
         age_ms = (self._clock() - frame.t_capture) * 1000
         return Restored(frame=frame, image=frame.image, k=0, timings=Timings(age_ms=age_ms))
