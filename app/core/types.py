@@ -24,7 +24,8 @@ class Frame:
     `index` counts from 0 and grows with every picture the source delivered. `t_capture` is when it became available
     (`time.perf_counter()`), the frame's age is measured from it. `t_media` is its place on the source's own timeline
     in seconds: a video file's exact time stamp, or for a live source the capture time since the first frame. It grows
-    strictly until the source goes to another place. A paused frame that is restored again keeps both. `picture` is the
+    strictly until the source goes to another place; `place_s` is the place in a file, from 0 on in every round of a
+    loop. A paused frame that is restored again keeps them, and is captured anew. `picture` is the
     number of a still picture that has nothing to do with those before it, as in a folder, and 0 in everything that
     moves. `mirrored` says that a camera's picture was flipped left to right, as a mirror shows it.
     """
@@ -33,6 +34,7 @@ class Frame:
     index: int
     t_capture: float
     t_media: float
+    place_s: float = 0.0
     picture: int = 0
     mirrored: bool = False
     true_image: Image | None = None

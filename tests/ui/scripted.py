@@ -54,7 +54,7 @@ def restored_frame(before: Image, after: Image, *, index: int = 0, boxes: Sequen
         for place, box in enumerate(boxes)
     )
     return Restored(
-        frame=Frame(image=before, index=index, t_capture=time.perf_counter(), t_media=index / 30),
+        frame=Frame(image=before, index=index, t_capture=time.perf_counter(), t_media=index / 30, place_s=index / 30),
         image=after,
         k=3,
         faces=faces,

@@ -89,7 +89,7 @@ class FilePlayer:
     slide show is shown for its time, a single picture in a loop for ever; it is repeated every `STILL_INTERVAL_S` until
     then. `t_capture` is the time when a frame was due, so recordings are as even as the file. Without a `slide_show`
     each picture is shown once and stays until a seek. `t_media` keeps growing over loops and while a picture is
-    repeated, and is the position in the file again after a seek.
+    repeated, and is the position in the file again after a seek; `place_s` always is.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class FilePlayer:
             self._anchor(now)
         signal = self._stage.wait(self._zero + place_s)
         if signal is Signal.GO:
-            signal = self._stage.show(replace(frame, t_media=place_s, t_capture=self._zero + place_s))
+            signal = self._show(frame, place_s, self._zero + place_s)
         while signal is Signal.GO and self._waits:
             signal = self._stage.wait(self._clock() + STILL_INTERVAL_S)
         if signal is Signal.GO and self._stage.paused:
@@ -146,8 +146,12 @@ class FilePlayer:
                 signal = self._stand_still()
             if signal is Signal.GO and self._stands_on(place_s):
                 now = self._clock()
-                signal = self._stage.show(replace(frame, t_media=max(now - self._zero, place_s), t_capture=now))
+                signal = self._show(frame, max(now - self._zero, place_s), now)
         return signal
+
+    def _show(self, frame: Frame, t_media: float, t_capture: float) -> Signal:
+        place_s = t_media - self._round_s
+        return self._stage.show(replace(frame, t_media=t_media, place_s=place_s, t_capture=t_capture))
 
     def _stand_still(self) -> Signal:
         """Wait for the end of the pause, which delays everything after it by its length."""

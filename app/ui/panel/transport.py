@@ -52,10 +52,9 @@ class Transport(QFrame):
         self._end.say(duration(seconds))
 
     def show_place(self, seconds: float) -> None:
-        """Follow the video's position, also over loops, but not while a person drags the bar."""
+        """Follow the position in the video, but not while a person drags the bar."""
         if self.bar.isSliderDown() or self._duration <= 0:
             return
-        seconds %= self._duration
         self._place.say(duration(seconds))
         with QSignalBlocker(self.bar):
             self.bar.setValue(round(seconds / self._duration * _STEPS))
