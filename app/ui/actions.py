@@ -22,7 +22,8 @@ HOLD_ORIGINAL_KEY = "O"
 class Action:
     """An action. `keys` are Qt's portable text; one with keys is on the sheet of shortcuts, in its `group`.
 
-    Keys without a `handler` are handled by the preview itself. `sheet` is the text on the sheet where it differs.
+    Keys without a `handler` are handled by the preview itself. A key that is held acts again and again only where it
+    `repeats`. `sheet` is the text on the sheet where it differs.
     """
 
     name: str
@@ -31,18 +32,31 @@ class Action:
     keys: tuple[str, ...] = ()
     group: Words = ""
     sheet: Words = ""
+    repeats: bool = False
 
 
-def _restoration(name: str, text: Phrase, key: str, handler: Callable[[MainWindow], object]) -> Action:
-    return Action(name=name, text=text, keys=(key,), group=phrase("Restoration"), handler=handler)
+def _restoration(
+    name: str, text: Phrase, key: str, handler: Callable[[MainWindow], object], *, repeats: bool = False
+) -> Action:
+    return Action(name=name, text=text, keys=(key,), group=phrase("Restoration"), handler=handler, repeats=repeats)
 
 
 def _view(name: str, text: Phrase, key: str, handler: Callable[[MainWindow], object] | None = None) -> Action:
     return Action(name=name, text=text, keys=(key,), group=phrase("View"), handler=handler)
 
 
-def _source(name: str, text: Phrase, key: str, handler: Callable[[MainWindow], object], sheet: Words = "") -> Action:
-    return Action(name=name, text=text, keys=(key,), group=phrase("Source"), handler=handler, sheet=sheet)
+def _source(
+    name: str,
+    text: Phrase,
+    key: str,
+    handler: Callable[[MainWindow], object],
+    sheet: Words = "",
+    *,
+    repeats: bool = False,
+) -> Action:
+    return Action(
+        name=name, text=text, keys=(key,), group=phrase("Source"), handler=handler, sheet=sheet, repeats=repeats
+    )
 
 
 def _capture(name: str, text: Phrase, key: str, handler: Callable[[MainWindow], object], sheet: Words = "") -> Action:
@@ -59,8 +73,8 @@ ACTIONS: tuple[Action, ...] = (
     _restoration("k3", phrase("Best look, 3 cycles"), "3", lambda window: window.change(k=3, auto_k=False)),
     _restoration("k4", phrase("4 cycles"), "4", lambda window: window.change(k=4, auto_k=False)),
     _restoration("auto_k", phrase("Auto quality on or off"), "A", lambda window: window.toggle_auto()),
-    _restoration("strength_down", phrase("Strength down"), "[", lambda window: window.step_strength(-5)),
-    _restoration("strength_up", phrase("Strength up"), "]", lambda window: window.step_strength(5)),
+    _restoration("strength_down", phrase("Strength down"), "[", lambda window: window.step_strength(-5), repeats=True),
+    _restoration("strength_up", phrase("Strength up"), "]", lambda window: window.step_strength(5), repeats=True),
     _restoration(
         "next_face",
         phrase("One face alone, the next one, all again"),
@@ -145,8 +159,16 @@ ACTIONS: tuple[Action, ...] = (
         lambda window: window.choosing.ask_for_stream(),
         phrase("Open a stream"),
     ),
-    _source("next_picture", phrase("Next picture of the folder"), "PgDown", lambda window: window.pictures.step(1)),
-    _source("previous_picture", phrase("Picture before"), "PgUp", lambda window: window.pictures.step(-1)),
+    _source(
+        "next_picture",
+        phrase("Next picture of the folder"),
+        "PgDown",
+        lambda window: window.pictures.step(1),
+        repeats=True,
+    ),
+    _source(
+        "previous_picture", phrase("Picture before"), "PgUp", lambda window: window.pictures.step(-1), repeats=True
+    ),
     _source("refresh_cameras", phrase("Look for cameras again"), "F5", lambda window: window.source.look_for_cameras()),
     _source("mirror", phrase("Mirror the camera"), "M", lambda window: window.toggle("mirror")),
     _source("degrade", phrase("Make my camera bad"), "B", lambda window: window.toggle("degrade")),

@@ -117,6 +117,7 @@ class SessionHost(QObject):
         self._job: BackgroundJob | None = None
         self._frame_pending = threading.Event()
         self._closed = False
+        self._untold: tuple[Path, ...] = ()  # of a recording that was being finished when the window closed
 
     # Called by the window
 
@@ -187,7 +188,11 @@ class SessionHost(QObject):
 
     def stop_recording(self) -> None:
         def job(session: LiveSession) -> None:
-            self.recording_finished.emit(session.stop_recording())
+            paths = session.stop_recording()
+            if self._closed:  # the window is hidden by now
+                self._untold = paths
+            else:
+                self.recording_finished.emit(paths)
 
         self._submit_with_session(job)
 
@@ -301,7 +306,7 @@ class SessionHost(QObject):
             self._session.seek(seconds)
 
     def close(self) -> tuple[Path, ...]:
-        """Finish a running recording, release everything and return the recording's files. Blocks."""
+        """Finish a running recording, release everything and return the files that were not told of. Blocks."""
         if self._closed:
             return ()
         self._closed = True
@@ -309,13 +314,13 @@ class SessionHost(QObject):
         self.cancel_job()
         self._jobs.shutdown(wait=True, cancel_futures=True)
         self._clips.shutdown(wait=True, cancel_futures=True)
-        paths: tuple[Path, ...] = ()
+        paths = self._untold
         if self._meter is not None:
             self._meter.close()
         if self._session is not None:
             try:
                 if self._session.recording() is not None:
-                    paths = tuple(self._session.stop_recording())
+                    paths = (*paths, *self._session.stop_recording())
             except AppError as error:
                 self.failed.emit(error)
             self._session.close()

@@ -27,6 +27,7 @@ def make_actions(window: MainWindow) -> dict[str, QAction]:
         action = QAction(window)
         keep_said(window, partial(say, action.setText, row.text))
         action.setShortcuts([QKeySequence(key) for key in row.keys])
+        action.setAutoRepeat(row.repeats)
         action.triggered.connect(partial(_handle, row.handler, window))
         window.addAction(action)
         made[row.name] = action

@@ -357,6 +357,7 @@ class MainWindow(QMainWindow):
     def _on_ready(self, restorers: tuple[ShippedRestorer, ...]) -> None:
         self._restorers = restorers
         self.change(**fitting(self._settings, restorers))
+        self._host.update(self._settings)  # what was changed while the session was being made
         self.panel.show_restorers(restorers, self._settings)
 
     def _on_frame(self) -> None:
@@ -367,8 +368,8 @@ class MainWindow(QMainWindow):
         self.panel.set_ready(True)
         self.panel.cycles.show_steps(restored.faces[0].steps if restored.faces else ())
         self._show_hints()
-        self.source.follow(restored.frame.t_media)
-        self.pictures.follow(restored.frame.t_media)
+        self.source.follow(restored.frame.place_s)
+        self.pictures.follow(restored.frame.place_s)
 
     def _on_control(self, name: str, value: object) -> None:
         # Whoever moves the slider of k wants that number of cycles.

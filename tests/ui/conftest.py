@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,13 +71,26 @@ def make_window(
     tmp_path: Path,
     collected_here: None,
 ) -> Iterator[Callable[..., MainWindow]]:
-    """Makes a shown window over the scripted session and waits until the session is ready."""
+    """Makes a shown window over the scripted session and waits until the session is ready.
+
+    With `made` the session is ready once that is set, and not waited for.
+    """
     windows: list[MainWindow] = []
 
-    def make(*, source: str = "camera:Integrated Camera", size: tuple[int, int] = (1280, 800), **settings: Any) -> Any:
+    def make(
+        *,
+        source: str = "camera:Integrated Camera",
+        size: tuple[int, int] = (1280, 800),
+        made: threading.Event | None = None,
+        **settings: Any,
+    ) -> Any:
+        def make_session(*_: object) -> tuple[ScriptedSession, Any]:
+            assert made is None or made.wait(10.0)
+            return session, RESTORERS
+
         defaults = {"theme": "dark", "output_folder": str(tmp_path / "out"), **settings}
         host = SessionHost(
-            make_session=lambda _settings, _listener: (session, RESTORERS),  # type: ignore[arg-type,return-value]
+            make_session=make_session,  # type: ignore[arg-type]
             list_names=lambda: ["Integrated Camera", "USB Video"],
             list_microphones=lambda: ("USB Headset", "Webcam"),
             list_engines=lambda: ("cpu",),
@@ -92,6 +106,9 @@ def make_window(
         windows.append(window)
         store.save_hints_seen()
         window.resize(*size)
+        if made is not None:
+            window.show()
+            return window
         with qtbot.waitSignals([host.ready, host.cameras_listed, host.microphones_listed], timeout=5000):
             window.show()
         qtbot.waitUntil(lambda: any(name == "open" for name, _ in session.calls), timeout=5000)

@@ -135,4 +135,13 @@ def test_the_key_goes_from_face_to_face_and_back_to_all(
         steps.append(chosen(session)[-1])
         deliver(qtbot, window, session, shown if place is None else alone(shown, place))
     assert steps == [shown.faces[0].face, shown.faces[1].face, None]
-    assert next_face(replace(shown, faces=())) is None
+    assert next_face(replace(shown, faces=()), mirrored=False) is None
+
+
+def test_the_key_follows_the_screen_where_the_picture_is_mirrored(
+    qtbot: QtBot, two: tuple[MainWindow, Restored], session: ScriptedSession
+) -> None:
+    window, shown = two
+    window.change(mirror=True)
+    window.actions_by_name["next_face"].trigger()
+    assert chosen(session)[-1] is shown.faces[1].face, "which is the left one on the screen"

@@ -58,6 +58,25 @@ def test_the_file_holds_no_secret_and_is_private(tmp_path: Path, keyring: Keyrin
     assert remembered == ("rtsp://192.0.2.7/live?channel=1&pwd=…" if isinstance(keyring, BrokenKeyring) else SOURCE)
 
 
+def test_the_keyring_is_asked_once_for_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    keyring = Keyring()
+    get, keep = keyring.get_password, keyring.set_password
+    monkeypatch.setattr(keyring, "get_password", lambda *about: (asked.append("get"), get(*about))[1])
+    monkeypatch.setattr(keyring, "set_password", lambda *about: (asked.append("set"), keep(*about))[1])
+    first = store(tmp_path, keyring)
+    for number in range(3):
+        first.save(Settings(source=SOURCE, strength=number))
+        first.save_recent([SOURCE])
+        assert first.recent() == (SOURCE,)
+    assert asked == ["set"]
+    again = store(tmp_path, keyring)
+    assert (again.load().source, again.recent(), again.recent()) == (SOURCE, (SOURCE,), (SOURCE,))
+    assert asked == ["set", "get"]
+    first.save(Settings(source=SOURCE.replace("hush", "new")))
+    assert asked == ["set", "get", "set"]
+
+
 @pytest.mark.parametrize("source", ["camera:Desk", "/films/a.mp4", "", "http://192.0.2.7:8080/video"])
 def test_other_sources_stay_as_they_are(source: str) -> None:
     keyring = Keyring()

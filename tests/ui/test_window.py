@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QGuiApplication
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox, QLabel, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -21,7 +22,6 @@ from app.sources.base import SourceInfo
 from app.sources.video import VIDEO as VIDEO_KIND
 from app.ui.actions import ACTIONS
 from app.ui.dialogs.dialogs import ShortcutsSheet
-from app.ui.panel.transport import Transport
 from app.ui.settings_store import SettingsStore
 from app.ui.style.widgets import ElidedLabel
 from app.ui.texts.source import DEMO_CLIP
@@ -393,14 +393,99 @@ def test_closing_the_window_finishes_the_recording_and_the_next_one_tells_of_it(
     assert make_window().notifications.texts() == ()
 
 
-def test_the_place_of_a_looped_video_starts_again(themed: QApplication, qtbot: QtBot) -> None:
-    transport = Transport()
-    qtbot.addWidget(transport)
-    transport.set_duration(10.0)
-    for seconds in (2.5, 12.5, 62.5):
-        transport.show_place(seconds)
-        assert transport._place.text() == "00:02"
-        assert transport.bar.value() == pytest.approx(transport.bar.maximum() / 4, abs=1)
+def test_the_bar_shows_the_place_in_the_file_in_every_round_of_a_loop(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    window._host.on_status(SourceStatus(state="online", info=VIDEO))
+    qtbot.waitUntil(lambda: window.source.state == "online", timeout=3000)
+    restored = restored_frame(*pictures)
+    session.next_frame = replace(restored, frame=replace(restored.frame, t_media=61.5, place_s=2.5))
+    with qtbot.waitSignal(window.preview.painted, timeout=5000):
+        window._host.on_frame()
+    assert window.transport._place.text() == "00:02"
+    assert window.transport.bar.value() == pytest.approx(window.transport.bar.maximum() / 4, abs=1)
+
+
+def test_a_recording_that_was_being_finished_when_the_window_closed_is_told_of_at_the_next_start(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    window = make_window()
+    deliver(qtbot, window, session, pictures)
+    press(qtbot, window, Qt.Key.Key_R)
+    qtbot.waitUntil(lambda: session.recording_state is not None, timeout=3000)
+    session.recorded = tmp_path / "film.mp4"
+    session.recorded.write_bytes(b"0" * 1_234_567)
+    stop, stopping, encoded = session.stop_recording, threading.Event(), threading.Event()
+
+    def stop_slowly() -> tuple[Path, ...]:
+        stopping.set()
+        assert encoded.wait(10.0)
+        return stop()
+
+    monkeypatch.setattr(session, "stop_recording", stop_slowly)
+    press(qtbot, window, Qt.Key.Key_R)
+    assert stopping.wait(5.0)
+    threading.Timer(0.5, encoded.set).start()
+    window.close()
+    message = ("Saved film.mp4", f"When the window was closed, 1.2 MB, in {tmp_path}")
+    assert make_window().notifications.texts() == (message,)
+
+
+def test_what_is_changed_while_the_session_is_being_made_reaches_it(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession
+) -> None:
+    made = threading.Event()
+    window = make_window(made=made)
+    press(qtbot, window, Qt.Key.Key_1)
+    assert window.settings.k == 1
+    with qtbot.waitSignal(window._host.ready, timeout=5000):
+        made.set()
+    qtbot.waitUntil(lambda: session.settings is not None, timeout=3000)
+    assert session.settings is not None
+    assert session.settings.k == 1
+
+
+def test_a_key_that_is_held_acts_again_only_where_that_is_meant(make_window: MakeWindow) -> None:
+    actions = make_window().actions_by_name
+    repeating = {"strength_down", "strength_up", "next_picture", "previous_picture"}
+    assert {name for name, action in actions.items() if action.autoRepeat()} == repeating
+
+
+def test_space_that_is_held_pauses_once(qtbot: QtBot, make_window: MakeWindow) -> None:
+    preview, toggled = make_window().preview, []
+    preview.pause_toggled.connect(lambda: toggled.append(True))
+    for repeats in (False, True, True):
+        pressed = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Space, Qt.KeyboardModifier.NoModifier, " ", repeats)
+        QApplication.sendEvent(preview, pressed)
+    assert len(toggled) == 1
+
+
+def test_an_error_stays_when_notices_follow_it(make_window: MakeWindow) -> None:
+    notifications = make_window().notifications
+    notifications.clear()
+    notifications.error("The disk is full.", "The playable part is film.mp4.")
+    for number in range(5):
+        notifications.notice(f"Saved {number}.png")
+    titles = [title for title, _ in notifications.texts()]
+    assert titles[0] == "The disk is full."
+    assert titles[-1] == "Saved 4.png"
+    assert len(titles) == 3
+
+
+def test_a_frame_that_was_under_way_when_the_camera_went_leaves_the_picture_dimmed(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    window._host.on_status(ONLINE)
+    deliver(qtbot, window, session, pictures)
+    window._host.on_status(SourceStatus(state="offline", info=CAMERA, retry_in_s=8.0))
+    qtbot.waitUntil(lambda: window.source.state == "offline", timeout=3000)
+    deliver(qtbot, window, session, pictures)
+    assert window.preview._dimmed
+    window._host.on_status(ONLINE)
+    qtbot.waitUntil(lambda: not window.preview._dimmed, timeout=3000)
 
 
 def test_a_recording_that_a_crash_cut_short_is_told_of_at_the_next_start(

@@ -38,11 +38,11 @@ class HistoryPoint:
 class LiveStatistics:
     """What the overlay shows.
 
-    `stages` are capture (from the camera to the worker), detect, align, "cycle 1" and so on, paste, paint. Ages are
-    those of frames when they came to the screen, or of finished ones while nothing is painted. Pauses do not
-    count for the rates. `budget_ms` is a frame's time at the target rate, `cycle_ms` the smoothed time of one cycle of
-    one face, `auto_reason` is auto-k's reason for its choice ("" when it is off or not needed). Everything is 0 before
-    the first frame.
+    `stages` are capture (from the camera to the worker), detect, align, "cycle 1" and so on, paste, "other" (the
+    network that is compared with), paint. Ages are those of frames when they came to the screen, or of finished ones
+    while nothing is painted. Pauses do not count for the rates. `budget_ms` is a frame's time at the target rate,
+    `cycle_ms` the smoothed time of one cycle of one face, `auto_reason` is auto-k's reason for its choice ("" when it
+    is off or not needed). Everything is 0 before the first frame.
     """
 
     stages: tuple[StageStatistics, ...] = ()

@@ -54,7 +54,7 @@ class Toast(QFrame):
         on_close: Callable[[Toast], None],
     ) -> None:
         super().__init__()
-        self.title, self.detail = title, detail
+        self.title, self.detail, self.level = title, detail, level
         self.setObjectName("toast")
         self.setProperty("level", level)
         keep_said(self, lambda: self.setAccessibleName(str(title)))
@@ -150,8 +150,9 @@ class Notifications(QWidget):
         for toast in tuple(self._toasts):
             if (toast.title, toast.detail) == (title, detail):
                 self._remove(toast)
-        while len(self._toasts) >= _MOST:
-            self._remove(self._toasts[0])
+        while len(self._toasts) >= _MOST:  # an error stays until it is closed, or there is nothing else to remove
+            notices = (other for other in self._toasts if other.level == "notice")
+            self._remove(next(notices, self._toasts[0]))
         toast = Toast(title, detail, level=level, actions=actions, on_close=self._remove)
         self._toasts.append(toast)
         self._column.addWidget(toast)

@@ -9,9 +9,16 @@ from app.ui.host import SessionHost
 from app.ui.preview.preview import Preview
 
 
-def next_face(shown: Restored) -> Face | None:
-    """Which face comes after the one that is restored alone, from left to right; None, all of them, after the last."""
-    every = sorted((*(entry.face for entry in shown.faces), *shown.left_alone), key=lambda face: float(face.box[0]))
+def next_face(shown: Restored, *, mirrored: bool) -> Face | None:
+    """Which face comes after the one that is restored alone; None, all of them, after the last.
+
+    From left to right on the screen, which shows the picture flipped when it is `mirrored`.
+    """
+    every = sorted(
+        (*(entry.face for entry in shown.faces), *shown.left_alone),
+        key=lambda face: float(face.box[0]),
+        reverse=mirrored,
+    )
     if not shown.alone or not shown.faces:
         return every[0] if every else None
     alone = shown.faces[0].face
@@ -38,7 +45,7 @@ class FaceFlow(QObject):
         """Restore the next face alone; after the last, all of them."""
         shown = self._preview.restored
         if shown is not None:
-            self._host.choose_face(next_face(shown))
+            self._host.choose_face(next_face(shown, mirrored=self._preview.mirror))
 
     def restore_all(self) -> bool:
         """Restore all faces again; False when they are."""

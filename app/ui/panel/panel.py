@@ -282,7 +282,7 @@ class Panel(QFrame):
         self._comparable.setItemText(0, tr("Original"))
 
     def set_source_tip(self, words: Words) -> None:
-        """Return the tooltip of the source's name."""
+        """Show this tooltip on the source's name."""
         self._source_tip = words
         self.source.setToolTip(str(words))
 

@@ -100,7 +100,6 @@ class Preview(QWidget):
         self._prepare()
         self.words.hide()
         self._reported = False
-        self._dimmed = False
         self.update()
 
     def show_message(
@@ -116,6 +115,11 @@ class Preview(QWidget):
         """Make the pictures of the frame ready to be painted."""
         if self._restored is not None:
             self._pictures = Pictures(self._restored, mirror=self._mirror)
+
+    @property
+    def mirror(self) -> bool:
+        """Whether the picture is shown as a mirror does."""
+        return self._mirror
 
     def set_mirror(self, mirror: bool) -> None:
         """Show the picture as a mirror does."""
@@ -355,7 +359,8 @@ class Preview(QWidget):
         if key in steps and self._view == "split":
             self._move_split(min(max(steps[key], 0.0), 1.0))
         elif key == Qt.Key.Key_Space:
-            self.pause_toggled.emit()
+            if not event.isAutoRepeat():
+                self.pause_toggled.emit()
         else:
             super().keyPressEvent(event)
 
