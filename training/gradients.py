@@ -46,9 +46,10 @@ class Pull:
 
 
 def measure(method: CCFP, stage: Stage, source: Iterable[Batch], alexnet: LPIPS) -> list[Pull]:
-    """Measure the gradients of every figure (PSNR of x_2, LPIPS of the last cycle on both backbones) and every term.
+    """Measure the gradients of every term and every figure: PSNR of x_2, LPIPS of the last cycle on both backbones.
 
-    `source` yields at least two batches; the critics are used as they are. No weights change.
+    In a single pass PSNR is that of x_1. `source` yields at least two batches; the critics are used as they
+    are. No weights change.
     """
     assert isinstance(stage.losses, ccfp.LossWeights)
     parameters = list(method.generator.parameters())
@@ -58,8 +59,9 @@ def measure(method: CCFP, stage: Stage, source: Iterable[Batch], alexnet: LPIPS)
         with method.autocast():
             outputs = ccfp.unroll(method.generator, batch.degraded, stage.losses.cycles)
             last, y = outputs[-1], batch.clean
+            faithful = outputs[:2][-1:]
             figures = {
-                "PSNR": ccfp.fidelity_loss(outputs[:2], y, (0.0, 1.0)),
+                "PSNR": ccfp.fidelity_loss(faithful, y, (1.0,)),
                 "LPIPS-A": alexnet(last, y).mean(),
                 "LPIPS-V": method.phi(last, y).mean(),
             }

@@ -25,6 +25,7 @@ from training.checkpoint import read_checkpoint, save_checkpoint
 from training.data import Batch, FaceSet, batches, load_faces
 from training.degradation.kinds import KINDS
 from training.device import DEVICES, choose_device
+from training.errors import TrainingError
 from training.evaluation.validation import Validation
 from training.log import RunLog
 from training.methods import METHODS
@@ -153,9 +154,26 @@ def follow_signals(*, stop: Callable[[], None], wake: Callable[[], None] = lambd
             signal.signal(number, handler)
 
 
+def choose_preset(name: str | None, resumed: Mapping[str, Any] | None) -> Preset:
+    """Return the preset called `name`, or without a name the one that the run `resumed` was begun with.
+
+    Raises TrainingError when the run is of another network or its recipe is no preset any more.
+    """
+    if resumed is None:
+        return PRESETS[name or "cfrnet-rt"]
+    if name is None:
+        recipes = {key: json.loads(json.dumps(dataclasses.asdict(preset))) for key, preset in PRESETS.items()}
+        name = next((key for key, recipe in recipes.items() if recipe == json.loads(resumed["preset"])), None)
+    if name is None:
+        raise TrainingError("the run's recipe is no preset any more; name the one to go on with: --preset")
+    if PRESETS[name].network != resumed["network"]:
+        raise TrainingError(f"the run trains {resumed['network']}, and {name} is for {PRESETS[name].network}")
+    return PRESETS[name]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train a generator; SIGTERM and Ctrl-C stop cleanly.")
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="cfrnet-rt")
+    parser.add_argument("--preset", choices=sorted(PRESETS), help="cfrnet-rt, or with --resume that of the run")
     parser.add_argument("--faces", type=Path, required=True, help="folder of faces with landmarks.csv")
     parser.add_argument("--weights", type=Path, required=True, help="folder of the LPIPS and MobileFaceNet weights")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt, log.csv and pictures")
@@ -171,9 +189,10 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     training, validation = load_faces(options.faces)
     state = read_checkpoint(options.resume or options.init) if options.resume or options.init else None
+    preset = choose_preset(options.preset, state if options.resume else None)
     like = state["ema"] if state else None
     trainer = Trainer(
-        PRESETS[options.preset], training, validation, options.weights, options.out, like,
+        preset, training, validation, options.weights, options.out, like,
         device=choose_device(options.device),
     )  # fmt: skip
     if state:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ import pytest
 import torch
 
 from app.restorers.store import MODELS_FOLDER
+from training.checkpoint import read_checkpoint
 from training.data import seeded_pairs
 from training.degradation.models import PaperDegradation
 from training.evaluation import calibration
@@ -37,6 +39,7 @@ from training.evaluation.parallel import each_part
 from training.evaluation.shipped import BusyMachineError, ShippedGenerator
 from training.evaluation.targets import judge_targets
 from training.metrics.scoring import Collected
+from training.shipping.manifest import write_manifest
 from training.shipping.quantize import CALIBRATION_METHODS
 
 from .conftest import made_up_faces
@@ -304,6 +307,31 @@ def test_a_quick_look_from_end_to_end(shared: Path, tmp_path: Path, monkeypatch:
     for name in ("faces.jpg", "worst.jpg", "perception-distortion.png"):
         assert (tmp_path / "figures" / name).stat().st_size > 10_000
         assert name in page
+
+
+def test_a_network_may_have_any_name(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = tmp_path / "models"
+    (models / "training").mkdir(parents=True)
+    for file in MODELS_FOLDER.glob("scrfd*.onnx"):
+        shutil.copy(file, models)
+    for precision in ("int8", "fp32"):
+        shutil.copy(MODELS_FOLDER / f"cfrnet-rt.{precision}.onnx", models / f"mine.{precision}.onnx")
+    shutil.copy(MODELS_FOLDER / "training" / "cfrnet-rt.pt", models / "training" / "mine.pt")
+    write_manifest(models, trained={"mine": read_checkpoint(models / "training" / "mine.pt")})
+    calibrated: list[str] = []
+
+    def compare(network: str, *_: Any) -> dict[str, Any]:
+        calibrated.append(network)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.evaluation.evaluate.compare_methods", compare)
+    monkeypatch.setattr(Judges, "protocol", lambda _: {})
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(
+            models=models, data=shared / "data", weights=shared / "weights", out=tmp_path, name="mine", limit=1,
+            skip=("second", "conditions"),
+        )  # fmt: skip
+    assert calibrated == ["cfrnet-rt"], "as the family is found by the network, not by what it is called"
 
 
 @pytest.mark.parametrize(("name", "write"), [("results", write_page), ("comparison", write_comparison)])

@@ -82,3 +82,11 @@ def test_a_run_goes_on_where_the_last_piece_stopped(
     monkeypatch.setattr(Trainer, "step", interrupted_step)
     complete, later, _ = piece(60.0, 600.0)
     assert (complete, later) == (False, steps + 1)
+
+    def last_step(trainer: Trainer, *given: Any) -> dict[str, float]:
+        trainer.elapsed = 3600.0
+        return interrupted_step(trainer, *given)
+
+    monkeypatch.setattr(Trainer, "step", last_step)
+    assert not piece(60.0, 600.0)[0], "it was stopped before its last evaluation"
+    assert piece(60.0, 600.0)[0]

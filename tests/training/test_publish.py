@@ -179,6 +179,33 @@ def test_every_run_is_listed_once_with_its_last_figures(checkpoint: Path, tmp_pa
     assert training_time(tmp_path, "another") == (0.0, 0)
 
 
+def test_publishing_again_from_the_kept_state_or_under_another_name_leaves_the_list_as_it_was(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    state = read_checkpoint(checkpoint)
+    (tmp_path / "run").mkdir()
+    save_checkpoint(tmp_path / "run" / "checkpoint.pt", state)
+    (tmp_path / "run" / "validation.csv").write_text("elapsed_s,step,metric,value\n90.0,60,k2_psnr,23.0\n")
+    kept = keep_run(checkpoint=tmp_path / "run" / "checkpoint.pt", name="mine", models=tmp_path)
+    keep_run(checkpoint=kept, name="mine", models=tmp_path)
+    keep_run(checkpoint=kept, name="other", models=tmp_path)
+    with (tmp_path / "training" / "runs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["network"], row["k2_psnr"]) for row in rows] == [("mine", "23.0"), ("other", "")]
+
+
+def test_nothing_is_replaced_where_a_file_of_unknown_origin_lies(
+    published: Path, checkpoint: Path, face_folder: Path, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(published, models)
+    (models / "stray.int8.onnx").write_bytes(b"of nobody knows where")
+    before = {path.name: path.read_bytes() for path in models.iterdir() if path.is_file()}
+    with pytest.raises(UnknownOriginError, match="stray"):
+        publish(checkpoint=checkpoint, name="cfrnet-rt", faces=face_folder, models=models, precisions=("fp32",))
+    assert {path.name: path.read_bytes() for path in models.iterdir() if path.is_file()} == before
+
+
 def test_the_application_accepts_what_is_published(published: Path) -> None:
     store = ModelStore(published)
     assert store.restorer_names() == ["cfrnet-rt"]

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,11 +21,12 @@ import torch
 from training import gradients
 from training.checkpoint import CheckpointError, load_generator, read_checkpoint, save_checkpoint, slim
 from training.data import Batch, load_faces, seeded_pairs
+from training.errors import TrainingError
 from training.log import RunLog
 from training.losses.perceptual import LPIPS
 from training.networks import build_generator
 from training.presets import PRESETS, Preset, Stage
-from training.train import Trainer
+from training.train import Trainer, choose_preset
 
 from .conftest import made_up_faces
 
@@ -157,6 +158,26 @@ def test_gradients_tell_what_a_term_does_to_a_figure(make_trainer, weights: Path
     again = {pull.term: pull for pull in gradients.measure(trainer.method, STAGE, [batch(0), batch(1)], alexnet)}
     assert again["anchor"].length == pytest.approx(pulls["anchor"].length, rel=1e-3)
     assert "steadiness" in gradients.table(list(pulls.values()))
+    alone = replace(EVERYTHING, progressive=(0.5,), fidelity=(0.3,), perceptual=(0.6,), coarse=(1.0,))
+    once = gradients.measure(trainer.method, replace(STAGE, losses=alone), [batch(0), batch(1)], alexnet)
+    fidelity = next(pull for pull in once if pull.term == "fidelity")
+    assert fidelity.cosines["PSNR"] == pytest.approx(1.0, abs=1e-4), "a single pass has a PSNR too"
+
+
+def test_a_resumed_run_keeps_its_recipe() -> None:
+    def state(name: str, **changes: object) -> dict[str, object]:
+        preset = replace(PRESETS[name], **changes)  # type: ignore[arg-type]
+        return {"network": preset.network, "preset": json.dumps(asdict(preset))}
+
+    assert choose_preset(None, None) is PRESETS["cfrnet-rt"]
+    assert choose_preset("pfsrnet", None) is PRESETS["pfsrnet"]
+    for name in PRESETS:
+        assert choose_preset(None, state(name)) is PRESETS[name]
+    assert choose_preset("cfrnet-rt-continue", state("cfrnet-rt")) is PRESETS["cfrnet-rt-continue"]
+    with pytest.raises(TrainingError, match="--preset"):
+        choose_preset(None, state("cfrnet-rt", lr=0.5))
+    with pytest.raises(TrainingError, match="the run trains cfrnet-rt, and pfsrnet is for pfsrnet"):
+        choose_preset("pfsrnet", state("cfrnet-rt"))
 
 
 def test_a_run_can_start_from_weights_alone(make_trainer, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -25,6 +25,7 @@ from app.core.machine import describe_machine
 from app.faces.detector import FaceDetector
 from app.media.files import replace_json
 from app.restorers.store import ModelStore
+from training.checkpoint import read_checkpoint
 from training.data import load_faces, seeded_pairs, to_images, to_tensor
 from training.degradation.models import PaperDegradation
 from training.evaluation.calibration import compare_methods
@@ -143,7 +144,7 @@ class Judges:
         self, network: str, places: EvaluationData, detector: FaceDetector, generators: dict[str, ShippedGenerator],
         scorer: Scorer, *, figures: Path, limit: int | None,
     ) -> None:  # fmt: skip
-        """`figures`: the folder of the page's pictures."""
+        """`network` as `training.networks` calls it, `figures`: the folder of the page's pictures."""
         self._network = network
         self._places, self._detector, self._scorer = places, detector, scorer
         self._generators, self._int8 = generators, generators["int8"]
@@ -221,9 +222,9 @@ def evaluate(
 
     `sets` lists the test sets below `data`, see `training.evaluation.test_sets`; `faces` replaces its training faces.
 
-    Raises AppError for models that are missing or not the manifest's, FaceFolderError and FileNotFoundError for data or
-    weights that are missing, BusyMachineError for a time that cannot be taken, FiguresInPlaceError for an `out` with
-    the figures of more faces or of another network.
+    Raises AppError for models that are missing or not the manifest's, FaceFolderError and FileNotFoundError for data,
+    weights or the state in `models`/training that are missing, BusyMachineError for a time that cannot be taken,
+    FiguresInPlaceError for an `out` with the figures of more faces or of another network.
     """
     store = ModelStore(models)
     generators = {precision: ShippedGenerator(store.path(name, precision)) for precision in PRECISIONS}
@@ -233,12 +234,13 @@ def evaluate(
         earlier = {}
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
+    network = read_checkpoint(models / "training" / f"{name}.pt")["network"]
     places = find_evaluation_data(data, sets)
     if faces is not None:
         places = dataclasses.replace(places, validation=faces)
     scorer = Scorer(weights)
     detector = FaceDetector(*store.detectors())
-    judges = Judges(name, places, detector, generators, scorer, figures=figures, limit=limit)
+    judges = Judges(network, places, detector, generators, scorer, figures=figures, limit=limit)
     test = judges.test_set("protocol")
     results: dict[str, Any] = {
         "network": name,

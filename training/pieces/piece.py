@@ -50,7 +50,7 @@ def train_piece(
             trainer.run(minutes)
     finally:
         timer.cancel()
-    return trainer.elapsed >= 60.0 * minutes
+    return trainer.elapsed >= 60.0 * minutes and not trainer.stopping  # then it was not evaluated
 
 
 def main() -> int:

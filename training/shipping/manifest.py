@@ -131,6 +131,14 @@ def _figures(name: str, faces: int, date: str, states: Mapping[str, Mapping[str,
     return {"set": f"{name}, {faces} faces", "date": date, **rounded}
 
 
+def check_origins(folder: Path, trained: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise UnknownOriginError as `write_manifest` would, before anything is replaced."""
+    known = _by_content(_read(folder / "manifest.json"))
+    for model in sorted(folder.glob("*.onnx")):
+        if model.name not in DETECTORS:
+            _origin(model, known.get(describe(model)["sha256"], {}), trained)
+
+
 def write_manifest(
     folder: Path,
     results: dict[str, Any] | None = None,
@@ -148,8 +156,8 @@ def write_manifest(
     when `default` or every restorer is missing.
     """
     path = folder / "manifest.json"
-    old = json.loads(path.read_text()) if path.is_file() else {"models": []}
-    known = {entry["sha256"]: entry for entry in old["models"]}
+    old = _read(path)
+    known = _by_content(old)
     figures = (compared(comparison) if comparison else {}) | (measured(results) if results else {})
     entries = []
     for model in sorted(folder.glob("*.onnx")):
@@ -169,6 +177,15 @@ def write_manifest(
         raise NoRestorerError(f"there is no restorer {default} in {folder}; there are {', '.join(names)}")
     content = {"schema": SCHEMA, "default": default, "models": entries}
     replace_json(path, content, indent=2)
+
+
+def _read(manifest: Path) -> dict[str, Any]:
+    return json.loads(manifest.read_text()) if manifest.is_file() else {"models": []}
+
+
+def _by_content(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Map SHA-256 to entry."""
+    return {entry["sha256"]: entry for entry in manifest["models"]}
 
 
 def _origin(model: Path, before: dict[str, Any], trained: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from training.evaluation.parallel import keep_freed_memory
 from training.evaluation.test_sets import read_figures
 from training.log import RUN_LOGS, read_table, runs_table
 from training.shipping.export import export_onnx
-from training.shipping.manifest import write_manifest
+from training.shipping.manifest import check_origins, write_manifest
 from training.shipping.quantize import CALIBRATION_METHOD, CALIBRATION_METHODS, quantize_on
 
 DEFAULT_PRECISIONS = ("fp32", "int8")
@@ -49,11 +49,13 @@ def publish(
 ) -> tuple[Path, ...]:
     """Write NAME.PRECISION.onnx for each of `precisions` and the manifest into `models`; return the files.
 
-    Files of the network in other precisions are removed: they are of another state.
+    Files of the network in other precisions are removed: they are of another state. Raises UnknownOriginError, before
+    anything is replaced, for a file in `models` that nobody published.
     """
     generator, state = load_generator(checkpoint), read_checkpoint(checkpoint)
     targets = {precision: models / f"{name}.{precision}.onnx" for precision in precisions}
     models.mkdir(parents=True, exist_ok=True)
+    check_origins(models, {name: state})
     with tempfile.TemporaryDirectory(dir=models) as folder:
         made = {precision: Path(folder) / f"{name}.{precision}.onnx" for precision in PRECISIONS}
         export_onnx(generator, made["fp32"])
@@ -99,13 +101,21 @@ def _enter_run(ledger: Path, name: str, state: dict[str, Any], validation: Path)
         "steps": str(state["steps"]),
     }
     figures = {line["metric"]: line["value"] for line in read_table(validation)}  # a later line replaces an earlier
-    row |= {metric: figures.get(metric, "") for metric in _RUN_FIGURES}
-    rows = [known for known in read_table(ledger) if known["began"] != row["began"]]
+    known = read_table(ledger)
+    before = next(
+        (line for line in known if _is_of(line, name, state)), {}
+    )  # published from the kept state, without logs
+    row |= {metric: figures.get(metric, before.get(metric, "")) for metric in _RUN_FIGURES}
+    rows = [line for line in known if not _is_of(line, name, state)]
     text = io.StringIO()
     writer = csv.DictWriter(text, row, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows([*rows, row])
     replace_text(ledger, text.getvalue())
+
+
+def _is_of(line: Mapping[str, str], name: str, state: Mapping[str, Any]) -> bool:
+    return (line["network"], line["began"]) == (name, state["began"])
 
 
 def main() -> None:

@@ -46,7 +46,10 @@ CALIBRATION_FACES = 40
 # ONNX Runtime's own 128 and 128 leave the search for the least KL divergence one candidate, the whole range: MinMax.
 HISTOGRAM_BINS: dict[str, dict[str, int]] = {"entropy": {"num_bins": 1024, "num_quantized_bins": 128}, "percentile": {}}
 PERCENTILE = 99.999
-"""Share of a tensor's values that its range covers with the method "percentile", in percent."""
+"""Share of a tensor's values that its range covers with the method "percentile", in percent.
+
+Half of the others lie beyond either end; a ReLU has one end, and leaves out half as many.
+"""
 PERCENTILES = {"cfrnet": 99.97}
 """Networks with another share.
 

@@ -58,8 +58,8 @@ class _WindowReader(CalibrationDataReader):  # type: ignore[misc]
 def cut_windows(faces: FaceSet, count: int = CALIBRATION_WINDOWS, seed: int = 0) -> Iterator[Window]:
     """Yield windows round `count` faces as the tracker cuts them, with their landmarks.
 
-    They are spread evenly over the set, degraded as for training, and shifted, turned and zoomed as a moving face is
-    from one frame to the next.
+    They are spread evenly over the set, degraded by the paper's D, the webcam D or not at all, and shifted, turned and
+    zoomed as a moving face is from one frame to the next.
     """
     rng = np.random.default_rng(seed)
     degrade = TrainingDegradation(paper=0.68, webcam=0.28, call=0.0, shapes=0.0)
