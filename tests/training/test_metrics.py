@@ -82,6 +82,13 @@ def test_flicker_by_hand() -> None:
     assert metrics.flicker(given[:1].repeat(3, 1, 1, 1), given) == pytest.approx((0.0, 1.0))
 
 
+def test_flicker_leaves_out_a_rim_that_moves() -> None:
+    """A window at the rim is averaged over the pixels that it holds."""
+    assert all(
+        math.isnan(value) for value in metrics.flicker(torch.cat([grey(0), grey(3)]), torch.cat([grey(0), grey(3)]))
+    )
+
+
 def test_flicker_leaves_out_what_moves() -> None:
     given, restored = grey(100).repeat(2, 1, 1, 1), grey(100).repeat(2, 1, 1, 1)
     given[1, :, :, 16:] = 0.9  # the right half moves

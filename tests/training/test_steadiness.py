@@ -38,6 +38,13 @@ def test_motion_of_the_truth_is_no_warping_error_but_noise_is(walk: NDArray[np.u
     assert motion.warping_error(still) > 3.0  # what stands where the truth moves is an error as well
 
 
+def test_half_a_pixel_of_motion_is_no_warping_error_at_the_rim_either(walk: NDArray[np.uint8]) -> None:
+    wide = walk[0]
+    matrices = [np.array(((1, 0, 0.5 * i), (0, 1, 0.4 * i)), np.float32) for i in range(6)]
+    moving = np.stack([cv2.warpAffine(wide, m, (SIDE, SIDE), flags=cv2.INTER_CUBIC)[8:-8, 8:-8] for m in matrices])
+    assert TruthMotion(moving).warping_error(moving) < 0.45  # 0.51 with what lies outside taken for black
+
+
 def test_landmarks_that_move_as_the_truth_does_have_no_speed_error() -> None:
     truth = torch.rand(5, 68, 2) * 4 + torch.arange(5).view(5, 1, 1)
     truth[:, 36], truth[:, 45] = torch.tensor((80.0, 100.0)), torch.tensor((180.0, 100.0))

@@ -114,7 +114,8 @@ def flicker(restored: Tensor, given: Tensor) -> tuple[float, float]:
     """
     given, restored = _eight_bit(given), _eight_bit(restored)
     change = given[1:] - given[:-1]
-    still = (F.avg_pool2d(change, 5, 1, 2).abs() <= STILL_CHANGE).all(1, keepdim=True).expand_as(change)
+    around = F.avg_pool2d(change, 5, 1, 2, count_include_pad=False)
+    still = (around.abs() <= STILL_CHANGE).all(1, keepdim=True).expand_as(change)
     if not still.any():
         return float("nan"), float("nan")
     return float((restored[1:] - restored[:-1])[still].abs().mean()), float(change[still].abs().mean())

@@ -36,8 +36,9 @@ class TruthMotion:
                 np.asarray(dis.calc(a, b, np.zeros_like(grid)), np.float32) for a, b in ((now, before), (before, now))
             )
             places = grid + back
-            miss = back + cv2.remap(forth, places, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
-            allowed = _MISS_SHARE * ((back**2).sum(2) + (forth**2).sum(2)) + _MISS_PIXELS
+            ahead = cv2.remap(forth, places, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
+            miss = back + ahead
+            allowed = _MISS_SHARE * ((back**2).sum(2) + (ahead**2).sum(2)) + _MISS_PIXELS
             inside = (places >= 0).all(2) & (places[..., 0] <= width - 1) & (places[..., 1] <= height - 1)
             self._maps.append(places)
             self._seen.append(((miss**2).sum(2) < allowed) & inside)
@@ -46,7 +47,10 @@ class TruthMotion:
         """Mean absolute difference, of 255, between a frame and the one before moved along (Lai et al., ECCV 2018)."""
         errors = []
         for before, now, places, seen in zip(restored, restored[1:], self._maps, self._seen, strict=False):
-            moved = cv2.remap(before, places, None, cv2.INTER_CUBIC)  # type: ignore[call-overload]
+            # At the rim the cubic kernel reaches past the picture.
+            moved = cv2.remap(  # type: ignore[call-overload]
+                before, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            )
             errors.append(np.abs(moved.astype(np.float32) - now)[seen].mean())
         return float(np.mean(errors))
 
