@@ -1,4 +1,4 @@
-"""Milliseconds that each degradation takes for a 256x256 face, on one core, and what a batch of training costs.
+"""Milliseconds that each degradation takes for a 256x256 face, on one core.
 
 python benchmarks/degradation.py --faces FOLDER [--repeats 200]
 

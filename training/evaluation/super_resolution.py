@@ -91,7 +91,7 @@ def page(results: dict[str, dict[str, Row]], counts: dict[str, int], trained: st
         "",
         f"Written by `python -m training super-resolution` on {datetime.now(UTC):%Y-%m-%d}. {trained}",
         "PSNR and SSIM on RGB of 8-bit pictures; the way down is by halves. INT8 is calibrated by KL divergence, as in",
-        f"a report on deploying this network, and by {CALIBRATION_METHOD}, as all networks here are shipped.",
+        f"a report on deploying this network, and by {CALIBRATION_METHOD}, as every INT8 network here.",
         "",
         "| set | faces | network | PSNR, dB | SSIM |",
         "|---|---|---|---|---|",
