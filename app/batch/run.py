@@ -160,9 +160,12 @@ class JobRun:
     def _admit(self, work: Work, *, fresh: bool) -> ItemDone | None:
         """Queue what `work` needs, keep an existing target, or return the result of an earlier run.
 
+        A file of one task that is not this run's is passed over: what is in its place, another shard may have made.
         Raises OutputError when the file that a job names is there already.
         """
         task, item = work.final, work.item
+        if not work.pieces and not self._mine(task):
+            return None
         entry, there = self._journal.entry(task.key), is_done(item)
         same = entry is not None and entry.digest == task.digest and not fresh
         # Killed between the last step and the journal.
@@ -180,7 +183,7 @@ class JobRun:
         state = _State(work, overwrite=self._job.overwrite or ours, ours=ours)
         if work.pieces:
             self._admit_pieces(state, fresh=fresh)
-        elif self._mine(task):
+        else:
             self._meter.expect(task)
             self._states[item.name] = state
             self._queue.append(replace(task, overwrite=state.overwrite))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from app.batch.jobs.job import Job
 from app.batch.jobs.plan import Item, is_done, plan
-from app.core.errors import EmptyFolderError
+from app.core.errors import AppError, EmptyFolderError, OutputError, SourceOpenError
+from app.media.files import unreadable
 
 POLL_S = 1.0
 
 _Look = tuple[int, int]
+_NEVER: _Look = (-1, -1)
 
 
 class FolderWatch:
@@ -23,33 +26,78 @@ class FolderWatch:
         self._job = job
         self._seen: dict[str, _Look] = {}
         self._given: dict[str, _Look] = {}
+        self._done_there: set[str] = set()
 
     def arrived(self) -> list[Item]:
-        """Return the files that have arrived. Raises UnreadableMediaError or OutputError for an invalid folder."""
+        """Return the files that have arrived.
+
+        Raises UnreadableMediaError or OutputError for an invalid folder; what has arrived is then returned later.
+        """
         try:
             items = plan(self._job.input, self._job.output, aligned=self._job.options.aligned)
         except EmptyFolderError:
             return []
-        before, self._seen = self._seen, {}
+        seen: dict[str, _Look] = {}
         arrived = []
         for item in items:
             try:
                 status = item.source.stat()
             except OSError:  # it is gone again
                 continue
-            look = self._seen[item.name] = (status.st_size, status.st_mtime_ns)
-            waiting = self._job.overwrite or item.name in self._given or not is_done(item)
-            if waiting and before.get(item.name) == look and self._given.get(item.name) != look:
-                self._given[item.name] = look
+            look = seen[item.name] = (status.st_size, status.st_mtime_ns)
+            settled = self._seen.get(item.name) == look and self._given.get(item.name) != look
+            if settled and (self._job.overwrite or item.name in self._given or not self._is_done(item)):
                 arrived.append(item)
+        self._seen = seen
+        self._given.update((item.name, seen[item.name]) for item in arrived)
         return arrived
 
+    def give_again(self, items: Iterable[Item]) -> None:
+        """Have a later scan return `items` once more, which could not be restored."""
+        self._given.update((item.name, _NEVER) for item in items)
 
-def watch(job: Job, restore: Callable[[list[Item]], None], wait: Callable[[float], bool]) -> None:
-    """Call `restore` with new files until `wait`, called with the seconds to wait, returns True."""
+    def _is_done(self, item: Item) -> bool:
+        """Whether the result of `item` is there; a server is not asked again for one that was."""
+        if item.name in self._done_there:
+            return True
+        done = is_done(item)
+        if done and item.sent_to is not None:
+            self._done_there.add(item.name)
+        return done
+
+
+def watch(
+    job: Job,
+    restore: Callable[[list[Item]], None],
+    wait: Callable[[float], bool],
+    tell: Callable[[AppError], None] = lambda error: None,
+) -> None:
+    """Call `restore` with new files until `wait`, called with the seconds to wait, returns True, or Ctrl-C ends a scan.
+
+    When the folder or a server cannot be reached after a first successful scan, `tell` receives the error once and
+    what arrives is restored when it can be. Raises what a first scan and an interrupted `restore` raise.
+    """
     folder = FolderWatch(job)
+    scanned = troubled = False
     while True:
-        if items := folder.arrived():
-            restore(items)
+        items: list[Item] = []
+        try:
+            try:
+                items = folder.arrived()
+            except KeyboardInterrupt:
+                return
+            except OSError as error:
+                raise unreadable(Path(job.input), error) from error
+            scanned = True
+            if items:
+                restore(items)
+            troubled = False
+        except (SourceOpenError, OutputError) as error:
+            if not scanned:
+                raise
+            folder.give_again(items)
+            if not troubled:
+                tell(error)
+            troubled = True
         if wait(POLL_S):
             return

@@ -269,10 +269,13 @@ def _add_restore(commands: Any) -> None:
     restore.add_argument(
         "--compare",
         metavar="NAMES",
+        type=_not_empty,
         help=tr("restorers, with commas between: write one labelled sheet of a picture and what each makes of it"),
     )
     where = restore.add_mutually_exclusive_group()
-    where.add_argument("--cluster", metavar="ADDRESS", help=tr("a Dask scheduler, such as tcp://scheduler:8786"))
+    where.add_argument(
+        "--cluster", metavar="ADDRESS", type=_not_empty, help=tr("a Dask scheduler, such as tcp://scheduler:8786")
+    )
     where.add_argument("--shard", metavar="I/N", type=_shard, help=tr("do part I of N only, as in a job array"))
     where.add_argument("--join", action="store_true", help=tr("make the whole of what all the shards have done"))
     where.add_argument(
@@ -345,6 +348,12 @@ def _shard(text: str) -> tuple[int, int]:
     if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
         raise argparse.ArgumentTypeError(tr("{text} is not I/N with I from 1 to N, such as 3/16", text=repr(text)))
     return int(number), int(count)
+
+
+def _not_empty(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError(tr("expected one argument"))
+    return text
 
 
 def _whole_number(text: str) -> int:

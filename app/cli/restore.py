@@ -115,6 +115,8 @@ def _cluster(address: str) -> Executor:
 
 def _watch(job: Job, options: argparse.Namespace, workforce: Workforce) -> JobReport:
     """Restore what arrives until Ctrl-C; during a restoration Ctrl-C interrupts it as usual."""
+    # As `run_job` does, because the scans plan the job too.
+    job = replace(job, input=plain(job.input), output=plain(job.output))
     results: dict[str, ItemDone | ItemFailed] = {}
     restored: set[str] = set()  # at any time: what is in the place of a file that failed since is this run's own
 
@@ -138,7 +140,7 @@ def _watch(job: Job, options: argparse.Namespace, workforce: Workforce) -> JobRe
         shown = shown_source(job.input)
         raise OutputError("{path} is no folder, so there is nothing to watch.", "Leave --watch out.", path=shown)
     say(tr("watching {path}; Ctrl-C ends it", path=job.input))
-    watch(job, take, wait)
+    watch(job, take, wait, print_error)
     return JobReport(results=tuple(results.values()))
 
 

@@ -423,12 +423,13 @@ def test_shards_do_disjoint_parts_and_are_joined_at_the_end(tmp_path: Path) -> N
     album(tmp_path / "in", 3)
     job = job_of(tmp_path / "in", tmp_path / "out")
     written: list[str] = []
-    for number in (1, 2):
+    for number in (2, 1):  # every picture is the second's
         with pytest.raises(JournalError, match=r"not done yet, first .*"):
             run_job(job, join=True)
         seen = Seen()
         run_job(job, shard=Shard(number=number, count=2), on_event=seen)
         written += seen.restored
+        assert seen.started[0].kept == ()
         assert not (tmp_path / "out" / "film.mp4").exists()
     assert sorted(written) == NAMES[:3]
     pieces = list((tmp_path / "out" / ".cfrnet-job" / "pieces").iterdir())

@@ -18,10 +18,14 @@ from app.batch.executors.base import ExecutorOptions
 from app.batch.jobs.events import ItemFailed, JobReport
 from app.batch.jobs.job import Job
 from app.batch.jobs.plan import plan
+from app.batch.jobs.task import Task
+from app.batch.staging import staged
 from app.core.errors import AppError, JournalError, OutputError, UnreadableMediaError
 from app.media.remote import RemoteFile
 from tests.batch.helpers import Seen, album, files_in, job_of, picture, pixels
+from tests.batch.test_video import pictures
 from tests.ftp_server import PASSWORD, USER, ftp_address, ftp_server
+from tests.media_files import numbered_picture, write_video
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -160,6 +164,49 @@ def test_an_input_that_changes_meanwhile_is_named_and_nothing_is_sent(
     report = run_job(at(ftp_address(server, "a.png"), ftp_address(server, "b.png")))
     assert "changed while it was being restored" in failures(report)[0]
     assert files_in(tmp_path / "served") == ["a.png"]
+
+
+@pytest.mark.parametrize(("target", "kept"), [("out/", "out/cut.incomplete.mp4"), ("new.mp4", "new.incomplete.mp4")])
+@pytest.mark.parametrize("fetched", [False, True])
+def test_what_is_left_of_a_damaged_video_is_sent_beside_its_place(
+    server: str, tmp_path: Path, target: str, kept: str, fetched: bool
+) -> None:
+    (tmp_path / "served" / "out").mkdir()
+    source = tmp_path / "served" / "cut.mp4"
+    write_video(source, [numbered_picture(i) for i in range(30)], container_options={"movflags": "faststart"})
+    source.write_bytes(source.read_bytes()[: source.stat().st_size * 4 // 5])
+    job = at(ftp_address(server, "cut.mp4") if fetched else str(source), ftp_address(server, target))
+    for name in (kept, kept.replace("incomplete", "incomplete-2")):
+        (said,) = failures(run_job(job))
+        assert "breaks off" in said
+        assert f"is in ftp://{server}/{name}." in said
+        assert not fetched or f"ftp://{server}/cut.mp4" in said
+        assert "cfrnet-live-" not in said
+        assert 3 < len(pictures(tmp_path / "served" / name)) < 30
+    assert len(files_in(tmp_path / "served")) == 3
+
+
+def test_that_what_is_left_of_a_video_cannot_be_sent_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: RemoteFile, source: Path, *, overwrite: bool) -> None:
+        raise OutputError("{path} may not be written.", path=self)
+
+    monkeypatch.setattr(RemoteFile, "send", refuse)
+    task = Task(
+        key="a", kind="video", name="a", source=Path("a.mp4"), target=Path("a.mp4"), identity=None, digest="",
+        sent_to=RemoteFile.of("memory://left/a.mp4?token=q"),
+    )  # fmt: skip
+
+    def break_off() -> None:
+        with staged(task) as here:
+            kept = here.target.with_name("a.incomplete.mp4")
+            kept.parent.mkdir()
+            kept.touch()
+            raise UnreadableMediaError("{path} breaks off.", "The rest is in {kept}.", path=here.source, kept=kept)
+
+    with pytest.raises(UnreadableMediaError) as refusal:
+        break_off()
+    said = "a.mp4 breaks off. memory://left/a.incomplete.mp4?token=… may not be written."
+    assert str(refusal.value) == said
 
 
 def test_a_server_that_is_gone_before_the_first_file_is_named(tmp_path: Path) -> None:

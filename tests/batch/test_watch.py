@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from app.batch.jobs.plan import Item
 from app.batch.watch import FolderWatch, watch
+from app.core.errors import UnreadableMediaError
+from app.media.remote import RemoteFile
 from tests.batch.helpers import files_in, job_of, picture, pixels
 from tests.cli.conftest import cli_process
 
@@ -56,6 +60,78 @@ def test_watching_ends_when_waiting_does(tmp_path: Path) -> None:
         lambda seconds: next(waits),
     )
     assert given == ["a.png"]
+
+
+def test_a_server_is_asked_once_for_what_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    memory.pipe("/watched/a.png", b"of an earlier run")
+    asked: list[str] = []
+    is_there = RemoteFile.is_there
+
+    def counted(self: RemoteFile) -> bool:
+        asked.append(self.name)
+        return is_there(self)
+
+    monkeypatch.setattr(RemoteFile, "is_there", counted)
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / "in" / name)
+    folder = FolderWatch(replace(job_of(tmp_path / "in", Path()), output="memory://watched"))
+    try:
+        assert [names(folder) for _ in range(4)] == [[], ["b.png"], [], []]
+        assert asked == ["a.png", "b.png"]
+    finally:
+        memory.rm("/watched", recursive=True)
+
+
+def test_a_scan_that_fails_half_way_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / "in" / name)
+    folder = FolderWatch(job_of(tmp_path / "in", tmp_path / "out"))
+    assert names(folder) == []
+
+    def gone(item: Item) -> bool:
+        if item.name == "b.png":
+            raise UnreadableMediaError("The server is gone.")
+        return False
+
+    with monkeypatch.context() as patched:
+        patched.setattr("app.batch.watch.is_done", gone)
+        with pytest.raises(UnreadableMediaError):
+            folder.arrived()
+    assert names(folder) == ["a.png", "b.png"]
+
+
+def test_what_could_not_be_restored_for_want_of_a_server_is_given_again(tmp_path: Path) -> None:
+    picture(tmp_path / "in" / "a.png")
+    given: list[str] = []
+    told: list[str] = []
+    waits = iter([False] * 5 + [True])
+
+    def restore(items: list[Item]) -> None:
+        given.extend(item.name for item in items)
+        if len(given) < 3:
+            raise UnreadableMediaError("The server is gone.")
+
+    watch(
+        job_of(tmp_path / "in", tmp_path / "out"),
+        restore,
+        lambda seconds: next(waits),
+        lambda error: told.append(str(error)),
+    )
+    assert given == ["a.png"] * 3
+    assert told == ["The server is gone."]
+
+
+@pytest.mark.parametrize("error", [UnreadableMediaError("The server is gone."), OSError("no answer")])
+def test_a_first_scan_that_fails_ends_watching(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(self: FolderWatch) -> list[Item]:
+        raise error
+
+    monkeypatch.setattr(FolderWatch, "arrived", fail)
+    with pytest.raises(UnreadableMediaError):
+        watch(job_of(tmp_path / "in", tmp_path / "out"), lambda items: None, lambda seconds: True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")

@@ -108,6 +108,8 @@ def test_options_without_a_command_are_the_windows(cli: Cli, opened: list[dict[s
         (["restore", "a", "b", "--strength", "101"], "from 0 to 100"),
         (["restore", "a", "b", "--precision", "int4"], "int8"),
         (["restore", "a", "b", "--aligned", "--side-by-side"], "not allowed"),
+        (["restore", "a", "b", "--cluster", ""], "--cluster: expected one argument"),
+        (["restore", "a", "b", "--compare", " "], "--compare: expected one argument"),
         (["--camera-fps", "1000"], "from 5 to 120"),
         (["--colour", "red"], "--colour"),
     ],

@@ -15,6 +15,8 @@ from app.batch.engine import run_job
 from app.batch.jobs.events import ItemDone, JobEvent, JobReport
 from app.batch.jobs.job import Job
 from app.batch.jobs.plan import Item, plan
+from app.batch.watch import FolderWatch
+from app.core.errors import UnreadableMediaError
 from tests.cli.helpers import Cli, difference, leftovers, read
 from tests.media_files import write_video
 
@@ -218,7 +220,7 @@ def test_a_watched_file_is_restored_again_after_it_failed_in_between(
     source.parent.mkdir()
     newest = np.ascontiguousarray(landscape[:40, :60])
 
-    def scripted(job: Job, restore: Callable[[list[Item]], None], wait: object) -> None:
+    def scripted(job: Job, restore: Callable[[list[Item]], None], wait: object, tell: object) -> None:
         for content in (landscape, None, newest):
             if content is None:
                 source.write_bytes(b"half")
@@ -229,6 +231,30 @@ def test_a_watched_file_is_restored_again_after_it_failed_in_between(
     monkeypatch.setattr("app.cli.restore.watch", scripted)
     assert cli("restore", source.parent, tmp_path / "out", "--watch", "--k", 1).code == 0
     assert np.array_equal(read(tmp_path / "out" / "a.png"), newest)
+
+
+@pytest.mark.parametrize(("failed_scans", "as_address"), [(0, False), (0, True), (2, False)])
+def test_watching_survives_failed_scans_and_ends_with_its_summary(
+    cli: Cli, tmp_path: Path, landscape: Pixels, monkeypatch: pytest.MonkeyPatch, failed_scans: int, as_address: bool
+) -> None:
+    for name in ("a.png", "b.png"):
+        save(tmp_path / "in" / name, landscape[:40, :60])
+    gone = UnreadableMediaError("The server is gone.")
+    script: list[type[BaseException] | BaseException | None] = [None, *[gone] * failed_scans, None, KeyboardInterrupt]
+    steps, arrived = iter(script), FolderWatch.arrived
+
+    def scripted(self: FolderWatch) -> list[Item]:
+        if (step := next(steps)) is not None:
+            raise step
+        return arrived(self)
+
+    monkeypatch.setattr(FolderWatch, "arrived", scripted)
+    monkeypatch.setattr("app.batch.watch.POLL_S", 0.01)
+    folder = (tmp_path / "in").as_uri() if as_address else tmp_path / "in"
+    answer = cli("restore", folder, tmp_path / "out", "--watch", "--k", 1, "--workers", 1)
+    assert (answer.code, answer.errors) == (0, ["error: The server is gone."] if failed_scans else [])
+    assert "2 of 2 files restored" in answer.err
+    assert leftovers(tmp_path / "out") == ["a.png", "b.png"]
 
 
 @pytest.mark.parametrize(("words", "resumed"), [([], [True, False]), (["--fresh"], [False, False])])
