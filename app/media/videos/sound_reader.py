@@ -94,9 +94,11 @@ class SoundReader:
         """Yield (position in samples, samples) of every decoded frame; end silently where the file is damaged.
 
         Time stamps are rounded, in Matroska to a millisecond, and so is the length of a resampled frame: while a frame
-        is within 30 ms of its place, it follows the one before without a gap.
+        is within 30 ms of its place, it follows the one before without a gap. Format, channels and rate may change
+        from frame to frame, as they do in recordings of television.
         """
-        resampler = AudioResampler(format="fltp", layout="stereo", rate=SOUND_RATE)
+        resampler: AudioResampler | None = None
+        kind: tuple[str, str, int] | None = None
         next_start: int | None = None
         try:
             for frame in self._container.decode(self._stream):
@@ -105,6 +107,10 @@ class SoundReader:
                 start = round((frame.time - self._zero_s) * SOUND_RATE)
                 if next_start is None or abs(start - next_start) > _TOLERANCE:
                     next_start = start
+                if resampler is None or kind != (frame.format.name, frame.layout.name, frame.sample_rate):
+                    kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+                    # A resampler refuses frames of another kind, or passes them on as they are.
+                    resampler = AudioResampler(format="fltp", layout="stereo", rate=SOUND_RATE)
                 for piece in resampler.resample(frame):
                     samples = np.ascontiguousarray(piece.to_ndarray().T, np.float32)
                     yield next_start, samples
