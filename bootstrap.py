@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -311,20 +312,37 @@ def pip(*words):
 def set_up_accelerator(name):
     """Install the package of an accelerator into .venv, unless it is there; "" needs none."""
     package, replaces = ACCELERATORS.get(name, ("", False))
-    stamp = VENV / (".with-" + name)
-    if not package or (stamp.exists() and stamp.read_text() == package):
+    if not package or has_accelerator(name):
         return True
-    say("installing " + package)
-    # The two share their folder: a package that stayed would count as installed, without the files that went with the
-    # other one.
-    if replaces and not pip("uninstall", "--yes", "onnxruntime", package.partition("==")[0]):
-        return False
-    if not pip("install", package):
+    with only_one_at_a_time():
+        if has_accelerator(name):
+            return True
+        say("installing " + package)
         if replaces:
-            (VENV / ".run-ready").unlink(missing_ok=True)  # the next start brings onnxruntime back
-        return False
-    stamp.write_text(package)
-    return True
+            # They share their folder: a package that stayed would count as installed, without the files that went with
+            # another one.
+            replacing = {each: text for each, (text, also) in ACCELERATORS.items() if also}
+            for each in replacing:
+                accelerator_stamp(each).unlink(missing_ok=True)
+            names = [re.split("[=<>!~]", text)[0] for text in replacing.values()]
+            if not pip("uninstall", "--yes", "onnxruntime", *names):
+                return False
+        if not pip("install", package):
+            if replaces:
+                (VENV / ".run-ready").unlink(missing_ok=True)  # the next start brings onnxruntime back
+            return False
+        accelerator_stamp(name).write_text(package)
+        return True
+
+
+def has_accelerator(name):
+    """Whether .venv has the package of an accelerator in the version that is asked for."""
+    stamp = accelerator_stamp(name)
+    return stamp.exists() and stamp.read_text() == ACCELERATORS[name][0]
+
+
+def accelerator_stamp(name):
+    return VENV / (".with-" + name)
 
 
 def fingerprint(files):

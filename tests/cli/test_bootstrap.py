@@ -120,9 +120,32 @@ def test_an_accelerator_is_installed_once(called: list[tuple[str, ...]]) -> None
 def test_a_package_that_replaces_onnxruntime_takes_it_out_first(called: list[tuple[str, ...]]) -> None:
     assert bootstrap.set_up_accelerator("cuda")
     assert called == [
-        ("uninstall", "--yes", "onnxruntime", "onnxruntime-gpu"),
+        ("uninstall", "--yes", "onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"),
         ("install", "onnxruntime-gpu==1.31.1"),
     ]
+
+
+def test_packages_that_replace_onnxruntime_replace_each_other(
+    called: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone: list[bool] = []
+
+    def pip(*words: str) -> bool:
+        with bootstrap.VENV.with_name(".venv.lock").open("a+b") as file:
+            alone.append(not bootstrap.locked(file))
+        called.append(words)
+        return True
+
+    monkeypatch.setattr(bootstrap, "pip", pip)
+    for name in ("cuda", "directml", "openvino", "cuda"):
+        assert bootstrap.set_up_accelerator(name)
+    installed = [words[-1].partition("-")[2].rstrip("=.>0123456789") for words in called if words[0] == "install"]
+    assert installed == ["gpu", "directml", "ep-openvino", "gpu"]
+    assert {words[2:] for words in called if words[0] == "uninstall"} == {
+        ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
+    }
+    assert sorted(path.name for path in bootstrap.VENV.glob(".with-*")) == [".with-cuda", ".with-openvino"]
+    assert all(alone)
 
 
 def test_an_unknown_accelerator_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
