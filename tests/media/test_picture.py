@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,6 +130,21 @@ def test_a_turned_picture_is_read_and_written_upright(tmp_path: Path, orientatio
         shown = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))[:, :, ::-1]
     assert shown.shape == restored.shape
     assert np.abs(shown.astype(int) - restored).mean() < 3
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_a_picture_whose_exif_begins_as_in_a_jpeg_is_turned(tmp_path: Path, suffix: str) -> None:
+    block = b"Exif\0\0II*\0" + struct.pack("<IHHHIII", 8, 1, 0x0112, 3, 1, 6, 0)
+    kinds, blobs = [cv2.IMAGE_METADATA_EXIF], [np.frombuffer(block, np.uint8).reshape(1, -1)]
+    encoded = cv2.imencodeWithMetadata(suffix, scene(), kinds, blobs)[1].tobytes()
+    assert block in encoded
+    (tmp_path / f"in{suffix}").write_bytes(encoded)
+    picture = read_picture(tmp_path / f"in{suffix}")
+    assert picture.bgr.shape == (80, 60, 3)
+    write_picture(tmp_path / f"out{suffix}", picture, changed(picture.bgr))
+    with PillowImage.open(tmp_path / f"out{suffix}") as image:
+        assert image.size == (60, 80)
+        assert image.getexif().get(0x0112) == 1
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])

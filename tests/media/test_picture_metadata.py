@@ -11,15 +11,19 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from PIL import ExifTags, ImageCms, PngImagePlugin
 from PIL import Image as PillowImage
-from PIL import ImageCms, PngImagePlugin
 
 from app.core.errors import UnreadableMediaError
-from app.media.pictures.picture import read_picture, write_picture
+from app.media.pictures.picture import enlarged, read_picture, write_picture
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"></x:xmpmeta>'
 TAKEN, EXPOSURE = 0x9003, 0x829A
+WIDTH, HEIGHT = 0xA002, 0xA003
+ONE_PICTURE = b"MPF\0MM\0*" + struct.pack(">IHHHIIHHIII", 8, 2, 0xB001, 4, 1, 1, 0xB002, 7, 16, 38, 0) + bytes(16)
+GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1\0" + bytes(4)
+DISPLAY_P3, SRGB_CURVE, PQ = 12, 13, 16
 
 
 def scene() -> NDArray[np.uint8]:
@@ -58,7 +62,7 @@ def through(source: Path, target: Path) -> tuple[str, ...]:
     picture = read_picture(source)
     changed = picture.bgr.copy()
     changed[20:40, 20:60] = np.maximum(changed[20:40, 20:60], 40) - 40
-    return tuple(map(str, write_picture(target, picture, changed)))
+    return tuple(map(str, write_picture(target, picture, changed, overwrite=True)))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif"])
@@ -190,3 +194,126 @@ def test_cmyk_becomes_rgb_without_a_profile_for_inks(tmp_path: Path) -> None:
         with PillowImage.open(tmp_path / f"out{suffix}") as after:
             assert after.mode == "RGB"
             assert "icc_profile" not in after.info
+
+
+def segment(data: bytes) -> bytes:
+    """An APP2 segment of a JPEG."""
+    return b"\xff\xe2" + struct.pack(">H", len(data) + 2) + data
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif", ".tif", ".bmp", ".jp2"])
+@pytest.mark.parametrize("first", [True, False])
+def test_the_profile_of_a_jpeg_survives_other_segments_beside_it(tmp_path: Path, first: bool, suffix: str) -> None:
+    whole = cv2.imencode(".jpg", scene())[1].tobytes()
+    profile, others = segment(b"ICC_PROFILE\0\1\1" + PROFILE), segment(ONE_PICTURE) + segment(GAIN_MAP)
+    (tmp_path / "in.jpg").write_bytes(whole[:20] + (others + profile if first else profile + others) + whole[20:])
+    losses = through(tmp_path / "in.jpg", tmp_path / f"out{suffix}")
+    if suffix in (".bmp", ".jp2"):
+        assert losses == (f"left out, as a {suffix} does not hold it: its colour profile",)
+    else:
+        assert losses == ()
+        with PillowImage.open(tmp_path / f"out{suffix}") as after:
+            assert after.info["icc_profile"] == PROFILE
+
+
+def test_other_segments_of_a_jpeg_are_no_profile(tmp_path: Path) -> None:
+    whole = cv2.imencode(".jpg", scene())[1].tobytes()
+    (tmp_path / "in.jpg").write_bytes(whole[:20] + segment(GAIN_MAP + bytes(200)) + whole[20:])
+    assert through(tmp_path / "in.jpg", tmp_path / "out.bmp") == ()
+    incomplete = segment(b"ICC_PROFILE\0\1\2" + PROFILE[:300])
+    (tmp_path / "in.jpg").write_bytes(whole[:20] + incomplete + whole[20:])
+    (loss,) = through(tmp_path / "in.jpg", tmp_path / "out.png")
+    assert "its colour profile, which is damaged" in loss
+
+
+def test_what_follows_a_profile_is_cut_off(tmp_path: Path) -> None:
+    PillowImage.fromarray(scene()).save(tmp_path / "in.webp", icc_profile=PROFILE + bytes(2))
+    assert through(tmp_path / "in.webp", tmp_path / "out.png") == ()
+    with PillowImage.open(tmp_path / "out.png") as after:
+        assert after.info["icc_profile"] == PROFILE
+
+
+def test_a_large_profile_passes_through_a_jpeg(tmp_path: Path) -> None:
+    noise = np.random.default_rng(4).integers(0, 256, 200_000 - len(PROFILE), np.uint8).tobytes()
+    large = struct.pack(">I", 200_000) + PROFILE[4:] + noise
+    PillowImage.fromarray(scene()).save(tmp_path / "in.png", icc_profile=large, exif=exif().tobytes())
+    assert through(tmp_path / "in.png", tmp_path / "out.jpg") == ()
+    assert through(tmp_path / "out.jpg", tmp_path / "back.png") == ()
+    for name in ("out.jpg", "back.png"):
+        with PillowImage.open(tmp_path / name) as after:
+            assert after.info["icc_profile"] == large
+            assert after.getexif()[0x010F] == "Maker"
+
+
+def test_what_is_too_long_for_a_jpeg_is_named(tmp_path: Path) -> None:
+    block = exif()
+    block.get_ifd(0x8769)[0x927C] = bytes(70_000)
+    xmp = XMP.replace(b"></", b">" + b" " * 70_000 + b"</")
+    PillowImage.fromarray(scene()).save(tmp_path / "in.webp", exif=block.tobytes(), xmp=xmp)
+    assert through(tmp_path / "in.webp", tmp_path / "out.jpg") == (
+        "left out, as a .jpg does not hold it: its EXIF data, its XMP data",
+    )
+    assert np.abs(read_picture(tmp_path / "out.jpg").bgr[:15].astype(int) - scene()[:15, :, ::-1]).mean() < 6
+    assert through(tmp_path / "in.webp", tmp_path / "out.png") == ()
+
+
+def avif(path: Path, primaries: int, transfer: int, **options: bytes) -> Path:
+    """An AVIF that names these colours."""
+    buffer = io.BytesIO()
+    PillowImage.fromarray(scene()).save(buffer, "AVIF", quality=95, **options)
+    data = bytearray(buffer.getvalue())
+    struct.pack_into(">HH", data, data.find(b"colrnclx") + 8, primaries, transfer)
+    path.write_bytes(data)
+    return path
+
+
+def test_colours_that_an_avif_names_are_kept_in_a_png_and_else_named(tmp_path: Path) -> None:
+    source = avif(tmp_path / "in.avif", DISPLAY_P3, SRGB_CURVE)
+    assert through(source, tmp_path / "out.png") == ()
+    assert b"cICP" + bytes((DISPLAY_P3, SRGB_CURVE, 0, 1)) in (tmp_path / "out.png").read_bytes()
+    assert through(tmp_path / "out.png", tmp_path / "again.png") == ()
+    assert b"cICP" + bytes((DISPLAY_P3, SRGB_CURVE, 0, 1)) in (tmp_path / "again.png").read_bytes()
+    for each in (source, tmp_path / "out.png"):
+        for suffix in (".avif", ".jpg", ".webp", ".tif"):
+            assert through(each, tmp_path / f"lost{suffix}") == ("left out: its colour profile",)
+        assert through(each, tmp_path / "lost.bmp") == ("left out, as a .bmp does not hold it: its colour profile",)
+
+
+def test_usual_colours_or_a_profile_leave_nothing_to_name(tmp_path: Path) -> None:
+    assert through(avif(tmp_path / "in.avif", 1, SRGB_CURVE), tmp_path / "out.jpg") == ()
+    source = avif(tmp_path / "in.avif", DISPLAY_P3, SRGB_CURVE, icc_profile=PROFILE)
+    assert through(source, tmp_path / "out.jpg") == ()
+    assert through(source, tmp_path / "out.png") == ()
+    assert b"cICP" not in (tmp_path / "out.png").read_bytes()
+
+
+def test_high_dynamic_range_is_marked_in_a_png_and_else_named(tmp_path: Path) -> None:
+    source = avif(tmp_path / "in.avif", DISPLAY_P3, PQ, icc_profile=PROFILE)
+    assert through(source, tmp_path / "out.png") == ()
+    assert b"cICP" + bytes((DISPLAY_P3, PQ, 0, 1)) in (tmp_path / "out.png").read_bytes()
+    for each in (source, tmp_path / "out.png"):
+        assert through(each, tmp_path / "out.jpg") == ("its high dynamic range is not marked any more",)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif", ".tif"])
+def test_exif_describes_the_result_and_not_what_it_was_made_of(tmp_path: Path, suffix: str, order: str) -> None:
+    small = io.BytesIO()
+    PillowImage.fromarray(scene()).save(small, "JPEG")
+    thumbnail = small.getvalue()
+    first = struct.pack(order + "HHHII", 1, 0x8769, 4, 1, 26) + struct.pack(order + "I", 56)
+    sizes = struct.pack(order + "HHHIHHHHIII", 2, WIDTH, 3, 1, 80, 0, HEIGHT, 4, 1, 60, 0)
+    second = struct.pack(order + "HHHIIHHIII", 2, 0x0201, 4, 1, 86, 0x0202, 4, 1, len(thumbnail), 0)
+    head = b"II*\0\x08\0\0\0" if order == "<" else b"MM\0*\0\0\0\x08"
+    PillowImage.fromarray(scene()).save(
+        tmp_path / "in.jpg", exif=b"Exif\0\0" + head + first + sizes + second + thumbnail
+    )
+    with PillowImage.open(tmp_path / "in.jpg") as before:
+        assert before.getexif().get_ifd(0x8769) == {WIDTH: 80, HEIGHT: 60}
+        assert before.getexif().get_ifd(ExifTags.IFD.IFD1)
+    picture = enlarged(read_picture(tmp_path / "in.jpg"), 2)
+    write_picture(tmp_path / f"out{suffix}", picture, picture.bgr // 2)
+    with PillowImage.open(tmp_path / f"out{suffix}") as after:
+        assert after.size == (160, 120)
+        assert after.getexif().get_ifd(0x8769) == {WIDTH: 160, HEIGHT: 120}
+        assert not after.getexif().get_ifd(ExifTags.IFD.IFD1)

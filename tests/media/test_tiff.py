@@ -121,3 +121,31 @@ def test_planes_that_cannot_be_decoded_are_refused(tmp_path: Path) -> None:
     source.write_bytes(data)
     with pytest.raises(UnreadableMediaError, match=r"in\.tif"):
         read_picture(source)
+
+
+@pytest.mark.parametrize("colours", [0, 3])
+def test_numbers_that_are_no_colours_stay_where_nothing_was_restored(tmp_path: Path, colours: int) -> None:
+    pixels = (rgba(np.float32)[:, :, :3] if colours else rgba(np.float32)[:, :, 0]) * np.float32(0.5) + np.float32(0.2)
+    pixels[0, :4], pixels[4, 5:], pixels[5, 6] = -0.2, np.nan, 4.0
+    source = write(tmp_path / "in.tif", pixels, photometric="rgb" if colours else "minisblack")
+    picture = read_picture(source)
+    restored = picture.bgr.copy()
+    restored[2:4] //= 2
+    write_picture(tmp_path / "out.tif", picture, restored)
+    back = read_picture(tmp_path / "out.tif").original
+    for rows in (slice(0, 2), slice(4, 6)):
+        assert np.array_equal(back[rows], picture.original[rows], equal_nan=True)
+    assert (
+        np.abs(back[2:4] - restored[2:4].reshape(2, 8, 3)[:, :, : colours or 1].reshape(back[2:4].shape) / 255).max()
+        < 0.01
+    )
+
+
+def test_a_number_that_is_none_does_not_hide_how_bright_white_is(tmp_path: Path) -> None:
+    pixels = np.full((6, 8, 3), 2.0, np.float32)
+    pixels[0, 0], pixels[3] = np.nan, 0.5
+    picture = read_picture(write(tmp_path / "in.tif", pixels))
+    restored = picture.bgr.copy()
+    restored[2] -= 1
+    write_picture(tmp_path / "out.tif", picture, restored)
+    assert np.allclose(read_picture(tmp_path / "out.tif").original[2], 2 - 1 / 255)

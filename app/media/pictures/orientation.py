@@ -1,8 +1,10 @@
-"""EXIF orientation: which way up a picture's pixels are stored."""
+"""What EXIF says of a picture's pixels: which way up they are stored, and how many there are."""
 
 from __future__ import annotations
 
+import contextlib
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -19,6 +21,11 @@ _TURNS: dict[int, tuple[int | None, int | None]] = {
 }
 """EXIF orientation -> the rotation, then the flip (code of cv2.flip) that make the picture upright."""
 
+_ORIENTATION, _EXIF_DIRECTORY = 0x0112, 0x8769
+_WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
+_SHORT, _LONG = 3, 4
+"""Tags and types of EXIF; the size of the picture may stand in either directory."""
+
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Return `pixels` turned and flipped as their EXIF orientation, 1 to 8, asks."""
@@ -31,22 +38,53 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def take_orientation(exif: bytes) -> tuple[int, bytes]:
-    """Return the orientation (1 to 8) of an EXIF block, and the block with the orientation set to 1, upright.
+    """Return the orientation (1 to 8) of an EXIF block, and the block set to 1, upright, without its thumbnail.
 
-    EXIF is a TIFF file of one directory: byte order, offset of the directory, then 12-byte entries; orientation is the
-    short value of tag 0x0112 (Exif 2.3, section 4.6.4).
+    EXIF is a TIFF file: byte order, offset of the first directory, then 12-byte entries and the offset of the next
+    directory, that of the thumbnail; orientation is the short value of tag 0x0112 (Exif 2.3, section 4.6.4).
     """
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
-    try:
-        if order is None:
-            return 1, exif
-        (directory,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, directory)
-        for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-            tag, kind = struct.unpack_from(order + "HH", exif, entry)
-            if tag == 0x0112 and kind == 3:
-                (orientation,) = struct.unpack_from(order + "H", exif, entry + 8)
-                return orientation, exif[: entry + 8] + struct.pack(order + "H", 1) + exif[entry + 10 :]
-    except struct.error:
+    block, orientation = bytearray(exif), 1
+    if (order := _order(exif)) is None:
         return 1, exif
-    return 1, exif
+    with contextlib.suppress(struct.error):
+        (directory,) = struct.unpack_from(order + "I", block, 4)
+        (count,) = struct.unpack_from(order + "H", block, directory)
+        for entry, tag, kind in _entries(block, order, directory):
+            if tag == _ORIENTATION and kind == _SHORT:
+                (orientation,) = struct.unpack_from(order + "H", block, entry + 8)
+                struct.pack_into(order + "H", block, entry + 8, 1)
+                break
+        end = directory + 2 + 12 * count
+        if struct.unpack_from(order + "I", block, end)[0] < len(block):  # some writers have other data here
+            struct.pack_into(order + "I", block, end, 0)  # the thumbnail shows the picture unrestored, as stored
+    return orientation, bytes(block)
+
+
+def with_size(exif: bytes, width: int, height: int) -> bytes:
+    """Return an EXIF block in which the width and the height are these, where it has them."""
+    block = bytearray(exif)
+    if (order := _order(exif)) is None:
+        return exif
+    sizes = dict.fromkeys(_WIDTHS, width) | dict.fromkeys(_HEIGHTS, height)
+    with contextlib.suppress(struct.error):
+        (first,) = struct.unpack_from(order + "I", block, 4)
+        directories = [first]
+        for entry, tag, _ in _entries(block, order, first):
+            if tag == _EXIF_DIRECTORY:
+                directories += struct.unpack_from(order + "I", block, entry + 8)
+        for directory in directories:
+            for entry, tag, _ in _entries(block, order, directory):
+                if tag in sizes:
+                    struct.pack_into(order + "HHII", block, entry, tag, _LONG, 1, sizes[tag])
+    return bytes(block)
+
+
+def _order(exif: bytes) -> str | None:
+    return {b"II": "<", b"MM": ">"}.get(exif[:2])
+
+
+def _entries(block: bytearray, order: str, directory: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the place, the tag and the type of each entry of a directory; raises struct.error where it breaks off."""
+    (count,) = struct.unpack_from(order + "H", block, directory)
+    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+        yield entry, *struct.unpack_from(order + "HH", block, entry)

@@ -17,15 +17,28 @@ from app.core.words import Phrase, joined, phrase
 from app.media.files import permissions_of, unreadable, write_atomically
 from app.media.pictures.enlarge import enlarge
 from app.media.pictures.orientation import take_orientation, upright
-from app.media.pictures.picture_encoding import DEEP, JPEG, TIFF, WITH_ALPHA, WITH_METADATA, WITH_RESOLUTION, encode
+from app.media.pictures.picture_encoding import (
+    DEEP,
+    JPEG,
+    TIFF,
+    WITH_ALPHA,
+    WITH_METADATA,
+    WITH_RESOLUTION,
+    encode,
+    too_long_for_jpeg,
+)
 from app.media.pictures.picture_facts import (
+    CICP,
     CMYK_BECAME_RGB,
     EXIF,
+    EXIF_OF_JPEG,
     PROFILE,
     XMP,
     XMP_OF_JPEG,
     PictureFacts,
+    are_unusual,
     facts_of,
+    is_hdr,
     is_profile,
 )
 from app.media.pictures.picture_size import expect_affordable, expect_affordable_depth, is_tiff
@@ -45,8 +58,9 @@ class Picture:
 
     `bgr` is uint8 (H, W, 3), upright. `original` holds the same pixels in the file's own depth: (H, W) for grey,
     (H, W, 3) BGR or (H, W, 4) BGRA; uint8, uint16 or float32. `encoded` is the file itself, empty where the
-    pixels are no longer its own, `metadata` its EXIF (with the orientation set to upright), XMP and colour profile by
-    OpenCV's number of the kind; `facts` is the rest. `permissions` are the file's, None when they cannot be asked.
+    pixels are no longer its own, `metadata` its EXIF (with the orientation set to upright and no thumbnail), XMP,
+    colour profile and code points of the colours by OpenCV's number of the kind; `facts` is the rest. `permissions`
+    are the file's, None when they cannot be asked.
     """
 
     bgr: Image
@@ -85,15 +99,10 @@ def read_picture(path: Path) -> Picture:
     height, width = pixels.shape[:2]
     expect_affordable_depth((width, height), pixels.nbytes // (width * height), str(path))
     pixels = _usual(pixels, facts, path)
-    metadata = facts.metadata | {
-        int(kind): np.asarray(blob).tobytes() for kind, blob in zip(kinds, blobs, strict=False)
-    }
-    if XMP in metadata:
-        metadata[XMP] = metadata[XMP].removeprefix(XMP_OF_JPEG).rstrip(b"\0")
-    exif = metadata.get(EXIF)
+    metadata = _metadata(encoded, facts, kinds, blobs)
     orientation = 1
-    if exif is not None:
-        orientation, metadata[EXIF] = take_orientation(exif)
+    if EXIF in metadata:
+        orientation, metadata[EXIF] = take_orientation(metadata[EXIF])
     pixels = upright(pixels, facts.turn if path.suffix.lower() == ".avif" else orientation)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
@@ -185,20 +194,23 @@ def _losses(picture: Picture, suffix: str) -> Iterator[Phrase]:
     elif pixels.dtype == np.uint16 and kept_bits == 8:
         bits = max(facts.white.bit_length(), 9) if facts.white else 16
         yield phrase("its {bits} bits a colour became {kept}", bits=bits, kept=8)
-    profile = metadata.get(PROFILE, b"")
-    if (
-        suffix in WITH_METADATA
-        and CMYK_BECAME_RGB not in facts.losses
-        and profile[36:40] == b"acsp"  # OpenCV takes other segments of a JPEG for profiles, too
-        and not is_profile(profile, grey=pixels.ndim == 2)
-    ):
+    profile, code_points = metadata.get(PROFILE, b""), metadata.get(CICP, b"")
+    fits = is_profile(profile, grey=pixels.ndim == 2)
+    if suffix in WITH_METADATA and CMYK_BECAME_RGB not in facts.losses and profile[36:40] == b"acsp" and not fits:
         yield phrase("left out: its colour profile, which is damaged or not one for its colours")
+    if suffix != ".png" and is_hdr(code_points):
+        yield phrase("its high dynamic range is not marked any more")
     left_out: list[Phrase] = []
     if pixels.ndim == 3 and pixels.shape[2] == 4 and suffix not in WITH_ALPHA and not _is_opaque(pixels):
         left_out.append(phrase("its transparency"))
-    if suffix not in WITH_METADATA:
-        names = {PROFILE: phrase("its colour profile"), EXIF: phrase("its EXIF data"), XMP: phrase("its XMP data")}
-        left_out += [name for kind, name in names.items() if kind in metadata]
+    names = {PROFILE: phrase("its colour profile"), EXIF: phrase("its EXIF data"), XMP: phrase("its XMP data")}
+    lost = set(metadata if suffix not in WITH_METADATA else too_long_for_jpeg(metadata) if suffix in JPEG else ())
+    if suffix != ".png" and are_unusual(code_points) and not fits:  # they say what a profile would
+        if suffix in WITH_METADATA:
+            yield phrase("left out: {parts}", parts=names[PROFILE])
+        else:
+            lost.add(PROFILE)
+    left_out += [name for kind, name in names.items() if kind in lost]
     if facts.dpi is not None and suffix not in WITH_RESOLUTION:
         left_out.append(phrase("its resolution"))
     if (facts.chunks or facts.blocks) and not _same_format(suffix, picture.suffix):
@@ -220,6 +232,24 @@ def _decoded(encoded: bytes) -> tuple[NDArray[Any] | None, Sequence[int], Sequen
     if is_tiff(encoded):
         return tiff_pixels(encoded), (), ()  # OpenCV finds no metadata in these
     return cv2.imdecodeWithMetadata(np.frombuffer(encoded, np.uint8), flags=cv2.IMREAD_UNCHANGED)
+
+
+def _metadata(
+    encoded: bytes, facts: PictureFacts, kinds: Sequence[int], blobs: Sequence[NDArray[Any]]
+) -> dict[int, bytes]:
+    """Return what OpenCV and `facts` have of each kind, without what precedes or follows it in some files."""
+    found = {int(kind): np.asarray(blob).tobytes() for kind, blob in zip(kinds, blobs, strict=False)}
+    if encoded.startswith(b"\xff\xd8") and found.get(PROFILE, b"")[36:40] != b"acsp":
+        found.pop(PROFILE, None)  # another segment, such as the index of the file's pictures
+    metadata = found | facts.metadata
+    if PROFILE in metadata:
+        profile = metadata[PROFILE]
+        metadata[PROFILE] = profile[: max(int.from_bytes(profile[:4], "big"), 132)]
+    if XMP in metadata:
+        metadata[XMP] = metadata[XMP].removeprefix(XMP_OF_JPEG).rstrip(b"\0")
+    if EXIF in metadata:
+        metadata[EXIF] = metadata[EXIF].removeprefix(EXIF_OF_JPEG)
+    return metadata
 
 
 def _usual(pixels: NDArray[Any], facts: PictureFacts, path: Path) -> NDArray[Any]:
@@ -264,8 +294,9 @@ def _merged(picture: Picture, restored: Image) -> NDArray[Any]:
             grey = cv2.cvtColor(after, cv2.COLOR_BGR2GRAY).astype(np.int32)
             change = np.where(change.any(axis=2), grey - before[:, :, 0], 0)
         colour = rows[:, :, :3] if rows.ndim == 3 else rows
-        exact = colour.astype(np.float32) + change * scale if rows.dtype.kind == "f" else colour + change * round(scale)
-        colour[...] = np.clip(exact, 0, top)
+        exact = np.nan_to_num(colour) + change * scale if rows.dtype.kind == "f" else colour + change * round(scale)
+        # Numbers that are no colours, such as those below black, stay where nothing was restored.
+        np.copyto(colour, np.clip(exact, 0, top), where=change != 0, casting="unsafe")
     return merged
 
 
@@ -283,7 +314,7 @@ def _depth(pixels: NDArray[Any]) -> tuple[float, float]:
         return 1.0, 255.0
     if pixels.dtype == np.uint16:
         return 257.0, 65535.0
-    return 1.0 / 255.0, max(1.0, float(pixels.max(initial=0.0)))
+    return 1.0 / 255.0, float(np.max(pixels, initial=1.0, where=np.isfinite(pixels)))
 
 
 def _to_8bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:

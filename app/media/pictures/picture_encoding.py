@@ -16,7 +16,8 @@ from PIL import Image as Pillow
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from app.core.errors import OutputError
-from app.media.pictures.picture_facts import EXIF, PROFILE, XMP, XMP_OF_JPEG, XMP_OF_PNG, PictureFacts, is_profile
+from app.media.pictures.orientation import with_size
+from app.media.pictures.picture_facts import CICP, EXIF, PROFILE, XMP, XMP_OF_JPEG, XMP_OF_PNG, PictureFacts, is_profile
 from app.media.pictures.picture_size import MAX_PICTURE_PIXELS
 
 JPEG = frozenset({".jpg", ".jpeg", ".jpe"})
@@ -31,6 +32,12 @@ _AVIF_QUALITY = 95
 _MAX_AVIF_PIXELS = MAX_PICTURE_PIXELS * 4 // 10
 """The encoder takes 40 bytes a pixel."""
 
+_PROFILE_OF_JPEG = b"ICC_PROFILE\0"
+_SEGMENT = 65533
+_PART = _SEGMENT - len(_PROFILE_OF_JPEG) - 2
+_MOST_IN_JPEG = {EXIF: _SEGMENT - 6, XMP: _SEGMENT - len(XMP_OF_JPEG), PROFILE: 255 * _PART}
+"""Bytes of a segment of a JPEG, of a numbered part of a profile in one, and of each kind of metadata at the most."""
+
 _METRE = 0.0254
 _EXIF_DIRECTORIES = (0x8769, 0x8825)
 _TIFF_XMP = 0x02BC
@@ -42,6 +49,10 @@ def encode(path: Path, pixels: NDArray[Any], metadata: Mapping[int, bytes], fact
     kept = dict(metadata)
     if PROFILE in kept and not is_profile(kept[PROFILE], grey=pixels.ndim == 2):
         del kept[PROFILE]
+    if EXIF in kept:
+        kept[EXIF] = with_size(kept[EXIF], pixels.shape[1], pixels.shape[0])
+    if suffix != ".png":
+        kept.pop(CICP, None)  # OpenCV would warn of it
     if suffix in TIFF:
         return _tiff(pixels, kept, facts)
     if suffix == ".avif":
@@ -50,10 +61,17 @@ def encode(path: Path, pixels: NDArray[Any], metadata: Mapping[int, bytes], fact
         xmp = kept.pop(XMP, b"")  # OpenCV would write it as a chunk in which nobody looks
         return _with_chunks(_by_opencv(path, pixels, kept), facts, xmp)
     if suffix in JPEG:
+        kept = {kind: data for kind, data in kept.items() if kind not in too_long_for_jpeg(kept)}
+        profile = kept.pop(PROFILE, b"")  # OpenCV would write it into a single segment
         if XMP in kept:
             kept[XMP] = XMP_OF_JPEG + kept[XMP]
-        return _with_segments(_by_opencv(path, pixels, kept), facts)
+        return _with_segments(_by_opencv(path, pixels, kept), facts, profile)
     return _by_opencv(path, pixels, kept)
+
+
+def too_long_for_jpeg(metadata: Mapping[int, bytes]) -> list[int]:
+    """Return the kinds of metadata of which there is more than a JPEG can hold."""
+    return [kind for kind, most in _MOST_IN_JPEG.items() if len(metadata.get(kind, b"")) > most]
 
 
 def _by_opencv(path: Path, pixels: NDArray[Any], metadata: Mapping[int, bytes]) -> bytes:
@@ -95,16 +113,20 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _with_segments(encoded: bytes, facts: PictureFacts) -> bytes:
-    """A JPEG with its resolution in the JFIF header, and further segments behind that."""
+def _with_segments(encoded: bytes, facts: PictureFacts, profile: bytes) -> bytes:
+    """A JPEG with its resolution in the JFIF header, further segments behind that, and the profile after its EXIF."""
     (length,) = struct.unpack_from(">H", encoded, 4)
-    if encoded[2:4] != b"\xff\xe0":
-        return encoded
     header = bytearray(encoded[: 4 + length])
     if facts.dpi is not None:
         struct.pack_into(">BHH", header, 13, 1, *(min(round(dpi), 65535) for dpi in facts.dpi))
     segments = [chunk for chunk in facts.chunks if chunk[:1] == b"\xff"]
-    return bytes(header) + b"".join(segments) + encoded[4 + length :]
+    rest = 4 + length
+    while encoded[rest + 1] & 0xF0 == 0xE0:
+        rest += 2 + struct.unpack_from(">H", encoded, rest + 2)[0]
+    parts = [profile[start : start + _PART] for start in range(0, len(profile), _PART)]
+    numbered = (_PROFILE_OF_JPEG + bytes((i, len(parts))) + part for i, part in enumerate(parts, 1))
+    profiles = [b"\xff\xe2" + struct.pack(">H", len(data) + 2) + data for data in numbered]
+    return b"".join((header, *segments, encoded[4 + length : rest], *profiles, encoded[rest:]))
 
 
 def _tiff(pixels: NDArray[Any], metadata: Mapping[int, bytes], facts: PictureFacts) -> bytes:

@@ -15,10 +15,12 @@ from app.core.errors import UnreadableMediaError
 from app.core.words import Phrase, phrase, phrase_n
 
 EXIF, XMP, PROFILE = cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP
-"""OpenCV's numbers for the kinds of metadata: EXIF, XMP, ICC colour profile."""
+CICP = cv2.IMAGE_METADATA_CICP
+"""OpenCV's numbers for the kinds of metadata: EXIF, XMP, ICC colour profile, and colours as four code points."""
 
 XMP_OF_PNG, XMP_OF_JPEG = b"XML:com.adobe.xmp\0", b"http://ns.adobe.com/xap/1.0/\0"
-"""The bytes that precede the XMP data in these formats."""
+EXIF_OF_JPEG = b"Exif\0\0"
+"""The bytes that precede the XMP and EXIF data in these formats; some programs write those of JPEG elsewhere, too."""
 
 _MANY = frozenset({"PNG", "WEBP", "AVIF", "TIFF", "GIF"})
 _FILLED_IN = frozenset({"JPEG", "MPO", "JPEG2000"})
@@ -36,8 +38,9 @@ _JPEG_SEGMENTS = frozenset({0xED, 0xFE})
 """What is carried over as it is: of PNG texts, time, resolution and colours, of JPEG IPTC (APP13) and comments."""
 
 _PNM = re.compile(rb"P[2356](?:\s|#[^\n]*\n)+\d+(?:\s|#[^\n]*\n)+\d+(?:\s|#[^\n]*\n)+(\d+)\s")
-_HDR_TRANSFERS = (16, 18)  # PQ and HLG in ITU-T H.273
-
+_HDR_TRANSFERS = (16, 18)
+_USUAL_PRIMARIES, _USUAL_TRANSFERS = (1, 2), (1, 2, 6, 13, 14, 15)
+"""Code points of ITU-T H.273: PQ and HLG; what is shown as sRGB where no colours are named, or is not specified."""
 
 CMYK_BECAME_RGB = phrase("its CMYK colours became RGB")
 """A loss that the reading of pixels has to know."""
@@ -92,7 +95,7 @@ def facts_of(encoded: bytes, name: str) -> PictureFacts:
                 dpi=(float(dpi[0]), float(dpi[1])) if dpi and dpi[0] > 1 and dpi[1] > 1 else None,
                 chunks=tuple(_chunks(encoded, picture.format or "")),
                 blocks=_blocks(picture),
-                losses=tuple(_losses(picture, encoded, count)),
+                losses=tuple(_losses(picture, count)),
             )
     except UnreadableMediaError:
         raise
@@ -101,9 +104,23 @@ def facts_of(encoded: bytes, name: str) -> PictureFacts:
 
 
 def is_profile(profile: bytes, *, grey: bool) -> bool:
-    """Whether `profile` is an ICC profile for such colours (ICC.1, 7.2: colour space at byte 16, signature at 36)."""
+    """Whether `profile` is a whole ICC profile for such colours.
+
+    ICC.1, 7.2: length at byte 0, colour space at 16, signature at 36; 128 bytes and the number of tags at the least.
+    """
     spaces = (b"RGB ", b"GRAY") if grey else (b"RGB ",)
-    return profile[36:40] == b"acsp" and profile[16:20] in spaces
+    whole = len(profile) >= 132 and int.from_bytes(profile[:4], "big") == len(profile)
+    return whole and profile[36:40] == b"acsp" and profile[16:20] in spaces
+
+
+def is_hdr(code_points: bytes) -> bool:
+    """Whether colours given as code points are of high dynamic range."""
+    return len(code_points) == 4 and code_points[1] in _HDR_TRANSFERS
+
+
+def are_unusual(code_points: bytes) -> bool:
+    """Whether colours given as code points look wrong where they are taken for sRGB."""
+    return len(code_points) == 4 and not (code_points[0] in _USUAL_PRIMARIES and code_points[1] in _USUAL_TRANSFERS)
 
 
 def _white(encoded: bytes, kind: str) -> int:
@@ -123,6 +140,13 @@ def _metadata(picture: Pillow.Image, encoded: bytes) -> dict[int, bytes]:
     found = {}
     if picture.format in ("TIFF", "AVIF"):
         found = {XMP: picture.info.get("xmp"), PROFILE: picture.info.get("icc_profile"), EXIF: _tiff_exif(picture)}
+    if picture.format == "AVIF" and (colours := _nclx(encoded, has_profile=bool(found[PROFILE]))):
+        found[CICP] = colours
+    if picture.format in ("JPEG", "MPO"):
+        found = {PROFILE: picture.info.get("icc_profile")}  # OpenCV takes every APP2 segment for a part of it
+    if picture.format == "PNG":
+        exif = picture.info.get("exif", b"").removeprefix(EXIF_OF_JPEG)  # Pillow puts this before what is stored
+        found = {EXIF: exif.removeprefix(EXIF_OF_JPEG) if exif.startswith(EXIF_OF_JPEG) else b""}  # OpenCV refuses it
     if picture.format == "JPEG2000":
         found = {PROFILE: _jp2_profile(encoded)}
     return {kind: bytes(data) for kind, data in found.items() if data}
@@ -138,7 +162,22 @@ def _tiff_exif(picture: Pillow.Image) -> bytes:
     for tag in _EXIF_DIRECTORIES:
         if directory := whole.get_ifd(tag):
             kept.get_ifd(tag).update(directory)
-    return kept.tobytes().removeprefix(b"Exif\0\0") if len(kept) or any(map(kept.get_ifd, _EXIF_DIRECTORIES)) else b""
+    return kept.tobytes().removeprefix(EXIF_OF_JPEG) if len(kept) or any(map(kept.get_ifd, _EXIF_DIRECTORIES)) else b""
+
+
+def _nclx(encoded: bytes, *, has_profile: bool) -> bytes:
+    """The colours of an AVIF as the code points of RGB, empty where a profile or sRGB says the same.
+
+    ISO/IEC 14496-12, 12.1.5: primaries, transfer and matrix, 16 bits each, behind the type of the colour box.
+    """
+    place = encoded.find(b"colrnclx")
+    if place < 0 or place + 12 > len(encoded):
+        return b""
+    primaries, transfer = struct.unpack_from(">HH", encoded, place + 8)
+    if primaries > 255 or transfer > 255:
+        return b""
+    colours = bytes((primaries, transfer, 0, 1))
+    return colours if is_hdr(colours) or (are_unusual(colours) and not has_profile) else b""
 
 
 def _jp2_profile(encoded: bytes) -> bytes:
@@ -175,7 +214,7 @@ def _chunks(encoded: bytes, kind: str) -> Iterator[bytes]:
             position += 2 + length
 
 
-def _losses(picture: Pillow.Image, encoded: bytes, count: int) -> Iterator[Phrase]:
+def _losses(picture: Pillow.Image, count: int) -> Iterator[Phrase]:
     """Say what of the picture is lost. It is decoded at the end, and then has another size."""
     if picture.mode == "CMYK":
         yield CMYK_BECAME_RGB
@@ -185,10 +224,6 @@ def _losses(picture: Pillow.Image, encoded: bytes, count: int) -> Iterator[Phras
             "left out: {n} further pictures in the file, such as a preview or what makes it HDR",
             count - 1,
         )
-    if picture.format == "AVIF" and (place := encoded.find(b"colrnclx")) > 0:
-        (transfer,) = struct.unpack_from(">H", encoded, place + 10)
-        if transfer in _HDR_TRANSFERS:
-            yield phrase("its high dynamic range is not marked any more")
     if picture.format in _FILLED_IN:
         picture.draft(None, (1, 1))  # a JPEG is read whole all the same, and decoded at an eighth of its size
         if (error := _error_of(picture)) is not None:
