@@ -18,8 +18,8 @@ from app.core.errors import SettingError, UnreadableMediaError
 from app.core.settings import Settings
 from app.core.types import Frame, Image
 from app.core.words import Phrase, phrase, tr
-from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
+from app.faces.sweep_detector import SweepDetector
 from app.faces.tracker import FaceTracker
 from app.media.files import already_there
 from app.media.pictures.lettering import text_size, write_text
@@ -73,7 +73,9 @@ def compare(
         raise UnreadableMediaError(
             "{source} is not square, as an aligned face crop is.", "Leave --aligned out.", source=source
         )
-    detector = None if options.aligned else FaceDetector(*store.detectors(), threads=options.settings.threads)
+    threads = options.settings.threads
+    # As `restore` does, so that both find the same faces.
+    detector = None if options.aligned else SweepDetector(*store.detectors("sweep-detector"), threads=threads)
     parts = [Part(label=tr("Original"), image=original)]
     notes: set[Phrase] = set()
     for name in names:

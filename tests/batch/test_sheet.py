@@ -8,12 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
+from app.batch.engine import run_job
 from app.batch.jobs.job import RestoreOptions
 from app.batch.sheet import Part, compare, sheet
 from app.core.errors import ModelMissingError, OutputError, SettingError, UnreadableMediaError
 from app.core.settings import Settings
 from app.restorers.families import family
 from app.restorers.store import ModelStore
+from tests.batch.helpers import job_of, picture, pixels
 from tests.restorers.networks import enlarge, entry, network, scale_and_shift, store_of
 
 
@@ -66,6 +68,17 @@ def test_a_k_that_was_given_holds_for_those_that_can(store: ModelStore, crop: Pa
     assert page[40 : 40 + 256, -262:-6].mean() == pytest.approx(
         store.create_restorer("darker").restore(original, k=1).image.mean(), abs=3
     )
+
+
+def test_a_part_of_a_photo_is_what_restoring_it_gives(tmp_path: Path) -> None:
+    photo = picture(tmp_path / "photo.png")
+    run_job(job_of(photo, tmp_path / "restored.png", k=2))
+    options = RestoreOptions(settings=Settings(k=2), k_is_given=True)
+    assert compare(ModelStore(), photo, tmp_path / "sheet.png", ["cfrnet-rt"], options, overwrite=False) == ()
+    page, result = pixels(tmp_path / "sheet.png"), pixels(tmp_path / "restored.png")
+    height, width = result.shape[:2]
+    part = page[page.shape[0] - 6 - height : page.shape[0] - 6, page.shape[1] - 6 - width : page.shape[1] - 6]
+    assert np.array_equal(part, result)
 
 
 def test_what_cannot_be_compared_is_refused(store: ModelStore, crop: Path, tmp_path: Path) -> None:
