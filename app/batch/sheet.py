@@ -56,7 +56,7 @@ def compare(
     Raises SettingError for no or equal names, UnreadableMediaError for other files than pictures, OutputError, and as
     `ModelStore.create_restorer` raises.
     """
-    if not names or len(set(names)) != len(names):
+    if not all(names) or len(set(names)) != len(names):
         known = ", ".join(store.restorer_names())
         raise SettingError("A comparison needs names of restorers, each once.", "There are: {known}.", known=known)
     if source.suffix.lower() not in PICTURE_SUFFIXES:
@@ -84,7 +84,7 @@ def compare(
             name, settings.precision, settings.threads, provider=settings.provider, spinning=settings.spinning
         )
         low, high = restorer.k_range
-        k = settings.k if options.k_is_given and low <= settings.k <= high else restorer.family.default_k
+        k = settings.k if options.k_is_given and low <= settings.k <= high else store.restorer(name).default_k
         if detector is None:
             image = _restore_crop(restorer, original, k, settings)
         else:

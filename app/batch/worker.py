@@ -18,7 +18,7 @@ from app.batch.videos.joining import join_pieces
 from app.batch.videos.output import VideoOptions
 from app.batch.videos.pieces import restore_piece
 from app.batch.videos.restore import Progress, restore_video
-from app.core.errors import AppError, SettingError, UnreadableMediaError, WorkerError
+from app.core.errors import AppError, UnreadableMediaError, WorkerError
 from app.core.log import log_path
 from app.core.memory import return_large_blocks
 from app.core.settings import Settings
@@ -66,19 +66,10 @@ class RestoreWorker:
             provider=settings.provider,
             spinning=settings.spinning,
         )
-        low, high = self._restorer.k_range
-        if options.k_is_given and not low <= settings.k <= high:
-            raise SettingError(
-                phrase("{name} is applied once, not {k} times.")
-                if high == 1
-                else phrase("{name} is applied {low} to {high} times, not {k} times."),
-                "Choose another --k or another --restorer.",
-                name=self._restorer.name,
-                low=low,
-                high=high,
-                k=settings.k,
-            )
-        self.k = settings.k if options.k_is_given else min(max(self._restorer.family.default_k, low), high)
+        shipped = self._store.restorer(settings.restorer)
+        if options.k_is_given:
+            shipped.expect_k(settings.k)
+        self.k = settings.k if options.k_is_given else shipped.default_k
         self.settings = settings
         self._detect_size = options.detect_size
         self._side_by_side = options.side_by_side

@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Iterable
 
-from app.cli.messages import one_line, print_error, show
+from app.cli.messages import note, one_line, print_error, show
 from app.cli.parser import given_settings
 from app.core.errors import AppError, SourceOpenError
 from app.core.settings import Settings
@@ -17,6 +17,7 @@ from app.outputs.base import OutputState
 from app.pipeline.capture.status import SourceStatus
 from app.pipeline.live.events import CyclesChanged, Notice
 from app.pipeline.live.session import LiveSession
+from app.restorers.base import EngineInfo
 from app.restorers.store import ModelStore
 from app.sources.registry import parse_source
 
@@ -66,13 +67,18 @@ class _Console:
 def live(options: argparse.Namespace) -> None:
     """Run until Ctrl-C or a final failure, which raises the AppError of the source or of the last output.
 
-    A restorer that is given without k is applied as often as it is made for. Raises ModelMissingError for an unknown
-    one, or ManifestError.
+    A restorer that is given without k is applied as often as it is made for. Before anything is opened, raises
+    ModelMissingError for a restorer or a precision that does not ship, SettingError for a k that it cannot do,
+    ManifestError and ModelIntegrityError.
     """
     store, given = ModelStore(), given_settings(options)
-    if "restorer" in given and "k" not in given:
-        given["k"] = store.restorer(given["restorer"]).family.default_k
+    shipped = store.restorer(given.get("restorer", ""))
+    if "k" in given:
+        shipped.expect_k(given["k"])
+    elif "restorer" in given:
+        given["k"] = shipped.default_k
     settings = Settings(mirror=False, play_sound=False).replace(**given)
+    store.load(store.entry(settings.restorer, settings.precision))
     names = ["virtual-camera"] if options.virtual_camera else []
     names += ["network-stream"] if hasattr(options, "stream_address") else []
     console = _Console()
@@ -94,9 +100,12 @@ def live(options: argparse.Namespace) -> None:
 
 
 def _watch(session: LiveSession, console: _Console) -> None:
-    """Print every change of an output's state."""
+    """Print every change of an output's state, and once, which provider is used in the place of another."""
     shown: dict[str, str] = {}
+    engine: EngineInfo | None = None
     while not console.failed.wait(_POLL_S):
+        if engine is None and (engine := session.engine_info()) is not None and not engine.as_asked:
+            note(engine.replaced)
         states = session.output_states()
         for name, state in states.items():
             line = state_line(name, state)

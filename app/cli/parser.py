@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from app import __version__
 from app.cli.argument_words import translate_argparse
 from app.cli.messages import program_name, say
+from app.core.address import without_secrets
 from app.core.languages import system_language
 from app.core.setting import GROUPS, Setting
 from app.core.settings import SYSTEM, TABLE, Settings
@@ -36,10 +37,12 @@ _EXAMPLES: tuple[tuple[str, Words], ...] = (
 
 _APART = {
     "compare": (
-        "json", "watch", "shard", "join", "cluster", "side_by_side", "workers", "retry", "fresh", "encoder",
+        "json", "watch", "shard", "join", "cluster", "side_by_side", "workers", "retry", "fresh", "encoder", "restorer",
     ),
     "cluster": ("workers",),
-    "providers": ("json",),
+    "join": ("fresh",),
+    "aligned": ("detect_size", "max_faces", "steady"),
+    "providers": ("json", "overwrite"),
 }  # fmt: skip
 """Options that mean nothing beside another one."""
 
@@ -58,6 +61,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         hint = tr("{command} --help shows every option with examples.", command=self.prog)
+        message = without_secrets(message)  # which an address at the wrong place may hold
         say(f"{tr('error: {what}', what=message)}\n{tr('hint: {what}', what=hint)}")
         self.exit(2)
 
@@ -152,14 +156,14 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _typed(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+    return TABLE[name].option if name in TABLE else f"--{name.replace('_', '-')}"
 
 
 def given_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Return only the settings that were typed, by their names in the settings table."""
     given = {name: value for name, value in vars(options).items() if name in TABLE}
     if getattr(options, "insecure", False) and "://" in given.get("source", ""):
-        given["source"] += "#insecure"
+        given["source"] = given["source"].removesuffix("#insecure") + "#insecure"
     return given
 
 

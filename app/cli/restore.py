@@ -201,6 +201,9 @@ class _Display:
 def _sum_up(report: JobReport, *, many: bool) -> None:
     """Print how a job ended; raise the error of a single file that failed."""
     results = report.results
+    engines = [each.result.engine for each in results if isinstance(each, ItemDone) and each.result.engine is not None]
+    if engines and not engines[-1].as_asked:
+        note(engines[-1].replaced)
     if report.resumable:
         note(phrase("what was done of a video is kept; the same command goes on from there"))
     if not many:

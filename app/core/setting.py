@@ -68,7 +68,8 @@ class Setting:
             return self.check(str(value).lower() in ("true", "1"))
         if self.type in (int, float) and isinstance(value, str):
             try:
-                return self.check(self.type(value))
+                # Terminals show limits as the language writes them.
+                return self.check(self.type(value.replace(",", ".") if self.type is float else value))
             except ValueError:
                 raise self._refusal(value) from None
         return self.check(value)

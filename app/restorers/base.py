@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.core.types import Image
+from app.core.words import Phrase, Words, phrase
+
+
+def provider_name(provider: str) -> Words:
+    """Return a short name, such as `CPU` for ONNX Runtime's `CPUExecutionProvider`."""
+    return provider.removesuffix("ExecutionProvider") or phrase("unknown")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,12 @@ class EngineInfo:
     @property
     def as_asked(self) -> bool:
         return self.provider_asked == self.provider_got
+
+    @property
+    def replaced(self) -> Phrase:
+        """Says which provider is in use in the place of the requested one."""
+        asked, got = (provider_name(name) for name in (self.provider_asked, self.provider_got))
+        return phrase("{asked} is not available; using {got}.", asked=asked, got=got)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -43,7 +43,8 @@ def measure(family: Family, model: VerifiedModel, options: EngineOptions) -> Pro
     """Load a network, time a cycle and restore `probing_crop`, in this process. Raises InferenceError."""
     restorer = family.create(family, model, options)
     cycle_ms = restorer.warm_up()
-    image = restorer.restore(probing_crop(family), k=family.default_k).image
+    low, high = model.k_range
+    image = restorer.restore(probing_crop(family), k=min(max(family.default_k, low), high)).image
     return Probe(cycle_ms=cycle_ms, image=image, engine=restorer.engine)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.core.errors import ModelIntegrityError, ModelMissingError
+from app.core.errors import ModelIntegrityError, ModelMissingError, SettingError
 from app.core.resources import resource_folder
 from app.core.words import phrase
 from app.restorers.base import EngineOptions, VerifiedModel
@@ -40,6 +40,27 @@ class ShippedRestorer:
     def possible(self) -> tuple[str, ...]:
         made = {"fp16"} if "fp32" in self.precisions else set()
         return tuple(each for each in PRECISIONS if each in {*self.precisions, *made})
+
+    @property
+    def default_k(self) -> int:
+        """What the family is made for, or the nearest number of cycles that this network can do."""
+        low, high = self.k_range
+        return min(max(self.family.default_k, low), high)
+
+    def expect_k(self, k: int) -> None:
+        """Raise SettingError for a number of cycles that the network cannot do."""
+        low, high = self.k_range
+        if not low <= k <= high:
+            raise SettingError(
+                phrase("{name} is applied once, not {k} times.")
+                if high == 1
+                else phrase("{name} is applied {low} to {high} times, not {k} times."),
+                "Choose another --k or another --restorer.",
+                name=self.name,
+                low=low,
+                high=high,
+                k=k,
+            )
 
 
 class ModelStore:

@@ -81,10 +81,20 @@ def test_a_part_of_a_photo_is_what_restoring_it_gives(tmp_path: Path) -> None:
     assert np.array_equal(part, result)
 
 
+def test_a_network_of_fewer_cycles_than_its_family_can_be_compared(crop: Path, tmp_path: Path) -> None:
+    darker = network(scale_and_shift(0.9, (-0.1, -0.1, -0.1)), takes=256, gives=256)
+    store = store_of(tmp_path / "few", (entry(family("cfrnet"), darker, name="darker", k_range=[1, 2]), darker))
+    assert store.restorer().default_k == 2
+    compare(store, crop, tmp_path / "sheet.png", ["darker"], RestoreOptions(aligned=True), overwrite=False)
+    assert (tmp_path / "sheet.png").is_file()
+
+
 def test_what_cannot_be_compared_is_refused(store: ModelStore, crop: Path, tmp_path: Path) -> None:
     how = RestoreOptions(aligned=True)
     with pytest.raises(SettingError, match="each once"):
         compare(store, crop, tmp_path / "s.png", ["darker", "darker"], how, overwrite=False)
+    with pytest.raises(SettingError, match="each once"):
+        compare(store, crop, tmp_path / "s.png", ["darker", ""], how, overwrite=False)
     with pytest.raises(ModelMissingError, match="darker, small"):
         compare(store, crop, tmp_path / "s.png", ["nobody"], how, overwrite=False)
     with pytest.raises(UnreadableMediaError, match="no picture"):

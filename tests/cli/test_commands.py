@@ -21,6 +21,7 @@ from app.cli.parser import given_settings, parse
 from app.restorers.families import family
 from app.restorers.providers import usable_names
 from app.restorers.store import MODELS_FOLDER, ModelStore
+from tests.batch.helpers import album
 from tests.cli.helpers import Cli
 from tests.restorers.networks import entry, network, scale_and_shift, store_of
 
@@ -57,6 +58,10 @@ def test_help_names_the_engines_of_this_machine_alone(cli: Cli, command: str) ->
         ["restore", "a.png", "b.png", "--compare", "cfrnet-rt", "--encoder", "nvenc"],
         ["restore", "in", "out", "--cluster", "tcp://here:8786", "--workers", "2"],
         ["bench", "--providers", "--json", "b.json"],
+        ["bench", "--providers", "--overwrite"],
+        ["restore", "a.png", "b.png", "--compare", "cfrnet-rt", "--restorer", "cfrnet"],
+        ["restore", "in", "out", "--join", "--fresh"],
+        ["restore", "in", "out", "--aligned", "--faces", "2"],
     ],
 )
 def test_options_that_mean_nothing_together_are_refused(cli: Cli, words: list[str]) -> None:
@@ -87,6 +92,29 @@ def test_insecure_is_said_of_the_address(command: list[str]) -> None:
     given = given_settings(parse([*command, "--source", "rtsps://cam/x", "--insecure"]))
     assert given["source"] == "rtsps://cam/x#insecure"
     assert given_settings(parse([*command, "--source", "a.mp4", "--insecure"]))["source"] == "a.mp4"
+    given = given_settings(parse([*command, "--source", "rtsps://cam/x#insecure", "--insecure"]))
+    assert given["source"] == "rtsps://cam/x#insecure"
+
+
+@pytest.mark.parametrize("words", [["live", "rtsp://me:hush@cam/1", "--serve"], ["rtsp://me:hush@cam/1"]])
+def test_an_address_at_the_wrong_place_is_named_without_its_login(cli: Cli, words: list[str]) -> None:
+    answer = cli(*words)
+    assert answer.code == 2
+    assert "cam/1" in answer.err
+    assert "hush" not in answer.err
+
+
+def test_a_number_may_be_written_as_the_language_does() -> None:
+    assert given_settings(parse(["restore", "a.png", "b.png", "--stop-threshold", "0,02"]))["stop_threshold"] == 0.02
+
+
+def test_a_provider_that_is_replaced_is_named_once(cli: Cli, tmp_path: Path) -> None:
+    album(tmp_path / "in", 2)
+    answer = cli("restore", tmp_path / "in", tmp_path / "out", "--provider", "cuda", "--k", 1)
+    assert answer.code == 0
+    if "cuda" in usable_names():
+        pytest.skip("this machine has CUDA")
+    assert answer.err.count("note: CUDA is not available; using CPU.") == 1
 
 
 def test_no_arguments_open_the_window_as_it_was_left(cli: Cli, opened: list[dict[str, Any]]) -> None:

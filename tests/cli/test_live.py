@@ -107,10 +107,23 @@ def test_a_restorer_is_applied_as_often_as_it_is_made_for(
     assert [settings.k for settings in begun] == [k]
 
 
-def test_an_unknown_restorer_is_refused(cli: Cli) -> None:
-    answer = cli("live", "--source", DEMO, "--serve", "127.0.0.1:0", "--restorer", "magic")
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--restorer", "magic"), "There is no model magic."),
+        (("--restorer", "magic", "--k", 2), "There is no model magic."),
+        (("--restorer", "pfsrnet", "--precision", "fp16"), "pfsrnet"),
+        (("--restorer", "cfrnet-d", "--k", 4), "cfrnet-d is applied 1 to 2 times, not 4 times."),
+    ],
+)
+def test_what_cannot_be_restored_with_is_refused_before_anything_is_opened(
+    cli: Cli, begun: list[Settings], words: tuple[object, ...], reason: str
+) -> None:
+    answer = cli("live", "--source", DEMO, "--serve", "127.0.0.1:0", *words)
     assert answer.code == 1
-    assert answer.errors[0].startswith("error: There is no model magic.")
+    assert answer.errors[0].startswith("error: ")
+    assert reason in answer.errors[0]
+    assert begun == []
 
 
 def test_without_an_output_it_is_refused(cli: Cli) -> None:

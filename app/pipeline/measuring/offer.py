@@ -59,7 +59,7 @@ def find_offer(store: ModelStore, running: str, *, cycle_ms: float, overhead_ms:
         found = store.probe(entry.name)
         if found.error or entry.family is None:
             continue
-        k = entry.family.default_k
+        k = store.restorer(entry.name).default_k
         fps = 1000 / (overhead_ms + k * cycle_ms * found.cycle_ms / own.cycle_ms)
         if fps >= AFFORDED_FPS:
             return Offer(name=entry.name, k=k, fps=fps, sha256=entry.sha256)

@@ -30,7 +30,7 @@ def fitting(
     if settings.precision not in ("auto", *chosen.precisions):
         changes["precision"] = "auto"
     if before is not None and before.restorer != settings.restorer:
-        changes["k"] = chosen.family.default_k
+        changes["k"] = chosen.default_k
     return changes
 
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from app.core.words import Phrase, Words, joined, phrase, phrase_n
-from app.restorers.base import EngineInfo
+from app.core.words import Phrase, joined, phrase, phrase_n
+from app.restorers.base import EngineInfo, provider_name
 from app.ui.style.formatting import milliseconds
-
-
-def provider_name(provider: str) -> Words:
-    """Return a short name, such as `CPU` for ONNX Runtime's `CPUExecutionProvider`."""
-    return provider.removesuffix("ExecutionProvider") or phrase("unknown")
 
 
 def engine_line(info: EngineInfo) -> Phrase:
@@ -21,11 +16,8 @@ def engine_line(info: EngineInfo) -> Phrase:
 
 def engine_sentence(info: EngineInfo) -> Phrase:
     """A few sentences for the panel and the tooltip."""
-    got, asked = provider_name(info.provider_got), provider_name(info.provider_asked)
     sentences = [
-        phrase("Using {provider}.", provider=got)
-        if got == asked
-        else phrase("{asked} is not available; using {got}.", asked=asked, got=got),
+        phrase("Using {provider}.", provider=provider_name(info.provider_got)) if info.as_asked else info.replaced,
         phrase("{precision} on {threads}.", precision=info.precision.upper(), threads=_threads(info)),
     ]
     if info.compared:
