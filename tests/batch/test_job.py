@@ -30,6 +30,16 @@ def test_another_network_or_another_file_of_it_makes_results_outdated(tmp_path: 
     assert digest(store, "one") != digest(store, "two")
 
 
+def test_a_provider_that_decides_on_the_precision_makes_results_outdated(tmp_path: Path) -> None:
+    store = two_networks(tmp_path)
+
+    def digest(**settings: str) -> str:
+        return RestoreOptions(settings=Settings(**settings)).digest(store)
+
+    assert len({digest(), digest(provider="cuda"), digest(provider="openvino")}) == 3
+    assert digest(precision="fp32") == digest(precision="fp32", provider="cuda")
+
+
 def test_the_default_network_counts_although_nobody_named_it(tmp_path: Path) -> None:
     content = [network(scale_and_shift(factor), takes=256, gives=256) for factor in (0.5, 0.25)]
     stores = [

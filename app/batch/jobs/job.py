@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from app.core.settings import TABLE, Settings
 from app.media.videos.encoder_choices import USUAL
-from app.restorers.store import ModelStore
+from app.restorers.providers import CPU
+from app.restorers.store import SHIPPED, ModelStore
 
 _NO_PIXELS = frozenset({"threads", "spinning", "provider"})
-"""Settings that affect the speed of a restoration but not its result."""
+"""Settings that affect the speed of a restoration but not its result, unless a provider decides on the precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class RestoreOptions:
         models = sorted(entry.sha256 for entry in store.entries() if entry.family is None or entry.sha256 == restorer)
         content = {
             "settings": settings,
+            **({"provider": self.settings.provider} if self._provider_decides else {}),
             "models": models,
             "k_is_given": self.k_is_given,
             "detect_size": self.detect_size,
@@ -55,6 +57,11 @@ class RestoreOptions:
             "encoder": self.encoder,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def _provider_decides(self) -> bool:
+        """Whether another provider than the CPU chooses among the precisions."""
+        return self.settings.precision == SHIPPED and self.settings.provider != CPU.name
 
 
 @dataclass(frozen=True, kw_only=True)
