@@ -91,7 +91,8 @@ class FramePipeline:
             other_ms=other.total_ms if other is not None else 0.0,
             age_ms=(self._now() - frame.t_capture) * 1000,
         )
-        self._learn(work, timings)
+        if not stands:  # it is searched whole and made for the screen, whatever time that takes
+            self._learn(work, timings)
         return Restored(
             frame=frame,
             image=work.image,

@@ -127,6 +127,15 @@ def test_auto_k_keeps_the_budget_and_says_why() -> None:
     assert (standing.k, under_test.choice.reason) == (4, ""), "it has all the time it takes"
 
 
+def test_auto_k_learns_nothing_of_a_picture_that_stands() -> None:
+    class Noting(AutoK):
+        def measured(self, **_: object) -> None:
+            pytest.fail("it was searched whole, whatever time that takes")
+
+    under_test = FramePipeline(FaceTracker(detector()), BrighteningRestorer(), auto_k=Noting(cycle_ms=1))
+    under_test.process(frame_of(show()[0]), Settings(k=3, auto_k=True), stands=True)
+
+
 def test_auto_k_learns_the_time_of_one_cycle_of_one_face() -> None:
     auto = AutoK(cycle_ms=50)
     under_test = FramePipeline(FaceTracker(detector()), BrighteningRestorer(), auto_k=auto)
