@@ -206,7 +206,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
-        if self.server.local_only and not is_loopback(_host_of(self.headers.get("Host", ""))):
+        host = self.headers.get("Host")  # which old players leave out, and browsers never
+        if self.server.local_only and host is not None and not is_loopback(_host_of(host)):
             # DNS rebinding: a web page whose host name resolves to this machine must not read the picture.
             self.send_error(403, "Only this machine's own addresses are served")
         elif path == "/":
@@ -217,6 +218,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_stream()
         else:
             self.send_error(404)
+
+    def do_HEAD(self) -> None:
+        """Answer as to a GET; what follows the head is left out where it would be sent."""
+        self.do_GET()
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Say nothing on stderr about every request."""
@@ -233,7 +238,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, content_type: str, body: bytes) -> None:
         self._begin(content_type, len(body))
-        self._send(body)
+        if self.command != "HEAD":
+            self._send(body)
 
     def _send(self, data: bytes) -> None:
         # A socket's time-out is for all that is written at once, however steadily the viewer reads it.
@@ -254,6 +260,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             self._begin(f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+            if self.command == "HEAD":
+                return
             self.wfile.write(f"--{BOUNDARY}\r\n".encode("ascii"))
             last, number = b"", 0
             while not stream.over:

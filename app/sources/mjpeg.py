@@ -120,7 +120,8 @@ class MjpegReader:
             if len(length) > 9 or int(length) > _MAX_PICTURE_BYTES:
                 raise self._offline(phrase("The stream {address} sends a picture that is too large."))
             return self._take(int(length), deadline)
-        return self._take_until(b"\r\n" + self._boundary, deadline, keep=True)
+        # Between the picture and the boundary there may be more dashes, or no new line.
+        return self._take_until(self._boundary, deadline, keep=True).rstrip(b"\r\n-")
 
     def close(self) -> None:
         """End the connection; a `read_jpeg` waiting in another thread raises SourceOfflineError."""
@@ -166,11 +167,12 @@ class MjpegReader:
         headers = {"User-Agent": "cfrnet-live", "Accept": "multipart/x-mixed-replace, */*"}
         if authorization:
             headers["Authorization"] = authorization
-        connection = http.client.HTTPConnection(address.host, address.port, timeout=self._open_timeout_s)
+        # Without a port the library would take the end of an IPv6 address for one.
+        connection = http.client.HTTPConnection(address.host, address.port or 80, timeout=self._open_timeout_s)
         if address.scheme == "https":
             context = tls_context(check=not address.insecure)
             connection = http.client.HTTPSConnection(
-                address.host, address.port, timeout=self._open_timeout_s, context=context
+                address.host, address.port or 443, timeout=self._open_timeout_s, context=context
             )
         # A time-out of the socket is for each of its reads; a server that goes on sending headers never meets it.
         overdue = threading.Event()

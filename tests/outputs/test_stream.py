@@ -136,6 +136,25 @@ def test_a_web_page_under_another_name_is_refused_on_loopback() -> None:
         assert get(stream, "/picture.jpg")[1]["cross-origin-resource-policy"] == "same-origin"
 
 
+def test_old_players_that_name_no_host_are_served_and_a_head_comes_alone() -> None:
+    def answer(stream: NetworkStream, request: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", stream.port), timeout=10) as viewer:
+            viewer.sendall(request + b"\r\n\r\n")
+            received = b""
+            while more := viewer.recv(65536):
+                received += more
+        return received
+
+    with serving() as stream:
+        stream.put(views())
+        assert answer(stream, b"GET /picture.jpg HTTP/1.0").startswith(b"HTTP/1.0 200")
+        for path, kind in (("/picture.jpg", b"image/jpeg"), ("/stream.mjpg", b"multipart/x-mixed-replace")):
+            head, _, body = answer(stream, f"HEAD {path} HTTP/1.0".encode()).partition(b"\r\n\r\n")
+            assert b"200 OK" in head
+            assert b"Content-Type: " + kind in head
+            assert body == b""
+
+
 def test_no_more_viewers_than_allowed() -> None:
     with serving(most_viewers=2) as stream:
         stream.put(views())

@@ -243,6 +243,40 @@ def test_a_boundary_inside_quotes_with_dashes_is_understood() -> None:
         source.close()
 
 
+@pytest.mark.parametrize("before", [b"\r\n----cut", b"--cut", b"\r\n--cut"])
+def test_the_end_of_a_picture_is_found_without_its_length(before: bytes) -> None:
+    over = threading.Event()
+    good = encode_jpeg(numbered_picture(6))
+
+    def send(connection: socket.socket) -> None:
+        connection.sendall(HEAD + (before + b"\r\nContent-Type: image/jpeg\r\n\r\n" + good) * 2 + before + b"\r\n")
+        over.wait(20)
+
+    with raw_server(send) as url:
+        source = opened(url)
+        frames = [source.read(), source.read()]
+        over.set()
+        source.close()
+    assert [number_of(frame.image) for frame in frames if frame is not None] == [6, 6]
+
+
+@pytest.mark.parametrize(("address", "place"), [
+    ("http://[::1]/video", ("::1", 80)), ("http://[fe80::abcd]/video", ("fe80::abcd", 80)),
+    ("https://[::1]/video", ("::1", 443)), ("http://[::1]:8080/video", ("::1", 8080)),
+])  # fmt: skip
+def test_an_ipv6_address_needs_no_port(address: str, place: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def connect(where: tuple[str, int], *_: object, **__: object) -> socket.socket:
+        asked.append(where)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("socket.create_connection", connect)
+    with pytest.raises(StreamOpenError):
+        opened(address)
+    assert asked == [place]
+
+
 def test_another_kind_of_stream_over_http_goes_to_ffmpeg(tmp_path: Path) -> None:
     write_video(tmp_path / "video.ts", [numbered_picture(i) for i in range(30)])
     video = (tmp_path / "video.ts").read_bytes()
