@@ -76,8 +76,27 @@ def test_other_containers_are_read(tmp_path: Path, suffix: str) -> None:
     else:
         numbered(tmp_path / f"in{suffix}", 10, sound=suffix != ".ts", **options)
     restore_video(tmp_path / f"in{suffix}", tmp_path / "out.mp4", same)
-    assert stamps(tmp_path / "out.mp4") == stamps(tmp_path / f"in{suffix}")
+    before, after = stamps(tmp_path / f"in{suffix}"), stamps(tmp_path / "out.mp4")
+    moved = before[0] if suffix == ".ts" else 0  # a broadcast's clock begins at any hour
+    assert after == [time - moved for time in before]
     assert [number_of(image) for image in pictures(tmp_path / "out.mp4")] == list(range(10))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize(
+    "times", [[0, 500, 1500, 2000, 5500, 6000, 7500], *([40 * i for i in range(count)] for count in (50, 51, 53, 54))]
+)
+def test_the_picture_that_is_shown_last_is_not_cut_off(tmp_path: Path, times: list[int], suffix: str) -> None:
+    """Of pictures coded in another order it may lie in the last but one fragment, and an MP4 ends with the last one."""
+    source = numbered(tmp_path / "in.mp4", len(times), times_ms=times, sound=True)
+    target = tmp_path / f"out{suffix}"
+    restore_video(source, target, same)
+    assert stamps(target) == stamps(source) == [Fraction(ms, 1000) for ms in times]
+    with av.open(str(source)) as before, av.open(str(target)) as after:
+        assert after.duration >= (times[-1] + 1) * 1000
+        if len(times) > 7:
+            assert after.duration == pytest.approx(before.duration, abs=30_000)
+            assert after.streams.video[0].average_rate == 25
 
 
 def _write_at_frame_rate(path: Path, images: list[Image]) -> None:

@@ -1,4 +1,4 @@
-"""Reading the sound of recordings whose channels change on the way, as those of television do."""
+"""Reading the sound of recordings of television: channels that change, a beginning between two key frames."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from app.media.videos.sound_reader import SOUND_RATE, SoundReader
+from app.media.videos.video_reader import VideoReader
+from tests.media_files import number_of, numbered_picture
 
 
 def broadcast(path: Path, layout: str, *, start_s: int) -> Path:
@@ -38,3 +40,43 @@ def test_channels_may_change_on_the_way(tmp_path: Path, layouts: tuple[str, str]
     assert samples.shape == (2 * SOUND_RATE, 2)
     tenths = np.abs(samples).reshape(20, -1).max(axis=1)
     assert tenths.min() > 0.1, "both parts are heard"
+
+
+def click_among_pictures(path: Path, *, click_s: float) -> Path:
+    """Three seconds of pictures, a key frame every 0.8 s, in silence but for a click at `click_s`."""
+    samples = np.zeros(3 * SOUND_RATE, np.float32)
+    samples[round(click_s * SOUND_RATE) :][:100] = 0.9
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25, options={"bf": "0", "g": "20", "sc_threshold": "0"})
+        video.width, video.height, video.pix_fmt = 160, 120, "yuv420p"
+        sound = container.add_stream("aac", rate=SOUND_RATE, layout="mono")
+        for index in range(75):
+            frame = av.VideoFrame.from_ndarray(numbered_picture(index), format="bgr24")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        for start in range(0, len(samples), 1024):
+            block = av.AudioFrame.from_ndarray(samples[None, start : start + 1024], format="fltp", layout="mono")
+            block.sample_rate, block.pts, block.time_base = SOUND_RATE, start, Fraction(1, SOUND_RATE)
+            container.mux(sound.encode(block))
+        container.mux(sound.encode(None))
+        container.mux(video.encode(None))
+    return path
+
+
+def test_sound_counts_from_the_first_picture_that_can_be_decoded(tmp_path: Path) -> None:
+    whole, path = click_among_pictures(tmp_path / "whole.ts", click_s=1.5), tmp_path / "middle.ts"
+    with av.open(str(whole)) as source, av.open(str(path), "w") as target:
+        copies = {each.index: target.add_stream_from_template(each, opaque=True) for each in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None and packet.dts * packet.time_base >= 0.36:
+                packet.stream = copies[packet.stream.index]
+                target.mux(packet)
+    pictures = VideoReader(path)
+    assert number_of(next(pictures.pictures()).image) == 20
+    pictures.close()
+    reader = SoundReader(path)
+    for place_s in (0.0, 0.3):
+        reader.seek(place_s)
+        loud = np.flatnonzero(np.abs(reader.read(SOUND_RATE)[:, 0]) > 0.2)
+        assert place_s + loud[0] / SOUND_RATE == pytest.approx(1.5 - 20 / 25, abs=0.01)
+    reader.close()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from app.core.errors import UnreadableMediaError
 from app.media.videos.video_reader import VideoReader
-from tests.media_files import number_of, numbered_picture, set_display_matrix, write_video
+from tests.media_files import encode_jpeg, number_of, numbered_picture, set_display_matrix, write_video
 
 
 def test_pictures_come_in_order_with_their_times_at_a_variable_rate(tmp_path: Path) -> None:
@@ -59,6 +61,79 @@ def test_what_an_edit_list_cuts_off_is_not_missed(tmp_path: Path) -> None:
     with pytest.raises(UnreadableMediaError, match="breaks off"):
         list(reader.pictures())
     reader.close()
+
+
+def test_a_last_chapter_that_ends_after_everything_else_is_no_damage(tmp_path: Path) -> None:
+    path, plain = tmp_path / "a.mp4", tmp_path / "plain.mp4"
+    write_video(plain, [numbered_picture(i) for i in range(50)], sound=True)
+    with av.open(str(plain)) as source, av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+        copies = {each.index: container.add_stream_from_template(each, opaque=True) for each in source.streams}
+        container.set_chapters(
+            # By a second and more FFmpeg itself takes it for a mistake.
+            [{"id": 1, "start": 0, "end": 2700, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}}]
+        )
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream.index]
+                container.mux(packet)
+    reader = VideoReader(path)
+    assert reader.duration_s == pytest.approx(2, abs=0.1)
+    assert [number_of(picture.image) for picture in reader.pictures()] == list(range(50))
+    reader.close()
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 3 // 4])
+    reader = VideoReader(path)
+    with pytest.raises(UnreadableMediaError, match="breaks off"):
+        list(reader.pictures())
+    reader.close()
+
+
+@pytest.mark.parametrize("fps", [25, 10])
+def test_pictures_without_time_stamps_follow_each_other_at_the_rate_of_the_file(tmp_path: Path, fps: int) -> None:
+    write_video(tmp_path / "a.h264", [numbered_picture(i) for i in range(12)], fps=fps)
+    reader = VideoReader(tmp_path / "a.h264")
+    pictures = list(reader.pictures())
+    reader.close()
+    assert [number_of(picture.image) for picture in pictures] == list(range(12))
+    seconds = [float((picture.pts - reader.first_pts) * picture.time_base) for picture in pictures]
+    assert seconds == pytest.approx([number / reader.fps for number in range(12)], abs=1e-4)
+
+
+def test_an_empty_sample_is_no_damage(tmp_path: Path) -> None:
+    """It lets the picture before it stand."""
+    path = tmp_path / "a.mov"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuvj420p"
+        for index in range(12):
+            packet = av.Packet(encode_jpeg(numbered_picture(index)) if index != 5 else b"\0")
+            packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 25), True
+            packet.pts, packet.dts, packet.duration = index, index, 1
+            container.mux(packet)
+    data = bytearray(path.read_bytes())
+    sizes = data.index(b"stsz") + 16  # ISO/IEC 14496-12, 8.7.3
+    (before,) = struct.unpack_from(">I", data, sizes + 4 * 4)
+    struct.pack_into(">2I", data, sizes + 4 * 4, before + 1, 0)
+    path.write_bytes(data)
+    reader = VideoReader(path)
+    assert reader.frame_count == 12
+    pictures = list(reader.pictures())
+    reader.close()
+    assert [number_of(picture.image) for picture in pictures] == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
+    assert float((pictures[5].pts - pictures[4].pts) * pictures[4].time_base) == pytest.approx(0.08)
+
+
+@pytest.mark.parametrize(("height", "pixels"), [(576, "yuv420p"), (480, "yuv411p")])
+def test_dv_of_standard_definition_is_bottom_field_first(tmp_path: Path, height: int, pixels: str) -> None:
+    with av.open(str(tmp_path / "a.avi"), "w") as container:
+        stream = container.add_stream("dvvideo", rate=25 if height == 576 else Fraction(30000, 1001))
+        stream.width, stream.height, stream.pix_fmt = 720, height, pixels
+        picture = av.VideoFrame.from_ndarray(numbered_picture(1, width=720, height=height), format="bgr24")
+        container.mux(stream.encode(picture.reformat(format=pixels)))
+        container.mux(stream.encode(None))
+    reader = VideoReader(tmp_path / "a.avi")
+    reader.close()
+    assert reader.fields == "bff"
 
 
 @pytest.mark.parametrize(

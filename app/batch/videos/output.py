@@ -75,7 +75,11 @@ class VideoOutput:
             undo.callback(self._file.discard)
             with self._writing():
                 kind = FORMATS[target.suffix.lower()]
-                muxing = container_options(reader.container, kind, growing=with_tracks and like is None)
+                growing = with_tracks and like is None
+                # FFmpeg cuts an MP4 in fragments off at the end of the last one, and a picture that is coded before
+                # others and shown after them may lie in the one before.
+                self._in_order = growing and kind != "matroska"
+                muxing = container_options(reader.container, kind, growing=growing, from_zero=with_tracks)
                 self._container = av.open(ffmpeg_name(self._file.part), "w", format=kind, options=muxing)
             undo.callback(self._container.close)  # first: Windows deletes no file that is open
             self.notes: list[Phrase] = []
@@ -189,6 +193,7 @@ class VideoOutput:
                 deep=deep,
                 fields=reader.fields if self._scale == 1 else "",  # enlarged lines belong to no field
                 hdr10=reader.hdr10,
+                in_order=self._in_order,
             )
         except RecordingError as error:
             if deep:

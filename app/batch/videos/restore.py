@@ -46,7 +46,8 @@ def restore_video(
     sound, subtitles, chapters, covers and attachments are kept, and what cannot be is named in `notes`. `progress`
     receives the frames done and how many there are (None when nobody knows); what it raises stops the video. `target`
     appears only when everything is in it and `before_naming`, called last, does not raise. It has the permissions of
-    `source` and replaces a file only with `overwrite`.
+    `source` and replaces a file only with `overwrite`. Time stamps are those of `source`, but those of a broadcast
+    (MPEG-TS or PS) are moved to begin at 0.
 
     Raises UnreadableMediaError for what cannot be decoded, OutputError for what cannot be written, and whatever
     `process` and `progress` raise. A video that breaks off is restored up to there and kept as NAME.incomplete (or the

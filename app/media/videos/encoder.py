@@ -77,7 +77,7 @@ class VideoEncoder:
     An odd size becomes even by repeating the last row or column, which 4:2:0 needs. With `deep` the pictures are uint16
     and 10 bits are kept. `fields` is "tff" or "bff" for interlaced pictures whose top or bottom field comes first,
     `hdr10` a description as `hdr10_parameters` gives it; both are kept by x264 alone, as `interlaced` and `keeps_hdr10`
-    say.
+    say. Pictures that are coded `in_order` are coded in the order in which they are shown, without B-frames.
     """
 
     def __init__(
@@ -95,6 +95,7 @@ class VideoEncoder:
         deep: bool = False,
         fields: str = "",
         hdr10: str = "",
+        in_order: bool = False,
     ) -> None:
         colour = colour or ColourTags()
         self._size = size
@@ -127,6 +128,8 @@ class VideoEncoder:
         context.thread_count = threads
         if key_frame_interval:
             context.gop_size = key_frame_interval
+        if in_order:
+            context.max_b_frames = 0
         self._time_base = time_base
         self._colour = colour
         self._last: av.VideoFrame | None = None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.core.errors import UnreadableMediaError
 from app.media.files import reason
 from app.media.videos.containers import open_video
-from app.media.videos.tracks import main_video
+from app.media.videos.video_reader import VideoReader
 
 SOUND_RATE = 48000
 SOUND_CHANNELS = 2
@@ -39,10 +39,7 @@ class SoundReader:
             self._container.close()
             raise UnreadableMediaError("{path} has no sound.", path=path)
         self._stream = self._container.streams.audio[0]
-        self._zero_s = 0.0
-        picture = main_video(self._container)
-        if picture is not None and picture.start_time is not None and picture.time_base is not None:
-            self._zero_s = float(picture.start_time * picture.time_base)
+        self._zero_s = _first_picture_s(path)
         self._samples = self._decode()
         self._ahead: NDArray[np.float32] = np.zeros((0, SOUND_CHANNELS), np.float32)
         self._position = 0
@@ -117,3 +114,16 @@ class SoundReader:
                     next_start += len(samples)
         except (av.FFmpegError, OSError):
             return
+
+
+def _first_picture_s(path: Path) -> float:
+    """Return the time stamp of the first picture that can be decoded, 0 without one.
+
+    The stream's own beginning is that of its first packet, which may lie in the middle of a group of pictures.
+    """
+    try:
+        reader = VideoReader(path, threads=1)
+    except UnreadableMediaError:
+        return 0.0
+    reader.close()
+    return float(reader.first_pts * reader.time_base)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from typing import Any, Protocol
 
 import av
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
+from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
@@ -29,7 +31,12 @@ _IN_EVERY_MP4 = _OF_THE_FILE | {
 """Metadata that describe the old file, and those for which MP4 has places of its own."""
 
 _OF_THE_OLD_STREAM = ("encoder", "bps", "duration", "number_of_", "_statistics_", "rotate", "vendor_id", "handler_")
-_DISCARD_ALL = 48
+
+DISCARD_ALL = 48
+"""FFmpeg's AVDISCARD_ALL: of streams that are not read, such as the chapters of an MP4."""
+
+BROADCASTS = ("mpegts", "mpeg")
+"""FFmpeg's formats whose time stamps are those of a transmitter's clock."""
 
 _NAMES = {
     "subtitle": phrase("subtitles"),
@@ -40,6 +47,12 @@ _NAMES = {
 
 _COVERS = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 6: "5.1", 8: "7.1"}
+_BLOCK = 1024
+"""Samples in a packet of AAC."""
+
+_MOST_OVERLAP = _BLOCK // 2
+"""By how many samples a frame of sound may begin before the end of the one before, by the rounding of its stamps."""
+
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 
 
@@ -65,7 +78,7 @@ class OtherTracks:
         chapters = source.chapters()
         for stream in source.streams:
             # MP4 holds its chapters in a data track that FFmpeg discards, and the time code of the pictures in another.
-            is_chapters = stream.type == "data" and bool(chapters) and int(stream.discard) == _DISCARD_ALL
+            is_chapters = stream.type == "data" and bool(chapters) and int(stream.discard) == DISCARD_ALL
             is_time_code = stream.type == "data" and "timecode" in stream.metadata
             if stream is not main and not is_chapters and not is_time_code:
                 self._add(stream)
@@ -114,7 +127,11 @@ class OtherTracks:
             copy = self._container.add_stream_from_template(stream, opaque=True)
             copy.metadata.update(stream.metadata)
             copy.disposition = Disposition(stream.disposition)
-            self._tracks[stream.index] = _Copied(copy, from_zero=self._kind == "matroska" and stream.type == "audio")
+            self._tracks[stream.index] = _Copied(
+                copy,
+                from_zero=self._kind == "matroska" and stream.type == "audio",
+                unwrapping=None if self._kind == "matroska" else _unwrapping(stream),
+            )
         elif isinstance(stream, AudioStream) and stream.codec_context is not None:
             self._tracks[stream.index] = _Transcoded(stream, self._container)
             codec = stream.codec_context.name
@@ -147,12 +164,13 @@ class _Copied:
     """A track whose packets are copied unchanged.
 
     `from_zero` leaves out what is played before time zero: the samples by which an MP4 primes its decoder, which in
-    Matroska would delay everything.
+    Matroska would delay everything. `unwrapping` takes off the headers that the new container cannot hold.
     """
 
-    def __init__(self, stream: Stream, *, from_zero: bool) -> None:
+    def __init__(self, stream: Stream, *, from_zero: bool, unwrapping: BitStreamFilterContext | None) -> None:
         self._stream = stream
         self._from_zero = from_zero
+        self._unwrapping = unwrapping
 
     def packets(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
         if packet.dts is None:
@@ -161,15 +179,20 @@ class _Copied:
             packet.pts = packet.dts = 0
         if self._from_zero and packet.pts is not None and packet.pts < 0 >= packet.pts + (packet.duration or 0):
             return
-        packet.stream = self._stream
-        yield packet
+        try:
+            packets = [packet] if self._unwrapping is None else self._unwrapping.filter(packet)
+        except av.error.InvalidDataError:
+            return
+        for each in packets:
+            each.stream = self._stream
+            yield each
 
     def rest(self) -> Iterator[av.Packet[Any]]:
         return iter(())
 
 
 class _Transcoded:
-    """A sound track that is decoded and encoded as AAC."""
+    """A sound track that is decoded and encoded as AAC. Format, channels and rate may change from frame to frame."""
 
     def __init__(self, source: AudioStream, container: OutputContainer) -> None:
         context = source.codec_context
@@ -179,7 +202,11 @@ class _Transcoded:
         self._stream: AudioStream = container.add_stream("aac", rate=rate, layout=layout)
         self._stream.codec_context.bit_rate = 96_000 * channels
         self._stream.metadata.update(source.metadata)
-        self._resampler = AudioResampler(format="fltp", layout=layout, rate=rate, frame_size=1024)
+        self._layout, self._rate = layout, rate
+        self._kind: tuple[str, str, int] | None = None
+        self._converter: AudioResampler | None = None
+        self._next: int | None = None
+        self._blocks = AudioResampler(format="fltp", layout=layout, rate=rate, frame_size=_BLOCK)
 
     def packets(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
         try:
@@ -187,14 +214,35 @@ class _Transcoded:
         except av.error.InvalidDataError:
             return
         for frame in frames:
-            yield from self._encoded(frame)
+            assert isinstance(frame, av.AudioFrame)
+            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if self._converter is None or kind != self._kind:
+                # A resampler refuses frames of another kind, or passes them on as they are.
+                yield from self._converted(None)
+                self._kind = kind
+                self._converter = AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
+            yield from self._converted(frame)
 
     def rest(self) -> Iterator[av.Packet[Any]]:
+        yield from self._converted(None)
         yield from self._encoded(None)
         yield from self._stream.encode(None)
 
-    def _encoded(self, frame: Any) -> Iterator[av.Packet[Any]]:
-        for each in self._resampler.resample(frame):
+    def _converted(self, frame: av.AudioFrame | None) -> Iterator[av.Packet[Any]]:
+        for piece in self._converter.resample(frame) if self._converter is not None else ():
+            if piece is None:  # of a resampler that has nothing to do
+                continue
+            start = self._next or 0
+            if piece.pts is not None and piece.time_base is not None:
+                start = round(piece.pts * piece.time_base * self._rate)
+            if self._next is not None and start < self._next - _MOST_OVERLAP:
+                start = self._next  # no container takes time stamps that go back
+            piece.pts, piece.time_base = start, Fraction(1, self._rate)
+            self._next = start + piece.samples
+            yield from self._encoded(piece)
+
+    def _encoded(self, frame: av.AudioFrame | None) -> Iterator[av.Packet[Any]]:
+        for each in self._blocks.resample(frame):
             yield from self._stream.encode(each)
 
 
@@ -206,19 +254,26 @@ def keep_description(source: Stream, copy: Stream) -> None:
     copy.disposition = Disposition(source.disposition)
 
 
-def container_options(source: InputContainer, kind: str, *, growing: bool) -> dict[str, str]:
+def container_options(source: InputContainer, kind: str, *, growing: bool, from_zero: bool) -> dict[str, str]:
     """Options for a container of FFmpeg's format `kind` that make room for all metadata of `source`.
 
-    One that is `growing` plays up to its last seconds at any time, though the process be killed.
+    One that is `growing` plays up to its last seconds at any time, though the process be killed. With `from_zero` the
+    time stamps of a broadcast, which begin at any hour, are moved to begin at 0.
     """
+    options = {}
+    if from_zero and source.format.name in BROADCASTS and source.start_time:
+        options["output_ts_offset"] = f"{-source.start_time / av.time_base:.6f}"
     flags = ""
     if kind != "matroska" and not {name.lower() for name in source.metadata} <= _IN_EVERY_MP4:
         flags += "+use_metadata_tags"
-    if not growing:
-        return {"movflags": flags} if flags else {}
-    if kind == "matroska":
-        return {"flush_packets": "1", "cluster_time_limit": "1000"}
-    return {"movflags": flags + "+hybrid_fragmented+delay_moov", "frag_duration": "1000000", "flush_packets": "1"}
+    if growing:
+        options["flush_packets"] = "1"
+        if kind == "matroska":
+            options["cluster_time_limit"] = "1000"
+        else:
+            flags += "+hybrid_fragmented+delay_moov"
+            options["frag_duration"] = "1000000"
+    return {**options, "movflags": flags} if flags else options
 
 
 def main_video(container: InputContainer) -> VideoStream | None:
@@ -247,6 +302,14 @@ def _fits(stream: Stream, kind: str) -> bool:
     except (av.FFmpegError, ValueError, OSError):
         return False
     return True
+
+
+def _unwrapping(stream: Stream) -> BitStreamFilterContext | None:
+    """Return what takes the ADTS headers off AAC from a transport stream, which MP4 cannot hold; None elsewhere."""
+    context = stream.codec_context
+    if context is None or context.name != "aac" or context.extradata:
+        return None
+    return BitStreamFilterContext("aac_adtstoasc", stream)
 
 
 def _described(stream: Stream) -> Phrase:

@@ -29,7 +29,7 @@ from app.media.videos.colour import BgrConverter, is_upright, quarter_turns
 from app.media.videos.containers import expect_affordable_video, open_video
 from app.media.videos.encoder_choices import LARGE_PIXELS
 from app.media.videos.side_data import hdr10_parameters, lost_with
-from app.media.videos.tracks import main_video
+from app.media.videos.tracks import BROADCASTS, DISCARD_ALL, main_video
 
 MediaPacket: TypeAlias = "av.Packet[Stream]"
 
@@ -164,7 +164,7 @@ class VideoReader:
         seconds = self._end_s - self._pictures_end_s
         if seconds > _SHORTFALL_NOTED_S:
             return phrase("its pictures end {seconds:.1f} s before the rest of it", seconds=seconds)
-        if self._packets > 0 and self.fps and self.container.format.name in ("mpegts", "mpeg"):
+        if self._packets > 0 and self.fps and self.container.format.name in BROADCASTS:
             span_s = self._pictures_end_s - float(self.first_pts * self.time_base)
             missing = round(span_s * self.fps) - self._packets
             if missing > max(2, 0.02 * self._packets):
@@ -229,8 +229,10 @@ class VideoReader:
             if packet is None:
                 break
             if packet.size == 0:
-                if packet.stream is self.stream:
+                if packet.stream is self.stream and packet.dts is None:
                     yield from self._drain()
+                elif packet.stream is self.stream:
+                    self._note(packet)  # an empty sample, by which an MP4 leaves the picture before it standing
                 continue
             self._note(packet)
             if packet.stream is not self.stream:
@@ -250,7 +252,9 @@ class VideoReader:
     def _picture(self, frame: av.VideoFrame) -> VideoPicture:
         pts = frame.pts if frame.pts is not None else frame.dts
         if self._last_pts is not None and (pts is None or pts <= self._last_pts):
-            pts = self._last_pts + 1
+            # Raw H.264 has no time stamps at all.
+            step = 1 if pts is not None else max(round(1 / (Fraction(self.fps or 25) * self.time_base)), 1)
+            pts = self._last_pts + step
         self._last_pts = pts if pts is not None else 0
         self.lost_beside |= lost_with(frame)
         return VideoPicture(
@@ -323,9 +327,11 @@ def _frame_count(container: InputContainer, stream: VideoStream) -> int | None:
 def _duration_s(container: InputContainer) -> float | None:
     """Return the seconds of the pictures and the sound, None when the file does not say."""
     whole_s = container.duration / av.time_base if container.duration else None
-    if whole_s is None or not container.streams.subtitles:
+    discarded = any(int(stream.discard) == DISCARD_ALL for stream in container.streams)
+    if whole_s is None or not (container.streams.subtitles or discarded):
         return whole_s
-    # The container's own duration includes a subtitle that stands longer than the pictures and the sound go.
+    # The container's own duration includes a subtitle that stands longer than the pictures and the sound go, and the
+    # track of an MP4's chapters, which FFmpeg discards.
     streams = (*container.streams.video, *container.streams.audio)
     lengths_s = [_length_s(stream) for stream in streams if not stream.disposition & Disposition.attached_pic]
     return min(max((length_s for length_s in lengths_s if length_s), default=whole_s), whole_s)
@@ -355,4 +361,7 @@ def _fields(frame: av.VideoFrame, stream: VideoStream) -> str:
     """Return the field order of an interlaced picture, "tff" or "bff"; "" when it is progressive."""
     if not frame.interlaced_frame:
         return ""
-    return "bff" if stream.codec_context.field_order in _BOTTOM_FIRST else "tff"
+    context = stream.codec_context
+    # An AVI says nothing of the order in its DV, which is the bottom field first in standard definition.
+    is_dv = not context.field_order and context.name == "dvvideo" and frame.height < 720
+    return "bff" if is_dv or context.field_order in _BOTTOM_FIRST else "tff"
