@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from app.core.errors import AppError
 from app.core.settings import Settings
 from app.core.types import Face, Restored
-from app.media.files import make_private_folder, output_error
+from app.media.files import free_name, make_private_folder, output_error
 from app.ui.texts.notices import notice_text
 
 if TYPE_CHECKING:
@@ -231,7 +231,8 @@ class SessionHost(QObject):
                     make_private_folder(path.parent)
                 except OSError as error:
                     raise output_error(path.parent, error) from error
-                self.clip_made.emit(self._session.share_clip(path, shape=shape, cancelled=self._closing.is_set))
+                target = free_name(path)  # of another clip in the same second
+                self.clip_made.emit(self._session.share_clip(target, shape=shape, cancelled=self._closing.is_set))
 
         self._submit(job, self._clips)
 

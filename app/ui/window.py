@@ -226,6 +226,7 @@ class MainWindow(QMainWindow):
         self.source.failed.connect(self._reporter.report)
         self.source.opened.connect(self._on_opened)
         self.source.changed.connect(self._show_mirror)
+        self.panel.menu_opened.connect(lambda: self.preview.set_hold_original(False))  # it hears that O is let go
         self._host.frame_ready.connect(self._on_frame)
         self._host.ready.connect(self._on_ready)
         self._host.engines_listed.connect(self.panel.show_engines)
@@ -243,6 +244,7 @@ class MainWindow(QMainWindow):
 
     def change(self, **changes: Any) -> None:
         """Set one or more settings; everything that depends on them follows with the next frame."""
+        changes = self.capture.allowed(changes, self._settings)
         before, self._settings = self._settings, self._settings.replace(**changes)
         changed = {name for name in changes if getattr(before, name) != changes[name]}
         if changed:
@@ -395,7 +397,7 @@ class MainWindow(QMainWindow):
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        if _is_hold_key(event) and not event.isAutoRepeat():
+        if event.key() == ord(HOLD_ORIGINAL_KEY) and not event.isAutoRepeat():
             self.preview.set_hold_original(False)
         else:
             super().keyReleaseEvent(event)

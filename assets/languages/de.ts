@@ -405,7 +405,7 @@
     </message>
     <message>
         <source>Choose another --k or another --restorer.</source>
-        <extracomment>app/batch/worker.py</extracomment>
+        <extracomment>app/restorers/store.py</extracomment>
         <translation>Wählen Sie ein anderes --k oder einen anderen --restorer.</translation>
     </message>
     <message>
@@ -1788,8 +1788,13 @@
     </message>
     <message>
         <source>Restored</source>
-        <extracomment>app/core/settings.py, app/outputs/compose.py, app/ui/flows/sharing.py, app/ui/preview/state_text.py</extracomment>
+        <extracomment>app/core/settings.py, app/outputs/compose.py, app/ui/preview/state_text.py</extracomment>
         <translation>Ergebnis</translation>
+    </message>
+    <message>
+        <source>Restored and saved</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Wiederhergestellt und gespeichert</translation>
     </message>
     <message>
         <source>Restored only</source>
@@ -3056,7 +3061,7 @@ nie überschrieben.</translation>
     </message>
     <message>
         <source>expected one argument</source>
-        <extracomment>app/cli/argument_words.py</extracomment>
+        <extracomment>app/cli/argument_words.py, app/cli/parser.py</extracomment>
         <translation>ein Argument erwartet</translation>
     </message>
     <message>
@@ -3226,7 +3231,7 @@ nie überschrieben.</translation>
     </message>
     <message>
         <source>its high dynamic range is not marked any more</source>
-        <extracomment>app/media/pictures/picture_facts.py</extracomment>
+        <extracomment>app/media/pictures/picture.py</extracomment>
         <translation>der hohe Dynamikumfang ist nicht mehr gekennzeichnet</translation>
     </message>
     <message>
@@ -3312,7 +3317,7 @@ nie überschrieben.</translation>
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py</extracomment>
         <translation>weggelassen: {parts}</translation>
     </message>
     <message>
@@ -3762,7 +3767,7 @@ nie überschrieben.</translation>
     </message>
     <message>
         <source>unknown</source>
-        <extracomment>app/ui/texts/engine.py</extracomment>
+        <extracomment>app/restorers/base.py</extracomment>
         <translation>unbekannt</translation>
     </message>
     <message>
@@ -3912,7 +3917,7 @@ nie überschrieben.</translation>
     </message>
     <message>
         <source>{asked} is not available; using {got}.</source>
-        <extracomment>app/ui/texts/engine.py</extracomment>
+        <extracomment>app/restorers/base.py</extracomment>
         <translation>{asked} ist nicht verfügbar; {got} wird verwendet.</translation>
     </message>
     <message>
@@ -4116,12 +4121,12 @@ Windows und macOS.</translation>
     </message>
     <message>
         <source>{name} is applied once, not {k} times.</source>
-        <extracomment>app/batch/worker.py</extracomment>
+        <extracomment>app/restorers/store.py</extracomment>
         <translation>{name} wird einmal angewendet, nicht {k}-mal.</translation>
     </message>
     <message>
         <source>{name} is applied {low} to {high} times, not {k} times.</source>
-        <extracomment>app/batch/worker.py</extracomment>
+        <extracomment>app/restorers/store.py</extracomment>
         <translation>{name} wird {low}- bis {high}-mal angewendet, nicht {k}-mal.</translation>
     </message>
     <message>

@@ -405,7 +405,7 @@
     </message>
     <message>
         <source>Choose another --k or another --restorer.</source>
-        <extracomment>app/batch/worker.py</extracomment>
+        <extracomment>app/restorers/store.py</extracomment>
         <translation>Elija otro --k u otro --restorer.</translation>
     </message>
     <message>
@@ -1788,8 +1788,13 @@
     </message>
     <message>
         <source>Restored</source>
-        <extracomment>app/core/settings.py, app/outputs/compose.py, app/ui/flows/sharing.py, app/ui/preview/state_text.py</extracomment>
+        <extracomment>app/core/settings.py, app/outputs/compose.py, app/ui/preview/state_text.py</extracomment>
         <translation>Restaurado</translation>
+    </message>
+    <message>
+        <source>Restored and saved</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Restaurado y guardado</translation>
     </message>
     <message>
         <source>Restored only</source>
@@ -3055,7 +3060,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message>
         <source>expected one argument</source>
-        <extracomment>app/cli/argument_words.py</extracomment>
+        <extracomment>app/cli/argument_words.py, app/cli/parser.py</extracomment>
         <translation>se esperaba un argumento</translation>
     </message>
     <message>
@@ -3225,7 +3230,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message>
         <source>its high dynamic range is not marked any more</source>
-        <extracomment>app/media/pictures/picture_facts.py</extracomment>
+        <extracomment>app/media/pictures/picture.py</extracomment>
         <translation>su alto rango dinámico ya no está marcado</translation>
     </message>
     <message>
@@ -3311,7 +3316,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py</extracomment>
         <translation>omitido: {parts}</translation>
     </message>
     <message>
@@ -3761,7 +3766,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message>
         <source>unknown</source>
-        <extracomment>app/ui/texts/engine.py</extracomment>
+        <extracomment>app/restorers/base.py</extracomment>
         <translation>desconocido</translation>
     </message>
     <message>
@@ -3911,7 +3916,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message>
         <source>{asked} is not available; using {got}.</source>
-        <extracomment>app/ui/texts/engine.py</extracomment>
+        <extracomment>app/restorers/base.py</extracomment>
         <translation>{asked} no está disponible; se usa {got}.</translation>
     </message>
     <message>
@@ -4114,12 +4119,12 @@ ni se reproduce sonido. Una cámara virtual necesita v4l2loopback en Linux, OBS 
     </message>
     <message>
         <source>{name} is applied once, not {k} times.</source>
-        <extracomment>app/batch/worker.py</extracomment>
+        <extracomment>app/restorers/store.py</extracomment>
         <translation>{name} se aplica una vez, no {k} veces.</translation>
     </message>
     <message>
         <source>{name} is applied {low} to {high} times, not {k} times.</source>
-        <extracomment>app/batch/worker.py</extracomment>
+        <extracomment>app/restorers/store.py</extracomment>
         <translation>{name} se aplica de {low} a {high} veces, no {k} veces.</translation>
     </message>
     <message>

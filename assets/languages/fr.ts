@@ -405,7 +405,7 @@
     </message>
     <message>
         <source>Choose another --k or another --restorer.</source>
-        <extracomment>app/batch/worker.py</extracomment>
+        <extracomment>app/restorers/store.py</extracomment>
         <translation>Choisissez un autre --k ou un autre --restorer.</translation>
     </message>
     <message>
@@ -1788,8 +1788,13 @@
     </message>
     <message>
         <source>Restored</source>
-        <extracomment>app/core/settings.py, app/outputs/compose.py, app/ui/flows/sharing.py, app/ui/preview/state_text.py</extracomment>
+        <extracomment>app/core/settings.py, app/outputs/compose.py, app/ui/preview/state_text.py</extracomment>
         <translation>Restauré</translation>
+    </message>
+    <message>
+        <source>Restored and saved</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Restauré et enregistré</translation>
     </message>
     <message>
         <source>Restored only</source>
@@ -3055,7 +3060,7 @@
     </message>
     <message>
         <source>expected one argument</source>
-        <extracomment>app/cli/argument_words.py</extracomment>
+        <extracomment>app/cli/argument_words.py, app/cli/parser.py</extracomment>
         <translation>un argument attendu</translation>
     </message>
     <message>
@@ -3225,7 +3230,7 @@
     </message>
     <message>
         <source>its high dynamic range is not marked any more</source>
-        <extracomment>app/media/pictures/picture_facts.py</extracomment>
+        <extracomment>app/media/pictures/picture.py</extracomment>
         <translation>sa grande plage dynamique n’est plus indiquée</translation>
     </message>
     <message>
@@ -3311,7 +3316,7 @@
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py</extracomment>
         <translation>omis&#xa0;: {parts}</translation>
     </message>
     <message>
@@ -3761,7 +3766,7 @@
     </message>
     <message>
         <source>unknown</source>
-        <extracomment>app/ui/texts/engine.py</extracomment>
+        <extracomment>app/restorers/base.py</extracomment>
         <translation>inconnu</translation>
     </message>
     <message>
@@ -3911,7 +3916,7 @@
     </message>
     <message>
         <source>{asked} is not available; using {got}.</source>
-        <extracomment>app/ui/texts/engine.py</extracomment>
+        <extracomment>app/restorers/base.py</extracomment>
         <translation>{asked} n’est pas disponible&#x202f;; {got} est utilisé.</translation>
     </message>
     <message>
@@ -4114,12 +4119,12 @@ aucun son n’est joué. Une caméra virtuelle demande v4l2loopback sous Linux, 
     </message>
     <message>
         <source>{name} is applied once, not {k} times.</source>
-        <extracomment>app/batch/worker.py</extracomment>
+        <extracomment>app/restorers/store.py</extracomment>
         <translation>{name} s’applique une fois, pas {k} fois.</translation>
     </message>
     <message>
         <source>{name} is applied {low} to {high} times, not {k} times.</source>
-        <extracomment>app/batch/worker.py</extracomment>
+        <extracomment>app/restorers/store.py</extracomment>
         <translation>{name} s’applique de {low} à {high} fois, pas {k} fois.</translation>
     </message>
     <message>

@@ -405,7 +405,7 @@
     </message>
     <message>
         <source>Choose another --k or another --restorer.</source>
-        <extracomment>app/batch/worker.py</extracomment>
+        <extracomment>app/restorers/store.py</extracomment>
         <translation>別の --k か別の --restorer を選んでください。</translation>
     </message>
     <message>
@@ -1787,8 +1787,13 @@
     </message>
     <message>
         <source>Restored</source>
-        <extracomment>app/core/settings.py, app/outputs/compose.py, app/ui/flows/sharing.py, app/ui/preview/state_text.py</extracomment>
+        <extracomment>app/core/settings.py, app/outputs/compose.py, app/ui/preview/state_text.py</extracomment>
         <translation>復元後</translation>
+    </message>
+    <message>
+        <source>Restored and saved</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>復元して保存しました</translation>
     </message>
     <message>
         <source>Restored only</source>
@@ -3054,7 +3059,7 @@
     </message>
     <message>
         <source>expected one argument</source>
-        <extracomment>app/cli/argument_words.py</extracomment>
+        <extracomment>app/cli/argument_words.py, app/cli/parser.py</extracomment>
         <translation>引数が 1 つ必要です</translation>
     </message>
     <message>
@@ -3224,7 +3229,7 @@
     </message>
     <message>
         <source>its high dynamic range is not marked any more</source>
-        <extracomment>app/media/pictures/picture_facts.py</extracomment>
+        <extracomment>app/media/pictures/picture.py</extracomment>
         <translation>ハイダイナミックレンジであることを示す情報がなくなりました</translation>
     </message>
     <message>
@@ -3308,7 +3313,7 @@
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py</extracomment>
         <translation>省いたもの: {parts}</translation>
     </message>
     <message>
@@ -3758,7 +3763,7 @@
     </message>
     <message>
         <source>unknown</source>
-        <extracomment>app/ui/texts/engine.py</extracomment>
+        <extracomment>app/restorers/base.py</extracomment>
         <translation>不明</translation>
     </message>
     <message>
@@ -3908,7 +3913,7 @@
     </message>
     <message>
         <source>{asked} is not available; using {got}.</source>
-        <extracomment>app/ui/texts/engine.py</extracomment>
+        <extracomment>app/restorers/base.py</extracomment>
         <translation>{asked} は使えないため、{got} を使用しています。</translation>
     </message>
     <message>
@@ -4111,12 +4116,12 @@ Windows and macOS.</source>
     </message>
     <message>
         <source>{name} is applied once, not {k} times.</source>
-        <extracomment>app/batch/worker.py</extracomment>
+        <extracomment>app/restorers/store.py</extracomment>
         <translation>{name} の適用は 1 回です。{k} 回は指定できません。</translation>
     </message>
     <message>
         <source>{name} is applied {low} to {high} times, not {k} times.</source>
-        <extracomment>app/batch/worker.py</extracomment>
+        <extracomment>app/restorers/store.py</extracomment>
         <translation>{name} の適用は {low} から {high} 回です。{k} 回は指定できません。</translation>
     </message>
     <message>

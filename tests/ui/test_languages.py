@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QFontDatabase, QFontMetrics, QImage
-from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QScrollArea, QSpinBox, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QStyle,
+    QStyleOptionComboBox,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app.core.languages import LANGUAGES
@@ -163,7 +174,11 @@ def cut_off(widget: QWidget) -> str:
         return "" if widget.minimumSizeHint().width() <= widget.width() else widget.text()
     if isinstance(widget, QComboBox):
         texts = [widget.itemText(place) for place in range(widget.count())]
-        return next((text for text in texts if needed(widget, text)[0] + 34 > widget.width()), "")
+        option = QStyleOptionComboBox()
+        widget.initStyleOption(option)
+        kind, part = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxEditField
+        room = widget.style().subControlRect(kind, option, part, widget).width()
+        return next((text for text in texts if needed(widget, text)[0] > room), "")
     if isinstance(widget, QSpinBox):
         text = widget.specialValueText()
         return text if needed(widget, text)[0] + 6 > widget.width() else ""

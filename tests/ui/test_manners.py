@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
@@ -180,6 +180,107 @@ def test_the_picture_says_that_something_may_be_dropped(
     qtbot.waitUntil(lambda: any(str(paths[0]) in str(value) for _, value in session.calls), timeout=3000)
     assert window.notifications.texts()[0][0] == "a.mp4 is open, the first of 3"
     assert window.source_menu.recent_names() == ("b.mp4", "c.png")
+
+
+@pytest.mark.parametrize("address", ["http://192.0.2.7/my%20video.mjpg", "http://me:a%40b@192.0.2.7/%C3%BC"])
+def test_what_is_dropped_is_copied_and_an_address_stays_as_it_is(make_window: MakeWindow, address: str) -> None:
+    """With Shift a file manager proposes a move, and removes the file once that is accepted."""
+    preview, dropped = make_window().preview, []
+    preview.sources_dropped.connect(dropped.append)
+    data = QMimeData()
+    data.setUrls([QUrl(address)])
+    both = Qt.DropAction.CopyAction | Qt.DropAction.MoveAction
+    drop = QDropEvent(QPointF(50, 50), both, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier)
+    preview.dropEvent(drop)
+    assert drop.isAccepted()
+    assert drop.dropAction() == Qt.DropAction.CopyAction
+    assert dropped == [(address,)]
+
+
+def test_a_message_makes_room_for_the_frame_of_a_drop(make_window: MakeWindow) -> None:
+    preview = make_window().preview
+    preview.show_message("error", phrase("The source failed."))
+    data = QMimeData()
+    data.setText("http://192.0.2.7/")
+    copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    preview.dragEnterEvent(QDragEnterEvent(QPoint(50, 50), copy, data, left, none))
+    assert not preview.words.isVisible()
+    preview.dragLeaveEvent(QDragLeaveEvent())
+    assert preview.words.isVisible()
+
+
+def test_the_held_original_is_let_go_with_a_modifier_and_when_a_menu_opens(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    deliver(qtbot, window, session, pictures)
+
+    def held() -> bool:
+        layout = window.preview.picture_layout()
+        assert layout is not None
+        return [tile.content for tile in layout.tiles] == ["original"]
+
+    qtbot.keyPress(window.preview, Qt.Key.Key_O)
+    assert held()
+    qtbot.keyRelease(window.preview, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
+    assert not held()
+    qtbot.keyPress(window.preview, Qt.Key.Key_O)
+    window.more_menu.aboutToShow.emit()
+    assert not held()
+
+
+def test_a_key_moves_the_place_in_a_short_video_by_more_than_a_picture(make_window: MakeWindow) -> None:
+    transport = make_window().transport
+    for seconds, step_s in ((3.0, 1.0), (10.0, 1.0), (600.0, 1.0), (7200.0, 7.2)):
+        transport.set_duration(seconds)
+        assert transport.bar.singleStep() / transport.bar.maximum() * seconds == pytest.approx(step_s, rel=0.3)
+
+
+def test_a_long_banner_stays_within_a_small_window(qtbot: QtBot, make_window: MakeWindow) -> None:
+    window = make_window(size=(860, 540))
+    window.banner.say(
+        "Logitech BRIO Ultra HD Webcam Pro (046d:085e) is offline since 12:34:56. Trying again in 8 s. " * 2
+    )
+    ground = window.preview.rect()
+    assert window.banner.x() >= 0
+    assert window.banner.geometry().right() <= ground.right()
+
+
+def test_a_click_on_a_button_leaves_space_to_the_picture(make_window: MakeWindow) -> None:
+    panel = make_window().panel
+    for button in (panel.source, panel.record, panel.snapshot, panel.share):
+        assert not button.focusPolicy() & Qt.FocusPolicy.ClickFocus.value, button.accessibleName()
+
+
+def test_nothing_changes_a_running_recording_or_opens_its_camera_anew(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window(mirror_recording=True)
+    online(qtbot, window, CAMERA)
+    deliver(qtbot, window, session, pictures)
+    qtbot.mouseClick(window.panel.record, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.capture.recording, timeout=3000)
+    window.actions_by_name["mirror"].trigger()
+    window.reset.reset()
+    assert (window.settings.mirror, window.settings.mirror_recording) == (True, True)
+    assert not window._reopen_timer.isActive()
+    window.change(strength=40)
+    assert window.settings.strength == 40
+
+
+def test_without_a_picture_a_recording_that_ended_cannot_be_begun_again(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    online(qtbot, window, CAMERA)
+    deliver(qtbot, window, session, pictures)
+    qtbot.mouseClick(window.panel.record, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.capture.seconds is not None, timeout=3000)
+    window.panel.set_ready(False)
+    assert window.panel.record.isEnabled(), "to end it"
+    qtbot.mouseClick(window.panel.record, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not window.capture.recording, timeout=3000)
+    qtbot.waitUntil(lambda: not window.panel.record.isEnabled(), timeout=3000)
 
 
 def test_the_file_dialog_knows_the_kinds_and_the_last_folder(

@@ -144,7 +144,7 @@ def test_the_open_video_is_restored_in_the_background_and_the_window_goes_on(
     assert window.job_bar.isVisible()
     qtbot.waitUntil(lambda: not window.job_bar.isVisible(), timeout=60000)
     noted = "short.mp4: no face was found in any of its frames"
-    assert ("Restored", f"short-restored.mp4, in {tmp_path}\n{noted}") in window.notifications.texts()
+    assert ("Restored and saved", f"short-restored.mp4, in {tmp_path}\n{noted}") in window.notifications.texts()
     with av.open(str(target)) as container:
         assert container.streams.audio
         assert sum(1 for _ in container.decode(video=0)) == 8
@@ -220,7 +220,7 @@ def test_what_was_noted_is_told_but_not_of_hundreds_of_files(
     for event in (JobStarted(items=len(done)), *done):
         window._host.job_event.emit(event)
     window._host.job_ended.emit(JobReport(results=tuple(done)))
-    assert window.notifications.texts() == (("Restored", "\n".join((f"out, in {tmp_path}", *told))),)
+    assert window.notifications.texts() == (("Restored and saved", "\n".join((f"out, in {tmp_path}", *told))),)
 
 
 def test_names() -> None:
@@ -278,6 +278,39 @@ def test_a_closed_gallery_loads_nothing_more_and_is_destroyed(
     window.sharing.show_gallery()
     assert closed
     qtbot.waitUntil(lambda: not window.findChildren(QDialog), timeout=3000)
+
+
+@pytest.mark.parametrize("way", ["trash", "play"])
+def test_a_file_that_is_gone_leaves_the_gallery(make_window: MakeWindow, tmp_path: Path, way: str) -> None:
+    gone = tmp_path / "cfrnet-live-b.png"
+    cv2.imwrite(str(gone), numbered_picture(2))
+    played: list[Path] = []
+    dialog = GalleryDialog(make_window(), tmp_path, reveal=lambda path: None, play=played.append)
+    dialog.show()
+    gone.unlink()
+    getattr(dialog, way)()
+    assert dialog.list.count() == 0
+    assert dialog._problem.isHidden()
+    assert played == []
+    dialog.close()
+
+
+def test_two_clips_of_one_second_get_a_name_each(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = make_window()
+    made: list[Path] = []
+
+    def make(path: Path, **_: object) -> Path:
+        path.write_bytes(b"clip")
+        made.append(path)
+        return path
+
+    monkeypatch.setattr(session, "share_clip", make)
+    for _ in range(2):
+        window._host.share_clip(tmp_path / "clips" / "a.mp4", "wide")
+    qtbot.waitUntil(lambda: len(made) == 2, timeout=5000)
+    assert [path.name for path in made] == ["a.mp4", "a-2.mp4"]
 
 
 def test_a_trash_that_refuses_is_told_with_what_to_do(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QFrame, QLabel
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import SourceOfflineError
@@ -171,6 +171,9 @@ def test_the_hints_come_once(
     deliver(qtbot, window, session, pictures)
     assert window.hints is not None
     assert len(window.hints.words()) == 3
+    window.resize(860, 540)
+    bubbles = window.findChildren(QFrame, "hint")
+    qtbot.waitUntil(lambda: all(window.rect().contains(bubble.geometry()) for bubble in bubbles), timeout=3000)
     bubble = next(label for label in window.findChildren(QLabel) if "divider" in label.text())
     qtbot.mouseClick(bubble, Qt.MouseButton.LeftButton)
     assert window.hints.words() == ()

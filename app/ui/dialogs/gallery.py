@@ -118,8 +118,10 @@ class GalleryDialog(QDialog):
         super().done(result)
 
     def play(self) -> None:
-        if (path := self._chosen()) is not None:
+        if (path := self._chosen()) is not None and path.exists():
             self._play(path)
+        elif path is not None:
+            self.trash()  # it is gone already
 
     def reveal(self) -> None:
         if (path := self._chosen()) is not None:
@@ -131,7 +133,7 @@ class GalleryDialog(QDialog):
         if path is None:
             return
         self._leave_alone(self.list.item(row))
-        moved = _move_to_trash(path)
+        moved = not path.exists() or _move_to_trash(path)
         self._problem.setVisible(not moved)
         if not moved:
             self._read(self.list.item(row), path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
@@ -42,11 +42,12 @@ class _Bubble(QFrame):
         self.pressed.emit()
 
 
-class Hints:
-    """Shows the bubbles over `window` until one is clicked, then calls `on_done`."""
+class Hints(QObject):
+    """Shows the bubbles over `window`, which they follow, until one is clicked, then calls `on_done`."""
 
     def __init__(self, window: QWidget, hints: Sequence[Hint], *, on_done: Callable[[], None]) -> None:
-        self._on_done = on_done
+        super().__init__(window)
+        self._window, self._hints, self._on_done = window, hints, on_done
         self._bubbles: list[_Bubble] = []
         for hint in hints:
             bubble = _Bubble(window, hint.words)
@@ -56,13 +57,23 @@ class Hints:
                 button.clicked.connect(self.close)
                 bubble.column.addWidget(button, 0, Qt.AlignmentFlag.AlignRight)
             bubble.adjustSize()
-            spot = hint.place()
-            x = min(max(spot.x() - _WIDTH // 2, 8), window.width() - _WIDTH - 8)
-            y = min(max(spot.y(), 8), window.height() - bubble.height() - 8)
-            bubble.move(x, y)
             bubble.show()
             bubble.raise_()
             self._bubbles.append(bubble)
+        self._place()
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            QTimer.singleShot(0, self, self._place)  # once the panel has its new place
+        return False
+
+    def _place(self) -> None:
+        for hint, bubble in zip(self._hints, self._bubbles, strict=False):
+            spot = hint.place()
+            x = min(max(spot.x() - _WIDTH // 2, 8), self._window.width() - _WIDTH - 8)
+            y = min(max(spot.y(), 8), self._window.height() - bubble.height() - 8)
+            bubble.move(x, y)
 
     def words(self) -> tuple[str, ...]:
         """What the bubbles say that are shown."""

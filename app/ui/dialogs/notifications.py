@@ -15,7 +15,7 @@ from app.ui.style import icons
 from app.ui.style.buttons import IconButton, LabelledButton
 from app.ui.style.theme import colour
 from app.ui.style.translated import keep_said
-from app.ui.style.widgets import label
+from app.ui.style.widgets import ElidedLabel, label
 
 _WIDTH = 460
 _MOST = 3
@@ -193,7 +193,7 @@ class Banner(QFrame):
         super().__init__(parent)
         self._ground = parent
         self.setObjectName("banner")
-        self._words = label("")
+        self._words = ElidedLabel()
         line = QHBoxLayout(self)
         self.setFixedHeight(34)
         line.setContentsMargins(12, 0, 16, 0)
@@ -217,7 +217,7 @@ class Banner(QFrame):
         return self._words.text()
 
     def _place(self) -> None:
-        self.adjustSize()
+        self.resize(min(self.sizeHint().width(), self._ground.width() - 24), self.height())
         self.move((self._ground.width() - self.width()) // 2, 24)
         self.raise_()
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, QStandardPaths, QUrl
 from PySide6.QtGui import QDesktopServices
 
+from app.core.settings import Settings
 from app.core.words import Words, phrase
 from app.ui.dialogs.notifications import Notifications
 from app.ui.host import SessionHost
-from app.ui.panel.panel import Panel
+from app.ui.panel.panel import LOCKED, Panel
 from app.ui.preview.preview import Preview
 from app.ui.style.formatting import duration, file_size
 
@@ -56,6 +58,11 @@ class CaptureFlow(QObject):
     def recording(self) -> bool:
         """Whether a recording is running or starting."""
         return self._state in ("starting", "recording")
+
+    def allowed(self, changes: dict[str, Any], settings: Settings) -> dict[str, Any]:
+        """Return `changes` of `settings` without those that a running recording forbids, as it would change."""
+        locked = {*LOCKED, "mirror"} if settings.mirror_recording else set(LOCKED)
+        return {name: value for name, value in changes.items() if not (self.recording and name in locked)}
 
     @property
     def seconds(self) -> float | None:

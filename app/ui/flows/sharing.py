@@ -188,7 +188,7 @@ class SharingFlow(QObject):
     def _tell_restored(self, target: Path) -> None:
         """Report where the results are, or how many files were there before and are as they were."""
         if not self._kept:
-            self._told(phrase("Restored"), (target,), self._notes)
+            self._told(phrase("Restored and saved"), (target,), self._notes)
             return
         self._notifications.notice(
             phrase("Already there and kept: {kept} of {all} files", kept=self._kept, all=self._items),

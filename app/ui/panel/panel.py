@@ -38,6 +38,10 @@ _VIEW_TIPS = {
 }
 
 
+LOCKED = ("record_mode", "output_scale", "mirror_recording")
+"""Settings that a running recording forbids to change."""
+
+
 class Panel(QFrame):
     """All the controls. Settings go through `bindings`, everything else is a signal."""
 
@@ -45,6 +49,7 @@ class Panel(QFrame):
     snapshot_clicked = Signal()
     restorer_chosen = Signal(str)
     quality_chosen = Signal(object)
+    menu_opened = Signal()
 
     def __init__(self, *, source_menu: QMenu, more_menu: QMenu, share_menu: QMenu) -> None:
         super().__init__()
@@ -54,6 +59,9 @@ class Panel(QFrame):
         self._source_tip: Words = ""
         self.source = SourceButton()
         self.source.setMenu(source_menu)
+        self.source.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        for menu in (source_menu, more_menu, share_menu):
+            menu.aboutToShow.connect(self.menu_opened)
         self.set_source_tip(phrase("Choose a camera, a file, a folder or a stream; or drop one on the picture"))
         keep_said(self.source, lambda: self.set_source_tip(self._source_tip))
         self.shortcuts_button = IconButton("keyboard", _tip(phrase("Keyboard shortcuts"), "shortcuts"))
@@ -66,7 +74,7 @@ class Panel(QFrame):
         self.share.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.outputs = OutputsSection(self.bindings)
         self._camera_rows: list[QWidget] = []
-        self._recording = False
+        self._recording = self._ready = False
         self._record_words: Words = phrase("Record")
         self._installed: tuple[ShippedRestorer, ...] = ()
 
@@ -332,13 +340,14 @@ class Panel(QFrame):
     def show_recording(self, *, active: bool, seconds: float = 0.0, size: int = 0) -> None:
         """The record button while a recording is made: its length and the file's size."""
         self._recording = active
+        self.record.setEnabled(active or self._ready)
         if active:
             self.record.set_look(icon="stop", kind="recording")
             self.record.set_words(phrase("Stop  {duration}  {size}", duration=duration(seconds), size=file_size(size)))
         else:
             self.record.set_look(icon="record", kind="record")
             self.record.set_words(self._record_words)
-        for name in ("record_mode", "output_scale", "mirror_recording"):
+        for name in LOCKED:
             self.bindings.set_enabled(name, not active)
         self.sound.setEnabled(not active)
         self.share.setVisible(not active)  # the length and the size of the recording need its room
@@ -365,6 +374,7 @@ class Panel(QFrame):
 
     def set_ready(self, ready: bool) -> None:
         """Enable recording and snapshots once there is a picture."""
+        self._ready = ready
         self.record.setEnabled(ready or self._recording)
         self.snapshot.setEnabled(ready)
 

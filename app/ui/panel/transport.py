@@ -49,6 +49,8 @@ class Transport(QFrame):
 
     def set_duration(self, seconds: float) -> None:
         self._duration = seconds
+        # A key goes on by a second or so: a step shorter than a picture would lead back to the same one.
+        self.bar.setSingleStep(max(round(_STEPS / max(seconds, 1.0)), 1))
         self._end.say(duration(seconds))
 
     def show_place(self, seconds: float) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
+    QDragMoveEvent,
     QDropEvent,
     QKeyEvent,
     QMouseEvent,
@@ -373,18 +374,22 @@ class Preview(QWidget):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls() or event.mimeData().hasText():
-            event.acceptProposedAction()
+            _accept_a_copy(event)
             self._set_dropping(True)
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        _accept_a_copy(event)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         self._set_dropping(False)
 
     def dropEvent(self, event: QDropEvent) -> None:
         self._set_dropping(False)
-        texts = [url.toLocalFile() or url.toString() for url in event.mimeData().urls()]
+        encoded = QUrl.ComponentFormattingOption.FullyEncoded
+        texts = [url.toLocalFile() or url.toString(encoded) for url in event.mimeData().urls()]
         texts = texts or [event.mimeData().text().strip().partition("\n")[0].strip()]
         if texts[0]:
-            event.acceptProposedAction()
+            _accept_a_copy(event)
             self.sources_dropped.emit(tuple(texts))
 
     @property
@@ -394,4 +399,11 @@ class Preview(QWidget):
 
     def _set_dropping(self, dropping: bool) -> None:
         self._dropping = dropping
+        self.words.setVisible(not dropping and self._restored is None)  # the frame has words at the same place
         self.update()
+
+
+def _accept_a_copy(event: QDropEvent) -> None:
+    """Accept what is dragged as a copy: with Shift a move is proposed, after which the file would be deleted."""
+    event.setDropAction(Qt.DropAction.CopyAction)
+    event.accept()

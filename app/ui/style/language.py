@@ -19,7 +19,8 @@ def speak(choice: str) -> None:
     assert isinstance(application, QApplication)
     set_language(system_language(QLocale.system().uiLanguages()) if choice == SYSTEM else choice)
     code = current_language().code
-    QLocale.setDefault(QLocale(code))
+    system = QLocale.system()  # British dates for who speaks English in Britain
+    QLocale.setDefault(system if system.name().partition("_")[0] == code.partition("_")[0] else QLocale(code))
     application.removeTranslator(_translator)
     if _translator.load(f"qtbase_{code}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
         application.installTranslator(_translator)

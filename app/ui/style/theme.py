@@ -150,7 +150,7 @@ QToolButton::menu-indicator { image: none; }
 #segmented QToolButton:focus { border-color: $text; }
 #segmented QToolButton:disabled { color: $muted; background: transparent; }
 
-QComboBox { background: $raised; border: 1px solid transparent; border-radius: 8px; padding: 0 10px;
+QComboBox { background: $raised; border: 1px solid transparent; border-radius: 8px; padding: 0 0 0 10px;
     min-height: 30px; }
 QComboBox:hover { background: $hover; }
 QComboBox:focus { border-color: $accent; }
