@@ -151,7 +151,7 @@ def job_folder(job: Job, items: list[Item]) -> Path:
     """
     if any(item.sent_to is not None for item in items):
         name = f"{shown_source(job.input)} {shown_source(job.output)}"
-        return log_folder() / "jobs" / hashlib.sha256(name.encode()).hexdigest()[:16]
+        return log_folder() / "jobs" / hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:16]
     if is_folder(job.input):
         return Path(job.output) / ".cfrnet-job"
     (item,) = items

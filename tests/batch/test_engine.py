@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -236,6 +237,58 @@ def test_retry_gives_a_failed_file_a_second_chance_at_the_end(tmp_path: Path) ->
 
     report = run_job(job_of(tmp_path / "in", tmp_path / "out"), on_event=arrive, retry=True)
     assert (seen.restored, seen.failed, report.failed) == (["01.png", "00.png"], [], 0)
+
+
+def test_retry_restores_a_video_that_became_whole_in_one_go(tmp_path: Path) -> None:
+    """It is long enough to be cut, but was planned as one task when nothing of it could be read."""
+    album(tmp_path / "in", 1)
+    late = tmp_path / "in" / "z.mp4"
+    late.write_bytes(b"not yet")
+    write_video(tmp_path / "whole.mp4", [numbered_picture(i) for i in range(225)])
+    seen = Seen()
+
+    def arrive(event: JobEvent) -> None:
+        if isinstance(event, ItemFailed):
+            pytest.fail(str(event.error))
+        seen(event)
+        if seen.restored == NAMES[:1] and late.stat().st_size < 100:
+            late.write_bytes((tmp_path / "whole.mp4").read_bytes())
+
+    report = run_job(job_of(tmp_path / "in", tmp_path / "out"), on_event=arrive, retry=True)
+    assert (seen.restored, report.failed) == (["00.png", "z.mp4"], 0)
+    assert len(list(pictures(tmp_path / "out" / "z.mp4"))) == 225
+
+
+def test_a_folder_that_can_be_listed_and_not_entered_fails_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    album(tmp_path / "in", 1)
+    picture(tmp_path / "in" / "odd" / "x.png")
+    is_file = Path.is_file
+
+    def refused(path: Path) -> bool:
+        if path.parent.name == "odd":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    seen = Seen()
+    assert run_job(job_of(tmp_path / "in", tmp_path / "out"), on_event=seen).failed == 1
+    assert (seen.restored, seen.failed) == (["00.png"], ["odd"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names that are not UTF-8")
+def test_a_name_that_is_not_utf8_is_restored_and_known_again(tmp_path: Path) -> None:
+    album(tmp_path / "in", 2)
+    odd = tmp_path / "in" / os.fsdecode(b"caf\xe9.png")
+    picture(tmp_path / "odd.png", shift=7).rename(odd)
+    seen = Seen(stop_after=1)
+    job = job_of(tmp_path / "in", tmp_path / "out")
+    assert run_job(job, on_event=seen, cancelled=seen.cancelled).cancelled
+    report = run_job(job, on_event=seen)
+    assert report.failed == 0
+    assert (tmp_path / "out" / odd.name).is_file()
+    assert run_job(job_of(odd, tmp_path / "single.png"), on_event=Seen()).failed == 0
 
 
 def test_retry_tries_once(tmp_path: Path) -> None:

@@ -111,6 +111,11 @@ def test_any_kind_of_address_goes_through_the_same_door(tmp_path: Path) -> None:
         memory.rm("/album", recursive=True)
 
 
+def test_a_file_goes_into_a_folder_that_its_address_says_to_make(tmp_path: Path) -> None:
+    (item,) = plan(str(picture(tmp_path / "a.png")), "memory://new/folder/", aligned=False)
+    assert str(item.sent_to) == "memory://new/folder/a.png"
+
+
 def test_the_query_of_an_address_is_no_part_of_a_name(tmp_path: Path) -> None:
     file = RemoteFile.of("https://h/b/a.jpg?x=1&t=image%2Fjpeg&token=q")
     assert (file.name, file.shown_path().suffix, file.shown_path().name) == ("a.jpg", ".jpg", "a.jpg")

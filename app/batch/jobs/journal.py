@@ -100,7 +100,7 @@ class Journal:
                     made.rmdir()
 
     def entry(self, key: str) -> Entry | None:
-        row = self._database.execute("SELECT digest, done, record FROM tasks WHERE key = ?", (key,)).fetchone()
+        row = self._database.execute("SELECT digest, done, record FROM tasks WHERE key = ?", (_stored(key),)).fetchone()
         return None if row is None else Entry(digest=row[0], done=bool(row[1]), record=json.loads(row[2]))
 
     def start(self, task: Task, *, ours: bool) -> None:
@@ -116,7 +116,7 @@ class Journal:
 
     def forget(self, key: str) -> None:
         """Remove a task, as if it had never been started."""
-        self._execute("DELETE FROM tasks WHERE key = ?", (key,))
+        self._execute("DELETE FROM tasks WHERE key = ?", (_stored(key),))
 
     def take_over(self, name: str) -> None:
         """Add what the journal `name` in the same folder teaches. Raises JournalError while it is in use."""
@@ -141,7 +141,8 @@ class Journal:
 
     def _write(self, task: Task, *, done: bool, record: dict[str, Any]) -> None:
         self._execute(
-            "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?)", (task.key, task.digest, done, json.dumps(record))
+            "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?)",
+            (_stored(task.key), task.digest, done, json.dumps(record)),
         )
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> None:
@@ -176,6 +177,11 @@ class Journal:
             database.close()
             raise
         return database
+
+
+def _stored(key: str) -> str:
+    """Return the text of a key for SQLite, which takes no name that is not UTF-8."""
+    return key.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _refusal(path: Path, owner: Path, error: sqlite3.OperationalError) -> JournalError | OutputError:

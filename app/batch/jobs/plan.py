@@ -83,7 +83,7 @@ def _plan_remote(input_text: str, output_text: str, *, aligned: bool) -> list[It
     output = RemoteFile.of(output_text) if is_address(output_text) else None
     place = output.shown_path() if output is not None else Path(output_text)
     if not is_address(input_text):
-        into = "/" if output is not None and output.is_folder() else ""
+        into = "/" if output is not None and _is_folder_or_will_be(output_text) else ""
         items = plan(input_text, f"{place}{into}", aligned=aligned)
     else:
         items = _plan_fetched(RemoteFile.of(input_text), output_text, place, output, aligned=aligned)
@@ -267,7 +267,13 @@ def _files_in(folder: Path, *, without: Path, locked: list[Path] | None = None) 
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(place, name) for name in files if not name.startswith(".")]
     for path in sorted(found):
-        if path.is_file() and not path.resolve().is_relative_to(without):
+        try:
+            usable = path.is_file() and not path.resolve().is_relative_to(without)
+        except OSError:  # its folder can be listed and not entered
+            if locked is not None and path.parent not in locked:
+                locked.append(path.parent)
+            continue
+        if usable:
             yield path
 
 
