@@ -42,6 +42,29 @@ def test_channels_may_change_on_the_way(tmp_path: Path, layouts: tuple[str, str]
     assert tenths.min() > 0.1, "both parts are heard"
 
 
+def test_a_damaged_packet_silences_no_more_than_itself(tmp_path: Path) -> None:
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4 * SOUND_RATE) / SOUND_RATE).astype(np.float32)
+    whole = tmp_path / "whole.mkv"
+    with av.open(str(whole), "w") as container:
+        stream = container.add_stream("aac", rate=SOUND_RATE, layout="mono")
+        for start in range(0, len(tone), 1024):
+            frame = av.AudioFrame.from_ndarray(tone[None, start : start + 1024], format="fltp", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, start, Fraction(1, SOUND_RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    content = bytearray(whole.read_bytes())
+    with av.open(str(whole)) as container:
+        packets = [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+    place = content.find(packets[80])
+    content[place : place + len(packets[80])] = b"\xff" * len(packets[80])
+    whole.write_bytes(content)
+    reader = SoundReader(whole)
+    halves = np.abs(reader.read(4 * SOUND_RATE)).reshape(8, -1).max(axis=1)
+    reader.close()
+    assert halves[:3].min() > 0.3
+    assert halves[4:].min() > 0.3, "it goes on after the packet"
+
+
 def click_among_pictures(path: Path, *, click_s: float) -> Path:
     """Three seconds of pictures, a key frame every 0.8 s, in silence but for a click at `click_s`."""
     samples = np.zeros(3 * SOUND_RATE, np.float32)

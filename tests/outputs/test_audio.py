@@ -148,6 +148,30 @@ def test_a_microphone_that_is_listed_twice_is_the_chosen_one(monkeypatch: pytest
     assert (microphone._stream.options["device"], microphone.in_place_of) == (1, "")
 
 
+def test_a_microphone_of_another_rate_is_recorded_at_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PortAudio resamples nothing that a device delivers."""
+
+    class Stream(FakeStream):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            if options["samplerate"] != 44100:
+                raise RuntimeError("Invalid sample rate")
+
+    devices = [{"index": 0, "name": "USB Mic", "max_input_channels": 1, "default_samplerate": 44100.0}]
+    sounddevice = SimpleNamespace(
+        query_devices=lambda *which: devices[0] if which else devices,
+        default=SimpleNamespace(device=(0, 1)),
+        InputStream=Stream,
+        PortAudioError=RuntimeError,
+    )
+    monkeypatch.setitem(sys.modules, "sounddevice", sounddevice)
+    microphone = open_microphone("USB Mic")
+    assert isinstance(microphone, Microphone)
+    assert (microphone.rate, microphone.in_place_of) == (44100, "")
+    devices[0]["default_samplerate"] = 48000.0
+    assert open_microphone("USB Mic") is None, "its own rate is the one that it refused"
+
+
 def test_the_level_shown_is_never_another_microphones(monkeypatch: pytest.MonkeyPatch) -> None:
     class Stream(FakeStream):
         def __init__(self, **options: Any) -> None:

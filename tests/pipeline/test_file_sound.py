@@ -94,6 +94,27 @@ def test_pauses_are_silent_and_a_seek_is_heard_at_its_moment(beeps: Path) -> Non
     assert sound.read() == []
 
 
+def test_a_recording_that_outlives_its_file_is_silent_from_there_on(beeps: Path) -> None:
+    now = 50.0
+    timeline = Timeline()
+    timeline.set(Anchor(wall_s=50.0, place_s=0.0, running=True))
+    source = SourceSound(timeline, make_speaker=lambda: None, clock=lambda: now)
+    source.follow(beeps, play=False)
+    sound = source.for_recording("")
+    assert sound is not None
+    sound.start()
+    now = 50.5
+    source.follow(beeps, play=False)  # its status again
+    assert sum(len(block.samples) for block in sound.read()) == SOUND_RATE // 2
+    source.follow(None, play=False)
+    timeline.set(Anchor(wall_s=50.6, place_s=0.0, running=True))
+    now = 52.0
+    assert sound.read() == []
+    sound.stop()
+    assert sound.read() == []
+    source.close()
+
+
 def test_a_seek_is_told_in_the_read_that_follows_it(beeps: Path) -> None:
     now = 50.0
     timeline = Timeline()

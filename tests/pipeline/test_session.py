@@ -529,6 +529,32 @@ def test_a_paused_picture_is_restored_again_when_settings_change(scene: MovingFa
         listener.wait_for_frame(lambda frame: frame.frame.index > again.frame.index + 3)
 
 
+def test_a_still_picture_reaches_outputs_anew_and_can_be_recorded(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "face.png"), MovingFaceScene(width=480, height=270).image(0.0))
+    session = LiveSession(ModelStore(), Settings(k=1, stream_address="127.0.0.1:0", record_sound=False), Listener())
+    session._listener.session = session  # type: ignore[attr-defined]
+    listener: Listener = session._listener  # type: ignore[assignment]
+    try:
+        session.open(SourceSpec(kind=IMAGES, address=str(tmp_path / "face.png")), slide_show=False)
+        listener.wait_for_frame(has_face)
+        session.start_output("network-stream")
+        listener.wait(lambda: session.output_states()["network-stream"].status == "live")
+        url = str(session.output_states()["network-stream"].detail).split(",")[0]
+        before = _picture(url)
+        (tmp_path / "out").mkdir()
+        session.start_recording(tmp_path / "out")
+        session.update(Settings(k=1, strength=0, stream_address="127.0.0.1:0", record_sound=False))
+        listener.wait_for_frame(lambda frame: np.array_equal(frame.image, frame.frame.image))
+        assert np.abs(_picture(url).astype(int) - before).max() > 10, "the stream shows the picture as it is"
+        time.sleep(1.0)
+        (path,) = session.stop_recording()
+    finally:
+        session.close()
+    with av.open(str(path)) as video:
+        seconds = [frame.time for frame in video.decode(video=0)]
+    assert seconds[-1] - seconds[0] >= 0.9
+
+
 def test_a_still_picture_is_restored_once_however_late_its_status_comes(
     scene: MovingFaceScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

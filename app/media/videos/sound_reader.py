@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,8 +88,14 @@ class SoundReader:
             return True
         return False
 
+    def _frames(self) -> Iterator[av.AudioFrame]:
+        """Decode the packets; one that is damaged is passed over."""
+        for packet in self._container.demux(self._stream):
+            with contextlib.suppress(av.FFmpegError):
+                yield from packet.decode()
+
     def _decode(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield (position in samples, samples) of every decoded frame; end silently where the file is damaged.
+        """Yield (position in samples, samples) of every decoded frame; end silently where the file breaks off.
 
         Time stamps are rounded, in Matroska to a millisecond, and so is the length of a resampled frame: while a frame
         is within 30 ms of its place, it follows the one before without a gap. Format, channels and rate may change
@@ -98,7 +105,7 @@ class SoundReader:
         kind: tuple[str, str, int] | None = None
         next_start: int | None = None
         try:
-            for frame in self._container.decode(self._stream):
+            for frame in self._frames():
                 if frame.time is None:
                     continue
                 start = round((frame.time - self._zero_s) * SOUND_RATE)

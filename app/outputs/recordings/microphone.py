@@ -105,8 +105,17 @@ class Microphone:
         self._lock = threading.Lock()
         self.rate = _RATE
         self.channels = 1
-        self._stream = sounddevice.InputStream(
-            samplerate=_RATE, channels=1, dtype="float32", blocksize=_BLOCK, device=device, callback=self._take
+        try:
+            self._stream = self._opened(sounddevice, device)
+        except sounddevice.PortAudioError:  # some devices have a single rate, and nothing resamples what they deliver
+            self.rate = int(sounddevice.query_devices(device, "input")["default_samplerate"])
+            if self.rate == _RATE:
+                raise
+            self._stream = self._opened(sounddevice, device)
+
+    def _opened(self, sounddevice: Any, device: int | str | None) -> Any:
+        return sounddevice.InputStream(
+            samplerate=self.rate, channels=1, dtype="float32", blocksize=_BLOCK, device=device, callback=self._take
         )
 
     def start(self) -> None:
@@ -127,7 +136,7 @@ class Microphone:
         # The device reports the age of the first sample, on a clock of its own.
         ago_s = times.currentTime - times.inputBufferAdcTime
         if not 0.0 < ago_s < 1.0:
-            ago_s = count / _RATE
+            ago_s = count / self.rate
         block = AudioBlock(samples=samples.copy(), t_capture=self._clock() - ago_s)
         with self._lock:
             self._blocks.append(block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -52,6 +53,7 @@ class FileSound:
         self._anchor: Anchor | None = None
         self._read_to_s = 0.0
         self._ends_at: float | None = None
+        self._left_at = math.inf
         self._closed = False
 
     def start(self) -> None:
@@ -64,9 +66,10 @@ class FileSound:
     def read(self) -> list[AudioBlock]:
         if self._closed:
             return []
-        until_s = self._clock() + self._ahead_s if self._ends_at is None else self._ends_at
+        until_s = min(self._clock() + self._ahead_s if self._ends_at is None else self._ends_at, self._left_at)
         blocks: list[AudioBlock] = []
         self._seen, anchors = self._timeline.since(self._seen)
+        anchors = [anchor for anchor in anchors if anchor.wall_s <= self._left_at]
         if anchors:
             self._on_turn(anchors[0].wall_s)
         for anchor in anchors:
@@ -77,6 +80,10 @@ class FileSound:
             self._closed = True
             self._reader.close()
         return blocks
+
+    def leave(self) -> None:
+        """Be silent from now on: the timeline goes on with another file."""
+        self._left_at = min(self._left_at, self._clock())
 
     def stop(self) -> None:
         """End now; one more `read` returns the sound until now."""
@@ -172,11 +179,15 @@ class SourceSound:
         self._file: Path | None = None
         self._player: FileSoundPlayer | None = None
         self._played: Path | None = None
+        self._recorded: tuple[Path, FileSound] | None = None
 
     def follow(self, file: Path | None, *, play: bool) -> None:
         """Follow the open `file`, None for a source without sound of its own. Returns at once."""
         with self._lock:
             self._file = file
+            if self._recorded is not None and self._recorded[0] != file:
+                self._recorded[1].leave()
+                self._recorded = None
             wanted = file if play else None
             if wanted == self._played:
                 return
@@ -192,8 +203,11 @@ class SourceSound:
     def for_recording(self, microphone: str) -> AudioInput | None:
         """Return the file's sound, or the microphone of that name; None without either."""
         with self._lock:
-            file = self._file
-        return FileSound(file, self._timeline, clock=self._clock) if file is not None else open_microphone(microphone)
+            if self._file is not None:
+                sound = FileSound(self._file, self._timeline, clock=self._clock)
+                self._recorded = self._file, sound
+                return sound
+        return open_microphone(microphone)
 
     def close(self) -> None:
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from app.core.errors import AppError, RecordingError, SettingError
@@ -56,6 +57,7 @@ class LiveSession:
     ) -> None:
         """Start loading the models; nothing is opened yet. `make_source` replaces the registry of sources."""
         self._store, self._listener = store, listener
+        self._clock = clock
         self._closing = threading.Lock()
         self._closed = False
         self._statistics = LatencyStatistics(clock=clock)
@@ -176,13 +178,15 @@ class LiveSession:
     def start_recording(self, folder: Path) -> Path:
         """Start recording into `folder` as the settings say; returns the path. Raises RecordingError or OutputError."""
         settings = self._inference.settings
-        return self._recording.start(
+        path = self._recording.start(
             folder,
             self._inference.latest,
             settings,
             source_fps=self._source_fps(),
             open_sound=lambda: self._open_sound(settings) if settings.record_sound else None,
         )
+        self._put_out_again()
+        return path
 
     def _open_sound(self, settings: Settings) -> AudioInput | None:
         """Open what is to be recorded beside the pictures; a chosen microphone that does not open is noted."""
@@ -194,6 +198,8 @@ class LiveSession:
 
     def stop_recording(self) -> tuple[Path, ...]:
         """Finish the recording and wait until it is complete; returns its files, none when nothing was recorded."""
+        if not self._capture.paused:  # a single picture lasts until now, a pause is left out at the end
+            self._put_out_again()
         paths = self._recording.stop()
         if paths:
             self._listener.on_notice(RecordingSaved(paths=paths))
@@ -257,8 +263,10 @@ class LiveSession:
         self._outputs.show_card(phrase("Paused") if self._capture.paused else _CARDS.get(status.state, ""))
 
     def _source_fps(self) -> float:
-        """Return the source's rate, measured where it is unknown; 0 when there is none yet."""
+        """Return the source's rate, measured where it is unknown; 0 when there is none yet or it shows pictures."""
         info = self._capture.status.info
+        if info is not None and info.picture_s > 0:
+            return 0.0
         return info.fps if info is not None and info.fps > 0 else nearest_rate(self._statistics.snapshot().fps_in)
 
     def _follow_sound(self, status: SourceStatus, settings: Settings) -> None:
@@ -266,12 +274,21 @@ class LiveSession:
             has_sound = status.info.has_audio and not status.info.kind.live
             self._sound.follow(Path(self._spec.address) if has_sound else None, play=settings.play_sound)
 
+    def _put_out(self, restored: Restored, settings: Settings) -> None:
+        self._outputs.put(restored, view=settings.output_view, split=settings.split, captions=settings.output_captions)
+
+    def _put_out_again(self) -> None:
+        """Hand on the picture that stands as one of this moment: a recording would have none of it."""
+        latest = self._inference.latest
+        if latest is not None and self._stands():
+            now = replace(latest.frame, t_capture=self._clock())
+            self._put_out(replace(latest, frame=now), self._inference.settings)
+
     def _finish(self, restored: Restored, settings: Settings, is_new: bool) -> None:
         self._statistics.add(restored)
         if is_new:
             self._memory.add(restored)
-            self._outputs.put(
-                restored, view=settings.output_view, split=settings.split, captions=settings.output_captions
-            )
+        if is_new or not self._capture.paused:  # a single picture is restored again when the settings change
+            self._put_out(restored, settings)
         self._results.put(restored)
         self._listener.on_frame()
