@@ -41,7 +41,7 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 class ImagesSource:
-    """A picture or a folder as a slide show. Damaged pictures of a folder are skipped and listed in `skipped`."""
+    """A picture or a folder as a slide show. Damaged pictures of a folder are skipped and logged."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._path = path
@@ -52,7 +52,7 @@ class ImagesSource:
         self._index = 0
         self._info: SourceInfo | None = None
         self._closed = False
-        self.skipped: list[UnreadableMediaError] = []
+        self._damaged: set[int] = set()
 
     @property
     def info(self) -> SourceInfo:
@@ -127,8 +127,9 @@ class ImagesSource:
             try:
                 return read_picture(self._files[place]).bgr
             except UnreadableMediaError as error:
-                _log.warning("%s", error)
-                self.skipped.append(error)
+                if place not in self._damaged:  # in every round of a slide show
+                    self._damaged.add(place)
+                    _log.warning("%s", error)
         return None
 
 
