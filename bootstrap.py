@@ -318,6 +318,11 @@ def set_up_accelerator(name):
         if has_accelerator(name):
             return True
         say("installing " + package)
+        # Without onnxruntime .venv is not ready, however this ends; the next start brings it back.
+        stamps = [VENV / ("." + each + "-ready") for each in REQUIREMENTS] if replaces else []
+        ready = {stamp: stamp.read_text() for stamp in stamps if stamp.exists()}
+        for stamp in ready:
+            stamp.unlink()
         if replaces:
             # They share their folder: a package that stayed would count as installed, without the files that went with
             # another one.
@@ -328,10 +333,10 @@ def set_up_accelerator(name):
             if not pip("uninstall", "--yes", "onnxruntime", *names):
                 return False
         if not pip("install", package):
-            if replaces:
-                (VENV / ".run-ready").unlink(missing_ok=True)  # the next start brings onnxruntime back
             return False
         accelerator_stamp(name).write_text(package)
+        for stamp, text in ready.items():
+            stamp.write_text(text)
         return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -123,6 +124,26 @@ def test_a_package_that_replaces_onnxruntime_takes_it_out_first(called: list[tup
         ("uninstall", "--yes", "onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"),
         ("install", "onnxruntime-gpu==1.31.1"),
     ]
+
+
+@pytest.mark.parametrize("ending", ["installed", "refused", "interrupted"])
+def test_without_onnxruntime_nothing_counts_as_ready(
+    called: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    stamps = {bootstrap.VENV / f".{command}-ready": command for command in ("run", "test")}
+    for stamp, text in stamps.items():
+        stamp.write_text(text)
+
+    def pip(*words: str) -> bool:
+        if words[0] == "install" and ending == "interrupted":
+            raise KeyboardInterrupt
+        return words[0] == "uninstall" or ending == "installed"
+
+    monkeypatch.setattr(bootstrap, "pip", pip)
+    with contextlib.suppress(KeyboardInterrupt):
+        assert bootstrap.set_up_accelerator("cuda") == (ending == "installed")
+    there = {stamp: stamp.read_text() for stamp in stamps if stamp.exists()}
+    assert there == (stamps if ending == "installed" else {})
 
 
 def test_packages_that_replace_onnxruntime_replace_each_other(
