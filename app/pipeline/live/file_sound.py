@@ -69,7 +69,7 @@ class FileSound:
         until_s = min(self._clock() + self._ahead_s if self._ends_at is None else self._ends_at, self._left_at)
         blocks: list[AudioBlock] = []
         self._seen, anchors = self._timeline.since(self._seen)
-        anchors = [anchor for anchor in anchors if anchor.wall_s <= self._left_at]
+        anchors = tuple(anchor for anchor in anchors if anchor.wall_s <= self._left_at)
         if anchors:
             self._on_turn(anchors[0].wall_s)
         for anchor in anchors:
