@@ -177,7 +177,7 @@ class JobRun:
             for each in (task, *work.pieces):
                 self._meter.expect(each, done_before=True)
             return ItemDone(item=item, result=TaskResult.from_record(entry.record), resumed=True)
-        ours = entry is not None and entry.is_ours
+        ours = entry is not None and entry.is_ours and entry.is_of(task)
         if there and not ours and not self._job.overwrite:
             if not is_folder(self._job.input):
                 raise already_there(item.target)

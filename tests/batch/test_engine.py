@@ -259,6 +259,17 @@ def test_retry_restores_a_video_that_became_whole_in_one_go(tmp_path: Path) -> N
     assert len(list(pictures(tmp_path / "out" / "z.mp4"))) == 225
 
 
+def test_the_result_of_another_folder_is_not_replaced_without_being_asked_to(tmp_path: Path) -> None:
+    interrupted(tmp_path)
+    first = pixels(tmp_path / "out" / "00.png")
+    for number in range(2):
+        picture(tmp_path / "other" / NAMES[number], shift=50)
+    seen = Seen()
+    run_job(job_of(tmp_path / "other", tmp_path / "out"), on_event=seen)
+    assert np.array_equal(pixels(tmp_path / "out" / "00.png"), first)
+    assert [item.name for item in seen.started[0].kept] == NAMES[:2]
+
+
 def test_a_folder_that_can_be_listed_and_not_entered_fails_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

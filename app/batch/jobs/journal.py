@@ -31,17 +31,22 @@ CREATE TABLE IF NOT EXISTS tasks (
 ) WITHOUT ROWID
 """
 _VERSION = 1
+_SOURCE = "source"
 _TEACHES = "(done OR json_extract(record, '$.ours'))"
 """`Entry.is_ours` in SQL: the tasks of which another run learns something."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """The journal's entry of a task: `record` is what its worker returned, or what `Journal.start` was told."""
+    """The journal's entry of a task: `record` is what its worker returned, or what `Journal.start` was told.
+
+    `source` is the full path or the address of its input, "" in journals of older versions.
+    """
 
     digest: str
     done: bool
     record: dict[str, Any]
+    source: str = ""
 
     @property
     def is_first(self) -> bool:
@@ -52,6 +57,10 @@ class Entry:
     def is_ours(self) -> bool:
         """Whether what is in its place, or was when it was begun, is a result of this job."""
         return self.done or bool(self.record.get("ours"))
+
+    def is_of(self, task: Task) -> bool:
+        """Whether its input was that of `task`, and not a file of the same name in another folder."""
+        return self.source in ("", _source_of(task))
 
 
 class Journal:
@@ -101,7 +110,10 @@ class Journal:
 
     def entry(self, key: str) -> Entry | None:
         row = self._database.execute("SELECT digest, done, record FROM tasks WHERE key = ?", (_stored(key),)).fetchone()
-        return None if row is None else Entry(digest=row[0], done=bool(row[1]), record=json.loads(row[2]))
+        if row is None:
+            return None
+        record = json.loads(row[2])
+        return Entry(digest=row[0], done=bool(row[1]), source=record.pop(_SOURCE, ""), record=record)
 
     def start(self, task: Task, *, ours: bool) -> None:
         """Record that `task` is running: what it writes belongs to this job.
@@ -142,7 +154,7 @@ class Journal:
     def _write(self, task: Task, *, done: bool, record: dict[str, Any]) -> None:
         self._execute(
             "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?)",
-            (_stored(task.key), task.digest, done, json.dumps(record)),
+            (_stored(task.key), task.digest, done, json.dumps(record | {_SOURCE: _source_of(task)})),
         )
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> None:
@@ -177,6 +189,10 @@ class Journal:
             database.close()
             raise
         return database
+
+
+def _source_of(task: Task) -> str:
+    return str(task.fetched_from or task.source.absolute())
 
 
 def _stored(key: str) -> str:
