@@ -46,6 +46,54 @@ def test_a_plain_picture_comes_back_pixel_by_pixel(tmp_path: Path, suffix: str) 
     assert np.array_equal(read_picture(tmp_path / f"out{suffix}").bgr, changed(scene()))
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_jpeg_2000_is_written_without_loss(tmp_path: Path, kind: type, channels: int) -> None:
+    noise = np.random.default_rng(0).integers(0, np.iinfo(kind).max + 1, (60, 80, channels)).astype(kind)
+    noise[:, :, 3:] = np.iinfo(kind).max
+    write_image(tmp_path / "in.png", noise.squeeze())
+    picture = read_picture(tmp_path / "in.png")
+    restored = picture.bgr.copy()
+    restored[20:30] //= 2
+    write_picture(tmp_path / "out.jp2", picture, restored)
+    back = read_picture(tmp_path / "out.jp2").original
+    assert back.dtype == kind
+    expected = picture.original if back.ndim == picture.original.ndim else picture.original[:, :, :3]
+    if back.ndim == 3:
+        expected = expected[:, :, : back.shape[2]]
+    assert np.array_equal(back[:20], expected[:20])
+    assert np.array_equal(back[30:], expected[30:])
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".avif"])
+def test_exif_in_which_nothing_can_be_read_is_left_out(tmp_path: Path, suffix: str) -> None:
+    buffer = io.BytesIO()
+    PillowImage.fromarray(scene()).save(buffer, format="JPEG", exif=b"Exif\x00\x00garbagegarbage")
+    (tmp_path / "in.jpg").write_bytes(buffer.getvalue())
+    picture = read_picture(tmp_path / "in.jpg")
+    write_picture(tmp_path / f"out{suffix}", picture, changed(picture.bgr))
+    assert read_picture(tmp_path / f"out{suffix}").bgr.shape == (60, 80, 3)
+
+
+def test_grey_that_is_transparent_is_named(tmp_path: Path) -> None:
+    PillowImage.fromarray(scene()[:, :, 0]).save(tmp_path / "in.png", transparency=5)
+    picture = read_picture(tmp_path / "in.png")
+    notes = write_picture(tmp_path / "out.png", picture, changed(picture.bgr))
+    assert "left out: its transparency" in map(str, notes)
+
+
+def test_ratings_and_titles_reach_a_tiff(tmp_path: Path) -> None:
+    exif = PillowImage.Exif()
+    exif[0x4746], exif[0x9C9B] = 4, "Title".encode("utf-16-le")
+    PillowImage.fromarray(scene()).save(tmp_path / "in.jpg", exif=exif)
+    for name, source in (("one.tif", "in.jpg"), ("two.tif", "one.tif")):
+        picture = read_picture(tmp_path / source)
+        write_picture(tmp_path / name, picture, changed(picture.bgr))
+        with PillowImage.open(tmp_path / name) as written:
+            assert written.getexif()[0x4746] == 4
+            assert bytes(written.getexif()[0x9C9B]) == "Title".encode("utf-16-le")
+
+
 def test_sixteen_bits_stay_sixteen_bits_where_nothing_was_restored(tmp_path: Path) -> None:
     deep = scene().astype(np.uint16) * 256 + np.arange(80, dtype=np.uint16)[None, :, None]
     cv2.imwrite(str(tmp_path / "in.png"), deep)

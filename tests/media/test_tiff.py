@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from PIL import ImageCms
 
 from app.core.errors import UnreadableMediaError
 from app.media.pictures.orientation import upright
 from app.media.pictures.picture import read_picture, write_picture
+from app.media.pictures.picture_facts import PROFILE
 
 WHITE = {np.uint8: 255, np.uint16: 65535, np.float32: 1.0}
 
@@ -105,11 +107,36 @@ def test_what_opencv_does_not_read_stands_upright_too(tmp_path: Path, kind: type
     assert np.array_equal(read_picture(source).original, upright(bgr(rgba(kind)), orientation))
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("kind", WHITE)
 def test_white_may_be_zero(tmp_path: Path, kind: type) -> None:
     grey = rgba(kind)[:, :, 0]
-    source = write(tmp_path / "in.tif", np.iinfo(kind).max - grey, photometric="miniswhite")
-    assert np.array_equal(read_picture(source).original, grey)
+    source = write(tmp_path / "in.tif", (WHITE[kind] - grey).astype(kind), photometric="miniswhite")
+    np.testing.assert_allclose(read_picture(source).original, grey, atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "channels"), [(np.float32, 3), (np.float32, 4), (np.uint16, 2)])
+def test_what_pillow_does_not_open_keeps_its_profile_and_is_a_single_page(
+    tmp_path: Path, kind: type, channels: int
+) -> None:
+    pixels = rgba(kind)[:, :, :channels]
+    options: dict[str, Any] = {"extrasamples": ["unassalpha"]} if channels % 2 == 0 else {}
+    options["photometric"] = "rgb" if channels > 2 else "minisblack"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    source = write(tmp_path / "in.tif", pixels, iccprofile=profile, resolution=(300, 300), resolutionunit=2, **options)
+    picture = read_picture(source)
+    assert picture.metadata[PROFILE] == profile
+    assert picture.facts.dpi == (300.0, 300.0)
+    write(tmp_path / "two.tif", np.stack([pixels, pixels]), **options)
+    with pytest.raises(UnreadableMediaError, match="holds 2 pictures"):
+        read_picture(tmp_path / "two.tif")
+
+
+def test_colours_above_white_leave_alpha_what_it_is(tmp_path: Path) -> None:
+    pixels = rgba(np.float32)
+    pixels[:, :, 3], pixels[0, 0, 0] = 1.0, 5.0
+    source = write(tmp_path / "in.tif", pixels, extrasamples=["unassalpha"])
+    picture = read_picture(source)
+    assert "transparency" not in " ".join(map(str, write_picture(tmp_path / "out.jpg", picture, picture.bgr)))
 
 
 def test_planes_that_cannot_be_decoded_are_refused(tmp_path: Path) -> None:

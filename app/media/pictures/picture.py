@@ -220,7 +220,8 @@ def _losses(picture: Picture, suffix: str) -> Iterator[Phrase]:
 
 
 def _is_opaque(pixels: NDArray[Any]) -> bool:
-    return bool(np.all(pixels[:, :, 3] >= _depth(pixels)[1]))
+    top = 1.0 if pixels.dtype.kind == "f" else _depth(pixels)[1]  # numbers of colours may exceed 1
+    return bool(np.all(pixels[:, :, 3] >= top))
 
 
 def _same_format(first: str, second: str) -> bool:
@@ -249,6 +250,8 @@ def _metadata(
         metadata[XMP] = metadata[XMP].removeprefix(XMP_OF_JPEG).rstrip(b"\0")
     if EXIF in metadata:
         metadata[EXIF] = metadata[EXIF].removeprefix(EXIF_OF_JPEG)
+        if metadata[EXIF][:4] not in (b"II*\0", b"MM\0*"):  # nothing can be read in it
+            del metadata[EXIF]
     return metadata
 
 

@@ -17,7 +17,18 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from app.core.errors import OutputError
 from app.media.pictures.orientation import with_size
-from app.media.pictures.picture_facts import CICP, EXIF, PROFILE, XMP, XMP_OF_JPEG, XMP_OF_PNG, PictureFacts, is_profile
+from app.media.pictures.picture_facts import (
+    CICP,
+    EXIF,
+    PROFILE,
+    RATINGS,
+    TITLES,
+    XMP,
+    XMP_OF_JPEG,
+    XMP_OF_PNG,
+    PictureFacts,
+    is_profile,
+)
 from app.media.pictures.picture_size import MAX_PICTURE_PIXELS
 
 JPEG = frozenset({".jpg", ".jpeg", ".jpe"})
@@ -84,6 +95,8 @@ def _by_opencv(path: Path, pixels: NDArray[Any], metadata: Mapping[int, bytes]) 
         options = [cv2.IMWRITE_WEBP_QUALITY, 101]
     elif suffix == ".png":
         options = [cv2.IMWRITE_PNG_COMPRESSION, 3]
+    elif suffix == ".jp2":
+        options = [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000]  # without loss
     try:
         if metadata and suffix in WITH_METADATA:
             kinds = list(metadata)
@@ -142,6 +155,8 @@ def _tiff(pixels: NDArray[Any], metadata: Mapping[int, bytes], facts: PictureFac
     tags: list[tuple[int, str, int, object, bool]] = [
         (tag, "s", 0, value.encode(), True) for tag, value in exif.items() if isinstance(value, str)
     ]
+    tags += [(tag, "H", 1, exif[tag], True) for tag in RATINGS if isinstance(exif.get(tag), int)]
+    tags += [(tag, "B", len(exif[tag]), exif[tag], True) for tag in TITLES if isinstance(exif.get(tag), bytes)]
     tags += [(tag - 1, "I", 1, 0, True) for tag in directories]  # tifffile writes no pointers under their own tags
     tags += [(tag, "B", len(block), block, True) for tag, block in facts.blocks]
     if XMP in metadata:

@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 
 from app.core.errors import UnreadableMediaError
 from app.core.words import Phrase, phrase, phrase_n
+from app.media.pictures.picture_size import is_tiff
 
 EXIF, XMP, PROFILE = cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP
 CICP = cv2.IMAGE_METADATA_CICP
@@ -22,14 +23,18 @@ XMP_OF_PNG, XMP_OF_JPEG = b"XML:com.adobe.xmp\0", b"http://ns.adobe.com/xap/1.0/
 EXIF_OF_JPEG = b"Exif\0\0"
 """The bytes that precede the XMP and EXIF data in these formats; some programs write those of JPEG elsewhere, too."""
 
+_GREY = ("1", "L", "I", "I;16")
 _MANY = frozenset({"PNG", "WEBP", "AVIF", "TIFF", "GIF"})
 _FILLED_IN = frozenset({"JPEG", "MPO", "JPEG2000"})
 """Formats of which OpenCV decodes what it can and says nothing of the rest."""
 
 _ORIENTATION = 0x0112
 _EXIF_DIRECTORIES = (0x8769, 0x8825)
-_TIFF_TEXTS = frozenset({0x010D, 0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298})
-_TIFF_XMP = 0x02BC
+RATINGS, TITLES = (0x4746, 0x4749), tuple(range(0x9C9B, 0x9CA0))
+"""Tags of EXIF by Windows: numbers, and texts in UTF-16."""
+
+_TIFF_TEXTS = frozenset({0x010D, 0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298, *RATINGS, *TITLES})
+_TIFF_XMP, _TIFF_PROFILE = 0x02BC, 0x8773
 _TIFF_BLOCKS = (0x83BB, 0x8649)
 """Tags of TIFF: EXIF and GPS directories; texts about the picture; XMP; IPTC and Photoshop's block."""
 
@@ -74,13 +79,8 @@ def facts_of(encoded: bytes, name: str) -> PictureFacts:
     try:
         with Pillow.open(io.BytesIO(encoded)) as picture:
             count = _count(picture, name)
-            if picture.format in _MANY and count > 1:
-                raise UnreadableMediaError(
-                    "{name} holds {count} pictures, an animation or pages; only the first would be restored.",
-                    "Save the one that is meant as a file of its own.",
-                    name=name,
-                    count=count,
-                )
+            if picture.format in _MANY:
+                _expect_one(count, name)
             if picture.mode == "LAB":
                 raise UnreadableMediaError(
                     "{name} has Lab colours, which are not read here.", "Save it as RGB.", name=name
@@ -100,7 +100,40 @@ def facts_of(encoded: bytes, name: str) -> PictureFacts:
     except UnreadableMediaError:
         raise
     except Exception:  # as many as there are ways to be damaged
+        if is_tiff(encoded):
+            return _facts_of_tiff(encoded, name)
         return PictureFacts(white=_white(encoded, "PPM" if encoded[:1] == b"P" else ""))
+
+
+def _facts_of_tiff(encoded: bytes, name: str) -> PictureFacts:
+    """Read those of a TIFF that Pillow does not know, such as one of floating-point numbers."""
+    import tifffile  # takes 20 ms, which other pictures need not wait for
+
+    try:
+        with tifffile.TiffFile(io.BytesIO(encoded)) as file:
+            _expect_one(len(file.pages), name)
+            page = file.pages.first
+            tags = {tag: page.tags[tag].value for tag in (_TIFF_PROFILE, _TIFF_XMP) if tag in page.tags}
+            across, down = page.get_resolution(unit="inch")
+    except UnreadableMediaError:
+        raise
+    except Exception:  # as above
+        return PictureFacts()
+    metadata = {PROFILE: tags.get(_TIFF_PROFILE), XMP: tags.get(_TIFF_XMP)}
+    return PictureFacts(
+        metadata={kind: bytes(data) for kind, data in metadata.items() if data},
+        dpi=(float(across), float(down)) if across > 1 and down > 1 else None,
+    )
+
+
+def _expect_one(count: int, name: str) -> None:
+    if count > 1:
+        raise UnreadableMediaError(
+            "{name} holds {count} pictures, an animation or pages; only the first would be restored.",
+            "Save the one that is meant as a file of its own.",
+            name=name,
+            count=count,
+        )
 
 
 def is_profile(profile: bytes, *, grey: bool) -> bool:
@@ -218,6 +251,8 @@ def _losses(picture: Pillow.Image, count: int) -> Iterator[Phrase]:
     """Say what of the picture is lost. It is decoded at the end, and then has another size."""
     if picture.mode == "CMYK":
         yield CMYK_BECAME_RGB
+    if picture.format == "PNG" and picture.mode in _GREY and "transparency" in picture.info:
+        yield phrase("left out: {parts}", parts=phrase("its transparency"))  # OpenCV reads no grey that is
     if picture.format == "MPO" and count > 1:
         yield phrase_n(
             "left out: {n} further picture in the file, such as a preview or what makes it HDR",

@@ -49,6 +49,8 @@ def tiff_pixels(encoded: bytes) -> NDArray[Any] | None:
         return None
     if page.photometric == _WHITE_IS_ZERO and pixels.dtype == np.uint16:
         pixels = ~pixels
+    elif page.photometric == _WHITE_IS_ZERO and pixels.dtype.kind == "f":
+        pixels = 1 - pixels
     if alpha == (_ASSOCIATED,):
         _divide_by_alpha(pixels)
     return pixels
