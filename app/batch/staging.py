@@ -52,12 +52,13 @@ def staged(task: Task) -> Iterator[Task]:
                     shown[str(kept)] = str(_send_beside(task.sent_to, kept))
                 except AppError as failure:
                     hint = failure.phrase
-            raise type(error)(_with_addresses(error.what_phrase, shown), _with_addresses(hint, shown)) from error
+            raise error.with_words(_with_addresses(error.what_phrase, shown), _with_addresses(hint, shown)) from error
 
 
 def _kept_of(target: Path) -> Path | None:
     """What restoring the video `target` kept of it, None if nothing."""
-    return next((path for path in target.parent.glob("*.incomplete*") if not is_part(path)), None)
+    found = target.parent.glob("*.incomplete*")
+    return next((path for path in found if path != target and not is_part(path)), None)
 
 
 def _send_beside(place: RemoteFile, kept: Path) -> RemoteFile:

@@ -26,7 +26,7 @@ class FolderWatch:
         self._job = job
         self._seen: dict[str, _Look] = {}
         self._given: dict[str, _Look] = {}
-        self._done_there: set[str] = set()
+        self._done_there: dict[str, _Look] = {}
 
     def arrived(self) -> list[Item]:
         """Return the files that have arrived.
@@ -46,7 +46,7 @@ class FolderWatch:
                 continue
             look = seen[item.name] = (status.st_size, status.st_mtime_ns)
             settled = self._seen.get(item.name) == look and self._given.get(item.name) != look
-            if settled and (self._job.overwrite or item.name in self._given or not self._is_done(item)):
+            if settled and (self._job.overwrite or item.name in self._given or not self._is_done(item, look)):
                 arrived.append(item)
         self._seen = seen
         self._given.update((item.name, seen[item.name]) for item in arrived)
@@ -56,13 +56,13 @@ class FolderWatch:
         """Have a later scan return `items` once more, which could not be restored."""
         self._given.update((item.name, _NEVER) for item in items)
 
-    def _is_done(self, item: Item) -> bool:
+    def _is_done(self, item: Item, look: _Look) -> bool:
         """Whether the result of `item` is there; a server is not asked again for one that was."""
-        if item.name in self._done_there:
+        if self._done_there.get(item.name) == look:
             return True
         done = is_done(item)
         if done and item.sent_to is not None:
-            self._done_there.add(item.name)
+            self._done_there[item.name] = look
         return done
 
 
@@ -74,11 +74,11 @@ def watch(
 ) -> None:
     """Call `restore` with new files until `wait`, called with the seconds to wait, returns True, or Ctrl-C ends a scan.
 
-    When the folder or a server cannot be reached after a first successful scan, `tell` receives the error once and
-    what arrives is restored when it can be. Raises what a first scan and an interrupted `restore` raise.
+    When the folder or a server cannot be reached after a first successful round, `tell` receives the error once and
+    what arrives is restored when it can be. Raises what the first round and an interrupted `restore` raise.
     """
     folder = FolderWatch(job)
-    scanned = troubled = False
+    succeeded, told = False, ""
     while True:
         items: list[Item] = []
         try:
@@ -88,16 +88,15 @@ def watch(
                 return
             except OSError as error:
                 raise unreadable(Path(job.input), error) from error
-            scanned = True
             if items:
                 restore(items)
-            troubled = False
+            succeeded, told = True, ""
         except (SourceOpenError, OutputError) as error:
-            if not scanned:
+            if not succeeded:
                 raise
             folder.give_again(items)
-            if not troubled:
+            if str(error) != told:
                 tell(error)
-            troubled = True
+            told = str(error)
         if wait(POLL_S):
             return

@@ -18,6 +18,7 @@ from app.pipeline.capture.status import SourceStatus
 from app.pipeline.live.events import CyclesChanged, Notice
 from app.pipeline.live.session import LiveSession
 from app.restorers.base import EngineInfo
+from app.restorers.providers import CPU
 from app.restorers.store import ModelStore
 from app.sources.registry import parse_source
 
@@ -78,7 +79,9 @@ def live(options: argparse.Namespace) -> None:
     elif "restorer" in given:
         given["k"] = shipped.default_k
     settings = Settings(mirror=False, play_sound=False).replace(**given)
-    store.load(store.entry(settings.restorer, settings.precision))
+    entry = store.entry(settings.restorer, settings.precision)
+    if settings.provider == CPU.name:  # another one may run another file
+        store.load(entry)
     names = ["virtual-camera"] if options.virtual_camera else []
     names += ["network-stream"] if hasattr(options, "stream_address") else []
     console = _Console()

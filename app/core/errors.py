@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 from app.core.words import Phrase, Words, joined, with_values
 
 
@@ -16,6 +19,13 @@ class AppError(Exception):
         told = {name: value.phrase if isinstance(value, AppError) else value for name, value in values.items()}
         self._what, self._hint = (with_values(words, **told) for words in (what, hint))
         super().__init__(self._what, self._hint)
+
+    def with_words(self, what: Phrase, hint: Phrase) -> Self:
+        """Return the same error in other words."""
+        other = copy.copy(self)
+        other._what, other._hint = what, hint
+        other.args = (what, hint)
+        return other
 
     @property
     def what(self) -> str:

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.address import with_scheme
 from app.core.errors import StreamOpenError
-from app.core.settings import Settings
+from app.core.settings import Settings, specification
 from app.core.types import Image
 from app.core.words import phrase
 from app.media.files import reason
@@ -27,6 +27,7 @@ from app.ui.dialogs.about import AboutDialog
 from app.ui.dialogs.dialogs import StreamDialog
 from app.ui.preview.geometry import first_size
 from app.ui.settings_store import SettingsStore
+from app.ui.style.widgets import Switch
 from app.ui.texts.sound import NO_SOUND, chosen_sound, record_words, sound_choices
 from app.ui.texts.source import failed_actions, file_filters, recent_with
 from app.ui.window import MainWindow
@@ -264,6 +265,10 @@ def test_nothing_changes_a_running_recording_or_opens_its_camera_anew(
     window.reset.reset()
     assert (window.settings.mirror, window.settings.mirror_recording) == (True, True)
     assert not window._reopen_timer.isActive()
+    words = str(specification("mirror").label)
+    mirror = next(each for each in window.panel.findChildren(Switch) if each.accessibleName() == words)
+    mirror.click()
+    assert mirror.isChecked() == window.settings.mirror
     window.change(strength=40)
     assert window.settings.strength == 40
 

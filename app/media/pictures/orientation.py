@@ -55,7 +55,8 @@ def take_orientation(exif: bytes) -> tuple[int, bytes]:
                 struct.pack_into(order + "H", block, entry + 8, 1)
                 break
         end = directory + 2 + 12 * count
-        if struct.unpack_from(order + "I", block, end)[0] < len(block):  # some writers have other data here
+        (next_one,) = struct.unpack_from(order + "I", block, end)
+        if next_one >= end + 4 and struct.unpack_from(order + "H", block, next_one)[0]:  # some writers have data here
             struct.pack_into(order + "I", block, end, 0)  # the thumbnail shows the picture unrestored, as stored
     return orientation, bytes(block)
 

@@ -281,14 +281,19 @@ class LiveSession:
         """Hand on the picture that stands as one of this moment: a recording would have none of it."""
         latest = self._inference.latest
         if latest is not None and self._stands():
-            now = replace(latest.frame, t_capture=self._clock())
-            self._put_out(replace(latest, frame=now), self._inference.settings)
+            self._put_out(self._of_now(latest), self._inference.settings)
+
+    def _of_now(self, restored: Restored) -> Restored:
+        """Return a picture that stands as one of this moment, which a recording puts behind those it has."""
+        return replace(restored, frame=replace(restored.frame, t_capture=self._clock()))
 
     def _finish(self, restored: Restored, settings: Settings, is_new: bool) -> None:
         self._statistics.add(restored)
         if is_new:
             self._memory.add(restored)
-        if is_new or not self._capture.paused:  # a single picture is restored again when the settings change
+        if self._stands() and not self._capture.paused:  # a single picture, perhaps restored again with other settings
+            self._put_out(self._of_now(restored), settings)
+        elif is_new:
             self._put_out(restored, settings)
         self._results.put(restored)
         self._listener.on_frame()

@@ -83,6 +83,7 @@ class Hints(QObject):
         """Remove the bubbles for good."""
         if not self._bubbles:
             return
+        self._window.removeEventFilter(self)
         for bubble in self._bubbles:
             bubble.hide()
             bubble.deleteLater()

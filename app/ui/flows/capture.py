@@ -62,7 +62,10 @@ class CaptureFlow(QObject):
     def allowed(self, changes: dict[str, Any], settings: Settings) -> dict[str, Any]:
         """Return `changes` of `settings` without those that a running recording forbids, as it would change."""
         locked = {*LOCKED, "mirror"} if settings.mirror_recording else set(LOCKED)
-        return {name: value for name, value in changes.items() if not (self.recording and name in locked)}
+        if not self.recording or locked.isdisjoint(changes):
+            return changes
+        self._panel.show_settings(settings)  # the control that asks has changed already
+        return {name: value for name, value in changes.items() if name not in locked}
 
     @property
     def seconds(self) -> float | None:
