@@ -32,6 +32,7 @@ from training.evaluation.conditions import (
     judge_condition,
 )
 from training.evaluation.evaluate import Judges, by_strength, evaluate
+from training.evaluation.pages.ablations import write_page as write_ablations
 from training.evaluation.pages.comparison import write_comparison
 from training.evaluation.pages.figures import LARGEST_FILE, draw_photos, draw_sheet
 from training.evaluation.pages.results import write_page
@@ -334,7 +335,9 @@ def test_a_network_may_have_any_name(shared: Path, tmp_path: Path, monkeypatch: 
     assert calibrated == ["cfrnet-rt"], "as the family is found by the network, not by what it is called"
 
 
-@pytest.mark.parametrize(("name", "write"), [("results", write_page), ("comparison", write_comparison)])
+@pytest.mark.parametrize(
+    ("name", "write"), [("results", write_page), ("comparison", write_comparison), ("ablations", write_ablations)]
+)
 def test_the_published_pages_say_what_their_figures_are(
     name: str, write: Callable[[Path, dict[str, Any]], None], tmp_path: Path
 ) -> None:
