@@ -81,9 +81,9 @@ def _answers(rows: Mapping[str, _Row]) -> Iterator[str]:
     known = " and ".join(f"{chance[metric]:.{digits}f} in {title}" for title, metric, digits, _ in _JUDGED)
     yield (
         "The figure with the term minus the figure without it. Two seeds of one row differ by up to "
-        f"{known}: what changes a figure by no more than that is called chance. Minutes are equal and steps are not, so "
-        "a term has to be worth its time. Few faces and few minutes: after days of training the answer may be another "
-        "one.\n"
+        f"{known}: what changes a figure by no more than that is called chance. Minutes are equal and steps are not, "
+        "so a term has to be worth its time. Few faces and few minutes: after days of training the answer may be "
+        "another one.\n"
     )
     lines = []
     for term in terms:
