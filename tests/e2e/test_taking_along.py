@@ -57,7 +57,7 @@ def test_a_video_is_saved_restored_or_cancelled_while_the_window_goes_on(
     window.open_source(str(short))
     qtbot.waitUntil(lambda: window.source.file == short, timeout=20000)
     window.actions_by_name["save_restored"].trigger()
-    qtbot.waitUntil(lambda: "Restored" in titles(window), timeout=30000)
+    qtbot.waitUntil(lambda: "Restored and saved" in titles(window), timeout=30000)
     with av.open(str(target)) as container:
         assert container.streams.audio
         assert sum(1 for _ in container.decode(video=0)) == 12, "every frame"
