@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -60,7 +61,11 @@ def test_kills_at_any_moment_cost_only_what_was_under_way(tmp_path: Path) -> Non
 
 
 def test_what_an_interruption_leaves_of_a_video_comes_out_as_it_would_have(tmp_path: Path) -> None:
-    """Although one worker does what two would have done: x264 writes other bytes with another number of threads."""
+    """Although one worker does what two would have done: x264 encodes otherwise with another number of threads.
+
+    What it was given stands in the file. Its pictures are compared too, but not for equality: with the same settings it
+    gave two results in 5 of 30 runs, which differed by 0.03 levels.
+    """
     noise = np.random.default_rng(0).integers(0, 256, (40, 80, 3), np.uint8)
     scene = cv2.resize(noise, (1280, 640), interpolation=cv2.INTER_CUBIC)
     images = [scene[5 * index :, 7 * index :][:240, :320] for index in range(9 * 6)]  # motion, which threads share
@@ -74,7 +79,13 @@ def test_what_an_interruption_leaves_of_a_video_comes_out_as_it_would_have(tmp_p
     job = job_of(tmp_path / "film.mp4", tmp_path / "again.mp4")
     assert run_job(job, workers=2, cancelled=a_piece_is_done).cancelled
     run_job(job, workers=2)
-    assert np.array_equal(pictures(tmp_path / "whole.mp4"), pictures(tmp_path / "again.mp4"))
+    whole, again = ((tmp_path / name).read_bytes() for name in ("whole.mp4", "again.mp4"))
+    settings = re.findall(rb"x264 - core [^\0]+", whole)
+    assert len(settings) == 2, "one for each piece"
+    assert re.findall(rb"x264 - core [^\0]+", again) == settings
+    assert b" threads=1 " in settings[0]
+    expected, found = (np.stack(list(pictures(tmp_path / name))).astype(int) for name in ("whole.mp4", "again.mp4"))
+    assert np.abs(found - expected).mean() < 0.1
 
 
 def test_a_full_disk_is_named_and_with_more_room_the_same_job_goes_on(tmp_path: Path, disk: Path) -> None:
