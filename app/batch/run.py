@@ -109,10 +109,8 @@ class JobRun:
             task = self._queue.popleft()
         elif self._again:
             task = self._again.popleft()
-            if task.kind not in (
-                "piece",
-                "join",
-            ):  # its input may be whole by now, and is restored in one go all the same
+            # Its input may be whole by now, and is restored in one go all the same.
+            if task.kind not in ("piece", "join"):
                 final = self._remake(self._states[task.name].work.item).final
                 task = replace(final, kind=task.kind, weight=task.weight, overwrite=task.overwrite, again=task.again)
         else:
