@@ -27,7 +27,7 @@ from training.evaluation.shipped import ShippedGenerator
 from training.networks import build_generator
 from training.networks.cfrnet import count_parameters
 from training.shipping.export import export_onnx
-from training.shipping.quantize import IN_FLOAT, quantize
+from training.shipping.quantize import CALIBRATIONS, USUAL, quantize
 
 NETWORKS = ("cfrnet", "cfrnet-rt")
 SHIPPED = Path(__file__).resolve().parents[1] / "models" / "training" / "cfrnet-rt.pt"
@@ -54,7 +54,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             fp32, int8 = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
             export_onnx(generator, fp32)
-            quantize(fp32, int8, face[None], cycles=1, in_float=IN_FLOAT.get(name, ()))
+            quantize(fp32, int8, face[None], cycles=1, calibration=CALIBRATIONS.get(name, USUAL))
             taken = [
                 ShippedGenerator(path).time_a_cycle(face, threads=options.threads, cycles=options.repeats).median_ms
                 for path in (fp32, int8)

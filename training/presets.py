@@ -108,10 +108,11 @@ def _faces(losses: LossWeights) -> tuple[Stage, ...]:
 
 
 # At three times this rate LPIPS at k = 3 rose from 0.223 to 0.234 in the first hundred steps, which a run of an hour or
-# two does not make good.
+# two does not make good. The critics of facial parts cost a quarter of the steps, and LPIPS (docs/ablations.md): a
+# network that has learned from them goes on without.
 _CONTINUED = replace(
     _FIXED_POINT, share=1.0, rate=0.2, rate_end=0.01, fixed_point_ramp=0.0, adversarial_ramp=0.0,
-    losses=replace(_FACE, anchor=0.1),
+    losses=replace(_FACE, anchor=0.1, component=0.0, style=0.0),
 )  # fmt: skip
 
 # Table IV of the paper adds one term after the other to a generator trained for a single pass and re-fed. The first row

@@ -31,7 +31,15 @@ from training.presets import PRESETS
 from training.shipping.export import export_onnx
 from training.shipping.manifest import NoRestorerError, UnknownOriginError, compared, describe, write_manifest
 from training.shipping.publish import keep_run, publish
-from training.shipping.quantize import CALIBRATION_METHODS, calibration_faces, quantize, quantize_on
+from training.shipping.quantize import (
+    CALIBRATION_METHODS,
+    CALIBRATIONS,
+    USUAL,
+    Calibration,
+    calibration_faces,
+    quantize,
+    quantize_on,
+)
 
 from .conftest import made_up_faces
 
@@ -41,7 +49,7 @@ def network() -> CFRNetRT:
     torch.manual_seed(3)
     network = CFRNetRT().eval()
     with torch.no_grad():
-        network.head.weight.mul_(14.0)  # untrained, but not the identity
+        network.head.weight.mul_(8.0)  # untrained, but not the identity, nor beyond the range of corrections
     return network
 
 
@@ -338,14 +346,23 @@ def test_a_network_is_calibrated_over_the_cycles_it_is_meant_for_and_by_its_own_
         ___: str,
         *,
         cycles: int,
-        in_float: tuple[str, ...],
-        percentile: float,
+        calibration: Calibration,
     ) -> None:
-        calls.append((faces.shape[-1], cycles, percentile))
+        calls.append((faces.shape[-1], cycles, calibration.percentile))
 
     monkeypatch.setattr("training.shipping.quantize.quantize", record)
     quantize_on(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", load_faces(face_folder)[0], network=network)
     assert calls == [(side, cycles, percentile)]
+
+
+def scales_of(path: Path) -> dict[str, float]:
+    """The step of every quantized activation, by the name of its tensor."""
+    weights = onnx.load(path).graph.initializer
+    return {
+        each.name.removesuffix("_scale"): float(onnx.numpy_helper.to_array(each))
+        for each in weights
+        if each.name.endswith("_output_0_scale") and not each.dims
+    }
 
 
 def test_a_lower_percentile_narrows_the_ranges(face_folder: Path, tmp_path: Path) -> None:
@@ -353,15 +370,30 @@ def test_a_lower_percentile_narrows_the_ranges(face_folder: Path, tmp_path: Path
     faces = calibration_faces(load_faces(face_folder)[0])[:2]
     scales = {}
     for percentile in (99.999, 90.0):
-        quantize(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", faces, cycles=1, percentile=percentile)
-        weights = onnx.load(tmp_path / "int8.onnx").graph.initializer
-        scales[percentile] = {
-            each.name: float(onnx.numpy_helper.to_array(each))
-            for each in weights
-            if each.name.endswith("_scale") and not each.dims and "encode" in each.name
-        }
-    assert scales[90.0]
-    assert all(scales[90.0][name] < 0.9 * scales[99.999][name] for name in scales[90.0])
+        its = Calibration(percentile=percentile)
+        quantize(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", faces, cycles=1, calibration=its)
+        scales[percentile] = scales_of(tmp_path / "int8.onnx")
+    encoder = [name for name in scales[90.0] if "encode" in name]
+    assert encoder
+    assert all(scales[90.0][name] < 0.9 * scales[99.999][name] for name in encoder)
+
+
+def test_single_tensors_have_narrower_ranges_than_the_others(face_folder: Path, tmp_path: Path) -> None:
+    """The last tensors of `cfrnet-rt` do: a step of theirs is seen as flicker."""
+    export_onnx(build_generator("cfrnet-rt"), tmp_path / "fp32.onnx")
+    faces = calibration_faces(load_faces(face_folder)[0])[:2]
+    shipped = CALIBRATIONS["cfrnet-rt"]
+    wanted = dataclasses.replace(shipped, narrower=dict.fromkeys(shipped.narrower, 90.0))
+    scales = []
+    for calibration in (USUAL, wanted):
+        quantize(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", faces, cycles=1, calibration=calibration)
+        scales.append(scales_of(tmp_path / "int8.onnx"))
+    usual, narrow = scales
+    assert usual.keys() == narrow.keys()
+    (head,) = wanted.held
+    assert narrow[head] == pytest.approx(2 * 0.35 / 255)
+    assert all(narrow[name] < 0.9 * usual[name] for name in wanted.narrower)
+    assert all(narrow[name] == usual[name] for name in usual.keys() - wanted.narrower.keys() - {head})
 
 
 @pytest.mark.parametrize(("name", "side"), [("hifacegan-lite", 256), ("pfsrnet", 16)])

@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
-from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
+from onnxruntime.quantization.calibrate import TensorData, create_calibrator, save_tensors_data
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch.nn import functional as F
 
@@ -45,28 +46,43 @@ KERNEL_CHANNELS = 16
 CALIBRATION_FACES = 40
 # ONNX Runtime's own 128 and 128 leave the search for the least KL divergence one candidate, the whole range: MinMax.
 HISTOGRAM_BINS: dict[str, dict[str, int]] = {"entropy": {"num_bins": 1024, "num_quantized_bins": 128}, "percentile": {}}
-PERCENTILE = 99.999
-"""Share of a tensor's values that its range covers with the method "percentile", in percent.
-
-Half of the others lie beyond either end; a ReLU has one end, and leaves out half as many.
-"""
-PERCENTILES = {"cfrnet": 99.97}
-"""Networks with another share.
-
-In `CFRNet`'s body a few large values stretch the ranges, and most values have a handful of levels left; but clean faces
-need the large ones. LPIPS-AlexNet at k = 3 on 24 validation faces (input 0.702, FP32 0.280), and PSNR of 40 clean
-ones: 99.999 % 0.305, 48.4 dB; 99.97 % 0.283, 39.9 dB; 99.9 % 0.281, 34.1 dB; 99.5 % 0.302. `cfrnet-rt` has 0.224 with
-99.999 %, as in FP32, and 0.233 with 99.9 %.
-"""
 PART = 6
 """Inputs whose values are held in memory at a time."""
 
-IN_FLOAT = {"cfrnet": ("skip1", "skip2", "up1")}
-"""A network's modules from which on, up to the output, nothing is quantized.
 
-`CFRNet` adds what its skips and its up stages bring, large values of which little is left: 0.283 (as above) is 0.306
-with everything in INT8. A cycle takes 83 ms instead of 80, and 120 in FP32 (two cores, AVX2).
-"""
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What of a network is quantized, and the ranges of its tensors with the method "percentile".
+
+    `percentile` is the share of a tensor's values that its range covers, in percent. Half of the others lie beyond
+    either end; a ReLU has one end, and leaves out half as many. `narrower` has another share for the ONNX tensors it
+    names, `held` the bound of the symmetric range of others. From the modules `in_float` on, up to the output, nothing
+    is quantized.
+    """
+
+    percentile: float = 99.999
+    narrower: Mapping[str, float] = field(default_factory=dict)
+    held: Mapping[str, float] = field(default_factory=dict)
+    in_float: tuple[str, ...] = ()
+
+
+USUAL = Calibration()
+# In the body of `cfrnet` a few large values stretch the ranges, and most have a handful of levels left; but clean
+# faces need the large ones. LPIPS-AlexNet at k = 3 on 24 validation faces (input 0.702, FP32 0.280), and PSNR of 40
+# clean ones: 99.999 % 0.305, 48.4 dB; 99.97 % 0.283, 39.9 dB; 99.9 % 0.281, 34.1 dB; 99.5 % 0.302. It adds what its
+# skips and its up stages bring, large values of which little is left: 0.283 is 0.306 with everything in INT8. A cycle
+# takes 83 ms instead of 80, and 120 in FP32 (two cores, AVX2).
+# In `cfrnet-rt` a step of the last tensors is seen as flicker of still skin: docs/training.md has what narrower ranges
+# bring. 99.9 % everywhere would cost it 0.01 of LPIPS.
+CALIBRATIONS = {
+    "cfrnet": Calibration(percentile=99.97, in_float=("skip1", "skip2", "up1")),
+    "cfrnet-rt": Calibration(
+        narrower=dict.fromkeys(
+            ("/Add_output_0", "/decode/Relu_output_0", "/decode/conv2/Conv_output_0", "/decode/Add_output_0"), 99.99
+        ),
+        held={"/head/Conv_output_0": 0.35},
+    ),
+}
 
 
 class _CycleReader(CalibrationDataReader):  # type: ignore[misc]
@@ -106,16 +122,15 @@ def quantize(
     method: str = CALIBRATION_METHOD,
     *,
     cycles: int,
-    in_float: tuple[str, ...] = (),
-    percentile: float = PERCENTILE,
+    calibration: Calibration = USUAL,
 ) -> None:
     """Write the QDQ INT8 twin of an FP32 generator, calibrated on `faces`, float32 (N, 3, side, side), RGB, [-1, 1].
 
     The last addition and clamp stay in float and use the unrounded input, so an unchanged pixel is returned exactly; so
-    do the modules `in_float` and all that follows them. `cycles` above one feed a network its own output: as many as it
-    is meant for, because scales that serve more serve each of them less. In a network with instance normalisation
-    convolutions alone are quantized: HiFaceGAN's importances span five orders of magnitude, which eight bits cannot
-    hold.
+    do the modules that `calibration` names and all that follows them. `cycles` above one feed a network its own output:
+    as many as it is meant for, because scales that serve more serve each of them less. In a network with instance
+    normalisation convolutions alone are quantized: HiFaceGAN's importances span five orders of magnitude, which eight
+    bits cannot hold.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -123,7 +138,7 @@ def quantize(
         reader = _CycleReader(model, faces, cycles)
         operators = ["Conv"] if _normalises(prepared) else None
         ranges = (
-            _histogram_ranges(prepared, reader, method, operators, percentile) if method in HISTOGRAM_BINS else None
+            _histogram_ranges(prepared, reader, method, operators, calibration) if method in HISTOGRAM_BINS else None
         )
         network = onnx.load(prepared)
         quantize_convolutions(
@@ -131,7 +146,7 @@ def quantize(
             out,
             reader,
             method=CALIBRATION_METHODS[method],
-            exclude=[node.name for node in (*_output_nodes(network), *_nodes_from(network, in_float))],
+            exclude=[node.name for node in (*_output_nodes(network), *_nodes_from(network, calibration.in_float))],
             operators=operators,
             ranges=ranges,
         )
@@ -179,9 +194,9 @@ def _normalises(model: Path) -> bool:
 
 
 def _histogram_ranges(
-    model: Path, reader: _CycleReader, method: str, operators: list[str] | None, percentile: float
+    model: Path, reader: _CycleReader, method: str, operators: list[str] | None, calibration: Calibration
 ) -> Path:
-    """Write the ranges that `method` finds beside `model`, in the form that `quantize_static` reads.
+    """Write the ranges that `method` finds or `calibration` sets beside `model`, in the form `quantize_static` reads.
 
     ONNX Runtime keeps every value of every tensor until a histogram is made of them, which exhausts the memory for
     HiFaceGAN-Lite; given a few inputs at a time, it merges the histograms.
@@ -191,13 +206,22 @@ def _histogram_ranges(
         operators,
         augmented_model_path=str(model.with_name("augmented.onnx")),
         calibrate_method=CALIBRATION_METHODS[method],
-        extra_options=HISTOGRAM_BINS[method] | {"percentile": percentile},
+        extra_options=HISTOGRAM_BINS[method] | {"percentile": calibration.percentile},
     )
     while reader.next_part():
         calibrator.collect_data(reader)
         calibrator.clear_collected_data()
+    found = calibrator.compute_data()
+    if method == "percentile":
+        for percentile in set(calibration.narrower.values()):
+            calibrator.collector.percentile = percentile
+            again = calibrator.compute_data()
+            for tensor in (name for name, its in calibration.narrower.items() if its == percentile):
+                found[tensor] = again[tensor]
+        for tensor, bound in calibration.held.items():
+            found[tensor] = TensorData(lowest=np.float32(-bound), highest=np.float32(bound))
     ranges = model.with_name("ranges.json")
-    save_tensors_data(calibrator.compute_data(), ranges)
+    save_tensors_data(found, ranges)
     return ranges
 
 
@@ -237,10 +261,8 @@ def quantize_on(model: Path, out: Path, training: FaceSet, method: str = CALIBRA
     """Quantize `model` on degraded training faces, of the size and over the cycles of the family of `network`."""
     its = family(FAMILIES[network])
     faces = calibration_faces(training, its.takes.side)
-    quantize(
-        model, out, faces, method, cycles=its.default_k,
-        in_float=IN_FLOAT.get(network, ()), percentile=PERCENTILES.get(network, PERCENTILE),
-    )  # fmt: skip
+    calibration = CALIBRATIONS.get(network, USUAL)
+    quantize(model, out, faces, method, cycles=its.default_k, calibration=calibration)
 
 
 def calibration_faces(training: FaceSet, side: int = FACE_SIZE) -> NDArray[np.float32]:
