@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from app.core.settings import Settings
-from app.core.types import Frame
+from app.core.types import Frame, Image
 from app.core.words import phrase
 from app.media.files import typed_path
 from app.media.videos.video_reader import VideoPicture, VideoReader
@@ -49,14 +49,19 @@ class VideoSource(GuardedSource):
         with self._guard:
             if self._guard.closed or self._reader is None:
                 return None
+            skipped = None
             for picture in self._pictures:
                 t_media = float((picture.pts - self._reader.first_pts) * picture.time_base)
-                if t_media < self._skip_before_s:
-                    continue
-                frame = Frame(image=picture.image, index=self._index, t_capture=self._clock(), t_media=t_media)
-                self._index += 1
-                return frame
-            return None
+                if t_media >= self._skip_before_s:
+                    return self._frame(picture.image, t_media)
+                skipped = picture.image, t_media
+            # Behind the last picture there may be sound still: there the last picture stands.
+            return self._frame(*skipped) if skipped is not None else None
+
+    def _frame(self, image: Image, t_media: float) -> Frame:
+        frame = Frame(image=image, index=self._index, t_capture=self._clock(), t_media=t_media)
+        self._index += 1
+        return frame
 
     def seek(self, seconds: float) -> None:
         """Continue with the first picture at or after `seconds`, clamped to the file."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from av.stream import Disposition
@@ -257,6 +258,44 @@ def test_ten_bits_and_hdr_tags_are_kept(tmp_path: Path, process: Any) -> None:
     changed = after.astype(int) - ramp
     assert np.abs(changed[8:50, 8:70]).max() < 700
     assert changed[70:110, 90:150].mean() == pytest.approx(40 * 257 if process is brighter_corner else 0, abs=300)
+
+
+def test_ten_bits_keep_their_colours(tmp_path: Path) -> None:
+    picture = cv2.resize(np.random.default_rng(3).integers(0, 256, (3, 4, 3), np.uint8), (160, 120))
+    write_pixels(tmp_path / "in.mkv", [picture.astype(np.uint16) * 257] * 3, "yuv420p10le", "libx264", crf="1")
+    restore_video(tmp_path / "in.mkv", tmp_path / "out.mp4", same)
+    with av.open(str(tmp_path / "in.mkv")) as before, av.open(str(tmp_path / "out.mp4")) as after:
+        shown = [next(each.decode(video=0)).to_ndarray(format="bgr24", src_colorspace=9) for each in (before, after)]
+    assert np.abs(shown[0].astype(int) - shown[1]).mean() < 2
+
+
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24le", "pcm_f32le"])
+def test_sound_that_does_not_say_where_its_channels_are_heard_fits_in_an_mp4(tmp_path: Path, codec: str) -> None:
+    """As that of digitised tapes in Matroska."""
+    pictures = [numbered_picture(i) for i in range(10)]
+    with av.open(str(tmp_path / "in.mkv"), "w") as container:
+        video = container.add_stream("ffv1", rate=25)
+        video.width, video.height, video.pix_fmt = 160, 120, "yuv420p"
+        sound = container.add_stream(codec, rate=48000, layout="stereo")
+        for index, image in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        samples = np.zeros((1, 2 * 19200), np.float32)
+        tone = av.AudioFrame.from_ndarray(samples, format="flt", layout="stereo")
+        tone.sample_rate, tone.pts, tone.time_base = 48000, 0, Fraction(1, 48000)
+        converter = av.AudioResampler(format=sound.codec_context.format.name, layout="stereo", rate=48000)
+        for part in (*converter.resample(tone), None):
+            container.mux(sound.encode(part))
+        container.mux(video.encode(None))
+    with av.open(str(tmp_path / "in.mkv")) as container:
+        assert container.streams.audio[0].codec_context.layout.name == "2 channels"
+    result = restore_video(tmp_path / "in.mkv", tmp_path / "out.mp4", same)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.audio[0].codec_context.channels == 2
+        heard = sum(frame.samples for frame in container.decode(audio=0))
+    assert heard == pytest.approx(19200, abs=1024)
+    assert not any("left out" in str(note) for note in result.notes)
 
 
 def test_transparency_and_fine_colours_are_named(tmp_path: Path) -> None:

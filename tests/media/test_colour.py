@@ -29,6 +29,18 @@ def test_every_layout_has_the_values_of_a_direct_conversion(pixels: str) -> None
     assert np.array_equal(BgrConverter().convert(frame), direct.to_ndarray())
 
 
+@pytest.mark.parametrize("pixels", ["yuv420p10le", "yuv420p12le", "p010le", "yuv422p10le", "yuv444p10le", "gbrp10le"])
+def test_the_colours_of_deep_pictures_are_those_of_eight_bits(pixels: str) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (8, 10, 3), np.uint8)
+    image = cv2.resize(colours, (330, 242), interpolation=cv2.INTER_LINEAR)
+    frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=pixels, dst_colorspace=Colorspace.ITU709)
+    frame.colorspace = Colorspace.ITU709
+    converter = BgrConverter()
+    deep = converter.convert_deep(frame)
+    assert deep.dtype == np.uint16
+    assert np.abs(deep / 257 - converter.convert(frame)).max() < 2
+
+
 @pytest.mark.parametrize("part", [(40, 20, 200, 100), (41, 21, 199, 101), (0, 0, 328, 240), (327, 239, 328, 240)])
 def test_a_part_is_converted_as_the_whole_and_the_rest_is_kept(part: tuple[int, int, int, int]) -> None:
     before, after = np.random.default_rng(0).integers(0, 256, (2, 240, 328, 3), np.uint8)

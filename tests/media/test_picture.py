@@ -208,12 +208,25 @@ def test_the_colour_profile_is_kept(tmp_path: Path, suffix: str) -> None:
         assert written.info.get("icc_profile") == profile
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
-def test_a_picture_in_which_nothing_changed_is_copied_byte_by_byte(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "target"),
+    [(".jpg", ".jpg"), (".png", ".png"), (".webp", ".webp"), (".tif", ".tif"), (".jpeg", ".jpg"), (".tif", ".tiff")],
+)
+def test_a_picture_in_which_nothing_changed_is_copied_byte_by_byte(tmp_path: Path, suffix: str, target: str) -> None:
     cv2.imwrite(str(tmp_path / f"in{suffix}"), scene())
     picture = read_picture(tmp_path / f"in{suffix}")
-    write_picture(tmp_path / f"out{suffix}", picture, picture.bgr)
-    assert (tmp_path / f"out{suffix}").read_bytes() == (tmp_path / f"in{suffix}").read_bytes()
+    write_picture(tmp_path / f"out{target}", picture, picture.bgr)
+    assert (tmp_path / f"out{target}").read_bytes() == (tmp_path / f"in{suffix}").read_bytes()
+
+
+def test_a_grey_picture_becomes_a_pixmap_of_colours(tmp_path: Path) -> None:
+    grey = cv2.cvtColor(scene(), cv2.COLOR_BGR2GRAY)
+    cv2.imwrite(str(tmp_path / "in.png"), grey)
+    picture = read_picture(tmp_path / "in.png")
+    write_picture(tmp_path / "out.ppm", picture, picture.bgr)
+    written = cv2.imread(str(tmp_path / "out.ppm"), cv2.IMREAD_UNCHANGED)
+    assert written is not None
+    assert np.array_equal(written, cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
 
 
 def test_formats_that_hold_less_get_what_they_hold(tmp_path: Path) -> None:

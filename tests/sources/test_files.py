@@ -71,6 +71,22 @@ def test_seeking_is_exact(tmp_path: Path, suffix: str, seconds: float, number: i
     assert number_of(frame.image) == number
 
 
+def test_where_there_is_only_sound_left_the_last_picture_stands(tmp_path: Path) -> None:
+    write_video(tmp_path / "film.mp4", [numbered_picture(i) for i in range(20)], sound=True, sound_s=1.5)
+    source = VideoSource(tmp_path / "film.mp4")
+    source.open()
+    try:
+        assert source.info.duration_s is not None
+        assert source.info.duration_s > 1.4
+        source.seek(source.info.duration_s)
+        last = source.read()
+        assert last is not None
+        assert last.t_media == pytest.approx(19 / 25)
+        assert source.read() is None
+    finally:
+        source.close()
+
+
 def test_seeking_beyond_the_end_shows_the_last_picture(tmp_path: Path) -> None:
     source = opened(video(tmp_path / "video.mp4"))
     source.seek(1000.0)

@@ -165,7 +165,7 @@ def write_picture(path: Path, picture: Picture, restored_bgr: Image, *, overwrit
     expect_picture_suffix(path)
     suffix = path.suffix.lower()
     losses: tuple[Phrase, ...] = ()
-    if picture.encoded and suffix == picture.suffix and np.array_equal(restored_bgr, picture.bgr):
+    if picture.encoded and _same_format(suffix, picture.suffix) and np.array_equal(restored_bgr, picture.bgr):
         encoded = picture.encoded
     else:
         encoded = encode(path, _for_format(_merged(picture, restored_bgr), suffix), picture.metadata, picture.facts)
@@ -308,6 +308,8 @@ def _for_format(pixels: NDArray[Any], suffix: str) -> NDArray[Any]:
         pixels = _to_8bit(pixels)
     if pixels.ndim == 3 and pixels.shape[2] == 4 and suffix not in WITH_ALPHA:
         pixels = np.ascontiguousarray(pixels[:, :, :3])
+    if pixels.ndim == 2 and suffix == ".ppm":  # which holds colours only
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
     return pixels
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from app.core.types import Image, Rectangle
 from app.media.videos.encoder_choices import PIXELS
@@ -79,13 +79,13 @@ class BgrConverter:
     def convert(self, frame: av.VideoFrame) -> Image:
         if frame.format.is_planar and not frame.format.is_rgb:
             # swscale fills three planes much faster than one of interleaved pixels, with the same values.
-            green, blue, red = map(_plane, self._converted(frame, "gbrp").planes)
-            return np.asarray(self._upright(frame, cv2.merge((blue, green, red))), np.uint8)
+            return np.asarray(self._upright(frame, _merged(self._converted(frame, "gbrp"), np.uint8)), np.uint8)
         return np.asarray(self._upright(frame, self._converted(frame, "bgr24").to_ndarray()), np.uint8)
 
     def convert_deep(self, frame: av.VideoFrame) -> NDArray[np.uint16]:
         """Return the frame as uint16 (H, W, 3) BGR, 0 to 65535; for frames of more than eight bits."""
-        return np.asarray(self._upright(frame, self._converted(frame, "bgr48le").to_ndarray()), np.uint16)
+        # swscale's interleaved pixels of this depth have wrong colours where those of the frame are 4:2:0.
+        return np.asarray(self._upright(frame, _merged(self._converted(frame, "gbrp16le"), np.dtype("<u2"))), np.uint16)
 
     def _converted(self, frame: av.VideoFrame, pixels: str) -> av.VideoFrame:
         return self._reformatter.reformat(
@@ -104,9 +104,16 @@ class BgrConverter:
         return turn(image, quarter_turns(frame.rotation))
 
 
-def _plane(plane: VideoPlane) -> NDArray[np.uint8]:
-    """The samples of an 8-bit plane, uint8 (H, W), without a copy."""
-    return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+def _plane(plane: VideoPlane, kind: DTypeLike = np.uint8) -> NDArray[Any]:
+    """The samples of a plane, (H, W) of this `kind`, without a copy."""
+    samples = np.frombuffer(memoryview(plane), kind)
+    return samples.reshape(plane.height, plane.line_size // samples.itemsize)[:, : plane.width]
+
+
+def _merged(planar: av.VideoFrame, kind: DTypeLike) -> NDArray[Any]:
+    """The BGR picture of a frame that has a plane for green, blue and red each."""
+    green, blue, red = (_plane(plane, kind) for plane in planar.planes)
+    return cv2.merge((blue, green, red))
 
 
 _FILTER_REACH = 8

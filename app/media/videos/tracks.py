@@ -47,6 +47,7 @@ _NAMES = {
 
 _COVERS = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 6: "5.1", 8: "7.1"}
+_USUAL_LAYOUTS = {**_LAYOUTS, 4: "4.0", 5: "5.0", 7: "6.1"}
 _BLOCK = 1024
 """Samples in a packet of AAC."""
 
@@ -124,9 +125,8 @@ class OtherTracks:
         elif stream.disposition & Disposition.attached_pic and self._kind == "matroska":
             self._attach_cover(stream)
         elif stream.type in ("audio", "video", "subtitle", "data") and _fits(stream, self._kind):
-            copy = self._container.add_stream_from_template(stream, opaque=True)
+            copy = _add_copy(stream, self._container)
             copy.metadata.update(stream.metadata)
-            copy.disposition = Disposition(stream.disposition)
             self._tracks[stream.index] = _Copied(
                 copy,
                 from_zero=self._kind == "matroska" and stream.type == "audio",
@@ -292,12 +292,23 @@ def _first_packet(stream: Stream) -> bytes:
         return next((bytes(packet) for packet in container.demux(container.streams[stream.index])), b"")
 
 
+def _add_copy(stream: Stream, container: OutputContainer) -> Stream:
+    """Add a track to `container` that takes the packets of `stream` unchanged."""
+    copy = container.add_stream_from_template(stream, opaque=True)
+    copy.disposition = Disposition(stream.disposition)
+    if isinstance(copy, AudioStream) and copy.codec_context is not None:
+        layout = copy.codec_context.layout
+        # Matroska and AVI need not say where the channels are heard; MP4 fails without, once all is written.
+        if layout.name == f"{layout.nb_channels} channels" and layout.nb_channels in _USUAL_LAYOUTS:
+            copy.codec_context.layout = _USUAL_LAYOUTS[layout.nb_channels]
+    return copy
+
+
 def _fits(stream: Stream, kind: str) -> bool:
     """Whether the container format takes `stream` unchanged; tried out by starting such a file in memory."""
     try:
         with av.open(io.BytesIO(), "w", format=kind) as trial:
-            copy = trial.add_stream_from_template(stream, opaque=True)
-            copy.disposition = Disposition(stream.disposition)
+            _add_copy(stream, trial)
             trial.start_encoding()
     except (av.FFmpegError, ValueError, OSError):
         return False
