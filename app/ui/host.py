@@ -14,7 +14,7 @@ from app.core.errors import AppError
 from app.core.settings import Settings
 from app.core.types import Face, Restored
 from app.media.files import free_name, make_private_folder, output_error
-from app.ui.texts.notices import notice_text
+from app.ui.texts.notices import is_lasting, notice_text
 
 if TYPE_CHECKING:
     from app.batch.background import BackgroundJob
@@ -77,6 +77,7 @@ class SessionHost(QObject):
     status_changed = Signal(object, object)
     open_failed = Signal(object, object)
     noticed = Signal(object)
+    warned = Signal(object)
     failed = Signal(object)
     cameras_listed = Signal(object)
     recording_started = Signal(object)
@@ -117,7 +118,9 @@ class SessionHost(QObject):
         self._job: BackgroundJob | None = None
         self._frame_pending = threading.Event()
         self._closed = False
-        self._untold: tuple[Path, ...] = ()  # of a recording that was being finished when the window closed
+        # Of a recording that was being finished when the window closed.
+        self._untold: tuple[Path, ...] = ()
+        self._untold_errors: list[BaseException] = []
 
     # Called by the window
 
@@ -165,15 +168,20 @@ class SessionHost(QObject):
             return
         self._listened_to = microphone
 
-        def job() -> None:
-            from app.outputs.recordings.microphone import open_meter
+        self._submit(self._measure_level)
 
-            meter, self._meter = self._meter, None
-            if meter is not None:
-                meter.close()
-            self._meter = open_meter(microphone) if microphone is not None else None
+    def _measure_level(self) -> None:
+        """Listen to the microphone that is to be listened to, if it opens."""
+        from app.outputs.recordings.microphone import open_meter
 
-        self._submit(job)
+        self._close_meter()
+        name = self._listened_to
+        self._meter = open_meter(name) if name is not None else None
+
+    def _close_meter(self) -> None:
+        meter, self._meter = self._meter, None
+        if meter is not None:
+            meter.close()
 
     def level(self) -> float | None:
         """The microphone's level in [0, 1] since the last call, None when none is listened to."""
@@ -182,13 +190,22 @@ class SessionHost(QObject):
 
     def start_recording(self, folder: Path) -> None:
         def job(session: LiveSession) -> None:
-            self.recording_started.emit(session.start_recording(folder))
+            # Some microphones can be open once only, and the recording needs it more.
+            self._close_meter()
+            try:
+                self.recording_started.emit(session.start_recording(folder))
+            finally:
+                self._measure_level()
 
         self._submit_with_session(job)
 
     def stop_recording(self) -> None:
         def job(session: LiveSession) -> None:
-            paths = session.stop_recording()
+            try:
+                paths = session.stop_recording()
+            finally:
+                if self._meter is None:  # it could not be open beside the recording
+                    self._measure_level()
             if self._closed:  # the window is hidden by now
                 self._untold = paths
             else:
@@ -306,10 +323,13 @@ class SessionHost(QObject):
         if self._session is not None:
             self._session.seek(seconds)
 
-    def close(self) -> tuple[Path, ...]:
-        """Finish a running recording, release everything and return the files that were not told of. Blocks."""
+    def close(self) -> tuple[tuple[Path, ...], tuple[BaseException, ...]]:
+        """Finish a running recording and release everything; blocks.
+
+        Returns the files and the errors that could not be told any more.
+        """
         if self._closed:
-            return ()
+            return (), ()
         self._closed = True
         self._closing.set()
         self.cancel_job()
@@ -323,11 +343,11 @@ class SessionHost(QObject):
                 if self._session.recording() is not None:
                     paths = (*paths, *self._session.stop_recording())
             except AppError as error:
-                self.failed.emit(error)
+                self._fail(error)
             self._session.close()
         if self._job is not None:
             self._job.wait(5.0)
-        return paths
+        return paths, tuple(self._untold_errors)
 
     # Called by the session, from its threads
 
@@ -340,10 +360,10 @@ class SessionHost(QObject):
         self.status_changed.emit(self._opened, status)
 
     def on_error(self, error: AppError) -> None:
-        self.failed.emit(error)
+        self._fail(error)
 
     def on_notice(self, notice: Notice) -> None:
-        self.noticed.emit(notice_text(notice))
+        (self.warned if is_lasting(notice) else self.noticed).emit(notice_text(notice))
 
     # The background thread
 
@@ -355,9 +375,15 @@ class SessionHost(QObject):
             try:
                 job()
             except Exception as error:
-                self.failed.emit(error)
+                self._fail(error)
 
         (executor or self._jobs).submit(guarded)
+
+    def _fail(self, error: Exception) -> None:
+        if self._closed:  # the window is hidden by now
+            self._untold_errors.append(error)
+        else:
+            self.failed.emit(error)
 
     def _switch_output(self, name: str, *, on: bool) -> None:
         try:

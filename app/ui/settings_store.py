@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from PySide6.QtCore import QByteArray, QSettings
 
 from app.core.settings import Settings
 from app.media.files import PRIVATE, make_private_folder
+from app.ui.reports import describe
 from app.ui.secrets import SecretStore
 
 DEFAULTS = Settings(auto_k=True)
@@ -24,7 +26,7 @@ _QUALITY = frozenset(("k", "auto_k"))
 
 _GROUP = "settings"
 _GEOMETRY = "window/geometry"
-_UNSEEN_RECORDINGS = "window/unseen recordings"
+_UNSEEN = "window/unseen"
 _LAST_FOLDER = "window/last folder"
 _HINTS = "window/hints"
 _OFFERED = "window/offered networks"
@@ -86,15 +88,22 @@ class SettingsStore:
     def save_geometry(self, geometry: QByteArray) -> None:
         self._backend.setValue(_GEOMETRY, geometry)
 
-    def save_unseen_recordings(self, paths: Sequence[Path]) -> None:
-        """Store the recordings that closing the window finished, to be reported at the next start."""
-        self._backend.setValue(_UNSEEN_RECORDINGS, "\n".join(str(path) for path in paths))
+    def save_unseen(self, recordings: Sequence[Path], errors: Sequence[BaseException]) -> None:
+        """Store what closing the window finished, and what failed then, to be reported at the next start."""
+        if recordings or errors:
+            said = [(str(report.what), str(report.hint)) for report in map(describe, errors)]
+            self._backend.setValue(
+                _UNSEEN, json.dumps({"recordings": [str(path) for path in recordings], "errors": said})
+            )
+            self.flush()
 
-    def take_unseen_recordings(self) -> tuple[Path, ...]:
-        """Those recordings, once; what was moved or deleted since is left out."""
-        stored = str(self._backend.value(_UNSEEN_RECORDINGS) or "")
-        self._backend.remove(_UNSEEN_RECORDINGS)
-        return tuple(path for path in map(Path, stored.splitlines()) if path.is_file())
+    def take_unseen(self) -> tuple[tuple[Path, ...], tuple[tuple[str, str], ...]]:
+        """Return these recordings and errors (sentence and hint), once; what was moved or deleted since is left out."""
+        stored = json.loads(str(self._backend.value(_UNSEEN) or "{}"))
+        self._backend.remove(_UNSEEN)
+        paths = map(Path, stored.get("recordings", ()))
+        errors = ((str(what), str(hint)) for what, hint in stored.get("errors", ()))
+        return tuple(path for path in paths if path.is_file()), tuple(errors)
 
     def hints_were_seen(self) -> bool:
         """Whether the bubbles of the first start were shown already."""

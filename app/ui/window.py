@@ -11,11 +11,10 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindo
 
 from app.core.settings import Settings, specification
 from app.core.words import tr
-from app.media.files import make_private_folder, output_error
 from app.ui.actions import HOLD_ORIGINAL_KEY
 from app.ui.dialogs.hints import Hints
 from app.ui.dialogs.notifications import Banner, Notifications
-from app.ui.flows.capture import CaptureFlow, default_folder, open_folder
+from app.ui.flows.capture import CaptureFlow, default_folder
 from app.ui.flows.choosing import ChoosingFlow
 from app.ui.flows.faces import FaceFlow
 from app.ui.flows.first_hints import first_hints
@@ -37,7 +36,7 @@ from app.ui.panel.source_menu import SourceMenu
 from app.ui.panel.status_line import StatusLine
 from app.ui.panel.transport import Transport
 from app.ui.preview.geometry import first_size
-from app.ui.preview.preview import Preview
+from app.ui.preview.preview import Preview, asks_for_original
 from app.ui.reports import Reporter
 from app.ui.settings_store import SettingsStore
 from app.ui.style.language import speak
@@ -105,7 +104,7 @@ class MainWindow(QMainWindow):
             notifications=self.notifications,
             settings=lambda: self._settings,
         )
-        self.capture = CaptureFlow(
+        self.capture: CaptureFlow = CaptureFlow(
             host=host,
             preview=self.preview,
             panel=self.panel,
@@ -232,6 +231,7 @@ class MainWindow(QMainWindow):
         self._host.engines_listed.connect(self.panel.show_engines)
         self._host.failed.connect(self._reporter.report)
         self._host.noticed.connect(self.status_line.show_notice)
+        self._host.warned.connect(self.notifications.error)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_theme)
         self._save_timer = _single_shot(self, _SAVE_MS, lambda: self._store.save(self._settings))
         self._reopen_timer = _single_shot(self, _REOPEN_MS, self.source.reopen_camera)
@@ -325,7 +325,7 @@ class MainWindow(QMainWindow):
         self._host.load(self._settings)
         self.source.open(self._settings.source if open_at_start is None else open_at_start)
         self.source.look_for_cameras()
-        self.capture.tell_of_earlier_recordings(self._store.take_unseen_recordings())
+        self.capture.tell_of_earlier(*self._store.take_unseen())
 
     def _on_opened(self, text: str) -> None:
         self.choosing.note(text)
@@ -335,16 +335,6 @@ class MainWindow(QMainWindow):
 
     def _output_folder(self) -> Path:
         return Path(self._settings.output_folder) if self._settings.output_folder else default_folder()
-
-    def open_output_folder(self) -> None:
-        """Show the folder for recordings in the file manager; it is made if there was no recording yet."""
-        folder = self._output_folder()
-        try:
-            make_private_folder(folder)
-        except OSError as error:
-            self._reporter.report(output_error(folder, error))
-            return
-        open_folder(folder)
 
     def ask_for_output_folder(self) -> None:
         """Let the person choose the folder for recordings and snapshots."""
@@ -391,7 +381,7 @@ class MainWindow(QMainWindow):
         if event.key() == Qt.Key.Key_Escape:
             if not self.faces.restore_all() and self.isFullScreen():
                 self.toggle_full_screen()
-        elif _is_hold_key(event):
+        elif asks_for_original(event):
             self.preview.set_hold_original(True)
         else:
             super().keyPressEvent(event)
@@ -419,8 +409,19 @@ class MainWindow(QMainWindow):
             self.preview.set_hold_original(False)
         super().changeEvent(event)
 
+    def leave(self) -> None:
+        """Close the window, unless files are being restored and are to be finished first."""
+        if self.sharing.may_stop():
+            self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Finish a recording that is being made, remember the settings, let go of the source."""
+        """Finish a recording that is being made, remember the settings, let go of the source.
+
+        Asks like `leave` when a person closes the window by its frame.
+        """
+        if event.spontaneous() and not self.sharing.may_stop():
+            event.ignore()
+            return
         if not self._closed:
             self._closed = True
             self.live_state.stop()
@@ -431,15 +432,8 @@ class MainWindow(QMainWindow):
             self._store.save_geometry(self.saveGeometry())
             self._store.flush()
             self.hide()
-            if recordings := self._host.close():
-                self._store.save_unseen_recordings(recordings)
-                self._store.flush()
+            self._store.save_unseen(*self._host.close())
         event.accept()
-
-
-def _is_hold_key(event: QKeyEvent) -> bool:
-    plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier)
-    return plain and event.key() == ord(HOLD_ORIGINAL_KEY)
 
 
 def _single_shot(parent: QWidget, interval_ms: int, action: Any) -> QTimer:

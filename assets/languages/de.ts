@@ -475,7 +475,7 @@
     </message>
     <message>
         <source>Close</source>
-        <extracomment>app/ui/actions.py, app/ui/dialogs/about.py, app/ui/dialogs/dialogs.py, app/ui/dialogs/gallery.py</extracomment>
+        <extracomment>app/ui/actions.py, app/ui/dialogs/about.py, app/ui/dialogs/dialogs.py, app/ui/dialogs/gallery.py, app/ui/flows/sharing.py</extracomment>
         <translation>Schließen</translation>
     </message>
     <message>
@@ -870,6 +870,11 @@
         <source>Choose an empty folder to restore them again.</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>Wählen Sie einen leeren Ordner, um sie noch einmal wiederherzustellen.</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Weitermachen</translation>
     </message>
     <message>
         <source>Install it: pip install pyvirtualcam. Then restart.</source>
@@ -1910,6 +1915,11 @@ nie überschrieben.</translation>
         <translation>{names} gespeichert.</translation>
     </message>
     <message>
+        <source>Saving to the same place later goes on with what is finished.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Wer später am selben Ort speichert, macht mit dem Fertigen weiter.</translation>
+    </message>
+    <message>
         <source>Sees 16x16 pixels of a face, whatever it is given: it suits faces that are hardly larger.</source>
         <extracomment>app/restorers/families/pfsrnet.py</extracomment>
         <translation>Sieht 16x16 Pixel eines Gesichts, egal was es bekommt: Es passt für Gesichter, die kaum größer sind.</translation>
@@ -2098,6 +2108,11 @@ nie überschrieben.</translation>
         <source>Stop  {duration}  {size}</source>
         <extracomment>app/ui/panel/panel.py</extracomment>
         <translation>Stopp  {duration}  {size}</translation>
+    </message>
+    <message>
+        <source>Stop and close</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Abbrechen und schließen</translation>
     </message>
     <message>
         <source>Stop below</source>
@@ -2438,6 +2453,11 @@ nie überschrieben.</translation>
         <source>The stream {address} was cut.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>Der Stream {address} wurde unterbrochen.</translation>
+    </message>
+    <message>
+        <source>The system&apos;s microphone does not open: the recording has no sound.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>Das Mikrofon des Systems lässt sich nicht öffnen: Die Aufnahme hat keinen Ton.</translation>
     </message>
     <message>
         <source>The video&apos;s sound</source>
@@ -3261,7 +3281,7 @@ nie überschrieben.</translation>
     </message>
     <message>
         <source>its transparency</source>
-        <extracomment>app/media/pictures/picture.py</extracomment>
+        <extracomment>app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>Transparenz</translation>
     </message>
     <message>
@@ -3317,7 +3337,7 @@ nie überschrieben.</translation>
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>weggelassen: {parts}</translation>
     </message>
     <message>
@@ -4133,6 +4153,11 @@ Windows und macOS.</translation>
         <source>{name} is damaged ({error}).</source>
         <extracomment>app/media/pictures/picture_facts.py</extracomment>
         <translation>{name} ist beschädigt ({error}).</translation>
+    </message>
+    <message>
+        <source>{name} is not finished yet.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>{name} ist noch nicht fertig.</translation>
     </message>
     <message>
         <source>{name} is offline since {since}.</source>

@@ -475,7 +475,7 @@
     </message>
     <message>
         <source>Close</source>
-        <extracomment>app/ui/actions.py, app/ui/dialogs/about.py, app/ui/dialogs/dialogs.py, app/ui/dialogs/gallery.py</extracomment>
+        <extracomment>app/ui/actions.py, app/ui/dialogs/about.py, app/ui/dialogs/dialogs.py, app/ui/dialogs/gallery.py, app/ui/flows/sharing.py</extracomment>
         <translation>Cerrar</translation>
     </message>
     <message>
@@ -870,6 +870,11 @@
         <source>Choose an empty folder to restore them again.</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>Elija una carpeta vacía para restaurarlos de nuevo.</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Continuar</translation>
     </message>
     <message>
         <source>Install it: pip install pyvirtualcam. Then restart.</source>
@@ -1909,6 +1914,11 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <translation>Guardado: {names}.</translation>
     </message>
     <message>
+        <source>Saving to the same place later goes on with what is finished.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Si más tarde guarda en el mismo lugar, se continúa con lo ya terminado.</translation>
+    </message>
+    <message>
         <source>Sees 16x16 pixels of a face, whatever it is given: it suits faces that are hardly larger.</source>
         <extracomment>app/restorers/families/pfsrnet.py</extracomment>
         <translation>Ve 16x16 píxeles de una cara, reciba lo que reciba: sirve para caras apenas mayores.</translation>
@@ -2097,6 +2107,11 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <source>Stop  {duration}  {size}</source>
         <extracomment>app/ui/panel/panel.py</extracomment>
         <translation>Parar  {duration}  {size}</translation>
+    </message>
+    <message>
+        <source>Stop and close</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Detener y cerrar</translation>
     </message>
     <message>
         <source>Stop below</source>
@@ -2437,6 +2452,11 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <source>The stream {address} was cut.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>La transmisión {address} se cortó.</translation>
+    </message>
+    <message>
+        <source>The system&apos;s microphone does not open: the recording has no sound.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>El micrófono del sistema no se abre: la grabación no tiene sonido.</translation>
     </message>
     <message>
         <source>The video&apos;s sound</source>
@@ -3260,7 +3280,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message>
         <source>its transparency</source>
-        <extracomment>app/media/pictures/picture.py</extracomment>
+        <extracomment>app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>transparencia</translation>
     </message>
     <message>
@@ -3316,7 +3336,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>omitido: {parts}</translation>
     </message>
     <message>
@@ -4131,6 +4151,11 @@ ni se reproduce sonido. Una cámara virtual necesita v4l2loopback en Linux, OBS 
         <source>{name} is damaged ({error}).</source>
         <extracomment>app/media/pictures/picture_facts.py</extracomment>
         <translation>{name} está dañado ({error}).</translation>
+    </message>
+    <message>
+        <source>{name} is not finished yet.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>{name} aún no está terminado.</translation>
     </message>
     <message>
         <source>{name} is offline since {since}.</source>

@@ -475,7 +475,7 @@
     </message>
     <message>
         <source>Close</source>
-        <extracomment>app/ui/actions.py, app/ui/dialogs/about.py, app/ui/dialogs/dialogs.py, app/ui/dialogs/gallery.py</extracomment>
+        <extracomment>app/ui/actions.py, app/ui/dialogs/about.py, app/ui/dialogs/dialogs.py, app/ui/dialogs/gallery.py, app/ui/flows/sharing.py</extracomment>
         <translation>Fermer</translation>
     </message>
     <message>
@@ -870,6 +870,11 @@
         <source>Choose an empty folder to restore them again.</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>Choisissez un dossier vide pour les restaurer à nouveau.</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Continuer</translation>
     </message>
     <message>
         <source>Install it: pip install pyvirtualcam. Then restart.</source>
@@ -1909,6 +1914,11 @@
         <translation>{names} enregistré.</translation>
     </message>
     <message>
+        <source>Saving to the same place later goes on with what is finished.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Un enregistrement ultérieur au même endroit reprend ce qui est terminé.</translation>
+    </message>
+    <message>
         <source>Sees 16x16 pixels of a face, whatever it is given: it suits faces that are hardly larger.</source>
         <extracomment>app/restorers/families/pfsrnet.py</extracomment>
         <translation>Voit 16x16 pixels d’un visage, quoi qu’on lui donne&#xa0;: il convient aux visages à peine plus grands.</translation>
@@ -2097,6 +2107,11 @@
         <source>Stop  {duration}  {size}</source>
         <extracomment>app/ui/panel/panel.py</extracomment>
         <translation>Arrêter  {duration}  {size}</translation>
+    </message>
+    <message>
+        <source>Stop and close</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>Arrêter et fermer</translation>
     </message>
     <message>
         <source>Stop below</source>
@@ -2437,6 +2452,11 @@
         <source>The stream {address} was cut.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>Le flux {address} a été coupé.</translation>
+    </message>
+    <message>
+        <source>The system&apos;s microphone does not open: the recording has no sound.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>Le microphone du système ne s’ouvre pas : l’enregistrement n’a pas de son.</translation>
     </message>
     <message>
         <source>The video&apos;s sound</source>
@@ -3260,7 +3280,7 @@
     </message>
     <message>
         <source>its transparency</source>
-        <extracomment>app/media/pictures/picture.py</extracomment>
+        <extracomment>app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>transparence</translation>
     </message>
     <message>
@@ -3316,7 +3336,7 @@
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>omis&#xa0;: {parts}</translation>
     </message>
     <message>
@@ -4131,6 +4151,11 @@ aucun son n’est joué. Une caméra virtuelle demande v4l2loopback sous Linux, 
         <source>{name} is damaged ({error}).</source>
         <extracomment>app/media/pictures/picture_facts.py</extracomment>
         <translation>{name} est endommagé ({error}).</translation>
+    </message>
+    <message>
+        <source>{name} is not finished yet.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>{name} n’est pas encore terminé.</translation>
     </message>
     <message>
         <source>{name} is offline since {since}.</source>

@@ -475,7 +475,7 @@
     </message>
     <message>
         <source>Close</source>
-        <extracomment>app/ui/actions.py, app/ui/dialogs/about.py, app/ui/dialogs/dialogs.py, app/ui/dialogs/gallery.py</extracomment>
+        <extracomment>app/ui/actions.py, app/ui/dialogs/about.py, app/ui/dialogs/dialogs.py, app/ui/dialogs/gallery.py, app/ui/flows/sharing.py</extracomment>
         <translation>閉じる</translation>
     </message>
     <message>
@@ -869,6 +869,11 @@
         <source>Choose an empty folder to restore them again.</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>もう一度復元するには、空のフォルダーを選んでください。</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>続ける</translation>
     </message>
     <message>
         <source>Install it: pip install pyvirtualcam. Then restart.</source>
@@ -1908,6 +1913,11 @@
         <translation>{names} を保存しました。</translation>
     </message>
     <message>
+        <source>Saving to the same place later goes on with what is finished.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>後で同じ場所に保存すると、完了した分から続行します。</translation>
+    </message>
+    <message>
         <source>Sees 16x16 pixels of a face, whatever it is given: it suits faces that are hardly larger.</source>
         <extracomment>app/restorers/families/pfsrnet.py</extracomment>
         <translation>何を入力しても顔を 16x16 ピクセルとして見ます。それより少し大きい程度の顔に向いています。</translation>
@@ -2096,6 +2106,11 @@
         <source>Stop  {duration}  {size}</source>
         <extracomment>app/ui/panel/panel.py</extracomment>
         <translation>停止  {duration}  {size}</translation>
+    </message>
+    <message>
+        <source>Stop and close</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>中止して閉じる</translation>
     </message>
     <message>
         <source>Stop below</source>
@@ -2436,6 +2451,11 @@
         <source>The stream {address} was cut.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>ストリーム {address} が切断されました。</translation>
+    </message>
+    <message>
+        <source>The system&apos;s microphone does not open: the recording has no sound.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>システムのマイクを開けません。録画は音声なしです。</translation>
     </message>
     <message>
         <source>The video&apos;s sound</source>
@@ -3259,7 +3279,7 @@
     </message>
     <message>
         <source>its transparency</source>
-        <extracomment>app/media/pictures/picture.py</extracomment>
+        <extracomment>app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>透明度</translation>
     </message>
     <message>
@@ -3313,7 +3333,7 @@
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>省いたもの: {parts}</translation>
     </message>
     <message>
@@ -4128,6 +4148,11 @@ Windows and macOS.</source>
         <source>{name} is damaged ({error}).</source>
         <extracomment>app/media/pictures/picture_facts.py</extracomment>
         <translation>{name} は壊れています ({error})。</translation>
+    </message>
+    <message>
+        <source>{name} is not finished yet.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>{name} はまだ完了していません。</translation>
     </message>
     <message>
         <source>{name} is offline since {since}.</source>

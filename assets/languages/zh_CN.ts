@@ -475,7 +475,7 @@
     </message>
     <message>
         <source>Close</source>
-        <extracomment>app/ui/actions.py, app/ui/dialogs/about.py, app/ui/dialogs/dialogs.py, app/ui/dialogs/gallery.py</extracomment>
+        <extracomment>app/ui/actions.py, app/ui/dialogs/about.py, app/ui/dialogs/dialogs.py, app/ui/dialogs/gallery.py, app/ui/flows/sharing.py</extracomment>
         <translation>关闭</translation>
     </message>
     <message>
@@ -869,6 +869,11 @@
         <source>Choose an empty folder to restore them again.</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>要重新修复它们，请选择一个空文件夹。</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>继续</translation>
     </message>
     <message>
         <source>Install it: pip install pyvirtualcam. Then restart.</source>
@@ -1908,6 +1913,11 @@
         <translation>已保存 {names}。</translation>
     </message>
     <message>
+        <source>Saving to the same place later goes on with what is finished.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>以后保存到同一位置时，会从已完成的部分继续。</translation>
+    </message>
+    <message>
         <source>Sees 16x16 pixels of a face, whatever it is given: it suits faces that are hardly larger.</source>
         <extracomment>app/restorers/families/pfsrnet.py</extracomment>
         <translation>无论输入什么，只看到人脸的 16x16 像素：适合比这大不了多少的人脸。</translation>
@@ -2096,6 +2106,11 @@
         <source>Stop  {duration}  {size}</source>
         <extracomment>app/ui/panel/panel.py</extracomment>
         <translation>停止  {duration}  {size}</translation>
+    </message>
+    <message>
+        <source>Stop and close</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>停止并关闭</translation>
     </message>
     <message>
         <source>Stop below</source>
@@ -2436,6 +2451,11 @@
         <source>The stream {address} was cut.</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>流 {address} 已中断。</translation>
+    </message>
+    <message>
+        <source>The system&apos;s microphone does not open: the recording has no sound.</source>
+        <extracomment>app/ui/texts/notices.py</extracomment>
+        <translation>无法打开系统麦克风：录制没有声音。</translation>
     </message>
     <message>
         <source>The video&apos;s sound</source>
@@ -3259,7 +3279,7 @@
     </message>
     <message>
         <source>its transparency</source>
-        <extracomment>app/media/pictures/picture.py</extracomment>
+        <extracomment>app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>透明度</translation>
     </message>
     <message>
@@ -3313,7 +3333,7 @@
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>已略去：{parts}</translation>
     </message>
     <message>
@@ -4128,6 +4148,11 @@ Windows and macOS.</source>
         <source>{name} is damaged ({error}).</source>
         <extracomment>app/media/pictures/picture_facts.py</extracomment>
         <translation>{name} 已损坏（{error}）。</translation>
+    </message>
+    <message>
+        <source>{name} is not finished yet.</source>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
+        <translation>{name} 尚未完成。</translation>
     </message>
     <message>
         <source>{name} is offline since {since}.</source>

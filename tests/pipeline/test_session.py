@@ -29,6 +29,7 @@ from app.core.mailbox import Mailbox
 from app.core.settings import Settings
 from app.core.types import Frame, Image, Restored
 from app.outputs.fanout import FanOut
+from app.outputs.recordings.microphone import AudioBlock
 from app.outputs.recordings.recorder import VideoRecorder
 from app.pipeline.budget import KChoice
 from app.pipeline.capture.status import SourceStatus
@@ -44,6 +45,8 @@ from app.restorers.store import ModelStore
 from app.sources.base import Source, SourceInfo, SourceSpec
 from app.sources.images import IMAGES
 from app.sources.registry import open_source
+from app.sources.video import VIDEO
+from tests.media_files import write_video
 
 WAIT_S = 30.0
 ROOT = Path(__file__).parents[2]
@@ -471,6 +474,59 @@ def test_a_chosen_microphone_that_does_not_open_is_noted(
         assert MicrophoneMissing(wanted="Headset", replaced=False) in listener.notices
 
 
+def test_the_microphone_is_not_recorded_beside_what_has_no_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window says that a silent video has no sound, and nobody expects to be listened to."""
+    opened: list[str] = []
+    monkeypatch.setattr("app.pipeline.live.file_sound.open_microphone", opened.append)
+    write_video(tmp_path / "silent.mp4", [MovingFaceScene(width=480, height=270).image(i / 25) for i in range(20)])
+    silent = SourceSpec(kind=VIDEO, address=str(tmp_path / "silent.mp4"))
+    with live(lambda spec: open_source(silent), record_sound=True) as (session, listener):
+        listener.wait_for_frame(has_face)
+        session.start_recording(tmp_path / "out")
+        session.stop_recording()
+    assert opened == []
+
+
+def test_a_system_microphone_that_does_not_open_is_noted_where_there_is_one(
+    scene: MovingFaceScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.pipeline.live.file_sound.open_microphone", lambda name: None)
+    for there in ((), ("Headset",)):
+        monkeypatch.setattr("app.pipeline.live.session.list_microphones", lambda there=there: there)
+        with live(lambda spec: MovingFaceSource(scene), record_sound=True) as (session, listener):
+            listener.wait_for_frame(has_face)
+            session.start_recording(tmp_path)
+            session.stop_recording()
+            assert (MicrophoneMissing(wanted="", replaced=False) in listener.notices) == bool(there)
+
+
+class _Unwilling:
+    """A microphone that opens and does not start."""
+
+    rate, channels = 48000, 1
+
+    def start(self) -> None:
+        raise RuntimeError("in use")
+
+    def read(self) -> list[AudioBlock]:
+        return []
+
+    def stop(self) -> None: ...
+
+
+def test_a_microphone_that_does_not_start_is_noted(
+    scene: MovingFaceScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.pipeline.live.file_sound.open_microphone", lambda name: _Unwilling())
+    with live(lambda spec: MovingFaceSource(scene), record_sound=True, microphone="Headset") as (session, listener):
+        listener.wait_for_frame(has_face)
+        session.start_recording(tmp_path)
+        session.stop_recording()
+        assert MicrophoneMissing(wanted="Headset", replaced=False) in listener.notices
+
+
 def test_of_two_callers_at_once_one_starts_the_recording(scene: MovingFaceScene, tmp_path: Path) -> None:
     with live(lambda spec: MovingFaceSource(scene), record_sound=False) as (session, listener):
         listener.wait_for_frame(has_face)
@@ -548,6 +604,10 @@ def test_a_still_picture_reaches_outputs_anew_and_can_be_recorded(tmp_path: Path
         assert np.abs(_picture(url).astype(int) - before).max() > 10, "the stream shows the picture as it is"
         time.sleep(1.0)
         (path,) = session.stop_recording()
+        session.set_paused(True)
+        session.set_paused(False)
+        again = _picture(url)
+        assert np.abs(again.astype(int) - before).mean() < 10, "the picture took the card away"
     finally:
         session.close()
     with av.open(str(path)) as video:

@@ -77,6 +77,25 @@ def test_the_keyring_is_asked_once_for_an_address(tmp_path: Path, monkeypatch: p
     assert asked == ["set", "get", "set"]
 
 
+def test_a_keyring_that_refuses_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may ask the person each time, and every change of a setting is saved."""
+    asked: list[str] = []
+
+    def refuse(*about: str) -> None:
+        asked.append(about[1])
+        raise RuntimeError("locked")
+
+    keyring = Keyring()
+    monkeypatch.setattr(keyring, "get_password", refuse)
+    monkeypatch.setattr(keyring, "set_password", refuse)
+    first = store(tmp_path, keyring)
+    for number in range(3):
+        first.save(Settings(source=SOURCE, strength=number))
+        first.save_recent([SOURCE])
+        first.recent()
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize("source", ["camera:Desk", "/films/a.mp4", "", "http://192.0.2.7:8080/video"])
 def test_other_sources_stay_as_they_are(source: str) -> None:
     keyring = Keyring()

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.batch.jobs.events import ItemDone, ItemFailed, JobReport, JobStarted
@@ -128,6 +128,28 @@ def test_one_picture_holds_both(pictures: tuple[Image, Image], tmp_path: Path) -
     assert np.array_equal(image[300:, :1200], pictures[0][300:, :1200])
     assert np.array_equal(image[300:, 1400:], pictures[1][300:, 120:])
     assert jpeg.stat().st_size < png.stat().st_size
+
+
+def test_closing_the_window_asks_before_it_stops_what_is_being_restored(
+    qtbot: QtBot, make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = make_window()
+    window.sharing._target = Path("film-restored.mp4")
+    asked: list[str] = []
+
+    def answer(words: str) -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        asked.append(box.text())
+        next(button for button in box.buttons() if button.text() == words).click()
+
+    QTimer.singleShot(200, lambda: answer("Go on"))
+    window.actions_by_name["quit"].trigger()
+    assert window.isVisible()
+    QTimer.singleShot(200, lambda: answer("Stop and close"))
+    window.actions_by_name["quit"].trigger()
+    assert not window.isVisible()
+    assert asked == ["film-restored.mp4 is not finished yet."] * 2
 
 
 def test_the_open_video_is_restored_in_the_background_and_the_window_goes_on(

@@ -18,6 +18,7 @@ from app.core.errors import CameraOpenError, RecordingError, SourceOfflineError,
 from app.core.settings import Settings
 from app.core.types import Image
 from app.pipeline.capture.status import SourceStatus
+from app.pipeline.live.events import CyclesChanged, MicrophoneMissing
 from app.sources.base import SourceInfo
 from app.sources.video import VIDEO as VIDEO_KIND
 from app.ui.actions import ACTIONS
@@ -393,6 +394,24 @@ def test_closing_the_window_finishes_the_recording_and_the_next_one_tells_of_it(
     assert make_window().notifications.texts() == ()
 
 
+def test_an_error_of_closing_the_window_is_told_at_the_next_start(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    window = make_window()
+    deliver(qtbot, window, session, pictures)
+    press(qtbot, window, Qt.Key.Key_R)
+    qtbot.waitUntil(lambda: session.recording_state is not None, timeout=3000)
+
+    def fail() -> tuple[Path, ...]:
+        raise RecordingError("The disk is full.", "Its first 3.0 s are in film.mp4.")
+
+    monkeypatch.setattr(session, "stop_recording", fail)
+    window.close()
+    assert make_window().notifications.texts() == (("The disk is full.", "Its first 3.0 s are in film.mp4."),)
+    assert make_window().notifications.texts() == ()
+
+
 def test_the_bar_shows_the_place_in_the_file_in_every_round_of_a_loop(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
 ) -> None:
@@ -472,6 +491,51 @@ def test_an_error_stays_when_notices_follow_it(make_window: MakeWindow) -> None:
     assert titles[0] == "The disk is full."
     assert titles[-1] == "Saved 4.png"
     assert len(titles) == 3
+
+
+def test_errors_that_have_no_room_wait_until_others_are_closed(make_window: MakeWindow) -> None:
+    window = make_window(size=(860, 540), show_plot=True)
+    notifications = window.notifications
+    notifications.clear()
+    for number in range(5):
+        notifications.error(f"Error {number}", "A long path, " * 8)
+    notifications.notice("Snapshot saved")
+    for _ in range(5):
+        shown = [toast for toast in notifications._toasts if toast.isVisible()]
+        assert 1 <= len(shown) <= 3
+        assert notifications.geometry().top() >= 0
+        assert shown[-1] is notifications._toasts[-1]
+        notifications.dismiss(shown[-1])
+    assert [title for title, _ in notifications.texts()] == ["Error 0"]
+
+
+def test_a_click_beside_the_words_of_a_message_leaves_the_divider_where_it_is(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
+) -> None:
+    window = make_window()
+    deliver(qtbot, window, session, pictures)
+    toast = window.notifications.notice("Snapshot saved")
+    qtbot.mousePress(toast, Qt.MouseButton.LeftButton, pos=QPoint(4, 4))
+    assert not window.preview._dragging
+    qtbot.mouseRelease(toast, Qt.MouseButton.LeftButton, pos=QPoint(4, 4))
+
+
+def test_a_notice_about_a_recording_stays(qtbot: QtBot, make_window: MakeWindow) -> None:
+    window = make_window()
+    window._host.on_notice(MicrophoneMissing(wanted="Headset", replaced=False))
+    window._host.on_notice(CyclesChanged(k=3, wanted=3))
+    words = "Headset does not open: the recording has no sound."
+    qtbot.waitUntil(lambda: (words, "") in window.notifications.texts(), timeout=3000)
+
+
+def test_an_open_list_ends_the_look_at_the_original(qtbot: QtBot, make_window: MakeWindow) -> None:
+    """The list has the keyboard, so the window does not hear that the key is let go."""
+    window = make_window()
+    qtbot.keyPress(window, Qt.Key.Key_O)
+    assert window.preview._hold_original
+    window.panel.sound.choice.showPopup()
+    assert not window.preview._hold_original
+    window.panel.sound.choice.hidePopup()
 
 
 def test_a_frame_that_was_under_way_when_the_camera_went_leaves_the_picture_dimmed(
@@ -603,7 +667,13 @@ def test_every_control_can_be_reached_and_is_named(make_window: MakeWindow) -> N
     kinds = (QAbstractButton, QComboBox, QSlider, QAbstractSpinBox)
     controls = [widget for kind in kinds for widget in window.panel.findChildren(kind)]
     controls += window.transport.findChildren(QAbstractButton)
-    nameless = [widget for widget in controls if not (widget.accessibleName() or getattr(widget, "text", lambda: "")())]
+
+    def said(widget: QWidget) -> str:
+        """What a screen reader says; the text of a spin box is its value, no name."""
+        text = widget.text() if isinstance(widget, QAbstractButton) else ""
+        return widget.accessibleName() or text
+
+    nameless = [widget for widget in controls if not said(widget)]
     assert not nameless
     silent = [widget.accessibleName() for widget in controls if not _tooltip(widget)]
     assert not silent

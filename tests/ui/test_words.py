@@ -19,7 +19,7 @@ from app.ui.preview.overlay_model import Usage, overlay_model, reading_of
 from app.ui.preview.scene import face_words
 from app.ui.style.formatting import duration, file_size, milliseconds
 from app.ui.texts.engine import engine_line, engine_sentence
-from app.ui.texts.notices import notice_text
+from app.ui.texts.notices import is_lasting, notice_text
 from app.ui.texts.source import (
     DEMO_CLIP,
     falls_back_to_demo,
@@ -116,6 +116,10 @@ def test_notices_of_a_session_are_one_sentence() -> None:
     for replaced, instead in ((True, "the system's microphone is recorded"), (False, "the recording has no sound")):
         missing = MicrophoneMissing(wanted="Headset", replaced=replaced)
         assert str(notice_text(missing)) == f"Headset does not open: {instead}."
+    missing = MicrophoneMissing(wanted="", replaced=False)
+    assert str(notice_text(missing)) == "The system's microphone does not open: the recording has no sound."
+    assert is_lasting(missing)
+    assert not is_lasting(lowered)
 
 
 def test_sources_are_described_by_what_they_give() -> None:

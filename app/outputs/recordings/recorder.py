@@ -119,6 +119,11 @@ class VideoRecorder:
             raise
         self._thread.start()
 
+    @property
+    def records_sound(self) -> bool:
+        """Whether there is sound, and it could be started."""
+        return self._audio is not None
+
     def put(self, views: FrameViews) -> None:
         """Record a frame; never blocks. Ignored once the recording has ended."""
         with self._changed:

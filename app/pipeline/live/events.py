@@ -37,7 +37,10 @@ class RecordingReduced:
 
 @dataclass(frozen=True, kw_only=True)
 class MicrophoneMissing:
-    """The microphone that was to be recorded does not open; with `replaced` the system's choice is recorded."""
+    """The microphone that was to be recorded does not open; with `replaced` the system's choice is recorded.
+
+    `wanted` is its name, "" for the system's choice.
+    """
 
     wanted: str
     replaced: bool

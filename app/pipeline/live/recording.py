@@ -52,12 +52,14 @@ class SessionRecording:
         *,
         source_fps: float,
         open_sound: Callable[[], AudioInput | None] = lambda: None,
+        on_silent: Callable[[], None] = lambda: None,
     ) -> Path:
         """Record from now on into a new file in `folder` and return its path.
 
         `latest` is the newest frame, whose size the recording takes, `source_fps` the source's rate or 0. What
-        `open_sound` returns is recorded beside it; it is called once nothing else speaks against the recording. Raises
-        RecordingError when there is no frame yet or a recording runs already, and OutputError.
+        `open_sound` returns is recorded beside it; it is called once nothing else speaks against the recording, and
+        `on_silent` when what it returned does not start. Raises RecordingError when there is no frame yet or a
+        recording runs already, and OutputError.
         """
         if not self._starting.acquire(blocking=False):
             raise RecordingError("A recording is being started already.", "Wait a moment.")
@@ -86,6 +88,8 @@ class SessionRecording:
                 if sound is not None:
                     sound.stop()
                 raise
+            if sound is not None and not recorder.records_sound:
+                on_silent()
             return recorder.path
         finally:
             self._starting.release()

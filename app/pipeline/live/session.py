@@ -15,7 +15,7 @@ from app.core.types import Face, Frame, Restored
 from app.core.words import phrase
 from app.outputs.base import OutputContext, OutputState
 from app.outputs.fanout import FanOut
-from app.outputs.recordings.microphone import AudioInput, Microphone
+from app.outputs.recordings.microphone import AudioInput, Microphone, list_microphones
 from app.outputs.recordings.pacing import nearest_rate
 from app.outputs.recordings.recorder import RecordingState
 from app.outputs.registry import descriptor
@@ -147,6 +147,8 @@ class LiveSession:
         """Pause or go on. A paused picture is restored again when the settings change."""
         self._capture.set_paused(paused)
         self._show_card(self._capture.status)
+        if not paused:
+            self._put_out_again()  # no new frame of a picture follows, which would take the card away
 
     def seek(self, seconds: float) -> None:
         """Go to a position in a video."""
@@ -184,17 +186,27 @@ class LiveSession:
             settings,
             source_fps=self._source_fps(),
             open_sound=lambda: self._open_sound(settings) if settings.record_sound else None,
+            on_silent=lambda: self._note_microphone(settings.microphone),
         )
         self._put_out_again()
         return path
 
     def _open_sound(self, settings: Settings) -> AudioInput | None:
-        """Open what is to be recorded beside the pictures; a chosen microphone that does not open is noted."""
+        """Open what is to be recorded beside the pictures; a microphone that does not open is noted.
+
+        The microphone is for live sources: a silent video or a picture has no sound.
+        """
+        info = self._capture.info
+        if info is not None and not info.kind.live and not info.has_audio:
+            return None
         wanted, sound = settings.microphone, self._sound.for_recording(settings.microphone)
         replaced = isinstance(sound, Microphone) and sound.in_place_of != ""
-        if wanted and (sound is None or replaced):
-            self._listener.on_notice(MicrophoneMissing(wanted=wanted, replaced=replaced))
+        if replaced or (sound is None and (wanted or list_microphones())):
+            self._note_microphone(wanted, replaced=replaced)
         return sound
+
+    def _note_microphone(self, wanted: str, *, replaced: bool = False) -> None:
+        self._listener.on_notice(MicrophoneMissing(wanted=wanted, replaced=replaced))
 
     def stop_recording(self) -> tuple[Path, ...]:
         """Finish the recording and wait until it is complete; returns its files, none when nothing was recorded."""

@@ -76,9 +76,10 @@ def run_benchmark(
 def measure_cycles(
     store: ModelStore, *, threads: int = 0, repeats: int = 40, progress: Progress = quiet
 ) -> dict[str, dict[str, float]]:
-    """Measure the median milliseconds of one cycle: {NAME: {"int8_ms": , "fp32_ms": , "ratio": }}.
+    """Measure the median milliseconds of one cycle: {NAME: {"int8_ms": , "fp16_ms": , "fp32_ms": , "ratio": }}.
 
-    The precisions of a network alternate, so that other load on the machine affects both.
+    A network has the precisions that it is installed in, and a ratio if INT8 and FP32 are among them. They alternate,
+    so that other load on the machine affects all.
     """
     result: dict[str, dict[str, float]] = {}
     rng = np.random.default_rng(0)
@@ -303,13 +304,12 @@ def _measure_session(store: ModelStore, settings: Settings, scene: MovingFaceSce
 
 def cycles_table(cycles: dict[str, dict[str, float]]) -> str:
     """Format `measure_cycles` as a table."""
-    lines = [
-        f"{padded(phrase('network'), 14)}{'INT8 ms':>10}{'FP32 ms':>10}{'INT8/FP32':>11}   {tr('a cycle, median')}"
-    ]
+    columns = f"{'INT8 ms':>10}{'FP16 ms':>10}{'FP32 ms':>10}{'INT8/FP32':>11}"
+    lines = [f"{padded(phrase('network'), 14)}{columns}   {tr('a cycle, median')}"]
     for name, figures in cycles.items():
-        cells = (figures.get(key) for key in ("int8_ms", "fp32_ms", "ratio"))
-        int8, fp32, ratio = (number(cell, ".2f") if cell is not None else "-" for cell in cells)
-        lines.append(f"{name:<14}{int8:>10}{fp32:>10}{ratio:>11}")
+        cells = (figures.get(key) for key in ("int8_ms", "fp16_ms", "fp32_ms", "ratio"))
+        int8, fp16, fp32, ratio = (number(cell, ".2f") if cell is not None else "-" for cell in cells)
+        lines.append(f"{name:<14}{int8:>10}{fp16:>10}{fp32:>10}{ratio:>11}")
     return "\n".join(lines)
 
 

@@ -10,15 +10,16 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.core.words import Words, phrase, tr
+from app.core.words import Words, joined, phrase, tr
 from app.ui.style import icons
 from app.ui.style.buttons import IconButton, LabelledButton
 from app.ui.style.theme import colour
 from app.ui.style.translated import keep_said
-from app.ui.style.widgets import ElidedLabel, label
+from app.ui.style.widgets import ElidedLabel, announce, label
 
 _WIDTH = 460
 _MOST = 3
+_MARGIN = 20
 _NOTICE_MS = 8000
 
 
@@ -55,6 +56,7 @@ class Toast(QFrame):
     ) -> None:
         super().__init__()
         self.title, self.detail, self.level = title, detail, level
+        self.setAttribute(Qt.WidgetAttribute.WA_NoMousePropagation)  # a click beside the words is not for the picture
         self.setObjectName("toast")
         self.setProperty("level", level)
         keep_said(self, lambda: self.setAccessibleName(str(title)))
@@ -131,7 +133,7 @@ class Notifications(QWidget):
         return toast
 
     def texts(self) -> tuple[tuple[str, str], ...]:
-        """Title and detail of the messages on screen."""
+        """Title and detail of the messages, with those that wait for room."""
         return tuple((str(toast.title), str(toast.detail)) for toast in self._toasts)
 
     def dismiss(self, toast: Toast) -> None:
@@ -150,15 +152,16 @@ class Notifications(QWidget):
         for toast in tuple(self._toasts):
             if (toast.title, toast.detail) == (title, detail):
                 self._remove(toast)
-        while len(self._toasts) >= _MOST:  # an error stays until it is closed, or there is nothing else to remove
-            notices = (other for other in self._toasts if other.level == "notice")
-            self._remove(next(notices, self._toasts[0]))
+        notices = [other for other in self._toasts if other.level == "notice"]
+        while len(self._toasts) >= _MOST and notices:  # an error stays until it is closed
+            self._remove(notices.pop(0))
         toast = Toast(title, detail, level=level, actions=actions, on_close=self._remove)
         self._toasts.append(toast)
         self._column.addWidget(toast)
         self.show()
         self.raise_()
         self._place()
+        announce(self, joined((title, detail), " "))
         return toast
 
     def _remove(self, toast: Toast) -> None:
@@ -172,13 +175,21 @@ class Notifications(QWidget):
         self._place()
 
     def _place(self) -> None:
+        """Show the newest messages, as many as there is room for; the others wait until these are closed."""
         parent = self._ground
         width = min(_WIDTH, parent.width() - 32)
         height = -self._column.spacing()
-        for toast in self._toasts:
+        shown: list[Toast] = []
+        for toast in reversed(self._toasts):
             toast.setFixedHeight(toast.height_at(width))
-            height += toast.height() + self._column.spacing()
-        self.setGeometry((parent.width() - width) // 2, parent.height() - height - 20, width, height)
+            taller = height + toast.height() + self._column.spacing()
+            if shown and (len(shown) == _MOST or taller + 2 * _MARGIN > parent.height()):
+                break
+            shown.append(toast)
+            height = taller
+        for toast in self._toasts:
+            toast.setVisible(toast in shown)
+        self.setGeometry((parent.width() - width) // 2, parent.height() - height - _MARGIN, width, height)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and self._toasts:
@@ -193,6 +204,7 @@ class Banner(QFrame):
         super().__init__(parent)
         self._ground = parent
         self.setObjectName("banner")
+        self.setAttribute(Qt.WidgetAttribute.WA_NoMousePropagation)
         self._words = ElidedLabel()
         line = QHBoxLayout(self)
         self.setFixedHeight(34)
@@ -207,6 +219,8 @@ class Banner(QFrame):
 
     def say(self, words: Words) -> None:
         """Show the words; empty hides the banner."""
+        if words and self.isHidden():  # not again for every second of a countdown
+            announce(self, words)
         self._said = words
         self._words.say(words)
         self.setAccessibleName(str(words))

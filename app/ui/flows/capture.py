@@ -11,6 +11,7 @@ from PySide6.QtGui import QDesktopServices
 
 from app.core.settings import Settings
 from app.core.words import Words, phrase
+from app.media.files import make_private_folder, output_error
 from app.ui.dialogs.notifications import Notifications
 from app.ui.host import SessionHost
 from app.ui.panel.panel import LOCKED, Panel
@@ -91,6 +92,17 @@ class CaptureFlow(QObject):
             return
         self._host.snapshot(self._folder())
 
+    def show_folder(self) -> None:
+        """Show the folder for recordings in the file manager; it is made if there was no recording yet."""
+        folder = self._folder()
+        try:
+            make_private_folder(folder)
+        except OSError as error:
+            failed = output_error(folder, error)
+            self._notifications.error(failed.what_phrase, failed.hint_phrase)
+            return
+        open_folder(folder)
+
     def tick(self) -> None:
         """Show the recording's length and size; notice a recording that ended by itself."""
         if self._state != "recording":
@@ -105,9 +117,11 @@ class CaptureFlow(QObject):
     def _on_started(self, _path: Path) -> None:
         self._state = "recording"
 
-    def tell_of_earlier_recordings(self, unseen: Sequence[Path]) -> None:
-        """Report the recordings that closing the window ended, `unseen`, or that a crash cut short."""
-        self._tell_saved(unseen, phrase("When the window was closed"))
+    def tell_of_earlier(self, recordings: Sequence[Path], errors: Sequence[tuple[str, str]]) -> None:
+        """Report what closing the window ended or failed at, and the recordings that a crash cut short."""
+        self._tell_saved(recordings, phrase("When the window was closed"))
+        for what, hint in errors:
+            self._notifications.error(what, hint)
         self._host.rescue_recordings(self._folder())
 
     def _on_finished(self, paths: Sequence[Path]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QMessageBox, QWidget
 
 from app.core.errors import AppError
 from app.core.settings import Settings
@@ -151,6 +151,22 @@ class SharingFlow(QObject):
         self._target = target
         self._bar.begin(phrase("Restoring {name}", name=source.name))
         self._host.start_job(job)
+
+    def may_stop(self) -> bool:
+        """Ask whether to stop restoring files, if any are being restored."""
+        if self._target is None:
+            return True
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle(tr("Close"))
+        box.setText(tr("{name} is not finished yet.", name=self._target.name))
+        box.setInformativeText(tr("Saving to the same place later goes on with what is finished."))
+        stop = box.addButton(tr("Stop and close"), QMessageBox.ButtonRole.DestructiveRole)
+        stay = box.addButton(tr("Go on"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(stay)
+        box.setEscapeButton(stay)
+        run(box)
+        return box.clickedButton() is stop
 
     def show_gallery(self) -> None:
         """Show what was recorded."""

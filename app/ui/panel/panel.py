@@ -84,6 +84,8 @@ class Panel(QFrame):
         column.addWidget(self._header())
         column.addWidget(self._scrolling(), 1)
         column.addWidget(self._record_card())
+        for choice in self.findChildren(Choice):
+            choice.opened.connect(self.menu_opened)
 
     # Building
 

@@ -123,12 +123,13 @@ QPushButton[kind="record"]:focus { border: 2px solid $text; }
 QPushButton[kind="record"]:disabled { background: $raised; color: $muted; }
 QPushButton[kind="recording"] { background: $danger_soft; color: $text; border: 1px solid $danger; font-weight: 600;
     min-height: 38px; border-radius: 10px; }
+QPushButton[kind="recording"]:focus { border: 2px solid $text; }
 QPushButton::menu-indicator { image: none; }
 QPushButton[kind="source"] { text-align: left; padding: 0 10px; min-height: 38px; }
 QPushButton[kind="link"] { background: transparent; border: 0; border-radius: 4px; color: $accent; padding: 0;
     min-height: 26px; font-weight: 600; }
 QPushButton[kind="link"]:hover { color: $text; }
-QPushButton[kind="link"]:focus { background: $raised; }
+QPushButton[kind="link"]:focus { border: 1px solid $accent; }
 QPushButton[kind="section"] { border: 0; background: transparent; color: $muted; font-size: 11px; font-weight: 600;
     text-align: left;
     padding: 0; min-height: 24px; border-radius: 4px; }
@@ -204,6 +205,7 @@ QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 #hint QLabel { color: $on_accent; font-size: 13px; }
 #hint QPushButton { color: $on_accent; background: transparent; border: 1px solid $on_accent; border-radius: 6px;
     padding: 0 10px; min-height: 24px; }
+#hint QPushButton:focus { border: 2px solid $on_accent; }
 #keycap { background: $raised; border: 1px solid $line; border-radius: 6px; padding: 2px 7px; font-size: 12px; }
 """)
 

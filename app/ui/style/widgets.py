@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QFont,
+    QFontMetrics,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractButton,
     QButtonGroup,
@@ -75,17 +86,28 @@ class ElidedLabel(Label):
         self.setToolTip(self.text() if shown != self.text() else "")
 
 
+def announce(widget: QWidget, words: Words) -> None:
+    """Have a screen reader say the words, which appear without getting the focus."""
+    QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(widget, str(words)))
+
+
 class Choice(QComboBox):
     """A drop-down with a chevron; it ignores the wheel, so scrolling the panel changes nothing.
 
     Letters are keys of the window, such as the one that is held for the original; only its open list is searched.
     """
 
+    opened = Signal()
+
     def __init__(self) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
+
+    def showPopup(self) -> None:
+        self.opened.emit()
+        super().showPopup()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.text().strip() and event.text().isprintable():

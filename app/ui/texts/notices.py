@@ -6,8 +6,13 @@ from app.core.words import Phrase, phrase
 from app.pipeline.live.events import CyclesChanged, MicrophoneMissing, Notice, RecordingReduced
 
 
+def is_lasting(notice: Notice) -> bool:
+    """Whether it is about a recording that is not what was asked for, which must not be missed."""
+    return isinstance(notice, MicrophoneMissing | RecordingReduced)
+
+
 def notice_text(notice: Notice) -> Phrase:
-    """One sentence for the status line."""
+    """One sentence about the notice."""
     if isinstance(notice, RecordingReduced):
         size = (
             phrase("at the source's size")
@@ -22,6 +27,8 @@ def notice_text(notice: Notice) -> Phrase:
     if isinstance(notice, MicrophoneMissing):
         if notice.replaced:
             return phrase("{microphone} does not open: the system's microphone is recorded.", microphone=notice.wanted)
+        if not notice.wanted:
+            return phrase("The system's microphone does not open: the recording has no sound.")
         return phrase("{microphone} does not open: the recording has no sound.", microphone=notice.wanted)
     if not isinstance(notice, CyclesChanged):
         return phrase("Saved {names}.", names=", ".join(path.name for path in notice.paths))
