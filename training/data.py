@@ -1,8 +1,7 @@
 """Faces for training: any folder of pictures, decoded once, degraded in a process of its own.
 
-A folder may hold a `landmarks.csv` (columns file, source, score and x, y of left eye, right eye, nose, left and right
-mouth corner, in pixels of the 256x256 picture). Without one, every face is detected and aligned first, see
-`training.prepare`.
+A folder holds a `landmarks.csv` (columns file, source, score and x, y of left eye, right eye, nose, left and right
+mouth corner, in pixels of the 256x256 picture); `training.prepare` makes such a folder of any pictures.
 """
 
 from __future__ import annotations

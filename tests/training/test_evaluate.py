@@ -19,7 +19,7 @@ import torch
 
 from app.restorers.store import MODELS_FOLDER
 from training.checkpoint import read_checkpoint
-from training.data import seeded_pairs
+from training.data import FaceFolderError, seeded_pairs
 from training.degradation.models import PaperDegradation
 from training.evaluation import calibration
 from training.evaluation.conditions import (
@@ -31,7 +31,7 @@ from training.evaluation.conditions import (
     Condition,
     judge_condition,
 )
-from training.evaluation.evaluate import Judges, by_strength, evaluate
+from training.evaluation.evaluate import Judges, _expect_places, by_strength, evaluate
 from training.evaluation.pages.ablations import write_page as write_ablations
 from training.evaluation.pages.comparison import write_comparison
 from training.evaluation.pages.figures import LARGEST_FILE, draw_photos, draw_sheet
@@ -39,6 +39,7 @@ from training.evaluation.pages.results import write_page
 from training.evaluation.parallel import each_part
 from training.evaluation.shipped import BusyMachineError, ShippedGenerator
 from training.evaluation.targets import judge_targets
+from training.evaluation.test_sets import DEFAULT_SETS, find_evaluation_data
 from training.metrics.scoring import Collected
 from training.shipping.manifest import write_manifest
 from training.shipping.quantize import CALIBRATION_METHODS
@@ -268,10 +269,11 @@ def test_a_cycle_is_timed_only_on_an_idle_machine(shipped: ShippedGenerator, mon
 
 
 def test_a_quick_look_from_end_to_end(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def look(*, skip: tuple[str, ...]) -> dict[str, Any]:
+    def look(*, skip: tuple[str, ...], sets: Path = DEFAULT_SETS) -> dict[str, Any]:
         return evaluate(
-            models=MODELS_FOLDER, data=shared / "data", weights=shared / "weights", out=tmp_path, limit=2, skip=skip
-        )
+            models=MODELS_FOLDER, data=shared / "data", weights=shared / "weights", out=tmp_path, limit=2, skip=skip,
+            sets=sets,
+        )  # fmt: skip
 
     others = ("second", "calibration", "photos", "video")
     judged: list[Condition] = []
@@ -308,6 +310,27 @@ def test_a_quick_look_from_end_to_end(shared: Path, tmp_path: Path, monkeypatch:
     for name in ("faces.jpg", "worst.jpg", "perception-distortion.png"):
         assert (tmp_path / "figures" / name).stat().st_size > 10_000
         assert name in page
+    other = tmp_path / "other.toml"
+    other.write_text(DEFAULT_SETS.read_text().replace("test/ffhq300", "test/celebahq200"))
+    measured: list[Judges] = []
+    monkeypatch.setattr(Judges, "protocol", lambda judges: measured.append(judges) or results["protocol"])
+    assert look(skip=(*others, "conditions"), sets=other)["measured"].keys() == {"protocol"}
+    assert measured, "figures of another set of faces are not kept"
+
+
+@pytest.mark.parametrize(
+    ("section", "named"), [("second", "faces.second"), ("conditions", "faces.third"), ("calibration", "--faces")]
+)
+def test_what_a_list_of_sets_lacks_is_said_before_anything_is_measured(
+    tmp_path: Path, section: str, named: str
+) -> None:
+    listing = tmp_path / "mine.toml"
+    text = DEFAULT_SETS.read_text().replace("faces.second", "faces.other").replace("faces.third", "faces.another")
+    listing.write_text(text)
+    places = find_evaluation_data(tmp_path, listing)
+    with pytest.raises(FaceFolderError, match=named):
+        _expect_places(places, {section})
+    _expect_places(places, {"photos", "video"})
 
 
 def test_a_network_may_have_any_name(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,6 +127,11 @@ def test_cycle_by_hand_and_its_target_is_held_still() -> None:
     assert float(generator.a.grad) == close(-0.8)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("loss", [ccfp.progressive_loss, ccfp.fidelity_loss])
+def test_a_term_of_weight_zero_is_nothing(loss: Callable[..., Tensor]) -> None:
+    assert loss([filled(0.5), filled(0.25)], filled(1.0), (0.0, 0.0)).item() == 0.0
+
+
 def test_anchor_by_hand() -> None:
     assert ccfp.anchor_loss(Scale(0.25), filled(1.0)).item() == close(0.75)
 

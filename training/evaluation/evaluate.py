@@ -13,7 +13,7 @@ import argparse
 import dataclasses
 import datetime
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from app.faces.detector import FaceDetector
 from app.media.files import replace_json
 from app.restorers.store import ModelStore
 from training.checkpoint import read_checkpoint
-from training.data import load_faces, seeded_pairs, to_images, to_tensor
+from training.data import FaceFolderError, load_faces, seeded_pairs, to_images, to_tensor
 from training.degradation.models import PaperDegradation
 from training.evaluation.calibration import compare_methods
 from training.evaluation.comparison import compare_networks
@@ -209,6 +209,20 @@ class Judges:
         }  # fmt: skip
 
 
+def _expect_places(places: EvaluationData, sections: Collection[str]) -> None:
+    """Raise FaceFolderError for what one of `sections` would lack, before the first of them is measured for hours."""
+    for role, section in (("second", "second"), ("third", "conditions")):
+        if role not in places.faces and section in sections:
+            raise FaceFolderError(
+                f"the list of test sets has no faces.{role}; add them, or leave the section out: --skip {section}"
+            )
+    if "calibration" in sections and not (places.validation / "landmarks.csv").is_file():
+        raise FaceFolderError(
+            f"{places.validation} holds no training faces; name their folder (--faces), or leave the comparison of "
+            "calibration methods out: --skip calibration"
+        )
+
+
 def evaluate(
     *, models: Path, data: Path, weights: Path, out: Path, name: str = "cfrnet-rt", limit: int | None = None,
     timing: bool = False, skip: tuple[str, ...] = (), faces: Path | None = None, sets: Path = DEFAULT_SETS,
@@ -216,9 +230,9 @@ def evaluate(
 ) -> dict[str, Any]:  # fmt: skip
     """Measure, write `out`/results.md, results.json and figures/, and return what results.json holds.
 
-    A section that `out`/results.json has of the same files is kept unless `afresh` is set; one in `skip` is not
-    measured anew. results.json is written after each section and each condition, so that an evaluation that was
-    stopped goes on there.
+    A section that `out`/results.json has of the same files and sets of faces is kept unless `afresh` is set; one in
+    `skip` is not measured anew. results.json is written after each section and each condition, so that an evaluation
+    that was stopped goes on there.
 
     `sets` lists the test sets below `data`, see `training.evaluation.test_sets`; `faces` replaces its training faces.
 
@@ -230,14 +244,17 @@ def evaluate(
     generators = {precision: ShippedGenerator(store.path(name, precision)) for precision in PRECISIONS}
     described = {precision: _describe(generator) for precision, generator in generators.items()}
     earlier = read_figures(out / "results.json", limit=limit, network=name)
-    if earlier.get("models") != described:
-        earlier = {}
-    figures = out / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
-    network = read_checkpoint(models / "training" / f"{name}.pt")["network"]
     places = find_evaluation_data(data, sets)
     if faces is not None:
         places = dataclasses.replace(places, validation=faces)
+    named = {role: place.name for role, place in places.faces.items()}
+    if earlier.get("models") != described or earlier.get("sets", named) != named:
+        earlier = {}
+    kept = set() if afresh else set(earlier.get("measured", ()))
+    _expect_places(places, set(SECTIONS) - kept - set(skip))
+    figures = out / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    network = read_checkpoint(models / "training" / f"{name}.pt")["network"]
     scorer = Scorer(weights)
     detector = FaceDetector(*store.detectors())
     judges = Judges(network, places, detector, generators, scorer, figures=figures, limit=limit)
@@ -246,6 +263,7 @@ def evaluate(
         "network": name,
         "limit": limit,
         "models": described,
+        "sets": named,
         # Before anything else, because the rest keeps the cores busy.
         "timing": _timing(generators, test) if timing else earlier.get("timing", {}),
         "measured": dict(earlier.get("measured", {})),

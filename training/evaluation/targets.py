@@ -54,7 +54,7 @@ def _of_the_protocol(results: dict[str, Any]) -> Iterator[Target]:
         yield Target(
             what=f"LPIPS ({title}) at k = 3, over the input's",
             paper=paper,
-            wanted=f"at least {wanted} %",
+            wanted=f"at most {wanted} %",
             found=f"{change:+.1f} %",
             reached=change <= wanted,
         )
@@ -62,7 +62,7 @@ def _of_the_protocol(results: dict[str, Any]) -> Iterator[Target]:
     yield Target(
         what="LPIPS (AlexNet), k = 3 over k = 1",
         paper="-31 %",
-        wanted="at least -20 %",
+        wanted="at most -20 %",
         found=f"{change:+.1f} %",
         reached=change <= -20,
     )
@@ -208,7 +208,7 @@ def _cut(figures: Any, title: str, wanted: int) -> Target:
     return _target(
         figures,
         what=f"{title}: LPIPS (AlexNet) at k = 3, over the input's",
-        wanted=f"at least {wanted} %",
+        wanted=f"at most {wanted} %",
         judge=lambda at: (f"{_saved(at):+.1f} %", _saved(at) <= wanted),
     )
 

@@ -141,7 +141,8 @@ def texture_distance(found: list[Tensor], wanted: list[Tensor]) -> Tensor:
 
 def _weighted(outputs: list[Tensor], weights: tuple[float, ...], error: Callable[[Tensor], Tensor]) -> Tensor:
     """sum_i w_i error(x_i); a cycle of weight zero costs nothing."""
-    return torch.stack([w * error(x) for w, x in zip(weights, outputs, strict=True) if w]).sum()
+    terms = [w * error(x) for w, x in zip(weights, outputs, strict=True) if w]
+    return torch.stack(terms).sum() if terms else outputs[-1].new_zeros(())
 
 
 def fixed_point_loss(generator: nn.Module, x: Tensor) -> Tensor:
