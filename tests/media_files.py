@@ -47,6 +47,7 @@ def write_video(
     color_range: int | None = None,
     tagged: bool = True,
     rate: int = 48000,
+    pixel_shape: Fraction | None = None,
 ) -> None:
     """Encode `images` at `times_ms` or `fps`; `matrix` is FFmpeg's (1 BT.709, 5 BT.601).
 
@@ -58,6 +59,8 @@ def write_video(
         stream = container.add_stream(codec, rate=fps, options=options or {"crf": "12"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = TIME_BASE
+        if pixel_shape is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_shape
         if rotation is not None:
             stream.set_display_rotation(rotation)
         if tagged and matrix is not None:

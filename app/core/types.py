@@ -27,7 +27,8 @@ class Frame:
     strictly until the source goes to another place; `place_s` is the place in a file, from 0 on in every round of a
     loop. A paused frame that is restored again keeps them, and is captured anew. `picture` is the
     number of a still picture that has nothing to do with those before it, as in a folder, and 0 in everything that
-    moves. `mirrored` says that a camera's picture was flipped left to right, as a mirror shows it.
+    moves. `mirrored` says that a camera's picture was flipped left to right, as a mirror shows it. `pixel_shape` is how
+    wide its pixels are for their height, in videos that are not to be shown pixel by pixel.
     """
 
     image: Image
@@ -37,6 +38,7 @@ class Frame:
     place_s: float = 0.0
     picture: int = 0
     mirrored: bool = False
+    pixel_shape: float = 1.0
     true_image: Image | None = None
     """What the source really delivered, where `image` was made bad on purpose."""
 

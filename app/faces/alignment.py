@@ -65,9 +65,16 @@ def invert(matrix: Matrix) -> Matrix:
     return np.asarray(cv2.invertAffineTransform(matrix), np.float32)
 
 
-def crop_matrix(landmarks: Points, *, side: int) -> Matrix:
-    """Return the matrix frame -> crop of `side` x `side` pixels, float32 (2, 3). Raises ValueError."""
-    matrix = estimate_similarity(landmarks)
+def crop_matrix(landmarks: Points, *, side: int, pixel_shape: float = 1.0) -> Matrix:
+    """Return the matrix frame -> crop of `side` x `side` pixels, float32 (2, 3). Raises ValueError.
+
+    The frame's pixels are `pixel_shape` times as wide as they are high, the crop's square.
+    """
+    if pixel_shape == 1.0:
+        matrix = estimate_similarity(landmarks)
+    else:
+        square = (landmarks + 0.5) * np.array((pixel_shape, 1.0), np.float32) - 0.5
+        matrix = enlarged_matrix(estimate_similarity(square), 1 / pixel_shape, 1.0)
     if side == TEMPLATE_SIDE:
         return matrix
     # A pixel's centre lies half a pixel in on both grids: x' = (x + 0.5) * scale - 0.5.

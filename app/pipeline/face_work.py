@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.core.settings import Settings
-from app.core.types import Face, FaceChange, Image, Patch, Rectangle, RestoredFace
-from app.faces.alignment import crop_matrix, region_of, warp_crop
+from app.core.types import Face, FaceChange, Frame, Patch, Rectangle, RestoredFace
+from app.faces.alignment import Matrix, crop_matrix, region_of, warp_crop
 from app.faces.enlarging import patches
 from app.faces.pasting import paste
 from app.pipeline.budget import KChoice
@@ -45,9 +45,10 @@ class FaceWork:
     `image` is the frame's own, uint8 (H, W, 3) BGR, where it has no face.
     """
 
-    def __init__(self, image: Image, steady: SteadyFaces, now: Callable[[], float]) -> None:
-        self.image = image
-        self._original = image
+    def __init__(self, frame: Frame, steady: SteadyFaces, now: Callable[[], float]) -> None:
+        self.image = frame.image
+        self._original = frame.image
+        self._pixel_shape = frame.pixel_shape
         self._steady = steady
         self._now = now
         self.faces: tuple[RestoredFace, ...] = ()
@@ -111,14 +112,17 @@ class FaceWork:
         """The rectangle of `image` that restoring `face` reads and writes, None outside of it."""
         box = (-_READ_BEYOND, -_READ_BEYOND, side + _READ_BEYOND, side + _READ_BEYOND)
         height, width = self.image.shape[:2]
-        return region_of(crop_matrix(face.landmarks, side=side), width, height, box=box, margin=_READ_MARGIN)
+        return region_of(self._matrix(face, side), width, height, box=box, margin=_READ_MARGIN)
+
+    def _matrix(self, face: Face, side: int) -> Matrix:
+        return crop_matrix(face.landmarks, side=side, pixel_shape=self._pixel_shape)
 
     def _restore(self, face: Face, restorer: Restorer, choice: KChoice, settings: Settings) -> _Done:
         """Restore one face. The crop is cut from what is already restored: where two faces overlap, the second
         change then builds on the first instead of being added to it. Faces that do not may be restored at one time."""
         started = self._now()
         side = restorer.family.crop_side
-        matrix = crop_matrix(face.landmarks, side=side)
+        matrix = self._matrix(face, side)
         crop = warp_crop(self.image, matrix, side=side)
         restored = self._steady.restore(
             face.track_id,

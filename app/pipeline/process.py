@@ -73,11 +73,11 @@ class FramePipeline:
         detected = self._now()
         self.choice = self._choose_k(settings, len(faces) - self._steady.resting, detected, stands=stands)
         key = _pixels_key(settings)
-        work = FaceWork(frame.image, self._steady, self._now)
+        work = FaceWork(frame, self._steady, self._now)
         work.restore(faces, self.restorer, self.choice, settings=settings, key=key, lanes=self.lanes)
         other = None
         if self.other is not None:
-            other = FaceWork(frame.image, self._other_steady, self._now)
+            other = FaceWork(frame, self._other_steady, self._now)
             k, wanted = (_within(each, self.other.k_range) for each in (self.choice.k, self.choice.wanted))
             other.restore(faces, self.other, KChoice(k=k, wanted=wanted), settings=settings, key=key)
         if shown is not None and faces:

@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from app.core.settings import Settings
 from app.core.types import Frame, Image
 from app.core.words import phrase
@@ -18,7 +21,8 @@ from app.sources.guarded import GuardedSource
 class VideoSource(GuardedSource):
     """The video file `path`, read as fast as the caller reads; pacing by `Frame.t_media` is the caller's.
 
-    `t_media` is in seconds from the file's first picture and exact to the file's time base.
+    `t_media` is in seconds from the file's first picture and exact to the file's time base. Pictures whose pixels are
+    not square are made wider or higher.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -27,6 +31,7 @@ class VideoSource(GuardedSource):
         self._reader: VideoReader | None = None
         self._pictures: Iterator[VideoPicture] = iter(())
         self._skip_before_s = 0.0
+        self._pixel_shape = 1.0
 
     def open(self) -> None:
         with self._guard:
@@ -34,11 +39,13 @@ class VideoSource(GuardedSource):
             self._guard.owns(reader.close)
             self._reader = reader
             self._pictures = reader.pictures()
+            self._pixel_shape = float(reader.pixel_shape)
+            width, height = _square(reader.width, reader.height, self._pixel_shape)
             self._info = SourceInfo(
                 name=self._path.name,
                 kind=VIDEO,
-                width=reader.width,
-                height=reader.height,
+                width=width,
+                height=height,
                 fps=reader.fps,
                 frame_count=reader.frame_count,
                 duration_s=reader.duration_s,
@@ -59,6 +66,10 @@ class VideoSource(GuardedSource):
             return self._frame(*skipped) if skipped is not None else None
 
     def _frame(self, image: Image, t_media: float) -> Frame:
+        height, width = image.shape[:2]
+        size = _square(width, height, self._pixel_shape)
+        if size != (width, height):
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
         frame = Frame(image=image, index=self._index, t_capture=self._clock(), t_media=t_media)
         self._index += 1
         return frame
@@ -74,6 +85,13 @@ class VideoSource(GuardedSource):
             half_picture_s = 0.5 / max(self._reader.fps, 1.0)
             self._skip_before_s = target_s - half_picture_s
             self._pictures = self._reader.pictures()
+
+
+def _square(width: int, height: int, pixel_shape: float) -> tuple[int, int]:
+    """The size of a picture once its pixels are square; it loses none."""
+    if pixel_shape >= 1:
+        return round(width * pixel_shape), height
+    return width, round(height / pixel_shape)
 
 
 def _match(text: str, settings: Settings) -> SourceSpec | None:

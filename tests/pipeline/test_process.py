@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
 from app.core.errors import InferenceError
 from app.core.settings import Settings
 from app.core.types import Image
-from app.faces.alignment import TEMPLATE_SIDE, estimate_similarity, region_of
+from app.faces.alignment import TEMPLATE_SIDE, estimate_similarity, region_of, transform
 from app.faces.tracker import FaceTracker
 from app.pipeline.budget import AutoK
 from app.pipeline.process import FramePipeline
@@ -253,3 +256,19 @@ def test_the_portrait_s_landmarks_are_where_a_person_sees_them() -> None:
     """Everything above leans on them."""
     expected = np.array([(206, 101), (248, 104), (225, 127), (204, 139), (245, 142)])
     assert np.abs(portrait_landmarks() - expected).max() < 8
+
+
+def test_a_face_of_pixels_that_are_not_square_is_aligned_as_it_is_seen() -> None:
+    """As in a video of a DVD, whose pictures are stored narrower than they are shown."""
+    image, landmarks = show(scale=1.5)
+    image = blurred(image, 2)
+    height, width = image.shape[:2]
+    narrow = np.asarray(cv2.resize(image, (450, height), interpolation=cv2.INTER_AREA), np.uint8)
+    frame = replace(frame_of(narrow), pixel_shape=width / 450)
+    restored = FramePipeline(FaceTracker(detector()), restorer()).process(frame, Settings(k=1, steady=0))
+    (change,) = restored.changes
+    points = transform((landmarks + 0.5) * np.array((450 / width, 1), np.float32) - 0.5, change.matrix)
+    seen = transform(landmarks, estimate_similarity(landmarks))
+    assert np.abs(points - seen).max() < 5, "the detector's landmarks are not exactly those of the picture"
+    across, down = np.linalg.norm(change.matrix[:, :2], axis=0)
+    assert across / down == pytest.approx(width / 450)

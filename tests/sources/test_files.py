@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -69,6 +70,19 @@ def test_seeking_is_exact(tmp_path: Path, suffix: str, seconds: float, number: i
     source.close()
     assert frame is not None
     assert number_of(frame.image) == number
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [(Fraction(64, 45), (228, 120)), (Fraction(8, 9), (160, 135)), (Fraction(100, 1), (160, 120))]
+)
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, shape: Fraction, size: tuple[int, int]) -> None:
+    """Those of DVDs and tapes; people must not be narrower than they are."""
+    write_video(tmp_path / "film.mp4", [numbered_picture(i) for i in range(5)], pixel_shape=shape)
+    source = opened(tmp_path / "film.mp4")
+    frame = source.read()
+    source.close()
+    assert frame is not None
+    assert frame.image.shape[1::-1] == (source.info.width, source.info.height) == size
 
 
 def test_where_there_is_only_sound_left_the_last_picture_stands(tmp_path: Path) -> None:

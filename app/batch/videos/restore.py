@@ -88,7 +88,13 @@ def restore_video(
 def frame_of(reader: VideoReader, picture: VideoPicture, *, index: int) -> Frame:
     """Return `picture` as a frame of the pipeline, on the video's own timeline."""
     t_media = float((picture.pts - reader.first_pts) * picture.time_base)
-    return Frame(image=picture.image, index=index, t_capture=time.perf_counter(), t_media=t_media)
+    return Frame(
+        image=picture.image,
+        index=index,
+        t_capture=time.perf_counter(),
+        t_media=t_media,
+        pixel_shape=float(reader.pixel_shape),
+    )
 
 
 def _fill(output: VideoOutput, reader: VideoReader, process: Process, progress: Progress | None) -> None:

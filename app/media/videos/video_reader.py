@@ -36,6 +36,9 @@ MediaPacket: TypeAlias = "av.Packet[Stream]"
 _SHORTFALL_S = 0.3
 _SHORTFALL_NOTED_S = 1.0
 _STEPS_BACK_S = (0.0, 2.0, 10.0)
+_NARROWEST = Fraction(1, 4)
+"""The narrowest pixels, wide for their height, that are believed."""
+
 _CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 
 _BOTTOM_FIRST = (3, 4)
@@ -98,6 +101,8 @@ class VideoReader:
         self.colorspace, self.color_range = int(first.colorspace), int(first.color_range)
         self.color_primaries, self.color_trc = int(first.color_primaries), int(first.color_trc)
         shape = self.stream.sample_aspect_ratio or Fraction(1)
+        if not _NARROWEST <= shape <= 1 / _NARROWEST:  # nothing that a camera or a broadcast has
+            shape = Fraction(1)
         self.pixel_shape = 1 / shape if turned and shape else shape
         self.bits = first.format.components[0].bits
         self.has_alpha = any(component.is_alpha for component in first.format.components)
