@@ -133,5 +133,9 @@ class RecordingError(AppError):
     """A recording that ended early; its `hint` says where the playable part is."""
 
 
+class RecordingGoesOnError(RecordingError):
+    """A recording that was stopped takes long to encode what waits; it goes on in the background."""
+
+
 class DisplayError(AppError):
     """A window requested without a display."""

@@ -58,7 +58,7 @@ def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
     collector = GarbageCollector(application)
     set_up_log()
     reporter = Reporter(OnceFilter(clock=time.monotonic))
-    restore_hooks = reporter.set_hooks(on_interrupt=application.quit)
+    restore_hooks = reporter.set_hooks(on_interrupt=lambda: _quit_unasked(application))
     store = open_store(QSettings(), settings_overrides)
     settings = store.load()
     speak(settings.language)
@@ -77,6 +77,7 @@ def run(*, settings_overrides: Mapping[str, Any], source: str | None) -> int:
     try:
         return application.exec()
     finally:
+        window.sharing.asks_before_stopping = False
         window.close()
         restore_signals()
         restore_hooks()
@@ -100,13 +101,21 @@ def open_store(backend: QSettings, overrides: Mapping[str, Any]) -> SettingsStor
     return SettingsStore(backend, overrides=overrides)
 
 
+def _quit_unasked(application: QApplication) -> None:
+    """Quit without the questions of closing the window, as nobody may be there to answer them."""
+    for window in application.topLevelWidgets():
+        if isinstance(window, MainWindow):
+            window.sharing.asks_before_stopping = False
+    application.quit()
+
+
 def _quit_on_signals(application: QApplication) -> Callable[[], None]:
     """Close the window properly on signals of the system or a closed terminal, so that recordings are finished.
 
     Returns a function that restores the old handlers.
     """
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, lambda *_: application.quit()) for number in numbers}
+    before = {number: signal.signal(number, lambda *_: _quit_unasked(application)) for number in numbers}
 
     def restore() -> None:
         for number, handler in before.items():

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from app.core.errors import AppError
+from app.core.errors import AppError, RecordingGoesOnError
 from app.core.settings import Settings
 from app.core.types import Face, Restored
 from app.media.files import free_name, make_private_folder, output_error
+from app.ui.reports import log_error
 from app.ui.texts.notices import is_lasting, notice_text
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class SessionHost(QObject):
         self._job: BackgroundJob | None = None
         self._frame_pending = threading.Event()
         self._closed = False
-        # Of a recording that was being finished when the window closed.
+        # What there was to tell while the window closed: recordings that were finished, and what failed.
         self._untold: tuple[Path, ...] = ()
         self._untold_errors: list[BaseException] = []
 
@@ -203,13 +204,13 @@ class SessionHost(QObject):
         def job(session: LiveSession) -> None:
             try:
                 paths = session.stop_recording()
+                if self._closed:  # the window is hidden by now
+                    self._untold = paths
+                else:
+                    self.recording_finished.emit(paths)
             finally:
-                if self._meter is None:  # it could not be open beside the recording
+                if self._meter is None and not self._closed:  # it could not be open beside the recording
                     self._measure_level()
-            if self._closed:  # the window is hidden by now
-                self._untold = paths
-            else:
-                self.recording_finished.emit(paths)
 
         self._submit_with_session(job)
 
@@ -249,7 +250,13 @@ class SessionHost(QObject):
                 except OSError as error:
                     raise output_error(path.parent, error) from error
                 target = free_name(path)  # of another clip in the same second
-                self.clip_made.emit(self._session.share_clip(target, shape=shape, cancelled=self._closing.is_set))
+                try:
+                    made = self._session.share_clip(target, shape=shape, cancelled=self._closing.is_set)
+                except AppError:
+                    if self._closing.is_set():  # and cancelled by it
+                        return
+                    raise
+                self.clip_made.emit(made)
 
         self._submit(job, self._clips)
 
@@ -380,10 +387,11 @@ class SessionHost(QObject):
         (executor or self._jobs).submit(guarded)
 
     def _fail(self, error: Exception) -> None:
-        if self._closed:  # the window is hidden by now
-            self._untold_errors.append(error)
-        else:
+        if not self._closed:
             self.failed.emit(error)
+        elif not isinstance(error, RecordingGoesOnError):  # which ends with the program, and the next start completes
+            log_error(error)
+            self._untold_errors.append(error)
 
     def _switch_output(self, name: str, *, on: bool) -> None:
         try:

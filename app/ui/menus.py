@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.core.settings import Settings, specification
 from app.core.words import phrase
-from app.ui.actions import ACTIONS
+from app.ui.actions import ACTIONS, HOLD_ORIGINAL_KEY
 from app.ui.style.translated import add_menu, keep_said, say
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ def make_actions(window: MainWindow) -> dict[str, QAction]:
         window.addAction(action)
         made[row.name] = action
     return made
+
+
+def is_hold_key(event: QKeyEvent) -> bool:
+    """Whether the key is the one that is held for the original."""
+    return event.key() == ord(HOLD_ORIGINAL_KEY)
 
 
 def _handle(handler: Callable[[MainWindow], object], window: MainWindow, _checked: bool = False) -> None:

@@ -38,6 +38,16 @@ def describe(error: BaseException) -> Report:
     )
 
 
+def log_error(error: BaseException) -> Report:
+    """Log the error, with a traceback if unforeseen, and return its message."""
+    report = describe(error)
+    if report.unexpected:
+        _log.error("unexpected error", exc_info=(type(error), error, error.__traceback__))
+    else:
+        _log.warning("%s %s", report.what.english, report.hint.english)
+    return report
+
+
 class OnceFilter:
     """Admits a report once, and again only after `quiet_s` seconds without it."""
 
@@ -66,16 +76,12 @@ class Reporter(QObject):
         self._once = once
 
     def report(self, error: BaseException) -> None:
-        """Log the error, with a traceback if unforeseen, and report it.
+        """Log the error and report it.
 
         An unforeseen one may repeat with every event, so it is reported once. Any other is reported each time: it
         answers what a person did, or whoever found it holds repetitions back, as the inference does for every frame.
         """
-        report = describe(error)
-        if report.unexpected:
-            _log.error("unexpected error", exc_info=(type(error), error, error.__traceback__))
-        else:
-            _log.warning("%s %s", report.what.english, report.hint.english)
+        report = log_error(error)
         if not report.unexpected or self._once.admits(report):
             self.reported.emit(report)
 

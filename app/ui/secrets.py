@@ -31,7 +31,7 @@ class SecretStore:
     def __init__(self, keyring: Keyring | None = None) -> None:
         self._keyring = keyring
         self._known: dict[str, str] = {}  # what the keyring holds, by address without secrets
-        self._refuses = False
+        self._refuses: set[str] = set()  # "reading", "writing"
 
     def without(self, source: str) -> str:
         """Return `source` without secrets, for a file; the secrets go to the keyring."""
@@ -39,7 +39,7 @@ class SecretStore:
             address = StreamAddress(source)
         except ValueError:
             return source
-        if address.has_secrets and self._known.get(address.remembered()) != source and not self._refuses:
+        if address.has_secrets and self._known.get(address.remembered()) != source and "writing" not in self._refuses:
             try:
                 keyring = self._keyring or _installed()
                 if keyring is not None:
@@ -47,21 +47,21 @@ class SecretStore:
                     self._known[address.remembered()] = source
             except Exception as error:  # every system's keyring has its own failures
                 _log.info("the login is not remembered: %s", type(error).__name__)
-                self._refuses = True
+                self._refuses.add("writing")
         return address.remembered()
 
     def complete(self, source: str) -> str:
         """Return `source` with its secrets from the keyring."""
         if "://" not in source:
             return source
-        if source in self._known or self._refuses:
+        if source in self._known or "reading" in self._refuses:
             return self._known.get(source, source)
         try:
             keyring = self._keyring or _installed()
             found = keyring.get_password(_SERVICE, source) if keyring is not None else None
         except Exception as error:
             _log.info("the keyring does not answer: %s", type(error).__name__)
-            self._refuses = True
+            self._refuses.add("reading")
             return source
         self._known[source] = found or source
         return self._known[source]

@@ -99,11 +99,15 @@ class SettingsStore:
 
     def take_unseen(self) -> tuple[tuple[Path, ...], tuple[tuple[str, str], ...]]:
         """Return these recordings and errors (sentence and hint), once; what was moved or deleted since is left out."""
-        stored = json.loads(str(self._backend.value(_UNSEEN) or "{}"))
+        stored = str(self._backend.value(_UNSEEN) or "{}")
         self._backend.remove(_UNSEEN)
-        paths = map(Path, stored.get("recordings", ()))
-        errors = ((str(what), str(hint)) for what, hint in stored.get("errors", ()))
-        return tuple(path for path in paths if path.is_file()), tuple(errors)
+        try:
+            unseen = json.loads(stored)
+            paths = tuple(path for path in map(Path, unseen.get("recordings", ())) if path.is_file())
+            return paths, tuple((str(what), str(hint)) for what, hint in unseen.get("errors", ()))
+        except (ValueError, TypeError, AttributeError):
+            logging.getLogger(__name__).warning("stored messages left out: %s", stored)
+            return (), ()
 
     def hints_were_seen(self) -> bool:
         """Whether the bubbles of the first start were shown already."""

@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindo
 
 from app.core.settings import Settings, specification
 from app.core.words import tr
-from app.ui.actions import HOLD_ORIGINAL_KEY
+from app.media.files import make_private_folder, output_error
 from app.ui.dialogs.hints import Hints
 from app.ui.dialogs.notifications import Banner, Notifications
-from app.ui.flows.capture import CaptureFlow, default_folder
+from app.ui.flows.capture import CaptureFlow, default_folder, open_folder
 from app.ui.flows.choosing import ChoosingFlow
 from app.ui.flows.faces import FaceFlow
 from app.ui.flows.first_hints import first_hints
@@ -28,7 +28,7 @@ from app.ui.flows.sharing import SharingFlow
 from app.ui.flows.sound import SoundFlow
 from app.ui.flows.source import SourceFlow
 from app.ui.host import SessionHost
-from app.ui.menus import MoreMenu, ShareMenu, make_actions
+from app.ui.menus import MoreMenu, ShareMenu, is_hold_key, make_actions
 from app.ui.panel.job_bar import JobBar
 from app.ui.panel.panel import Panel
 from app.ui.panel.picture_bar import PictureBar
@@ -36,7 +36,7 @@ from app.ui.panel.source_menu import SourceMenu
 from app.ui.panel.status_line import StatusLine
 from app.ui.panel.transport import Transport
 from app.ui.preview.geometry import first_size
-from app.ui.preview.preview import Preview, asks_for_original
+from app.ui.preview.preview import Preview
 from app.ui.reports import Reporter
 from app.ui.settings_store import SettingsStore
 from app.ui.style.language import speak
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 _SAVE_MS = 600
 _REOPEN_MS = 500
+_PLAIN = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier)
 
 
 class MainWindow(QMainWindow):
@@ -104,7 +105,7 @@ class MainWindow(QMainWindow):
             notifications=self.notifications,
             settings=lambda: self._settings,
         )
-        self.capture: CaptureFlow = CaptureFlow(
+        self.capture = CaptureFlow(
             host=host,
             preview=self.preview,
             panel=self.panel,
@@ -336,6 +337,16 @@ class MainWindow(QMainWindow):
     def _output_folder(self) -> Path:
         return Path(self._settings.output_folder) if self._settings.output_folder else default_folder()
 
+    def open_output_folder(self) -> None:
+        """Show the folder for recordings in the file manager; it is made if there was no recording yet."""
+        folder = self._output_folder()
+        try:
+            make_private_folder(folder)
+        except OSError as error:
+            self._reporter.report(output_error(folder, error))
+            return
+        open_folder(folder)
+
     def ask_for_output_folder(self) -> None:
         """Let the person choose the folder for recordings and snapshots."""
         path = QFileDialog.getExistingDirectory(
@@ -381,13 +392,13 @@ class MainWindow(QMainWindow):
         if event.key() == Qt.Key.Key_Escape:
             if not self.faces.restore_all() and self.isFullScreen():
                 self.toggle_full_screen()
-        elif asks_for_original(event):
+        elif is_hold_key(event) and event.modifiers() in _PLAIN:
             self.preview.set_hold_original(True)
         else:
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        if event.key() == ord(HOLD_ORIGINAL_KEY) and not event.isAutoRepeat():
+        if is_hold_key(event) and not event.isAutoRepeat():
             self.preview.set_hold_original(False)
         else:
             super().keyReleaseEvent(event)
@@ -409,17 +420,12 @@ class MainWindow(QMainWindow):
             self.preview.set_hold_original(False)
         super().changeEvent(event)
 
-    def leave(self) -> None:
-        """Close the window, unless files are being restored and are to be finished first."""
-        if self.sharing.may_stop():
-            self.close()
-
     def closeEvent(self, event: QCloseEvent) -> None:
         """Finish a recording that is being made, remember the settings, let go of the source.
 
-        Asks like `leave` when a person closes the window by its frame.
+        Not if files are being restored and are to be finished first.
         """
-        if event.spontaneous() and not self.sharing.may_stop():
+        if not self._closed and not self.sharing.may_stop():
             event.ignore()
             return
         if not self._closed:

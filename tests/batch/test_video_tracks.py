@@ -298,6 +298,24 @@ def test_sound_that_does_not_say_where_its_channels_are_heard_fits_in_an_mp4(tmp
     assert not any("left out" in str(note) for note in result.notes)
 
 
+def test_more_channels_than_an_mp4_can_place_are_no_failure(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "in.mkv"), "w") as container:
+        video = container.add_stream("ffv1", rate=25)
+        video.width, video.height, video.pix_fmt = 160, 120, "yuv420p"
+        sound = container.add_stream("pcm_s16le", rate=48000, layout="hexadecagonal")
+        for index in range(3):
+            frame = av.VideoFrame.from_ndarray(numbered_picture(index), format="bgr24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        tone = av.AudioFrame.from_ndarray(np.zeros((1, 16 * 5760), np.int16), format="s16", layout="hexadecagonal")
+        tone.sample_rate, tone.pts, tone.time_base = 48000, 0, Fraction(1, 48000)
+        for stream, last in ((sound, tone), (video, None)):
+            container.mux(stream.encode(last))
+    result = restore_video(tmp_path / "in.mkv", tmp_path / "out.mp4", same)
+    assert result.frames == 3
+    assert result.notes
+
+
 def test_transparency_and_fine_colours_are_named(tmp_path: Path) -> None:
     picture = np.dstack((numbered_picture(7), np.full((120, 160), 128, np.uint8)))
     write_pixels(tmp_path / "in.mov", [picture] * 3, "yuva444p10le", "prores_ks")

@@ -73,6 +73,7 @@ def open_window(
 
     yield make
     for window in windows:
+        window.sharing.asks_before_stopping = False
         window.close()
         window.deleteLater()
 

@@ -100,7 +100,7 @@ def test_a_recording_that_outlives_its_file_is_silent_from_there_on(beeps: Path)
     timeline.set(Anchor(wall_s=50.0, place_s=0.0, running=True))
     source = SourceSound(timeline, make_speaker=lambda: None, clock=lambda: now)
     source.follow(beeps, play=False)
-    sound = source.for_recording("")
+    sound = source.for_recording()
     assert sound is not None
     sound.start()
     now = 50.5

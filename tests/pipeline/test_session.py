@@ -466,7 +466,7 @@ def test_a_video_is_recorded_and_plays(scene: MovingFaceScene, tmp_path: Path) -
 def test_a_chosen_microphone_that_does_not_open_is_noted(
     scene: MovingFaceScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.pipeline.live.file_sound.open_microphone", lambda name: None)
+    monkeypatch.setattr("app.pipeline.live.session.open_microphone", lambda name: None)
     with live(lambda spec: MovingFaceSource(scene), record_sound=True, microphone="Headset") as (session, listener):
         listener.wait_for_frame(has_face)
         session.start_recording(tmp_path)
@@ -479,7 +479,7 @@ def test_the_microphone_is_not_recorded_beside_what_has_no_sound(
 ) -> None:
     """The window says that a silent video has no sound, and nobody expects to be listened to."""
     opened: list[str] = []
-    monkeypatch.setattr("app.pipeline.live.file_sound.open_microphone", opened.append)
+    monkeypatch.setattr("app.pipeline.live.session.open_microphone", opened.append)
     write_video(tmp_path / "silent.mp4", [MovingFaceScene(width=480, height=270).image(i / 25) for i in range(20)])
     silent = SourceSpec(kind=VIDEO, address=str(tmp_path / "silent.mp4"))
     with live(lambda spec: open_source(silent), record_sound=True) as (session, listener):
@@ -492,7 +492,7 @@ def test_the_microphone_is_not_recorded_beside_what_has_no_sound(
 def test_a_system_microphone_that_does_not_open_is_noted_where_there_is_one(
     scene: MovingFaceScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.pipeline.live.file_sound.open_microphone", lambda name: None)
+    monkeypatch.setattr("app.pipeline.live.session.open_microphone", lambda name: None)
     for there in ((), ("Headset",)):
         monkeypatch.setattr("app.pipeline.live.session.list_microphones", lambda there=there: there)
         with live(lambda spec: MovingFaceSource(scene), record_sound=True) as (session, listener):
@@ -519,7 +519,7 @@ class _Unwilling:
 def test_a_microphone_that_does_not_start_is_noted(
     scene: MovingFaceScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.pipeline.live.file_sound.open_microphone", lambda name: _Unwilling())
+    monkeypatch.setattr("app.pipeline.live.session.open_microphone", lambda name: _Unwilling())
     with live(lambda spec: MovingFaceSource(scene), record_sound=True, microphone="Headset") as (session, listener):
         listener.wait_for_frame(has_face)
         session.start_recording(tmp_path)
@@ -734,7 +734,7 @@ def test_nothing_of_the_source_before_can_be_saved(scene: MovingFaceScene, tmp_p
 
 
 def test_without_a_picture_nothing_can_be_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.pipeline.live.file_sound.open_microphone", lambda name: pytest.fail("not to be opened"))
+    monkeypatch.setattr("app.pipeline.live.session.open_microphone", lambda name: pytest.fail("not to be opened"))
     session = LiveSession(ModelStore(), Settings(), Listener())
     try:
         with pytest.raises(RecordingError, match="no picture"):

@@ -383,17 +383,22 @@ def test_single_tensors_have_narrower_ranges_than_the_others(face_folder: Path, 
     export_onnx(build_generator("cfrnet-rt"), tmp_path / "fp32.onnx")
     faces = calibration_faces(load_faces(face_folder)[0])[:2]
     shipped = CALIBRATIONS["cfrnet-rt"]
-    wanted = dataclasses.replace(shipped, narrower=dict.fromkeys(shipped.narrower, 90.0))
-    scales = []
-    for calibration in (USUAL, wanted):
+    (head,) = shipped.held
+    narrower = dict.fromkeys(shipped.narrower, 90.0)
+
+    def scales(calibration: Calibration) -> dict[str, float]:
         quantize(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", faces, cycles=1, calibration=calibration)
-        scales.append(scales_of(tmp_path / "int8.onnx"))
-    usual, narrow = scales
+        return scales_of(tmp_path / "int8.onnx")
+
+    usual = scales(USUAL)
+    bound = 64 * usual[head]  # about half of the range
+    narrow = scales(dataclasses.replace(shipped, narrower=narrower, held={head: bound}))
     assert usual.keys() == narrow.keys()
-    (head,) = wanted.held
-    assert narrow[head] == pytest.approx(2 * 0.35 / 255)
-    assert all(narrow[name] < 0.9 * usual[name] for name in wanted.narrower)
-    assert all(narrow[name] == usual[name] for name in usual.keys() - wanted.narrower.keys() - {head})
+    assert 0.4 * usual[head] < narrow[head] < 0.8 * usual[head]
+    assert all(narrow[name] < 0.9 * usual[name] for name in shipped.narrower)
+    assert all(narrow[name] == usual[name] for name in usual.keys() - shipped.narrower.keys() - {head})
+    wide = scales(dataclasses.replace(shipped, narrower={}, held={head: 1e3 * bound}))
+    assert wide == usual, "a bound beyond the range does not widen it"
 
 
 @pytest.mark.parametrize(("name", "side"), [("hifacegan-lite", 256), ("pfsrnet", 16)])

@@ -68,6 +68,19 @@ def test_figures_of_all_faces_are_not_replaced_by_a_quick_look(tmp_path: Path) -
         read_figures(path, limit=3)
     with pytest.raises(FiguresInPlaceError, match="the figures of mine"):
         read_figures(path, limit=None, network="yours")
+
+
+def test_figures_of_other_sets_are_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    usual, mine = find_evaluation_data(tmp_path).names, {"protocol": "mine"}
+    path.write_text(json.dumps({"limit": None}), encoding="utf-8")
+    assert read_figures(path, limit=None, sets=usual) == {"limit": None}, "it is of before the sets were named"
+    with pytest.raises(FiguresInPlaceError, match="other test sets"):
+        read_figures(path, limit=None, sets=mine)
+    path.write_text(json.dumps({"limit": None, "sets": mine}), encoding="utf-8")
+    assert read_figures(path, limit=None, sets=mine)["sets"] == mine
+    with pytest.raises(FiguresInPlaceError, match="other test sets"):
+        read_figures(path, limit=None, sets=usual)
     path.write_text(json.dumps({"network": "mine", "limit": 3}))
     assert read_figures(path, limit=3, network="mine")["limit"] == 3
     assert read_figures(path, limit=None, network="mine") == {}

@@ -116,5 +116,6 @@ def make_window(
 
     yield make
     for window in windows:
+        window.sharing.asks_before_stopping = False
         window.close()
         window.deleteLater()

@@ -310,7 +310,7 @@ def test_the_folder_for_recordings_opens_before_the_first_one(
     make_window: MakeWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[Path] = []
-    monkeypatch.setattr("app.ui.flows.capture.open_folder", shown.append)
+    monkeypatch.setattr("app.ui.window.open_folder", shown.append)
     window = make_window()
     assert not (tmp_path / "out").exists()
     window.actions_by_name["open_output"].trigger()
@@ -322,7 +322,7 @@ def test_a_folder_for_recordings_that_cannot_be_made_is_named(
     make_window: MakeWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[Path] = []
-    monkeypatch.setattr("app.ui.flows.capture.open_folder", shown.append)
+    monkeypatch.setattr("app.ui.window.open_folder", shown.append)
     (tmp_path / "file").touch()
     folder = tmp_path / "file" / "out"
     window = make_window(output_folder=str(folder))

@@ -408,7 +408,8 @@ def test_an_error_of_closing_the_window_is_told_at_the_next_start(
 
     monkeypatch.setattr(session, "stop_recording", fail)
     window.close()
-    assert make_window().notifications.texts() == (("The disk is full.", "Its first 3.0 s are in film.mp4."),)
+    hint = "When the window was closed. Its first 3.0 s are in film.mp4."
+    assert make_window().notifications.texts() == (("The disk is full.", hint),)
     assert make_window().notifications.texts() == ()
 
 
@@ -526,6 +527,8 @@ def test_a_notice_about_a_recording_stays(qtbot: QtBot, make_window: MakeWindow)
     window._host.on_notice(CyclesChanged(k=3, wanted=3))
     words = "Headset does not open: the recording has no sound."
     qtbot.waitUntil(lambda: (words, "") in window.notifications.texts(), timeout=3000)
+    assert [toast.level for toast in window.notifications._toasts if str(toast.title) == words] == ["error"]
+    assert [title for title, _ in window.notifications.texts() if title.startswith("Auto k")] == []
 
 
 def test_an_open_list_ends_the_look_at_the_original(qtbot: QtBot, make_window: MakeWindow) -> None:

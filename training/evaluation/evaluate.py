@@ -230,7 +230,7 @@ def evaluate(
 ) -> dict[str, Any]:  # fmt: skip
     """Measure, write `out`/results.md, results.json and figures/, and return what results.json holds.
 
-    A section that `out`/results.json has of the same files and sets of faces is kept unless `afresh` is set; one in
+    A section that `out`/results.json has of the same files is kept unless `afresh` is set; one in
     `skip` is not measured anew. results.json is written after each section and each condition, so that an evaluation
     that was stopped goes on there.
 
@@ -238,17 +238,16 @@ def evaluate(
 
     Raises AppError for models that are missing or not the manifest's, FaceFolderError and FileNotFoundError for data,
     weights or the state in `models`/training that are missing, BusyMachineError for a time that cannot be taken,
-    FiguresInPlaceError for an `out` with the figures of more faces or of another network.
+    FiguresInPlaceError for an `out` with the figures of more faces, other sets of faces or another network.
     """
     store = ModelStore(models)
     generators = {precision: ShippedGenerator(store.path(name, precision)) for precision in PRECISIONS}
     described = {precision: _describe(generator) for precision, generator in generators.items()}
-    earlier = read_figures(out / "results.json", limit=limit, network=name)
     places = find_evaluation_data(data, sets)
     if faces is not None:
         places = dataclasses.replace(places, validation=faces)
-    named = {role: place.name for role, place in places.faces.items()}
-    if earlier.get("models") != described or earlier.get("sets", named) != named:
+    earlier = read_figures(out / "results.json", limit=limit, network=name, sets=places.names)
+    if earlier.get("models") != described:
         earlier = {}
     kept = set() if afresh else set(earlier.get("measured", ()))
     _expect_places(places, set(SECTIONS) - kept - set(skip))
@@ -263,7 +262,7 @@ def evaluate(
         "network": name,
         "limit": limit,
         "models": described,
-        "sets": named,
+        "sets": places.names,
         # Before anything else, because the rest keeps the cores busy.
         "timing": _timing(generators, test) if timing else earlier.get("timing", {}),
         "measured": dict(earlier.get("measured", {})),

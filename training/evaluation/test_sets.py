@@ -52,6 +52,11 @@ class EvaluationData:
     sharp_videos: Path
     validation: Path
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The names of the sets of faces by their roles."""
+        return {role: place.name for role, place in self.faces.items()}
+
 
 def find_evaluation_data(data: Path, listing: Path = DEFAULT_SETS) -> EvaluationData:
     """Return the sets that `listing` names below the folder `data`. Raises FaceFolderError for an unusable list."""
@@ -114,13 +119,18 @@ class FiguresInPlaceError(TrainingError):
     """Figures that a run would replace by those of another network or of fewer faces."""
 
 
-def read_figures(path: Path, *, limit: int | None, network: str = "") -> dict[str, Any]:
+def read_figures(
+    path: Path, *, limit: int | None, network: str = "", sets: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Read the figures that an earlier run wrote to `path`, JSON; nothing where there are none.
 
-    Those of more, fewer or other faces than the first `limit` count as none. Raises FiguresInPlaceError when these
-    must not be replaced: they are of all faces and only some are asked for, or not of `network`, if that is given.
+    Those of more or fewer faces than the first `limit` count as none. Raises FiguresInPlaceError when these must not be
+    replaced: they are of all faces and only some are asked for, or not of `network` or of the `sets` of faces (folders
+    by role), if these are given. Figures that name no sets are of those in `DEFAULT_SETS`.
     """
     found = read_json(path)
+    if found and sets is not None and found.get("sets", find_evaluation_data(Path()).names) != sets:
+        raise FiguresInPlaceError(f"{path} has the figures of other test sets; name another folder")
     if network and found.get("network", network) != network:
         raise FiguresInPlaceError(f"{path} has the figures of {found['network']}; name another folder")
     if limit is not None and found and found.get("limit") is None:

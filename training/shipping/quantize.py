@@ -56,8 +56,8 @@ class Calibration:
 
     `percentile` is the share of a tensor's values that its range covers, in percent. Half of the others lie beyond
     either end; a ReLU has one end, and leaves out half as many. `narrower` has another share for the ONNX tensors it
-    names, `held` the bound of the symmetric range of others. From the modules `in_float` on, up to the output, nothing
-    is quantized.
+    names, `held` a bound beyond which the range of others does not go. From the modules `in_float` on, up to the
+    output, nothing is quantized.
     """
 
     percentile: float = 99.999
@@ -219,7 +219,10 @@ def _histogram_ranges(
             for tensor in (name for name, its in calibration.narrower.items() if its == percentile):
                 found[tensor] = again[tensor]
         for tensor, bound in calibration.held.items():
-            found[tensor] = TensorData(lowest=np.float32(-bound), highest=np.float32(bound))
+            low, high = found[tensor].range_value
+            found[tensor] = TensorData(
+                lowest=np.maximum(low, np.float32(-bound)), highest=np.minimum(high, np.float32(bound))
+            )
     ranges = model.with_name("ranges.json")
     save_tensors_data(found, ranges)
     return ranges

@@ -47,6 +47,7 @@ _NAMES = {
 
 _COVERS = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 6: "5.1", 8: "7.1"}
+# Of copied channels; the encoder of AAC has no more than the above.
 _USUAL_LAYOUTS = {**_LAYOUTS, 4: "4.0", 5: "5.0", 7: "6.1"}
 _BLOCK = 1024
 """Samples in a packet of AAC."""
@@ -293,19 +294,29 @@ def _first_packet(stream: Stream) -> bytes:
 
 
 def _add_copy(stream: Stream, container: OutputContainer) -> Stream:
-    """Add a track to `container` that takes the packets of `stream` unchanged."""
+    """Add a track to `container` that takes the packets of `stream` unchanged.
+
+    Channels of which nothing says where they are heard get the usual places: MP4 has to name them.
+    """
     copy = container.add_stream_from_template(stream, opaque=True)
     copy.disposition = Disposition(stream.disposition)
-    if isinstance(copy, AudioStream) and copy.codec_context is not None:
-        layout = copy.codec_context.layout
-        # Matroska and AVI need not say where the channels are heard; MP4 fails without, once all is written.
-        if layout.name == f"{layout.nb_channels} channels" and layout.nb_channels in _USUAL_LAYOUTS:
-            copy.codec_context.layout = _USUAL_LAYOUTS[layout.nb_channels]
+    if isinstance(copy, AudioStream) and (layout := _USUAL_LAYOUTS.get(_unplaced_channels(copy))):
+        copy.codec_context.layout = layout
     return copy
+
+
+def _unplaced_channels(stream: Stream) -> int:
+    """How many channels `stream` has if nothing says where they are heard, as in Matroska and AVI; 0 if it is known."""
+    if not isinstance(stream, AudioStream) or stream.codec_context is None:
+        return 0
+    layout = stream.codec_context.layout
+    return layout.nb_channels if layout.name == f"{layout.nb_channels} channels" else 0
 
 
 def _fits(stream: Stream, kind: str) -> bool:
     """Whether the container format takes `stream` unchanged; tried out by starting such a file in memory."""
+    if kind != "matroska" and _unplaced_channels(stream) > max(_USUAL_LAYOUTS):
+        return False  # an MP4 would fail only once all is written
     try:
         with av.open(io.BytesIO(), "w", format=kind) as trial:
             _add_copy(stream, trial)

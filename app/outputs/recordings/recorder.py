@@ -12,7 +12,7 @@ from pathlib import Path
 
 import av
 
-from app.core.errors import AppError, OutputError, RecordingError, SettingError
+from app.core.errors import AppError, OutputError, RecordingError, RecordingGoesOnError, SettingError
 from app.core.types import Restored
 from app.core.words import phrase
 from app.media.files import make_private_folder, output_error
@@ -159,13 +159,13 @@ class VideoRecorder:
     def finish(self) -> tuple[Path, ...]:
         """Stop, and return the files that play; none when no frame came.
 
-        Raises RecordingError when encoding takes longer than a minute, in which case it goes on in the background, and
-        when the recording ended early without an `on_error`.
+        Raises RecordingGoesOnError when encoding takes longer than a minute, and RecordingError when the recording
+        ended early without an `on_error`.
         """
         self.stop()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             names = ", ".join(recording.path.name for recording in self._files)
-            raise RecordingError(
+            raise RecordingGoesOnError(
                 "Encoding the recording takes longer than {seconds:g} s.",
                 "It goes on; keep the application open until {names} is in {folder}.",
                 seconds=self._finish_s,
@@ -381,6 +381,7 @@ def _started(audio: AudioInput | None) -> AudioInput | None:
         audio.start()
     except Exception as error:
         _log.warning("The microphone does not start, the recording stays silent: %s", error)
+        _stop(audio)
         return None
     return audio
 

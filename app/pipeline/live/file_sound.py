@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.core.errors import AppError
 from app.media.videos.sound_reader import SOUND_CHANNELS, SOUND_RATE, SoundReader
-from app.outputs.recordings.microphone import AudioBlock, AudioInput, open_microphone
+from app.outputs.recordings.microphone import AudioBlock, AudioInput
 from app.outputs.speaker import Speaker, open_speaker
 from app.pipeline.capture.playback import Anchor, Timeline
 
@@ -200,14 +200,14 @@ class SourceSound:
                 else None
             )
 
-    def for_recording(self, microphone: str) -> AudioInput | None:
-        """Return the file's sound, or the microphone of that name; None without either."""
+    def for_recording(self) -> AudioInput | None:
+        """Return the file's sound, None when there is none."""
         with self._lock:
-            if self._file is not None:
-                sound = FileSound(self._file, self._timeline, clock=self._clock)
-                self._recorded = self._file, sound
-                return sound
-        return open_microphone(microphone)
+            if self._file is None:
+                return None
+            sound = FileSound(self._file, self._timeline, clock=self._clock)
+            self._recorded = self._file, sound
+            return sound
 
     def close(self) -> None:
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from app.core.types import Face, Frame, Restored
 from app.core.words import phrase
 from app.outputs.base import OutputContext, OutputState
 from app.outputs.fanout import FanOut
-from app.outputs.recordings.microphone import AudioInput, Microphone, list_microphones
+from app.outputs.recordings.microphone import AudioInput, Microphone, list_microphones, open_microphone
 from app.outputs.recordings.pacing import nearest_rate
 from app.outputs.recordings.recorder import RecordingState
 from app.outputs.registry import descriptor
@@ -180,33 +180,42 @@ class LiveSession:
     def start_recording(self, folder: Path) -> Path:
         """Start recording into `folder` as the settings say; returns the path. Raises RecordingError or OutputError."""
         settings = self._inference.settings
+        heard: list[AudioInput] = []
+
+        def open_sound() -> AudioInput | None:
+            sound = self._open_sound(settings)
+            heard.extend(() if sound is None else (sound,))
+            return sound
+
         path = self._recording.start(
             folder,
             self._inference.latest,
             settings,
             source_fps=self._source_fps(),
-            open_sound=lambda: self._open_sound(settings) if settings.record_sound else None,
-            on_silent=lambda: self._note_microphone(settings.microphone),
+            open_sound=open_sound,
+            on_silent=heard.clear,
         )
+        if settings.record_sound and self._is_live():
+            self._note_microphone(settings.microphone, heard)
         self._put_out_again()
         return path
 
     def _open_sound(self, settings: Settings) -> AudioInput | None:
-        """Open what is to be recorded beside the pictures; a microphone that does not open is noted.
-
-        The microphone is for live sources: a silent video or a picture has no sound.
-        """
-        info = self._capture.info
-        if info is not None and not info.kind.live and not info.has_audio:
+        """Open what is to be recorded beside the pictures: a file's own sound, and beside live sources alone the
+        microphone."""
+        if not settings.record_sound:
             return None
-        wanted, sound = settings.microphone, self._sound.for_recording(settings.microphone)
-        replaced = isinstance(sound, Microphone) and sound.in_place_of != ""
-        if replaced or (sound is None and (wanted or list_microphones())):
-            self._note_microphone(wanted, replaced=replaced)
-        return sound
+        return open_microphone(settings.microphone) if self._is_live() else self._sound.for_recording()
 
-    def _note_microphone(self, wanted: str, *, replaced: bool = False) -> None:
-        self._listener.on_notice(MicrophoneMissing(wanted=wanted, replaced=replaced))
+    def _is_live(self) -> bool:
+        info = self._capture.info or self._capture.status.info
+        return info is not None and info.kind.live
+
+    def _note_microphone(self, wanted: str, heard: Sequence[AudioInput]) -> None:
+        """Note that the microphone which was to be recorded is not what is heard, if there is one."""
+        replaced = any(isinstance(sound, Microphone) and sound.in_place_of for sound in heard)
+        if replaced or (not heard and (wanted or list_microphones())):
+            self._listener.on_notice(MicrophoneMissing(wanted=wanted, replaced=replaced))
 
     def stop_recording(self) -> tuple[Path, ...]:
         """Finish the recording and wait until it is complete; returns its files, none when nothing was recorded."""

@@ -10,8 +10,7 @@ from PySide6.QtCore import QObject, QStandardPaths, QUrl
 from PySide6.QtGui import QDesktopServices
 
 from app.core.settings import Settings
-from app.core.words import Words, phrase
-from app.media.files import make_private_folder, output_error
+from app.core.words import Words, joined, phrase
 from app.ui.dialogs.notifications import Notifications
 from app.ui.host import SessionHost
 from app.ui.panel.panel import LOCKED, Panel
@@ -92,17 +91,6 @@ class CaptureFlow(QObject):
             return
         self._host.snapshot(self._folder())
 
-    def show_folder(self) -> None:
-        """Show the folder for recordings in the file manager; it is made if there was no recording yet."""
-        folder = self._folder()
-        try:
-            make_private_folder(folder)
-        except OSError as error:
-            failed = output_error(folder, error)
-            self._notifications.error(failed.what_phrase, failed.hint_phrase)
-            return
-        open_folder(folder)
-
     def tick(self) -> None:
         """Show the recording's length and size; notice a recording that ended by itself."""
         if self._state != "recording":
@@ -121,7 +109,7 @@ class CaptureFlow(QObject):
         """Report what closing the window ended or failed at, and the recordings that a crash cut short."""
         self._tell_saved(recordings, phrase("When the window was closed"))
         for what, hint in errors:
-            self._notifications.error(what, hint)
+            self._notifications.error(what, joined((phrase("When the window was closed"), hint), ". "))
         self._host.rescue_recordings(self._folder())
 
     def _on_finished(self, paths: Sequence[Path]) -> None:

@@ -71,6 +71,8 @@ class SharingFlow(QObject):
         self._window, self._host, self._preview, self._bar = window, host, preview, bar
         self._notifications, self._folder, self._source, self._settings = notifications, folder, source, settings
         self._target: Path | None = None
+        self._is_folder = False
+        self.asks_before_stopping = True
         self._kept = self._items = 0
         self._notes: list[Phrase] = []
         host.clip_made.connect(self._on_clip)
@@ -148,19 +150,20 @@ class SharingFlow(QObject):
         options = RestoreOptions(settings=settings, k_is_given=True, scale=int(settings.output_scale))
         # The dialog has asked already whether a file may be replaced.
         job = Job(input=str(source), output=str(target), options=options, overwrite=not source.is_dir())
-        self._target = target
+        self._target, self._is_folder = target, source.is_dir()
         self._bar.begin(phrase("Restoring {name}", name=source.name))
         self._host.start_job(job)
 
     def may_stop(self) -> bool:
         """Ask whether to stop restoring files, if any are being restored."""
-        if self._target is None:
+        if self._target is None or not self.asks_before_stopping:
             return True
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle(tr("Close"))
         box.setText(tr("{name} is not finished yet.", name=self._target.name))
-        box.setInformativeText(tr("Saving to the same place later goes on with what is finished."))
+        if self._is_folder:  # of a single file nothing may be finished
+            box.setInformativeText(tr("Saving to the same place later goes on with what is finished."))
         stop = box.addButton(tr("Stop and close"), QMessageBox.ButtonRole.DestructiveRole)
         stay = box.addButton(tr("Go on"), QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(stay)

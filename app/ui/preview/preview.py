@@ -23,7 +23,6 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.core.types import Face, Restored
 from app.core.words import Words, phrase, tr
-from app.ui.actions import HOLD_ORIGINAL_KEY
 from app.ui.dialogs.notifications import Banner
 from app.ui.preview.card import LatencyCard
 from app.ui.preview.face_clicks import FaceClicks
@@ -402,12 +401,6 @@ class Preview(QWidget):
         self._dropping = dropping
         self.words.setVisible(not dropping and self._restored is None)  # the frame has words at the same place
         self.update()
-
-
-def asks_for_original(event: QKeyEvent) -> bool:
-    """Whether the key is the one that is held for the original."""
-    plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier)
-    return plain and event.key() == ord(HOLD_ORIGINAL_KEY)
 
 
 def _accept_a_copy(event: QDropEvent) -> None:
