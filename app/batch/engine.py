@@ -109,6 +109,7 @@ def run_job(
             on_event=on_event,
             mine=shard.has if shard else lambda task: True,
             is_shard=shard is not None,
+            joins=join,
             keep_timings=timings,
         )
         if join:

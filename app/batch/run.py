@@ -39,7 +39,7 @@ class JobRun:
     """Gives out the tasks of `works`, receives their results, and keeps the journal.
 
     `remake` plans a file again, before its task is tried once more with `retry`. `mine` tells which tasks this run may
-    do; when others do the rest, videos are not joined and `is_shard` is true.
+    do; when others do the rest, videos are not joined and `is_shard` is true. With `joins` their pieces are there.
     `keep_timings` keeps those of every frame, hundreds of bytes each, in the results.
     """
 
@@ -55,6 +55,7 @@ class JobRun:
         on_event: Callable[[JobEvent], None],
         mine: Callable[[Task], bool] = lambda task: True,
         is_shard: bool = False,
+        joins: bool = False,
         keep_timings: bool = False,
     ) -> None:
         self._job = job
@@ -64,6 +65,7 @@ class JobRun:
         self._on_event = on_event
         self._mine = mine
         self._is_shard = is_shard
+        self._joins = joins
         self._keep_timings = keep_timings
         self._meter = ProgressMeter()
         self._queue: deque[Task] = deque()
@@ -177,7 +179,8 @@ class JobRun:
             return ItemDone(item=item, result=TaskResult.from_record(entry.record), resumed=True)
         ours = entry is not None and entry.is_ours and entry.is_of(task)
         if there and not ours and not self._job.overwrite:
-            if not is_folder(self._job.input):
+            # What shards have made for its place must not be thrown away.
+            if not is_folder(self._job.input) or (self._joins and self._has_pieces(work)):
                 raise already_there(item.target)
             self._kept.append(item)
             return None
@@ -189,6 +192,10 @@ class JobRun:
             self._states[item.name] = state
             self._queue.append(replace(task, overwrite=state.overwrite))
         return None
+
+    def _has_pieces(self, work: Work) -> bool:
+        entries = ((piece, self._journal.entry(piece.key)) for piece in work.pieces)
+        return any(entry is not None and entry.done and entry.digest == piece.digest for piece, entry in entries)
 
     def _admit_pieces(self, state: _State, *, fresh: bool) -> None:
         name = state.work.item.name

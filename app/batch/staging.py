@@ -30,7 +30,7 @@ def staged(task: Task) -> Iterator[Task]:
         here = task
         shown: dict[str, str] = {}
         if task.fetched_from is not None:
-            here = replace(here, source=Path(name, "in", task.source.name), identity=None)
+            here = replace(here, source=Path(name, "in", task.source.name))
             shown[str(here.source)] = str(task.fetched_from)
         if task.sent_to is not None:
             here = replace(here, target=Path(name, "out", task.target.name))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.batch.jobs.job import Job
 from app.batch.jobs.plan import Item, is_done, plan
-from app.core.errors import AppError, EmptyFolderError, OutputError, SourceOpenError
+from app.core.errors import AppError, EmptyFolderError, JournalError, OutputError, SourceOpenError
 from app.media.files import unreadable
 
 POLL_S = 1.0
@@ -74,8 +74,9 @@ def watch(
 ) -> None:
     """Call `restore` with new files until `wait`, called with the seconds to wait, returns True, or Ctrl-C ends a scan.
 
-    When the folder or a server cannot be reached after a first successful round, `tell` receives the error once and
-    what arrives is restored when it can be. Raises what the first round and an interrupted `restore` raise.
+    When the folder or a server cannot be reached after a first successful round, or another process restores into the
+    same place, `tell` receives the error once and what arrives is restored when it can be. Raises what the first round
+    and an interrupted `restore` raise.
     """
     folder = FolderWatch(job)
     succeeded, told = False, ""
@@ -91,7 +92,7 @@ def watch(
             if items:
                 restore(items)
             succeeded, told = True, ""
-        except (SourceOpenError, OutputError) as error:
+        except (SourceOpenError, OutputError, JournalError) as error:
             if not succeeded:
                 raise
             folder.give_again(items)

@@ -12,8 +12,12 @@ _SECRET_NAME = re.compile(
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s/?#@:\[\]]+)(:\d+)?(?=[/?#]|$)")
 _LOGIN_IN_TEXT = re.compile(r"(?<=://)(?:[^\s/@:]+:(?!\d+(?:[/?#\s]|$))[^\n@]*(?:@[^\s@/]*(?=@))*|[^\s/@]+)@")
 _SECRET_IN_TEXT = re.compile(r"([?&;][^=\s&?;]*=)([^\s&#;'\"]+)")
+_SECRET_IN_PATH = re.compile(r"((?:^|[/&;,_])[^=/&;,_\s]*=)(.*?)(?=[&;,_][^=/&;,_]*=|/|$)")
+_CAMERA_IN_TEXT = re.compile(r"\brtsps?://\S+", re.IGNORECASE)
 _HIDDEN = "…"
-_INSECURE = "insecure"
+_INSECURE = "#insecure"
+_WITH_FRAGMENT = ("http", "https", "rtsp", "rtsps")
+"""Kinds of addresses in which `#` ends the path; to the others it is a letter of a file's name like any other."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,13 @@ class StreamAddress:
         self._parts().port  # noqa: B018  (raises ValueError for a port that is no number)
 
     def __str__(self) -> str:
-        """Return the address for display: scheme, host and path; secret values of the query as three dots."""
+        """Return the address for display: scheme, host and path; secret values as three dots.
+
+        Those are of the query, and of the path of a camera, where many recorders want the login.
+        """
         parts = self._parts()
-        shown = urlunsplit((parts.scheme, self._place(), parts.path, "", ""))
+        path = _hidden_path(parts.path) if parts.scheme in ("rtsp", "rtsps") else parts.path
+        shown = urlunsplit((parts.scheme, self._place(), path, "", ""))
         return shown + ("?" + _hidden_query(parts.query) if parts.query else "")
 
     def __repr__(self) -> str:
@@ -64,7 +72,7 @@ class StreamAddress:
     @property
     def insecure(self) -> bool:
         """Whether checking the certificate is turned off."""
-        return self._parts().fragment == _INSECURE
+        return f"#{self._parts().fragment}" == _INSECURE
 
     @property
     def has_secrets(self) -> bool:
@@ -88,7 +96,7 @@ class StreamAddress:
 
     def remembered(self) -> str:
         """Return what may be stored: no secrets, but `#insecure` if it is set."""
-        return str(self) + (f"#{_INSECURE}" if self.insecure else "")
+        return str(self) + (_INSECURE if self.insecure else "")
 
     def _place(self) -> str:
         return self._parts().netloc.rpartition("@")[2]
@@ -101,12 +109,15 @@ class StreamAddress:
         if login is not None:
             name, colon, password = login.partition(":")
             rest = f"{_escaped(name)}{colon}{_escaped(password)}@{place}"
-        return urlsplit(f"{scheme.lower()}://{rest}")
+        address = f"{scheme.lower()}://{rest}"
+        parts = urlsplit(address.removesuffix(_INSECURE), allow_fragments=scheme.lower() in _WITH_FRAGMENT)
+        return parts._replace(fragment=_INSECURE[1:]) if address.endswith(_INSECURE) else parts
 
 
 def without_secrets(text: str) -> str:
     """Return `text` without the logins and secret values of all addresses in it, for messages of libraries."""
-    return _SECRET_IN_TEXT.sub(_hide, _LOGIN_IN_TEXT.sub("", text))
+    text = _SECRET_IN_TEXT.sub(_hide, _LOGIN_IN_TEXT.sub("", text))
+    return _CAMERA_IN_TEXT.sub(lambda found: _hidden_path(found[0]), text)
 
 
 def shown_source(text: str) -> str:
@@ -136,7 +147,8 @@ def _split_login(rest: str) -> tuple[str | None, str]:
     plain, at, _ = authority.rpartition("@")
     after = rest[len(plain) + 1 :] if at else rest
     *_, last = rest.split("?", 1)[0].rpartition("@")
-    looks_like_host = "@" in rest and _HOST.match(last) and re.match(r"[^/?#]*[.:\]]|localhost", last)
+    is_host = "@" in rest and _HOST.match(last)
+    looks_like_host = is_host and re.match(r"[^/?#]*[.:\]]|localhost", last)
     if at:
         # NAME:PASS@WORD/MORE@HOST: urlsplit takes WORD for the host.
         return (
@@ -145,7 +157,7 @@ def _split_login(rest: str) -> tuple[str | None, str]:
             else (plain, after)
         )
     name, colon, password = authority.partition(":")
-    if looks_like_host and colon and name and not password.isdecimal():
+    if is_host and colon and name and not password.isdecimal():  # which is no port
         return rest[: len(rest.split("?", 1)[0]) - len(last) - 1], _after(rest, last)
     return None, rest
 
@@ -157,6 +169,10 @@ def _after(rest: str, last: str) -> str:
 
 def _escaped(text: str) -> str:
     return quote(unquote(text), safe="")
+
+
+def _hidden_path(path: str) -> str:
+    return _SECRET_IN_PATH.sub(_hide, path)
 
 
 def _hidden_query(query: str) -> str:

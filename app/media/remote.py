@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import importlib.util
+import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,9 +57,9 @@ class RemoteFile:
             )
         try:
             return cls(StreamAddress(text))
-        except ValueError as error:
+        except ValueError:  # its words may hold a part of a password
             raise UnreadableMediaError(
-                "{address} is no address: {error}.", address=shown_source(text), error=error
+                "{address} is no address that can be opened.", "Check how it is written.", address=shown_source(text)
             ) from None
 
     def __str__(self) -> str:
@@ -100,12 +101,15 @@ class RemoteFile:
             return bool(system.exists(place))
 
     def files(self) -> list[str]:
-        """Return the paths of every file in this folder, in order, except hidden ones. Raises UnreadableMediaError."""
+        """Return the paths of every file in this folder, in order. Raises UnreadableMediaError.
+
+        Hidden ones are left out, and on Windows those whose names would lead to another place.
+        """
         with self._reading() as (system, place):
             system.invalidate_cache()
             root = place.rstrip("/")
             found = [str(path)[len(root) :].strip("/") for path in system.find(place)]
-        return sorted(path for path in found if not any(part.startswith(".") for part in path.split("/")))
+        return sorted(path for path in found if not any(map(_is_left_out, path.split("/"))))
 
     def identity(self, beginning: int) -> tuple[int, int, str]:
         """Return size, time of change in ns (0 if nothing tells) and SHA-256 of the first `beginning` bytes.
@@ -212,6 +216,10 @@ class RemoteFile:
         for secret in filter(None, self.address.login or ()):
             text = text.replace(secret, "…")
         return text.rstrip(".")
+
+
+def _is_left_out(part: str) -> bool:
+    return part.startswith(".") or (os.name == "nt" and not {"\\", ":"}.isdisjoint(part))
 
 
 def _nanoseconds(facts: dict[str, Any]) -> int:

@@ -867,6 +867,11 @@
         <translation>Bereits vorhanden und behalten: {kept} von {all} Dateien</translation>
     </message>
     <message>
+        <source>Check how it is written.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Prüfen Sie die Schreibweise.</translation>
+    </message>
+    <message>
         <source>Choose an empty folder to restore them again.</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>Wählen Sie einen leeren Ordner, um sie noch einmal wiederherzustellen.</translation>
@@ -3911,6 +3916,11 @@ nie überschrieben.</translation>
         <translation>{address} enthält keine Bilder.</translation>
     </message>
     <message>
+        <source>{address} is no address that can be opened.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} ist keine Adresse, die sich öffnen lässt.</translation>
+    </message>
+    <message>
         <source>{address} needs another package: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
         <translation>{address} braucht ein weiteres Paket: {error}.</translation>
@@ -3958,11 +3968,6 @@ Windows and macOS.</source>
         <translation>Stellt bis Strg-C wieder her und gibt den Zustand der Quelle und jeder Ausgabe aus, wenn er sich ändert. Nichts wird
 gespiegelt, kein Ton abgespielt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvirtualcam unter
 Windows und macOS.</translation>
-    </message>
-    <message>
-        <source>{address} is no address: {error}.</source>
-        <extracomment>app/media/remote.py</extracomment>
-        <translation>{address} ist keine Adresse: {error}.</translation>
     </message>
     <message>
         <source>{address} needs the package {package}.</source>

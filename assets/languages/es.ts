@@ -867,6 +867,11 @@
         <translation>Ya existían, se conservan: {kept} de {all} archivos</translation>
     </message>
     <message>
+        <source>Check how it is written.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Compruebe cómo está escrita.</translation>
+    </message>
+    <message>
         <source>Choose an empty folder to restore them again.</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>Elija una carpeta vacía para restaurarlos de nuevo.</translation>
@@ -3910,6 +3915,11 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <translation>{address} no contiene imágenes.</translation>
     </message>
     <message>
+        <source>{address} is no address that can be opened.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} no es una dirección que se pueda abrir.</translation>
+    </message>
+    <message>
         <source>{address} needs another package: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
         <translation>{address} necesita otro paquete: {error}.</translation>
@@ -3956,11 +3966,6 @@ Windows and macOS.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>Restaura hasta Ctrl-C y muestra el estado de la fuente y de cada salida cuando cambia. Nada sale en espejo
 ni se reproduce sonido. Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Windows y macOS.</translation>
-    </message>
-    <message>
-        <source>{address} is no address: {error}.</source>
-        <extracomment>app/media/remote.py</extracomment>
-        <translation>{address} no es una dirección: {error}.</translation>
     </message>
     <message>
         <source>{address} needs the package {package}.</source>

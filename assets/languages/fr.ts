@@ -867,6 +867,11 @@
         <translation>Déjà présents, conservés&#xa0;: {kept} fichiers sur {all}</translation>
     </message>
     <message>
+        <source>Check how it is written.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Vérifiez comment elle est écrite.</translation>
+    </message>
+    <message>
         <source>Choose an empty folder to restore them again.</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>Choisissez un dossier vide pour les restaurer à nouveau.</translation>
@@ -3910,6 +3915,11 @@
         <translation>{address} ne contient aucune image.</translation>
     </message>
     <message>
+        <source>{address} is no address that can be opened.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} n’est pas une adresse qui peut être ouverte.</translation>
+    </message>
+    <message>
         <source>{address} needs another package: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
         <translation>{address} a besoin d’un autre paquet&#xa0;: {error}.</translation>
@@ -3956,11 +3966,6 @@ Windows and macOS.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>Restaure jusqu’à Ctrl-C et affiche l’état de la source et de chaque sortie quand il change. Rien n’est en miroir,
 aucun son n’est joué. Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous Windows et macOS.</translation>
-    </message>
-    <message>
-        <source>{address} is no address: {error}.</source>
-        <extracomment>app/media/remote.py</extracomment>
-        <translation>{address} n’est pas une adresse&#xa0;: {error}.</translation>
     </message>
     <message>
         <source>{address} needs the package {package}.</source>

@@ -866,6 +866,11 @@
         <translation>既にあるため残しました: {all} 個中 {kept} 個のファイル</translation>
     </message>
     <message>
+        <source>Check how it is written.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>書き方を確認してください。</translation>
+    </message>
+    <message>
         <source>Choose an empty folder to restore them again.</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>もう一度復元するには、空のフォルダーを選んでください。</translation>
@@ -3907,6 +3912,11 @@
         <translation>{address} に映像がありません。</translation>
     </message>
     <message>
+        <source>{address} is no address that can be opened.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} は開けるアドレスではありません。</translation>
+    </message>
+    <message>
         <source>{address} needs another package: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
         <translation>{address} には別のパッケージが必要です: {error}。</translation>
@@ -3953,11 +3963,6 @@ Windows and macOS.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>Ctrl-C まで復元し、ソースと各出力の状態が変わるたびに表示します。鏡像にはせず、音声も再生しません。
 仮想カメラには、Linux では v4l2loopback、Windows と macOS では OBS と pyvirtualcam が必要です。</translation>
-    </message>
-    <message>
-        <source>{address} is no address: {error}.</source>
-        <extracomment>app/media/remote.py</extracomment>
-        <translation>{address} はアドレスではありません: {error}。</translation>
     </message>
     <message>
         <source>{address} needs the package {package}.</source>

@@ -867,6 +867,11 @@
         <translation>Já existiam, mantidos: {kept} de {all} arquivos</translation>
     </message>
     <message>
+        <source>Check how it is written.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>Verifique como está escrito.</translation>
+    </message>
+    <message>
         <source>Choose an empty folder to restore them again.</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>Escolha uma pasta vazia para restaurá-los de novo.</translation>
@@ -3910,6 +3915,11 @@
         <translation>{address} não contém imagens.</translation>
     </message>
     <message>
+        <source>{address} is no address that can be opened.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} não é um endereço que possa ser aberto.</translation>
+    </message>
+    <message>
         <source>{address} needs another package: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
         <translation>{address} precisa de outro pacote: {error}.</translation>
@@ -3956,11 +3966,6 @@ Windows and macOS.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>Restaura até Ctrl-C e mostra o estado da fonte e de cada saída quando muda. Nada é espelhado e nenhum som é tocado.
 Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Windows e no macOS.</translation>
-    </message>
-    <message>
-        <source>{address} is no address: {error}.</source>
-        <extracomment>app/media/remote.py</extracomment>
-        <translation>{address} não é um endereço: {error}.</translation>
     </message>
     <message>
         <source>{address} needs the package {package}.</source>

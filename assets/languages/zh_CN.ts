@@ -866,6 +866,11 @@
         <translation>已存在并保留：{all} 个文件中的 {kept} 个</translation>
     </message>
     <message>
+        <source>Check how it is written.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>请检查其写法。</translation>
+    </message>
+    <message>
         <source>Choose an empty folder to restore them again.</source>
         <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>要重新修复它们，请选择一个空文件夹。</translation>
@@ -3907,6 +3912,11 @@
         <translation>{address} 中没有画面。</translation>
     </message>
     <message>
+        <source>{address} is no address that can be opened.</source>
+        <extracomment>app/media/remote.py</extracomment>
+        <translation>{address} 不是可以打开的地址。</translation>
+    </message>
+    <message>
         <source>{address} needs another package: {error}.</source>
         <extracomment>app/media/remote.py</extracomment>
         <translation>{address} 还需要另一个软件包：{error}。</translation>
@@ -3953,11 +3963,6 @@ Windows and macOS.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>持续修复直到按下 Ctrl-C，并在来源和各输出的状态变化时打印。不作镜像，也不播放声音。
 虚拟摄像头在 Linux 上需要 v4l2loopback，在 Windows 和 macOS 上需要 OBS 和 pyvirtualcam。</translation>
-    </message>
-    <message>
-        <source>{address} is no address: {error}.</source>
-        <extracomment>app/media/remote.py</extracomment>
-        <translation>{address} 不是地址：{error}。</translation>
     </message>
     <message>
         <source>{address} needs the package {package}.</source>

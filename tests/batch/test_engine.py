@@ -505,6 +505,20 @@ def test_shards_do_disjoint_parts_and_are_joined_at_the_end(tmp_path: Path) -> N
     assert [number_of(image) for image in pictures(tmp_path / "out" / "film.mp4")] == list(range(102))
 
 
+def test_joining_keeps_what_shards_made_for_the_place_of_an_older_file(tmp_path: Path) -> None:
+    """The shards were told to replace it and the joining was not: then it says so, and a second one can."""
+    long_video(tmp_path / "in" / "film.mp4")
+    picture(tmp_path / "in" / "a.png")
+    picture(tmp_path / "out" / "film.mp4.png").rename(tmp_path / "out" / "film.mp4")
+    job = replace(job_of(tmp_path / "in", tmp_path / "out"), overwrite=True)
+    run_job(job, shard=Shard(number=1, count=1))
+    with pytest.raises(OutputError, match="is there already"):
+        run_job(replace(job, overwrite=False), join=True)
+    assert list((tmp_path / "out" / ".cfrnet-job" / "pieces").iterdir())
+    assert not run_job(job, join=True).failed
+    assert len(pictures(tmp_path / "out" / "film.mp4")) == 102
+
+
 def test_every_task_belongs_to_one_shard() -> None:
     tasks = [task(f"{number}.png") for number in range(200)]
     parts = [[each.key for each in tasks if Shard(number=i, count=7).has(each)] for i in range(1, 8)]

@@ -178,6 +178,7 @@ def test_the_joined_video_is_the_one_made_in_one_go(tmp_path: Path, kind: str, s
         assert one.codec_context.name == other.codec_context.name
         assert one.codec_context.pix_fmt == other.codec_context.pix_fmt
         assert (one.frames, one.sample_aspect_ratio) == (other.frames, other.sample_aspect_ratio)
+        assert float(other.average_rate or 0) == pytest.approx(float(one.average_rate or 0), rel=0.05)
         assert a.duration == pytest.approx(b.duration, abs=40_000)
         x, y = next(a.decode(video=0)), next(b.decode(video=0))
         assert (x.colorspace, x.color_range, x.color_trc) == (y.colorspace, y.color_range, y.color_trc)

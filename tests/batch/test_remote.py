@@ -171,6 +171,40 @@ def test_an_input_that_changes_meanwhile_is_named_and_nothing_is_sent(
     assert files_in(tmp_path / "served") == ["a.png"]
 
 
+def test_a_result_of_an_input_that_changed_meanwhile_is_not_kept_here(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = picture(tmp_path / "served" / "in" / "a.png")
+    fetch = RemoteFile.fetch
+
+    def fetched(self: RemoteFile, target: Path) -> None:
+        fetch(self, target)
+        picture(source, shift=40)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RemoteFile, "fetch", fetched)
+        (said,) = failures(run_job(at(ftp_address(server, "in"), str(tmp_path / "out"))))
+    assert f"ftp://{server}/in/a.png changed while it was being restored" in said
+    assert not (tmp_path / "out" / "a.png").exists()
+    assert not run_job(at(ftp_address(server, "in"), str(tmp_path / "out"))).failed
+    assert (tmp_path / "out" / "a.png").exists()
+
+
+def test_a_hash_belongs_to_the_name_of_a_folder(tmp_path: Path) -> None:
+    picture(tmp_path / "in" / "a.png")
+    for number in (1, 2):
+        assert not run_job(at(str(tmp_path / "in"), f"memory://box/Roll #{number}/")).failed
+    for number in (1, 2):
+        assert RemoteFile.of(f"memory://box/Roll #{number}/").files() == ["a.png"]
+    assert not RemoteFile.of("memory://box/Roll ").is_there()
+
+
+def test_an_address_that_cannot_be_read_tells_nothing_of_its_login() -> None:
+    with pytest.raises(UnreadableMediaError) as refusal:
+        RemoteFile.of("ftp://bob:ge/heim@nas:port/x")
+    assert "heim" not in str(refusal.value)
+
+
 @pytest.mark.parametrize(("target", "kept"), [("out/", "out/cut.incomplete.mp4"), ("new.mp4", "new.incomplete.mp4")])
 @pytest.mark.parametrize("fetched", [False, True])
 def test_what_is_left_of_a_damaged_video_is_sent_beside_its_place(

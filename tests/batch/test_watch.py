@@ -15,7 +15,7 @@ import pytest
 
 from app.batch.jobs.plan import Item
 from app.batch.watch import FolderWatch, watch
-from app.core.errors import UnreadableMediaError
+from app.core.errors import AppError, JournalError, UnreadableMediaError
 from app.media.remote import RemoteFile
 from tests.batch.helpers import files_in, job_of, picture, pixels
 from tests.cli.conftest import cli_process
@@ -101,7 +101,8 @@ def test_a_scan_that_fails_half_way_loses_nothing(tmp_path: Path, monkeypatch: p
     assert names(folder) == ["a.png", "b.png"]
 
 
-def test_what_could_not_be_restored_for_want_of_a_server_is_given_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [UnreadableMediaError("It is gone."), JournalError("It is being restored.")])
+def test_what_could_not_be_restored_for_now_is_given_again(tmp_path: Path, error: AppError) -> None:
     picture(tmp_path / "in" / "a.png")
     given: list[str] = []
     told: list[str] = []
@@ -110,7 +111,7 @@ def test_what_could_not_be_restored_for_want_of_a_server_is_given_again(tmp_path
     def restore(items: list[Item]) -> None:
         given.extend(item.name for item in items)
         if len(given) < 3:
-            raise UnreadableMediaError("The server is gone.")
+            raise error
 
     watch(
         job_of(tmp_path / "in", tmp_path / "out"),
@@ -119,7 +120,7 @@ def test_what_could_not_be_restored_for_want_of_a_server_is_given_again(tmp_path
         lambda error: told.append(str(error)),
     )
     assert given == ["a.png"] * 3
-    assert told == ["The server is gone."]
+    assert told == [str(error)]
 
 
 @pytest.mark.parametrize("error", [UnreadableMediaError("The server is gone."), OSError("no answer")])

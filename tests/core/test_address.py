@@ -56,6 +56,32 @@ def test_an_at_sign_behind_the_host_is_no_login(text: str) -> None:
     assert address.revealed() == text
 
 
+@pytest.mark.parametrize(
+    "path", ["user=admin&password=hush&channel=1", "user=admin_password=hu_sh_channel=1", "live/pwd=hush/1"]
+)
+def test_the_login_in_the_path_of_a_camera_is_not_shown(path: str) -> None:
+    """As many video recorders want it."""
+    address = StreamAddress(f"rtsp://192.0.2.7/{path}")
+    assert address.has_secrets
+    for shown in (str(address), address.remembered(), without_secrets(f"cannot open {address.revealed()}: refused")):
+        assert "sh" not in shown
+        assert "192.0.2.7" in shown
+    assert path in address.revealed()
+
+
+@pytest.mark.parametrize("text", ["s3://AKIA:wJa/lr@bucket/in", "sftp://AKIA:wJa/lr@nas/in"])
+def test_a_host_without_a_dot_may_stand_behind_a_password_with_a_slash(text: str) -> None:
+    assert StreamAddress(text).login == ("AKIA", "wJa/lr")
+    assert "AKIA" not in str(StreamAddress(text))
+
+
+def test_a_hash_ends_only_the_addresses_of_the_web() -> None:
+    assert StreamAddress("http://example.com/a#b").revealed() == "http://example.com/a"
+    assert StreamAddress("s3://bucket/Roll #1/a").revealed() == "s3://bucket/Roll #1/a"
+    assert StreamAddress("ftp://host.lan/Roll #1#insecure").revealed() == "ftp://host.lan/Roll #1"
+    assert StreamAddress("ftp://host.lan/Roll #1#insecure").insecure
+
+
 def test_insecure_belongs_to_one_address() -> None:
     assert StreamAddress("rtsps://me:hush@cam/x#insecure").insecure
     assert not StreamAddress("rtsps://me:hush@cam/x").insecure

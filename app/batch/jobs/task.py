@@ -100,7 +100,7 @@ class Task:
             raise UnreadableMediaError(
                 "{source} changed while it was being restored.",
                 "Restore it again when nothing writes to it.",
-                source=self.source,
+                source=remote or self.source,
             )
 
 

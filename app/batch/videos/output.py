@@ -171,6 +171,7 @@ class VideoOutput:
         copy.time_base = reader.time_base
         colour = _colour_of(reader, stream.height)
         context = copy.codec_context
+        context.framerate = Fraction(reader.fps or 25.0).limit_denominator(1001)  # Matroska states it
         context.color_range, context.colorspace = int(colour.color_range), colour.matrix_tag
         context.color_primaries, context.color_trc = colour.primaries_tag, colour.transfer_tag
         return copy
