@@ -27,6 +27,7 @@ from app.core.errors import JournalError
 from app.core.log import log_folder
 from app.core.machine import usable_threads
 from app.core.words import phrase_n
+from app.media.remote import is_address
 from app.restorers.store import ModelStore
 
 _WORTH_PROCESSES = 150.0
@@ -126,7 +127,8 @@ def run_job(
         executor.run(setup, run.next_task, run.report, cancelled)
         report = run.ended(tuple(left_alone(job.input, job.output, planned)))
         if shard is None and not report.resumable:
-            journal.remove()
+            inputs = shown_source(job.input) if is_address(job.input) else str(Path(job.input).absolute())
+            journal.remove(inputs, [piece.target for work in works for piece in work.pieces])
     return report
 
 

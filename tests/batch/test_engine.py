@@ -505,6 +505,18 @@ def test_shards_do_disjoint_parts_and_are_joined_at_the_end(tmp_path: Path) -> N
     assert [number_of(image) for image in pictures(tmp_path / "out" / "film.mp4")] == list(range(102))
 
 
+def test_another_job_into_the_same_folder_leaves_the_pieces_of_an_unfinished_one(tmp_path: Path) -> None:
+    long_video(tmp_path / "in" / "film.mp4")
+    picture(tmp_path / "in" / "a.png")
+    album(tmp_path / "others", 2)
+    job = job_of(tmp_path / "in", tmp_path / "out")
+    run_job(job, shard=Shard(number=1, count=1))
+    assert not run_job(job_of(tmp_path / "others", tmp_path / "out")).failed
+    assert not run_job(job, join=True).failed
+    assert len(pictures(tmp_path / "out" / "film.mp4")) == 102
+    assert not (tmp_path / "out" / ".cfrnet-job").exists()
+
+
 def test_joining_keeps_what_shards_made_for_the_place_of_an_older_file(tmp_path: Path) -> None:
     """The shards were told to replace it and the joining was not: then it says so, and a second one can."""
     long_video(tmp_path / "in" / "film.mp4")

@@ -1,7 +1,7 @@
 """The journal of finished tasks: an SQLite file beside the output that survives a kill at any moment.
 
-It is in a folder of the job's own, which is removed with the job. SQLite's exclusive lock, which the system releases
-when its holder dies, excludes a second process.
+It is in a hidden folder, which is removed with the last job that needs it. SQLite's exclusive lock, which the system
+releases when its holder dies, excludes a second process.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -141,10 +142,21 @@ class Journal:
         """Close the journal; its content stays for the next run."""
         self._database.close()
 
-    def remove(self) -> None:
-        """Close the journal of a job that is finished, and remove its folder."""
+    def remove(self, inputs: str, pieces: Iterable[Path] = ()) -> None:
+        """Close the journal of a job that is finished and forget it, with its `pieces`, the files of parts of videos.
+
+        `inputs` is the full path or the address of the job's input. The folder is removed with it, unless another job
+        into the same place was interrupted, or is being done by a shard.
+        """
+        for piece in pieces:
+            piece.unlink(missing_ok=True)
+        for key, record in self._database.execute("SELECT key, record FROM tasks").fetchall():
+            source = json.loads(record).get(_SOURCE, "")
+            if not source or Path(source).is_relative_to(inputs):
+                self._execute("DELETE FROM tasks WHERE key = ?", (key,))
+        is_needed = self._teaches()
         self.close()
-        if self.folder is not None:
+        if self.folder is not None and not is_needed and not _is_shard_at_work(self.folder):
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _teaches(self) -> bool:
@@ -189,6 +201,15 @@ class Journal:
             database.close()
             raise
         return database
+
+
+def _is_shard_at_work(folder: Path) -> bool:
+    for path in folder.glob("shard-*.sqlite"):
+        try:
+            Journal(folder, name=path.stem).close()
+        except JournalError:
+            return True
+    return False
 
 
 def _source_of(task: Task) -> str:
