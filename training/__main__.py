@@ -20,6 +20,7 @@ COMMANDS = {
     "piece": ("training.pieces.piece", "train one piece of a run on a machine that is lent for minutes"),
     "gradients": ("training.gradients", "compare the gradients of the loss terms"),
     "prune": ("training.shipping.prune", "remove channels that carry next to nothing"),
+    "deepen": ("training.networks.deepen", "add residual blocks to a trained cfrnet-rt"),
     "export": ("training.shipping.export", "export a checkpoint to FP32 ONNX"),
     "quantize": ("training.shipping.quantize", "quantize an exported generator to INT8"),
     "manifest": ("training.shipping.manifest", "write models/manifest.json"),

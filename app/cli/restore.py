@@ -120,14 +120,19 @@ def _watch(job: Job, options: argparse.Namespace, workforce: Workforce) -> JobRe
     results: dict[str, ItemDone | ItemFailed] = {}
     restored: set[str] = set()  # at any time: what is in the place of a file that failed since is this run's own
 
-    def take(items: list[Item]) -> None:
+    def take(items: list[Item]) -> list[Item]:
         arrived = {item.name for item in items}
+        unwritten: list[Item] = []
         for names, overwrite in ((arrived - restored, job.overwrite), (arrived & restored, True)):
             if names:
                 part = replace(job, overwrite=overwrite)
                 report = _run(part, options, workforce, many=True, only=_one_of(names))
                 results.update((each.item.name, each) for each in report.results)
                 restored.update(each.item.name for each in report.results if isinstance(each, ItemDone))
+                failed = [each for each in report.results if isinstance(each, ItemFailed)]
+                unwritten += [each.item for each in failed if isinstance(each.error, OutputError)]
+        # Where there is no output for now, nothing is wrong with the file.
+        return unwritten if unwritten and not _is_there(job.output) else []
 
     def wait(seconds: float) -> bool:
         try:
@@ -142,6 +147,13 @@ def _watch(job: Job, options: argparse.Namespace, workforce: Workforce) -> JobRe
     say(tr("watching {path}; Ctrl-C ends it", path=job.input))
     watch(job, take, wait, print_error)
     return JobReport(results=tuple(results.values()))
+
+
+def _is_there(folder: str) -> bool:
+    try:
+        return is_folder(folder)
+    except UnreadableMediaError:
+        return False
 
 
 def _one_of(names: set[str]) -> Callable[[Item], bool]:

@@ -112,7 +112,8 @@ class CFRNet(_FixedPointGenerator):
 class CFRNetRT(_FixedPointGenerator):
     """The same parameter budget with the body at 1/8 resolution: 2.12 M parameters, 2.79 GMAC a cycle at 256x256.
 
-    This size is trained; the shipped weights are pruned to 1.37 M and 1.96 GMAC (`training.shipping.prune`).
+    This size is trained; the shipped weights are pruned to 1.37 M and 1.96 GMAC (`training.shipping.prune`). `refine`
+    is the number of residual blocks behind the one that decodes, which `training.networks.deepen` adds to trained ones.
 
     Pixel-unshuffle keeps every input value while moving the work to 1/4 resolution, where memory traffic, the
     real cost on a CPU, is a sixteenth. No ReLU follows the stem: to remove noise the network has to predict it with
@@ -120,7 +121,7 @@ class CFRNetRT(_FixedPointGenerator):
     (docs/decisions/training-choices.md).
     """
 
-    def __init__(self, bound: str = "clamp") -> None:
+    def __init__(self, bound: str = "clamp", *, refine: int = 0) -> None:
         super().__init__(bound)
         self.unshuffle: nn.Module = nn.PixelUnshuffle(4)
         self.stem = _conv(48, 64)
@@ -130,6 +131,7 @@ class CFRNetRT(_FixedPointGenerator):
         self.up = _conv(128, 64)
         self.enlarge: nn.Module = nn.Upsample(scale_factor=2.0, mode="nearest")
         self.decode = ResidualBlock(64)
+        self.refine = nn.Sequential(*(ResidualBlock(64) for _ in range(refine)))
         self.head = _head(64, 48)
         self.shuffle: nn.Module = nn.PixelShuffle(4)
 
@@ -137,7 +139,7 @@ class CFRNetRT(_FixedPointGenerator):
         quarter = self.encode(self.stem(self.unshuffle(x)))
         h = self.body(F.relu(self.down(quarter)))
         h = self.enlarge(self.up(h)) + quarter
-        out: Tensor = self.shuffle(self.head(self.decode(h)))
+        out: Tensor = self.shuffle(self.head(self.refine(self.decode(h))))
         return out
 
 
