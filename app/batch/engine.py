@@ -27,7 +27,6 @@ from app.core.errors import JournalError
 from app.core.log import log_folder
 from app.core.machine import usable_threads
 from app.core.words import phrase_n
-from app.media.remote import is_address
 from app.restorers.store import ModelStore
 
 _WORTH_PROCESSES = 150.0
@@ -127,8 +126,9 @@ def run_job(
         executor.run(setup, run.next_task, run.report, cancelled)
         report = run.ended(tuple(left_alone(job.input, job.output, planned)))
         if shard is None and not report.resumable:
-            inputs = shown_source(job.input) if is_address(job.input) else str(Path(job.input).absolute())
-            journal.remove(inputs, [piece.target for work in works for piece in work.pieces])
+            pieces = [piece for work in works for piece in work.pieces]
+            keys = [task.key for task in (*(work.final for work in works), *pieces)]
+            journal.remove(keys, [piece.target for piece in pieces])
     return report
 
 

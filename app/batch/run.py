@@ -39,7 +39,8 @@ class JobRun:
     """Gives out the tasks of `works`, receives their results, and keeps the journal.
 
     `remake` plans a file again, before its task is tried once more with `retry`. `mine` tells which tasks this run may
-    do; when others do the rest, videos are not joined and `is_shard` is true. With `joins` their pieces are there.
+    do; when others do the rest, videos are not joined and `is_shard` is true. `joins` says that
+    this run joins what shards have made.
     `keep_timings` keeps those of every frame, hundreds of bytes each, in the results.
     """
 
@@ -195,7 +196,10 @@ class JobRun:
 
     def _has_pieces(self, work: Work) -> bool:
         entries = ((piece, self._journal.entry(piece.key)) for piece in work.pieces)
-        return any(entry is not None and entry.done and entry.digest == piece.digest for piece, entry in entries)
+        return any(
+            entry is not None and entry.done and entry.digest == piece.digest and piece.target.is_file()
+            for piece, entry in entries
+        )
 
     def _admit_pieces(self, state: _State, *, fresh: bool) -> None:
         name = state.work.item.name

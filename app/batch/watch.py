@@ -68,13 +68,13 @@ class FolderWatch:
 
 def watch(
     job: Job,
-    restore: Callable[[list[Item]], Iterable[Item]],
+    restore: Callable[[list[Item]], None],
     wait: Callable[[float], bool],
     tell: Callable[[AppError], None] = lambda error: None,
 ) -> None:
     """Call `restore` with new files until `wait`, called with the seconds to wait, returns True, or Ctrl-C ends a scan.
 
-    What it returns is given to it again. When the folder or a server cannot be reached after a first successful round,
+    When the folder or a server cannot be reached after a first successful round,
     or another process restores into the same place, `tell` receives the error once and what arrives is restored when it
     can be. Raises what the first round and an interrupted `restore` raise.
     """
@@ -90,7 +90,7 @@ def watch(
             except OSError as error:
                 raise unreadable(Path(job.input), error) from error
             if items:
-                folder.give_again(restore(items))
+                restore(items)
             succeeded, told = True, ""
         except (SourceOpenError, OutputError, JournalError) as error:
             if not succeeded:

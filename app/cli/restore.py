@@ -120,19 +120,25 @@ def _watch(job: Job, options: argparse.Namespace, workforce: Workforce) -> JobRe
     results: dict[str, ItemDone | ItemFailed] = {}
     restored: set[str] = set()  # at any time: what is in the place of a file that failed since is this run's own
 
-    def take(items: list[Item]) -> list[Item]:
+    lost: OutputError | None = None
+
+    def take(items: list[Item]) -> None:
+        nonlocal lost
+        if lost is not None and not _is_there(job.output):
+            raise lost
+        lost = None
         arrived = {item.name for item in items}
-        unwritten: list[Item] = []
         for names, overwrite in ((arrived - restored, job.overwrite), (arrived & restored, True)):
             if names:
                 part = replace(job, overwrite=overwrite)
                 report = _run(part, options, workforce, many=True, only=_one_of(names))
                 results.update((each.item.name, each) for each in report.results)
                 restored.update(each.item.name for each in report.results if isinstance(each, ItemDone))
-                failed = [each for each in report.results if isinstance(each, ItemFailed)]
-                unwritten += [each.item for each in failed if isinstance(each.error, OutputError)]
-        # Where there is no output for now, nothing is wrong with the file.
-        return unwritten if unwritten and not _is_there(job.output) else []
+                errors = (each.error for each in report.results if isinstance(each, ItemFailed))
+                lost = lost or next((error for error in errors if isinstance(error, OutputError)), None)
+        if lost is not None and not _is_there(job.output):  # then nothing is wrong with the files
+            raise lost
+        lost = None
 
     def wait(seconds: float) -> bool:
         try:

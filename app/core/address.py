@@ -12,7 +12,7 @@ _SECRET_NAME = re.compile(
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s/?#@:\[\]]+)(:\d+)?(?=[/?#]|$)")
 _LOGIN_IN_TEXT = re.compile(r"(?<=://)(?:[^\s/@:]+:(?!\d+(?:[/?#\s]|$))[^\n@]*(?:@[^\s@/]*(?=@))*|[^\s/@]+)@")
 _SECRET_IN_TEXT = re.compile(r"([?&;][^=\s&?;]*=)([^\s&#;'\"]+)")
-_SECRET_IN_PATH = re.compile(r"((?:^|[/&;,_])[^=/&;,_\s]*=)(.*?)(?=[&;,_][^=/&;,_]*=|/|$)")
+_SECRET_IN_PATH = re.compile(r"((?:^|[/&;,_])[^=/&;,_\s]*=)(.*?)(?=[&;,_/][^=/&;,_]*=|$)")
 _CAMERA_IN_TEXT = re.compile(r"\brtsps?://\S+", re.IGNORECASE)
 _HIDDEN = "…"
 _INSECURE = "#insecure"
@@ -157,7 +157,8 @@ def _split_login(rest: str) -> tuple[str | None, str]:
             else (plain, after)
         )
     name, colon, password = authority.partition(":")
-    if is_host and colon and name and not password.isdecimal():  # which is no port
+    # Neither a port nor a part of an IPv6 address stands there.
+    if is_host and colon and name and password and not password.isdecimal() and not authority.startswith("["):
         return rest[: len(rest.split("?", 1)[0]) - len(last) - 1], _after(rest, last)
     return None, rest
 

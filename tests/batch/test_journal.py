@@ -42,31 +42,44 @@ def test_what_was_finished_is_there_for_the_next_run(tmp_path: Path) -> None:
 def test_a_removed_journal_leaves_nothing(tmp_path: Path) -> None:
     with Journal(tmp_path / "job") as journal:
         journal.finish(task(), {})
-        journal.remove(str(Path().absolute()))
+        journal.remove(["a.png"])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_another_job_into_the_same_place_needs_stays(tmp_path: Path) -> None:
     pieces = [tmp_path / "job" / "pieces" / f"{name}.mp4" for name in ("mine", "other")]
+    other = tmp_path / "b.png"
+    other.touch()
     with Journal(tmp_path / "job") as journal:
-        journal.finish(replace(task("a.png"), source=tmp_path / "mine" / "a.png"), {})
-        journal.finish(replace(task("b.png"), source=tmp_path / "other" / "b.png"), {})
+        for each in (task("a.png"), replace(task("b.png"), source=other), task("its-input-is-gone.png")):
+            journal.finish(each, {})
         pieces[0].parent.mkdir()
         for piece in pieces:
             piece.touch()
-        journal.remove(str(tmp_path / "mine"), pieces[:1])
+        journal.remove(["a.png"], pieces[:1])
     assert [piece.exists() for piece in pieces] == [False, True]
     with Journal(tmp_path / "job") as journal:
         assert journal.entry("a.png") is None
         assert journal.entry("b.png") is not None
-        journal.remove(str(tmp_path / "other"), pieces[1:])
-    assert list(tmp_path.iterdir()) == []
+        journal.remove(["b.png"], pieces[1:])
+    assert list(tmp_path.iterdir()) == [other]
 
 
-def test_a_shard_that_is_at_work_keeps_its_journal(tmp_path: Path) -> None:
-    with Journal(tmp_path / "job", name="shard-1-of-2"), Journal(tmp_path / "job") as journal:
-        journal.remove(str(tmp_path))
-        assert (tmp_path / "job" / "shard-1-of-2.sqlite").exists()
+@pytest.mark.parametrize("at_work", [True, False])
+def test_a_shard_of_another_job_keeps_its_journal(tmp_path: Path, at_work: bool) -> None:
+    other = tmp_path / "b.png"
+    other.touch()
+    with Journal(tmp_path / "job") as journal:
+        with Journal(tmp_path / "job", name="shard-1-of-2") as shard:
+            shard.finish(replace(task("b.png"), source=other), {})
+            if at_work:
+                journal.remove(["a.png", "b.png"])
+        if not at_work:
+            journal.remove(["a.png"])
+    assert (tmp_path / "job" / "shard-1-of-2.sqlite").exists()
+    with Journal(tmp_path / "job") as journal:
+        journal.remove(["b.png"])
+    assert not (tmp_path / "job").exists()
 
 
 def test_a_job_of_one_task_writes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +89,7 @@ def test_a_job_of_one_task_writes_no_file(tmp_path: Path, monkeypatch: pytest.Mo
         entry = journal.entry("a.png")
         assert entry is not None
         assert entry.done
-        journal.remove(str(Path().absolute()))
+        journal.remove(["a.png"])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -114,7 +127,7 @@ def test_a_damaged_journal_is_kept_aside_and_a_new_one_begun(tmp_path: Path, con
     with Journal(folder) as journal:
         assert journal.damaged == tmp_path / "job.damaged-1.sqlite"
         journal.finish(task(), {})
-        journal.remove(str(Path().absolute()))
+        journal.remove(["a.png"])
     assert [path.name for path in tmp_path.iterdir()] == ["job.damaged-1.sqlite"]
     assert journal.damaged.read_bytes() == content
 

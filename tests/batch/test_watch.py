@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from app.batch.jobs.plan import Item
 from app.batch.watch import FolderWatch, watch
+from app.cli import main
 from app.core.errors import AppError, JournalError, UnreadableMediaError
 from app.media.remote import RemoteFile
 from tests.batch.helpers import files_in, job_of, picture, pixels
@@ -56,7 +60,7 @@ def test_watching_ends_when_waiting_does(tmp_path: Path) -> None:
     waits = iter([False, False, True])
     watch(
         job_of(tmp_path / "in", tmp_path / "out"),
-        lambda items: given.extend(item.name for item in items) or [],
+        lambda items: given.extend(item.name for item in items),
         lambda seconds: next(waits),
     )
     assert given == ["a.png"]
@@ -108,11 +112,10 @@ def test_what_could_not_be_restored_for_now_is_given_again(tmp_path: Path, error
     told: list[str] = []
     waits = iter([False] * 5 + [True])
 
-    def restore(items: list[Item]) -> list[Item]:
+    def restore(items: list[Item]) -> None:
         given.extend(item.name for item in items)
         if len(given) < 3:
             raise error
-        return items if len(given) == 3 else []
 
     watch(
         job_of(tmp_path / "in", tmp_path / "out"),
@@ -120,7 +123,7 @@ def test_what_could_not_be_restored_for_now_is_given_again(tmp_path: Path, error
         lambda seconds: next(waits),
         lambda error: told.append(str(error)),
     )
-    assert given == ["a.png"] * 4
+    assert given == ["a.png"] * 3
     assert told == [str(error)]
 
 
@@ -133,7 +136,7 @@ def test_a_first_scan_that_fails_ends_watching(
 
     monkeypatch.setattr(FolderWatch, "arrived", fail)
     with pytest.raises(UnreadableMediaError):
-        watch(job_of(tmp_path / "in", tmp_path / "out"), lambda items: [], lambda seconds: True)
+        watch(job_of(tmp_path / "in", tmp_path / "out"), lambda items: None, lambda seconds: True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")
@@ -159,3 +162,31 @@ def test_the_command_restores_what_arrives_until_ctrl_c(
     process.communicate(timeout=60)
     assert process.returncode in (1, 130)
     assert files_in(tmp_path / "out") == ["a.png"]
+
+
+def test_a_file_that_arrives_while_the_output_is_away_is_restored_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It fails once, and is told of once, however long that lasts."""
+    source, away = tmp_path / "in", tmp_path / "away"
+    picture(source / "a.png")
+    rounds = iter(range(100))
+
+    def sleep(_: float) -> None:
+        number = next(rounds)
+        if number == 3:
+            (tmp_path / "out").rename(away)
+            (tmp_path / "out").touch()  # as a mount point that cannot be entered
+            picture(source / "b.png", shift=4)
+        elif number == 10:
+            (tmp_path / "out").unlink()
+            away.rename(tmp_path / "out")
+        elif number == 15:
+            raise KeyboardInterrupt
+
+    command = importlib.import_module("app.cli.restore")
+    monkeypatch.setattr(command, "time", SimpleNamespace(**{**vars(time), "sleep": sleep}))
+    code = main(["restore", str(source), str(tmp_path / "out"), "--watch", "--k", "1", "--workers", "1"])
+    assert code in (0, 130)
+    assert files_in(tmp_path / "out") == ["a.png", "b.png"]
+    assert capsys.readouterr().err.count("b.png") < 5

@@ -69,6 +69,12 @@ def test_the_login_in_the_path_of_a_camera_is_not_shown(path: str) -> None:
     assert path in address.revealed()
 
 
+@pytest.mark.parametrize("text", ["http://[::1]/a@b", "http://[fe80::1]:8080/users/@me", "http://[::1]:8080/a@b"])
+def test_an_at_sign_behind_an_ipv6_host_is_no_login(text: str) -> None:
+    assert StreamAddress(text).login is None
+    assert StreamAddress(text).revealed() == text
+
+
 @pytest.mark.parametrize("text", ["s3://AKIA:wJa/lr@bucket/in", "sftp://AKIA:wJa/lr@nas/in"])
 def test_a_host_without_a_dot_may_stand_behind_a_password_with_a_slash(text: str) -> None:
     assert StreamAddress(text).login == ("AKIA", "wJa/lr")

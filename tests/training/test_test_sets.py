@@ -68,6 +68,9 @@ def test_figures_of_all_faces_are_not_replaced_by_a_quick_look(tmp_path: Path) -
         read_figures(path, limit=3)
     with pytest.raises(FiguresInPlaceError, match="the figures of mine"):
         read_figures(path, limit=None, network="yours")
+    path.write_text(json.dumps({"network": "mine", "limit": 3}))
+    assert read_figures(path, limit=3, network="mine")["limit"] == 3
+    assert read_figures(path, limit=None, network="mine") == {}
 
 
 def test_figures_of_other_sets_are_not_replaced(tmp_path: Path) -> None:
@@ -81,6 +84,3 @@ def test_figures_of_other_sets_are_not_replaced(tmp_path: Path) -> None:
     assert read_figures(path, limit=None, sets=mine)["sets"] == mine
     with pytest.raises(FiguresInPlaceError, match="other test sets"):
         read_figures(path, limit=None, sets=usual)
-    path.write_text(json.dumps({"network": "mine", "limit": 3}))
-    assert read_figures(path, limit=3, network="mine")["limit"] == 3
-    assert read_figures(path, limit=None, network="mine") == {}

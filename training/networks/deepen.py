@@ -3,7 +3,8 @@
 `python -m training deepen CHECKPOINT --blocks 2 --out CHECKPOINT`
 
 Net2Net (Chen et al., arXiv 1511.05641) for residual blocks: the second convolution of a new one is zero, so the network
-computes what it did, and `python -m training train --init` goes on from there.
+computes what it did, and `python -m training train --init` goes on from there. The tensors before the head have other
+names then, which `training.shipping.quantize.CALIBRATIONS` does not know yet.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from training.checkpoint import load_generator, read_checkpoint, save_checkpoint
 from training.data import load_faces
 from training.evaluation.evaluate import SECTIONS, evaluate
 from training.evaluation.parallel import keep_freed_memory
-from training.evaluation.test_sets import read_figures
+from training.evaluation.test_sets import find_evaluation_data, read_figures
 from training.log import RUN_LOGS, read_table, runs_table
 from training.shipping.export import export_onnx
 from training.shipping.manifest import check_origins, write_manifest
@@ -143,7 +143,12 @@ def main() -> None:
     if options.evaluate and not set(options.precisions) >= {"fp32", "int8"}:
         parser.error("--evaluate needs FP32 and INT8")
     if options.evaluate:  # before anything is replaced
-        read_figures(options.docs / "results.json", limit=options.limit, network=options.name)
+        read_figures(
+            options.docs / "results.json",
+            limit=options.limit,
+            network=options.name,
+            sets=find_evaluation_data(options.data).names,
+        )
     keep_freed_memory()
     files = publish(
         checkpoint=options.checkpoint, name=options.name, faces=options.faces, models=options.models,

@@ -56,7 +56,7 @@ class Calibration:
 
     `percentile` is the share of a tensor's values that its range covers, in percent. Half of the others lie beyond
     either end; a ReLU has one end, and leaves out half as many. `narrower` has another share for the ONNX tensors it
-    names, `held` a bound beyond which the range of others does not go. From the modules `in_float` on, up to the
+    names, `held` limits the range of others to plus and minus that bound. From the modules `in_float` on, up to the
     output, nothing is quantized.
     """
 

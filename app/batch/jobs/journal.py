@@ -12,7 +12,7 @@ import os
 import platform
 import shutil
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from app.batch.jobs.task import Task
 from app.core.errors import AppError, JournalError, OutputError
 from app.core.words import Words, phrase
 from app.media.files import output_error
+from app.media.remote import is_address
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tasks (
@@ -142,22 +143,31 @@ class Journal:
         """Close the journal; its content stays for the next run."""
         self._database.close()
 
-    def remove(self, inputs: str, pieces: Iterable[Path] = ()) -> None:
-        """Close the journal of a job that is finished and forget it, with its `pieces`, the files of parts of videos.
+    def remove(self, keys: Iterable[str], pieces: Iterable[Path] = ()) -> None:
+        """Close the journal of a job that is finished; forget its tasks `keys` and its `pieces`, parts of videos.
 
-        `inputs` is the full path or the address of the job's input. The folder is removed with it, unless another job
-        into the same place was interrupted, or is being done by a shard.
+        The folder is removed with it, unless another job into the same place was interrupted, or is being done by a
+        shard. What cannot be removed stays: nothing is wrong with the results.
         """
+        mine = {_stored(key) for key in keys}
         for piece in pieces:
-            piece.unlink(missing_ok=True)
-        for key, record in self._database.execute("SELECT key, record FROM tasks").fetchall():
-            source = json.loads(record).get(_SOURCE, "")
-            if not source or Path(source).is_relative_to(inputs):
-                self._execute("DELETE FROM tasks WHERE key = ?", (key,))
-        is_needed = self._teaches()
+            with contextlib.suppress(OSError):
+                piece.unlink(missing_ok=True)
+        others = self._of_others(mine)
+        if others and self.folder is not None:
+            with contextlib.suppress(sqlite3.Error):  # all at once, because each by itself waits for the disk
+                self._database.execute("BEGIN")
+                self._database.executemany("DELETE FROM tasks WHERE key = ?", [(key,) for key in mine])
+                self._database.execute("COMMIT")
         self.close()
-        if self.folder is not None and not is_needed and not _is_shard_at_work(self.folder):
+        if self.folder is not None and not _needed_by_shards(self.folder, mine) and not others:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _of_others(self, mine: Collection[str]) -> list[str]:
+        """Return the tasks beside `mine` of which another run learns something: their inputs are still there."""
+        rows = self._database.execute(f"SELECT key, record FROM tasks WHERE {_TEACHES}").fetchall()
+        sources = {key: json.loads(record).get(_SOURCE, "") for key, record in rows if key not in mine}
+        return [key for key, source in sources.items() if source and (is_address(source) or Path(source).exists())]
 
     def _teaches(self) -> bool:
         """Whether another run can learn anything from it."""
@@ -203,13 +213,22 @@ class Journal:
         return database
 
 
-def _is_shard_at_work(folder: Path) -> bool:
+def _needed_by_shards(folder: Path, mine: Collection[str]) -> bool:
+    """Whether a shard of another job has its journal in `folder`, or one is at work; those of `mine` are removed."""
+    needed = False
     for path in folder.glob("shard-*.sqlite"):
         try:
-            Journal(folder, name=path.stem).close()
-        except JournalError:
-            return True
-    return False
+            with Journal(folder, name=path.stem) as journal:
+                others = journal._of_others(mine)
+        except (AppError, sqlite3.Error):
+            needed = True
+            continue
+        needed = needed or bool(others)
+        if not others:
+            for each in (path, path.with_suffix(".owner")):
+                with contextlib.suppress(OSError):
+                    each.unlink(missing_ok=True)
+    return needed
 
 
 def _source_of(task: Task) -> str:

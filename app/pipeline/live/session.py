@@ -201,7 +201,7 @@ class LiveSession:
         return path
 
     def _open_sound(self, settings: Settings) -> AudioInput | None:
-        """Open what is to be recorded beside the pictures: a file's own sound, and beside live sources alone the
+        """Open what is to be recorded beside the pictures: a file's own sound or, only for a live source, the
         microphone."""
         if not settings.record_sound:
             return None
