@@ -39,9 +39,8 @@ class JobRun:
     """Gives out the tasks of `works`, receives their results, and keeps the journal.
 
     `remake` plans a file again, before its task is tried once more with `retry`. `mine` tells which tasks this run may
-    do; when others do the rest, videos are not joined and `is_shard` is true. `joins` says that
-    this run joins what shards have made.
-    `keep_timings` keeps those of every frame, hundreds of bytes each, in the results.
+    do; when others do the rest, videos are not joined and `is_shard` is true. `joins` says that this run joins what
+    shards have made. `keep_timings` keeps those of every frame, hundreds of bytes each, in the results.
     """
 
     def __init__(
@@ -195,24 +194,27 @@ class JobRun:
         return None
 
     def _has_pieces(self, work: Work) -> bool:
-        entries = ((piece, self._journal.entry(piece.key)) for piece in work.pieces)
-        return any(
-            entry is not None and entry.done and entry.digest == piece.digest and piece.target.is_file()
-            for piece, entry in entries
-        )
+        results = map(self._finished, work.pieces)
+        return any(result is not None and result.first_pts is not None for result in results)
+
+    def _finished(self, piece: Task) -> TaskResult | None:
+        """Return the result that an earlier run or a shard has of a piece, None if it has to be made."""
+        entry = self._journal.entry(piece.key)
+        if entry is None or not entry.done or entry.digest != piece.digest:
+            return None
+        result = TaskResult.from_record(entry.record)
+        return result if result.first_pts is None or piece.target.is_file() else None
 
     def _admit_pieces(self, state: _State, *, fresh: bool) -> None:
         name = state.work.item.name
         for piece in filter(self._mine, state.work.pieces):
             self._states[name] = state
-            entry = None if fresh else self._journal.entry(piece.key)
-            if entry is not None and entry.done and entry.digest == piece.digest:
-                result = TaskResult.from_record(entry.record)
-                if result.first_pts is None or piece.target.is_file():
-                    self._meter.expect(piece, done_before=True)
-                    self._pieces_before += 1
-                    self._take_piece(piece, result)
-                    continue
+            result = None if fresh else self._finished(piece)
+            if result is not None:
+                self._meter.expect(piece, done_before=True)
+                self._pieces_before += 1
+                self._take_piece(piece, result)
+                continue
             self._leftovers.discard(piece.target)  # what a killed run had of it
             self._meter.expect(piece)
             self._queue.append(piece)

@@ -74,9 +74,9 @@ def watch(
 ) -> None:
     """Call `restore` with new files until `wait`, called with the seconds to wait, returns True, or Ctrl-C ends a scan.
 
-    When the folder or a server cannot be reached after a first successful round,
-    or another process restores into the same place, `tell` receives the error once and what arrives is restored when it
-    can be. Raises what the first round and an interrupted `restore` raise.
+    When the folder or a server cannot be reached after a first successful round, or another process restores into the
+    same place, `tell` receives the error once and what arrives is restored when it can be. Raises what the first round
+    and an interrupted `restore` raise.
     """
     folder = FolderWatch(job)
     succeeded, told = False, ""

@@ -50,6 +50,12 @@ def press(qtbot: QtBot, window: MainWindow, key: Qt.Key) -> None:
     qtbot.keyClick(window.preview, key)
 
 
+def begin_recording(qtbot: QtBot, window: MainWindow, session: ScriptedSession, pictures: tuple[Image, Image]) -> None:
+    deliver(qtbot, window, session, pictures)
+    press(qtbot, window, Qt.Key.Key_R)
+    qtbot.waitUntil(lambda: session.recording_state is not None, timeout=3000)
+
+
 def opened(session: ScriptedSession) -> list[str]:
     return [spec.address for name, spec in session.calls if name == "open"]
 
@@ -369,9 +375,7 @@ def test_a_recording_that_ends_by_itself_frees_the_button(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
 ) -> None:
     window = make_window()
-    deliver(qtbot, window, session, pictures)
-    press(qtbot, window, Qt.Key.Key_R)
-    qtbot.waitUntil(lambda: session.recording_state is not None, timeout=3000)
+    begin_recording(qtbot, window, session, pictures)
     session.recording_state = None
     window._host.on_error(RecordingError("The disk is full.", "The playable part is film.mp4."))
     qtbot.waitUntil(lambda: window.panel.record.text() == "Record", timeout=3000)
@@ -382,9 +386,7 @@ def test_closing_the_window_finishes_the_recording_and_the_next_one_tells_of_it(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], tmp_path: Path
 ) -> None:
     window = make_window()
-    deliver(qtbot, window, session, pictures)
-    press(qtbot, window, Qt.Key.Key_R)
-    qtbot.waitUntil(lambda: session.recording_state is not None, timeout=3000)
+    begin_recording(qtbot, window, session, pictures)
     session.recorded = tmp_path / "film.mp4"
     session.recorded.write_bytes(b"0" * 1_234_567)
     window.close()
@@ -399,9 +401,7 @@ def test_an_error_of_closing_the_window_is_told_at_the_next_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     window = make_window()
-    deliver(qtbot, window, session, pictures)
-    press(qtbot, window, Qt.Key.Key_R)
-    qtbot.waitUntil(lambda: session.recording_state is not None, timeout=3000)
+    begin_recording(qtbot, window, session, pictures)
 
     def fail() -> tuple[Path, ...]:
         raise RecordingError("The disk is full.", "Its first 3.0 s are in film.mp4.")
@@ -432,9 +432,7 @@ def test_a_recording_that_was_being_finished_when_the_window_closed_is_told_of_a
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     window = make_window()
-    deliver(qtbot, window, session, pictures)
-    press(qtbot, window, Qt.Key.Key_R)
-    qtbot.waitUntil(lambda: session.recording_state is not None, timeout=3000)
+    begin_recording(qtbot, window, session, pictures)
     session.recorded = tmp_path / "film.mp4"
     session.recorded.write_bytes(b"0" * 1_234_567)
     stop, stopping, encoded = session.stop_recording, threading.Event(), threading.Event()

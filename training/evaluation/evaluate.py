@@ -230,9 +230,9 @@ def evaluate(
 ) -> dict[str, Any]:  # fmt: skip
     """Measure, write `out`/results.md, results.json and figures/, and return what results.json holds.
 
-    A section that `out`/results.json has of the same files is kept unless `afresh` is set; one in
-    `skip` is not measured anew. results.json is written after each section and each condition, so that an evaluation
-    that was stopped goes on there.
+    A section that `out`/results.json has of the same files is kept unless `afresh` is set; one in `skip` is not
+    measured anew. results.json is written after each section and each condition, so that an evaluation that was
+    stopped goes on there.
 
     `sets` lists the test sets below `data`, see `training.evaluation.test_sets`; `faces` replaces its training faces.
 

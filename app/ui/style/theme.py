@@ -126,8 +126,8 @@ QPushButton[kind="recording"] { background: $danger_soft; color: $text; border: 
 QPushButton[kind="recording"]:focus { border: 2px solid $text; }
 QPushButton::menu-indicator { image: none; }
 QPushButton[kind="source"] { text-align: left; padding: 0 10px; min-height: 38px; }
-QPushButton[kind="link"] { background: transparent; border: 0; border-radius: 4px; color: $accent; padding: 0;
-    min-height: 26px; font-weight: 600; }
+QPushButton[kind="link"] { background: transparent; border: 1px solid transparent; border-radius: 4px;
+    color: $accent; padding: 0; min-height: 26px; font-weight: 600; }
 QPushButton[kind="link"]:hover { color: $text; }
 QPushButton[kind="link"]:focus { border: 1px solid $accent; }
 QPushButton[kind="section"] { border: 0; background: transparent; color: $muted; font-size: 11px; font-weight: 600;
