@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from app.outputs.portaudio import open_stream
 from app.outputs.recordings.microphone import AudioBlock, Samples
 
 _log = logging.getLogger(__name__)
@@ -92,8 +93,8 @@ class SystemSpeaker:
         self._clock = clock
         self._queue = SoundQueue(rate=rate, channels=channels)
         self.write, self.forget_after = self._queue.write, self._queue.forget_after
-        self._stream = sounddevice.OutputStream(
-            samplerate=rate, channels=channels, dtype="float32", callback=self._give
+        self._stream = open_stream(
+            sounddevice.OutputStream, samplerate=rate, channels=channels, dtype="float32", callback=self._give
         )
 
     def start(self) -> None:

@@ -161,7 +161,7 @@ class SessionHost(QObject):
     def look_for_cameras(self) -> None:
         """List cameras and microphones; `cameras_listed` follows, then `microphones_listed`."""
         self._submit(lambda: self.cameras_listed.emit(tuple(self._list_names())))
-        self._submit(lambda: self.microphones_listed.emit(self._list_microphones()))
+        self._submit(self._look_for_microphones)
 
     def listen(self, microphone: str | None) -> None:
         """Measure the level of the microphone of that name, "" for the system's choice; None ends it."""
@@ -170,6 +170,13 @@ class SessionHost(QObject):
         self._listened_to = microphone
 
         self._submit(self._measure_level)
+
+    def _look_for_microphones(self) -> None:
+        self._close_meter()  # those plugged in meanwhile are found when none is open
+        try:
+            self.microphones_listed.emit(self._list_microphones())
+        finally:
+            self._measure_level()
 
     def _measure_level(self) -> None:
         """Listen to the microphone that is to be listened to, if it opens."""

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import sys
 import time
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from app.outputs import portaudio
 from app.outputs.recordings.microphone import (
     AudioBlock,
     Microphone,
@@ -140,6 +142,8 @@ def test_a_microphone_that_is_listed_twice_is_the_chosen_one(monkeypatch: pytest
         default=SimpleNamespace(device=(0, 2)),
         InputStream=FakeStream,
         PortAudioError=RuntimeError,
+        _initialized=0,
+        _initialize=lambda: None,
     )
     monkeypatch.setitem(sys.modules, "sounddevice", sounddevice)
     assert list_microphones() == ("Webcam", "USB Headset")
@@ -170,6 +174,47 @@ def test_a_microphone_of_another_rate_is_recorded_at_that(monkeypatch: pytest.Mo
     assert (microphone.rate, microphone.in_place_of) == (44100, "")
     devices[0]["default_samplerate"] = 48000.0
     assert open_microphone("USB Mic") is None, "its own rate is the one that it refused"
+
+
+class PluggedIn:
+    """A `sounddevice` that sees what is in `plugged_in` when it starts, as PortAudio does."""
+
+    InputStream = FakeStream
+    PortAudioError = RuntimeError
+    default = SimpleNamespace(device=(0, 1))
+
+    def __init__(self) -> None:
+        self.plugged_in: list[str] = []
+        self._initialized = 0
+        self._initialize()
+
+    def _initialize(self) -> None:
+        self._seen = list(self.plugged_in)
+        self._initialized += 1
+
+    def _terminate(self) -> None:
+        if not self._initialized:
+            raise RuntimeError("PortAudio not initialized")
+        self._initialized -= 1
+
+    def query_devices(self) -> list[dict[str, Any]]:
+        return [{"index": i, "name": name, "max_input_channels": 1} for i, name in enumerate(self._seen)]
+
+
+def test_a_microphone_that_is_plugged_in_later_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    sounddevice = PluggedIn()
+    monkeypatch.setitem(sys.modules, "sounddevice", sounddevice)
+    monkeypatch.setattr(portaudio, "_streams", weakref.WeakSet())  # other tests leave theirs open
+    assert list_microphones() == ()
+    sounddevice.plugged_in = ["Webcam"]
+    assert list_microphones() == ("Webcam",)
+    listened_to = open_meter("Webcam")
+    assert listened_to is not None
+    sounddevice.plugged_in = ["Webcam", "USB Headset"]
+    assert list_microphones() == ("Webcam",), "PortAudio does not start anew while one is listened to"
+    listened_to.close()
+    assert list_microphones() == ("Webcam", "USB Headset")
+    assert sounddevice._initialized == 1
 
 
 def test_the_level_shown_is_never_another_microphones(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.outputs.portaudio import look_for_devices, open_stream
+
 Samples = NDArray[np.float32]
 
 _RATE = 48000
@@ -114,9 +116,10 @@ class Microphone:
             self._stream = self._opened(sounddevice, device)
 
     def _opened(self, sounddevice: Any, device: int | str | None) -> Any:
-        return sounddevice.InputStream(
-            samplerate=self.rate, channels=1, dtype="float32", blocksize=_BLOCK, device=device, callback=self._take
-        )
+        return open_stream(
+            sounddevice.InputStream,
+            samplerate=self.rate, channels=1, dtype="float32", blocksize=_BLOCK, device=device, callback=self._take,
+        )  # fmt: skip
 
     def start(self) -> None:
         self._stream.start()
@@ -166,10 +169,14 @@ def decibel_scale(peak: float, *, floor_db: float = -60.0) -> float:
 
 
 def list_microphones() -> tuple[str, ...]:
-    """Return the microphones' names, the system's choice first; none without `sounddevice`."""
+    """Return the microphones' names, the system's choice first; none without `sounddevice`.
+
+    One that was plugged in meanwhile is found when nothing is listened to or played, see `look_for_devices`.
+    """
     try:
         import sounddevice
 
+        look_for_devices(sounddevice)
         return tuple(_numbers(sounddevice))
     except (ImportError, OSError):
         return ()
