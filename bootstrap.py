@@ -33,7 +33,7 @@ REQUIREMENTS = {
 # What each accelerator adds: the package, and whether it takes the place of plain onnxruntime.
 ACCELERATORS = {
     "openvino": ("onnxruntime-ep-openvino==1.8.1", False),
-    "cuda": ("onnxruntime-gpu==1.31.1", True),
+    "cuda": ("onnxruntime-gpu[cuda,cudnn]==1.31.1", True),
     "directml": ("onnxruntime-directml>=1.20", True),
     "coreml": ("", False),  # comes with onnxruntime on macOS
     "qnn": ("onnxruntime-qnn==2.7.0", False),
@@ -329,7 +329,7 @@ def set_up_accelerator(name):
             replacing = {each: text for each, (text, also) in ACCELERATORS.items() if also}
             for each in replacing:
                 accelerator_stamp(each).unlink(missing_ok=True)
-            names = [re.split("[=<>!~]", text)[0] for text in replacing.values()]
+            names = [re.split(r"[\[=<>!~]", text)[0] for text in replacing.values()]
             if not pip("uninstall", "--yes", "onnxruntime", *names):
                 return False
         if not pip("install", package):

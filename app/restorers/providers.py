@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import logging
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -30,7 +32,7 @@ class Provider:
     `precisions` begins with the one that it runs best. A `plugin` is the module of a package that adds the provider to
     plain ONNX Runtime at run time; `device` is the type of device that it must offer, such as "NPU", so that a
     simulator of one does not count. `memory` is where a network's images live between cycles, "cpu" or ONNX Runtime's
-    name of a device.
+    name of a device. The libraries of one that is `preloaded` are Python packages, which it does not look for by itself.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Provider:
     plugin: str = ""
     device: str = ""
     memory: str = "cpu"
+    preloaded: bool = False
     memory_pattern: bool = True
 
 
@@ -59,9 +62,10 @@ PROVIDERS = (
         name="cuda",
         title="NVIDIA CUDA",
         execution="CUDAExecutionProvider",
-        needs=phrase("An NVIDIA card with its driver; pip install onnxruntime-gpu in place of onnxruntime."),
+        needs=phrase("An NVIDIA card with its driver; pip install \"onnxruntime-gpu[cuda,cudnn]\" in place of onnxruntime."),
         precisions=("fp16", "fp32", "int8"),
         memory="cuda",
+        preloaded=True,
     ),
     Provider(
         name="directml",
@@ -143,6 +147,13 @@ def _register(provider: Provider) -> bool:
     return True
 
 
+@cache
+def _preload() -> None:
+    """Load CUDA and cuDNN from their packages, once; without those, ONNX Runtime prints what it misses."""
+    with contextlib.redirect_stdout(sys.stderr):  # what commands print may be read by programs
+        onnxruntime.preload_dlls()
+
+
 def open_session(content: bytes, provider: Provider, options: EngineOptions) -> onnxruntime.InferenceSession:
     """Open a session over an ONNX file's bytes, with the CPU for what `provider` does not support."""
     set_up = session_options(threads=options.threads, spinning=options.spinning)
@@ -151,6 +162,8 @@ def open_session(content: bytes, provider: Provider, options: EngineOptions) -> 
     if devices := plugin_devices(provider):
         set_up.add_provider_for_devices(devices[:1], dict(provider.options))
         return onnxruntime.InferenceSession(content, sess_options=set_up)
+    if provider.preloaded:
+        _preload()
     wanted = [(provider.execution, dict(provider.options))]
     if provider.execution != CPU.execution:
         wanted.append((CPU.execution, {}))

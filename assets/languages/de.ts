@@ -159,9 +159,9 @@
         <translation>Ein Prozessor oder eine Grafikkarte von Intel; pip install onnxruntime-ep-openvino zusätzlich zu onnxruntime.</translation>
     </message>
     <message>
-        <source>An NVIDIA card with its driver; pip install onnxruntime-gpu in place of onnxruntime.</source>
+        <source>An NVIDIA card with its driver; pip install &quot;onnxruntime-gpu[cuda,cudnn]&quot; in place of onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
-        <translation>Eine NVIDIA-Karte mit Treiber; pip install onnxruntime-gpu anstelle von onnxruntime.</translation>
+        <translation>Eine NVIDIA-Karte mit Treiber; pip install &quot;onnxruntime-gpu[cuda,cudnn]&quot; anstelle von onnxruntime.</translation>
     </message>
     <message>
         <source>An empty name is no file or folder.</source>

@@ -159,9 +159,9 @@
         <translation>Un procesador o una tarjeta Intel; pip install onnxruntime-ep-openvino junto a onnxruntime.</translation>
     </message>
     <message>
-        <source>An NVIDIA card with its driver; pip install onnxruntime-gpu in place of onnxruntime.</source>
+        <source>An NVIDIA card with its driver; pip install &quot;onnxruntime-gpu[cuda,cudnn]&quot; in place of onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
-        <translation>Una tarjeta NVIDIA con su controlador; pip install onnxruntime-gpu en lugar de onnxruntime.</translation>
+        <translation>Una tarjeta NVIDIA con su controlador; pip install &quot;onnxruntime-gpu[cuda,cudnn]&quot; en lugar de onnxruntime.</translation>
     </message>
     <message>
         <source>An empty name is no file or folder.</source>

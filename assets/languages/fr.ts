@@ -159,9 +159,9 @@
         <translation>Un processeur ou une carte Intel&#x202f;; pip install onnxruntime-ep-openvino en plus d’onnxruntime.</translation>
     </message>
     <message>
-        <source>An NVIDIA card with its driver; pip install onnxruntime-gpu in place of onnxruntime.</source>
+        <source>An NVIDIA card with its driver; pip install &quot;onnxruntime-gpu[cuda,cudnn]&quot; in place of onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
-        <translation>Une carte NVIDIA avec son pilote&#x202f;; pip install onnxruntime-gpu à la place d’onnxruntime.</translation>
+        <translation>Une carte NVIDIA avec son pilote&#x202f;; pip install &quot;onnxruntime-gpu[cuda,cudnn]&quot; à la place d’onnxruntime.</translation>
     </message>
     <message>
         <source>An empty name is no file or folder.</source>

@@ -159,9 +159,9 @@
         <translation>Intel のプロセッサまたはカード。onnxruntime に加えて pip install onnxruntime-ep-openvino。</translation>
     </message>
     <message>
-        <source>An NVIDIA card with its driver; pip install onnxruntime-gpu in place of onnxruntime.</source>
+        <source>An NVIDIA card with its driver; pip install &quot;onnxruntime-gpu[cuda,cudnn]&quot; in place of onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
-        <translation>NVIDIA のカードとドライバー。onnxruntime の代わりに pip install onnxruntime-gpu。</translation>
+        <translation>NVIDIA のカードとドライバー。onnxruntime の代わりに pip install &quot;onnxruntime-gpu[cuda,cudnn]&quot;。</translation>
     </message>
     <message>
         <source>An empty name is no file or folder.</source>

@@ -159,9 +159,9 @@
         <translation>Um processador ou uma placa Intel; pip install onnxruntime-ep-openvino além do onnxruntime.</translation>
     </message>
     <message>
-        <source>An NVIDIA card with its driver; pip install onnxruntime-gpu in place of onnxruntime.</source>
+        <source>An NVIDIA card with its driver; pip install &quot;onnxruntime-gpu[cuda,cudnn]&quot; in place of onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
-        <translation>Uma placa NVIDIA com seu driver; pip install onnxruntime-gpu no lugar de onnxruntime.</translation>
+        <translation>Uma placa NVIDIA com seu driver; pip install &quot;onnxruntime-gpu[cuda,cudnn]&quot; no lugar de onnxruntime.</translation>
     </message>
     <message>
         <source>An empty name is no file or folder.</source>

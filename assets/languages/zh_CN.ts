@@ -159,9 +159,9 @@
         <translation>Intel 处理器或显卡；在 onnxruntime 之外执行 pip install onnxruntime-ep-openvino。</translation>
     </message>
     <message>
-        <source>An NVIDIA card with its driver; pip install onnxruntime-gpu in place of onnxruntime.</source>
+        <source>An NVIDIA card with its driver; pip install &quot;onnxruntime-gpu[cuda,cudnn]&quot; in place of onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
-        <translation>NVIDIA 显卡及其驱动；用 pip install onnxruntime-gpu 代替 onnxruntime。</translation>
+        <translation>NVIDIA 显卡及其驱动；用 pip install &quot;onnxruntime-gpu[cuda,cudnn]&quot; 代替 onnxruntime。</translation>
     </message>
     <message>
         <source>An empty name is no file or folder.</source>

@@ -76,6 +76,7 @@ class StubRuntime(types.ModuleType):
         self.libraries: list[tuple[str, str]] = []
         self.built_in = ["CUDAExecutionProvider", "CPUExecutionProvider"]
         self.devices = ["CPU"]
+        self.preloaded_before: list[int] = []
 
     def get_available_providers(self) -> list[str]:
         return self.built_in
@@ -90,6 +91,9 @@ class StubRuntime(types.ModuleType):
             for kind in self.devices
         ]
 
+    def preload_dlls(self) -> None:
+        self.preloaded_before.append(len(self.opened))
+
     def InferenceSession(self, content: bytes, **options: Any) -> dict[str, Any]:  # noqa: N802
         self.opened.append(options)
         return options
@@ -100,10 +104,12 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubRuntime]:
     runtime = StubRuntime()
     monkeypatch.setattr(providers, "onnxruntime", runtime)
     providers._register.cache_clear()
+    providers._preload.cache_clear()
     yield runtime
     for name in ("onnxruntime_ep_openvino", "onnxruntime_qnn"):
         sys.modules.pop(name, None)
     providers._register.cache_clear()
+    providers._preload.cache_clear()
 
 
 def test_a_card_is_asked_first_and_the_cpu_takes_the_rest(stub: StubRuntime) -> None:
@@ -112,6 +118,14 @@ def test_a_card_is_asked_first_and_the_cpu_takes_the_rest(stub: StubRuntime) -> 
     open_session(b"", cuda, EngineOptions())
     (options,) = stub.opened
     assert options["providers"] == [("CUDAExecutionProvider", {}), ("CPUExecutionProvider", {})]
+
+
+def test_the_libraries_of_cuda_are_loaded_once_and_before_it_is_asked(stub: StubRuntime) -> None:
+    open_session(b"", CPU, EngineOptions())
+    assert stub.preloaded_before == []
+    for _ in range(2):
+        open_session(b"", provider_called("cuda"), EngineOptions())
+    assert stub.preloaded_before == [1]
 
 
 def test_a_plug_in_is_registered_once_and_opened_on_its_device(
