@@ -10,7 +10,7 @@ import csv
 import os
 import signal
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +165,7 @@ def flip(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> tuple[NDAr
 
 def batches(
     faces: FaceSet, *, batch: int, crop: int, seed: int, degrade: Degradation, device: torch.device
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Yield batches on `device` endlessly, from worker processes that stay a few batches ahead.
 
     On a CPU one worker is enough, and leaves the cores to the training; a GPU needs most of them.

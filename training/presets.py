@@ -52,9 +52,10 @@ class Preset:
     validation_cycles: int = 4
     # Degradations beside the paper's D on which the validation split is measured.
     validate_also: tuple[str, ...] = ()
-    # L_cyc, L_id, the anchor and PFSRNet's gradient penalty cost a pass each or more, so they are computed every n-th
+    # The terms `rare` of CCFP and PFSRNet's gradient penalty cost a pass each or more, so they are computed every n-th
     # step with n times the weight.
     rare_every: int = 4
+    rare: tuple[str, ...] = ("cycle", "anchor", "identity")
 
 
 _OFF = LossWeights(progressive=(1.0,), perceptual=(0.3,), fixed_point=0.0, cycle=0.0, anchor=0.0)
@@ -64,6 +65,7 @@ _CCFP = LossWeights(
     texture=0.5, fixed_point=5.0, cycle=0.25, anchor=0.05,
 )  # fmt: skip
 _FACE = replace(_CCFP, adversarial=0.005, component=0.05, style=50.0, identity=0.05)
+_WITHOUT_PARTS = replace(_FACE, component=0.0, style=0.0)
 
 _SINGLE_PASS = Stage(name="single-pass", share=1.0, losses=_OFF)
 _FIRST_PASS = Stage(name="single-pass", share=0.12, losses=_OFF)
@@ -112,7 +114,7 @@ def _faces(losses: LossWeights) -> tuple[Stage, ...]:
 # network that has learned from them goes on without.
 _CONTINUED = replace(
     _FIXED_POINT, share=1.0, rate=0.2, rate_end=0.01, fixed_point_ramp=0.0, adversarial_ramp=0.0,
-    losses=replace(_FACE, anchor=0.1, component=0.0, style=0.0),
+    losses=replace(_WITHOUT_PARTS, anchor=0.1),
 )  # fmt: skip
 
 # Table IV of the paper adds one term after the other to a generator trained for a single pass and re-fed. The first row
@@ -129,12 +131,13 @@ PRESETS = {
         network="cfrnet-rt", stages=(_CONTINUED,), evaluate_seconds=1200.0, validate_also=("call",)
     ),
     # The same over six hours, which make good what a higher rate costs at first. The anchor gives up a decibel of the
-    # faces that need no restoration, at 40 dB, for the others.
+    # faces that need no restoration, at 40 dB, for the others. L_fp's gradient is a fiftieth of the whole by then.
     "cfrnet-rt-long": Preset(
         network="cfrnet-rt",
-        stages=(replace(_CONTINUED, rate=0.4, losses=replace(_CONTINUED.losses, anchor=0.05)),),
+        stages=(replace(_CONTINUED, rate=0.4, losses=_WITHOUT_PARTS),),
         evaluate_seconds=1800.0,
         validate_also=("call",),
+        rare=("fixed_point", "cycle", "anchor", "identity"),
     ),
     "cfrnet": Preset(network="cfrnet", stages=_faces(_FACE)),
     # Without an accelerator that recipe takes days for four times the multiplications of `cfrnet-rt`.
@@ -185,7 +188,7 @@ PRESETS = {
             "progressive": _ALL_BUT_FIXED_POINT,
             "fixed-point": replace(_FACE, cycle=0.0),
             "everything": _FACE,
-            "no-components": replace(_FACE, component=0.0, style=0.0),
+            "no-components": _WITHOUT_PARTS,
             "no-nose": replace(_FACE, components=("left_eye", "right_eye", "mouth")),
         }.items()
     },

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import signal
 import time
@@ -31,6 +32,9 @@ from training.log import RunLog
 from training.methods import METHODS
 from training.optim import set_learning_rate
 from training.presets import PRESETS, Preset, Stage
+
+SAVE_SECONDS = 300.0
+"""Seconds of training that an interruption costs at most."""
 
 
 class Trainer:
@@ -60,12 +64,19 @@ class Trainer:
         self.checkpoint = out / "checkpoint.pt"
         self.began = datetime.now(UTC).isoformat(timespec="seconds")
         self.elapsed, self.steps = 0.0, 0
+        self.seed = preset.seed  # of what is drawn from the first step on
+        self.has_momenta = False
         self.stopping = False
         self.clock = 0.0  # when `elapsed` was last brought up to date
 
     def step(self, batch: Batch, stage: Stage, progress: float) -> dict[str, float]:
-        """Take one step of the method and move the averaged weights."""
+        """Take one step of the method and move the averaged weights. Raises TrainingError when it diverges."""
         terms = self.method.step(batch, stage, progress, self.steps)
+        if lost := [name for name, value in terms.items() if not math.isfinite(value)]:
+            raise TrainingError(
+                f"the run diverged at step {self.steps}: {', '.join(lost)} is not finite; "
+                f"go on with --resume {self.checkpoint}, which was saved before"
+            )
         self.steps += 1
         self.method.update_average(self.steps)
         return terms
@@ -84,8 +95,7 @@ class Trainer:
         for stage in self.preset.stages:
             start, end = end, end + stage.share * minutes * 60.0
             if self.elapsed < end and not self.stopping:
-                # A stage resumed in the middle has its momenta and needs no warm-up.
-                self._run_stage(stage, start, end, warm_up=begun <= start)
+                self._run_stage(stage, start, end, warm_up=begun <= start or not self.has_momenta)
         if self.stopping:  # stopping was requested, so do not evaluate first
             save_checkpoint(self.checkpoint, self.state())
         else:
@@ -93,7 +103,7 @@ class Trainer:
 
     def _run_stage(self, stage: Stage, start: float, end: float, *, warm_up: bool) -> None:
         # What is drawn is new after every start, and the same whenever a run is taken up at this step.
-        seed = self.preset.seed + self.steps
+        seed = self.seed + self.steps
         torch.manual_seed(seed)
         self.method.rng = np.random.default_rng(seed)
         source = batches(
@@ -101,25 +111,29 @@ class Trainer:
             degrade=KINDS[self.preset.degradation], device=self.device,
         )  # fmt: skip
         first = self.steps if warm_up else self.steps - self.preset.warmup_steps
-        evaluated = self.elapsed
+        evaluated = saved = self.elapsed
         self.clock = time.monotonic()
-        while self.elapsed < end and not self.stopping:
-            progress = (self.elapsed - start) / (end - start)
-            rise = min(1.0, (self.steps - first + 1) / self.preset.warmup_steps)
-            rate = stage.rate + (stage.rate_end - stage.rate) * progress
-            set_learning_rate(self.method.optimizers, rise * rate)
-            terms = self.step(next(source), stage, progress)
-            now = time.monotonic()
-            self.elapsed, self.clock = self.elapsed + now - self.clock, now
-            self.log.step(self.elapsed, self.steps, stage.name, rate, terms, remaining=end - self.elapsed)
-            if self.elapsed - evaluated >= self.preset.evaluate_seconds:
-                self._evaluate()
-                evaluated, self.clock = self.elapsed, time.monotonic()
+        with contextlib.closing(source):  # or its process would keep this one from ending after an error
+            while self.elapsed < end and not self.stopping:
+                progress = (self.elapsed - start) / (end - start)
+                rise = min(1.0, (self.steps - first + 1) / self.preset.warmup_steps)
+                rate = stage.rate + (stage.rate_end - stage.rate) * progress
+                set_learning_rate(self.method.optimizers, rise * rate)
+                terms = self.step(next(source), stage, progress)
+                now = time.monotonic()
+                self.elapsed, self.clock = self.elapsed + now - self.clock, now
+                self.log.step(self.elapsed, self.steps, stage.name, rate, terms, remaining=end - self.elapsed)
+                if self.elapsed - evaluated >= self.preset.evaluate_seconds:
+                    self._evaluate()
+                    evaluated = saved = self.elapsed
+                    self.clock = time.monotonic()
+                elif self.elapsed - saved >= SAVE_SECONDS:
+                    save_checkpoint(self.checkpoint, self.state())
+                    saved = self.elapsed
 
     def _evaluate(self) -> None:
-        figures, sheet = self.validation(self.method.average)
-        save_checkpoint(self.checkpoint, self.state())  # before its figures, which say that the state is there
-        self.log.evaluation(self.elapsed, self.steps, figures, sheet)
+        save_checkpoint(self.checkpoint, self.state())  # before its figures, which take a while
+        self.log.evaluation(self.elapsed, self.steps, *self.validation(self.method.average))
 
     def state(self) -> dict[str, Any]:
         """Return the state for a resumed run, as `read_checkpoint` returns it."""
@@ -133,11 +147,14 @@ class Trainer:
         }
 
     def load_state(self, state: dict[str, Any], *, keep_clock: bool = True) -> None:
-        """Continue from `state`. Without `keep_clock` only load the weights, for a new run."""
+        """Continue from `state`. Without `keep_clock` only load the networks, for a new run that draws anew."""
         self.method.load_weights(state)
         if keep_clock:
             self.began, self.elapsed, self.steps = state["began"], state["elapsed"], state["steps"]
             self.method.load_optimizers(state)
+            self.has_momenta = bool(state.get("optimizers"))
+        else:
+            self.seed = self.preset.seed + state.get("steps", 0)
 
 
 @contextlib.contextmanager
@@ -154,13 +171,22 @@ def follow_signals(*, stop: Callable[[], None], wake: Callable[[], None] = lambd
             signal.signal(number, handler)
 
 
-def choose_preset(name: str | None, resumed: Mapping[str, Any] | None) -> Preset:
+def choose_preset(
+    name: str | None, resumed: Mapping[str, Any] | None, begun_with: Mapping[str, Any] | None = None
+) -> Preset:
     """Return the preset called `name`, or without a name the one that the run `resumed` was begun with.
 
-    Raises TrainingError when the run is of another network or its recipe is no preset any more.
+    `begun_with` is the checkpoint whose weights a new run begins with. Raises TrainingError when either is of another
+    network, or the resumed run's recipe is no preset any more.
     """
     if resumed is None:
-        return PRESETS[name or "cfrnet-rt"]
+        preset = PRESETS[name or "cfrnet-rt"]
+        if begun_with is not None and begun_with["network"] != preset.network:
+            raise TrainingError(
+                f"the weights are of {begun_with['network']}, and {name or 'cfrnet-rt'} trains {preset.network}; "
+                "name another recipe: --preset"
+            )
+        return preset
     if name is None:
         recipes = {key: json.loads(json.dumps(dataclasses.asdict(preset))) for key, preset in PRESETS.items()}
         name = next((key for key, recipe in recipes.items() if recipe == json.loads(resumed["preset"])), None)
@@ -178,10 +204,11 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True, help="folder of the LPIPS and MobileFaceNet weights")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt, log.csv and pictures")
     parser.add_argument("--minutes", type=float, default=120.0)
-    parser.add_argument(
+    origin = parser.add_mutually_exclusive_group()
+    origin.add_argument(
         "--resume", type=Path, help="continue the run of this checkpoint, clock and optimizers included"
     )
-    parser.add_argument("--init", type=Path, help="start a new run from this checkpoint's weights")
+    origin.add_argument("--init", type=Path, help="start a new run from this checkpoint's networks")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="auto takes a GPU where there is one")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
@@ -189,7 +216,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     training, validation = load_faces(options.faces)
     state = read_checkpoint(options.resume or options.init) if options.resume or options.init else None
-    preset = choose_preset(options.preset, state if options.resume else None)
+    preset = choose_preset(options.preset, *((state, None) if options.resume else (None, state)))
     like = state["ema"] if state else None
     trainer = Trainer(
         preset, training, validation, options.weights, options.out, like,

@@ -110,15 +110,50 @@ def test_a_stage_warms_up_unless_it_is_resumed_in_its_middle(make_trainer, monke
 
     monkeypatch.setattr(trainer, "step", step)
     monkeypatch.setattr(trainer, "_evaluate", lambda: None)
-    monkeypatch.setattr("training.train.batches", lambda *_, **__: itertools.repeat(None))
+    monkeypatch.setattr("training.train.batches", lambda *_, **__: (None for _ in itertools.count()))
     monkeypatch.setattr("training.train.set_learning_rate", lambda _, rate: rates.append(rate))
     monkeypatch.setattr("training.train.time", SimpleNamespace(monotonic=itertools.count(0.0, 4.0).__next__))
     trainer.run(20 / 60)
     assert rates == [0.5, 1.0, 1.0, 0.5, 1.0]
     rates.clear()
-    trainer.elapsed = 12.0
+    trainer.load_state(trainer.state() | {"elapsed": 12.0})
     trainer.run(20 / 60)
     assert rates == [1.0, 1.0]
+    rates.clear()
+    trainer.load_state(slim(trainer.state() | {"elapsed": 12.0}))
+    trainer.run(20 / 60)
+    assert rates == [0.5, 1.0], "there are no momenta in a slim state"
+
+
+def test_a_run_that_diverges_ends_and_keeps_what_was_saved_before(
+    make_trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("training.train.SAVE_SECONDS", 0.0)
+    trainer = make_trainer()
+    began = trainer.method.step
+    monkeypatch.setattr(
+        trainer.method, "step", lambda *a: began(*a) if trainer.steps < 2 else {"perceptual": float("nan")}
+    )
+    with pytest.raises(TrainingError, match="step 2: perceptual is not finite; go on with --resume"):
+        trainer._run_stage(STAGE, 0.0, 3600.0, warm_up=True)
+    assert read_checkpoint(trainer.checkpoint)["steps"] == 2
+
+
+def test_a_run_that_fails_ends(face_folder: Path, weights: Path, tmp_path: Path) -> None:
+    """The process that degrades its faces ignores SIGTERM."""
+    script = (
+        "import sys\n"
+        "from training.train import Trainer, main\n"
+        "def fail(*_): raise RuntimeError('out of memory')\n"
+        "if __name__ == '__main__':\n"
+        "    Trainer.step = fail\n"
+        "    main()\n"
+    )
+    places = ("--faces", face_folder, "--weights", weights, "--out", tmp_path)
+    words = [sys.executable, "-c", script, *map(str, places)]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=50, check=False)
+    assert ended.returncode == 1
+    assert "out of memory" in ended.stderr
 
 
 def test_every_term_is_in_the_step_and_the_loss_falls(make_trainer) -> None:  # type: ignore[no-untyped-def]
@@ -178,6 +213,9 @@ def test_a_resumed_run_keeps_its_recipe() -> None:
         choose_preset(None, state("cfrnet-rt", lr=0.5))
     with pytest.raises(TrainingError, match="the run trains cfrnet-rt, and pfsrnet is for pfsrnet"):
         choose_preset("pfsrnet", state("cfrnet-rt"))
+    assert choose_preset("cfrnet-rt-long", None, state("cfrnet-rt")) is PRESETS["cfrnet-rt-long"]
+    with pytest.raises(TrainingError, match="the weights are of cfrnet, and cfrnet-rt trains cfrnet-rt"):
+        choose_preset(None, None, state("cfrnet"))
 
 
 def test_a_run_can_start_from_weights_alone(make_trainer, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -186,7 +224,7 @@ def test_a_run_can_start_from_weights_alone(make_trainer, tmp_path: Path) -> Non
     save_checkpoint(tmp_path / "slim.pt", slim(trained.state()))
     fresh = make_trainer()
     fresh.load_state(read_checkpoint(tmp_path / "slim.pt"), keep_clock=False)
-    assert (fresh.steps, fresh.elapsed) == (0, 0.0)
+    assert (fresh.steps, fresh.elapsed, fresh.seed) == (0, 0.0, TINY.seed + 2), "it draws other faces than that run"
     x = seeded_pairs(made_up_faces(1, 64))[0]
     with torch.no_grad():
         torch.testing.assert_close(fresh.method.generator(x), trained.method.average(x), atol=2e-3, rtol=0)

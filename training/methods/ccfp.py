@@ -18,10 +18,6 @@ from training.methods.base import Method, ramp
 from training.networks.identity import MobileFaceNet
 from training.presets import Preset, Stage
 
-RARE = ("cycle", "anchor", "identity")
-"""The terms that are computed only every `Preset.rare_every`-th step, with as many times the weight."""
-
-
 STATES = Path(__file__).parents[2] / "models" / "training"
 """The training states of the shipped networks: `Preset.teacher` names one of them."""
 
@@ -34,6 +30,9 @@ class CCFP(Method):
     ) -> None:
         super().__init__(preset, weights, device, like)
         self.phi, self.embedder = LPIPS("vgg16", weights).to(device), MobileFaceNet(weights).to(device)
+        if self.bfloat16:  # autocast keeps its casts of weights that are trained alone, and casts these in every call
+            self.phi.kernels.to(torch.bfloat16)
+            self.phi.biases.to(torch.bfloat16)
 
     def build_critics(self) -> nn.Module:
         return critics_of(self.preset.teacher) if self.preset.teacher else ccfp.Critics()
@@ -43,10 +42,14 @@ class CCFP(Method):
     ) -> dict[str, Tensor]:
         """Return every weighted term of CCFP (Algorithm 1) that the stage uses, as a scalar with its gradient.
 
-        `outputs` are x_1 ... x_k of the batch's degraded faces, `progress` in [0, 1] that of the stage. The terms RARE
-        are included when `rare` is set.
+        `outputs` are x_1 ... x_k of the batch's degraded faces, `progress` in [0, 1] that of the stage. The rare terms
+        of the recipe are included when `rare` is set.
         """
         assert isinstance(stage.losses, ccfp.LossWeights)
+
+        def due(name: str) -> bool:
+            return rare or name not in self.preset.rare
+
         w, y, last, generator = stage.losses, batch.clean, outputs[-1], self.generator
         terms = {"progressive": ccfp.progressive_loss(outputs, y, w.progressive)}
         if any(w.fidelity):
@@ -57,12 +60,12 @@ class CCFP(Method):
             )
         if any(w.coarse):
             terms["coarse"] = ccfp.coarse_perceptual_loss(outputs, y, w.coarse, self.phi, w.texture)
-        if w.fixed_point:
+        if w.fixed_point and due("fixed_point"):
             rise = ramp(progress, stage.fixed_point_ramp)
             terms["fixed_point"] = rise * w.fixed_point * ccfp.fixed_point_loss(generator, last)
-        if rare and w.cycle:
+        if w.cycle and due("cycle"):
             terms["cycle"] = w.cycle * ccfp.cycle_loss(generator, last, self._degrade)
-        if rare and w.anchor:
+        if w.anchor and due("anchor"):
             terms["anchor"] = w.anchor * ccfp.anchor_loss(generator, y)
         if w.adversaries:
             self.critics.requires_grad_(False)
@@ -70,7 +73,7 @@ class CCFP(Method):
             answers = self.critics.generator_terms(last, y, batch.landmarks, w)  # type: ignore[operator]
             terms |= {name: rise * term for name, term in answers.items()}
             self.critics.requires_grad_(True)
-        if rare and w.identity and y.shape[-1] == FACE_SIZE:
+        if w.identity and due("identity") and y.shape[-1] == FACE_SIZE:
             terms["identity"] = w.identity * ccfp.identity_loss(self.embedder, last, y, batch.landmarks)
         return terms
 
@@ -83,7 +86,7 @@ class CCFP(Method):
             outputs = ccfp.unroll(self.generator, batch.degraded, w.cycles)
             terms = self.terms(outputs, batch, stage, progress=progress, rare=rare)
             # They stand for the steps without them, too.
-            terms |= {name: self.preset.rare_every * terms[name] for name in RARE if name in terms}
+            terms |= {name: self.preset.rare_every * terms[name] for name in self.preset.rare if name in terms}
         self.descend(terms)
         if w.adversaries:
             with self.autocast():
