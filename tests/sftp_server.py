@@ -81,11 +81,14 @@ class _Folder(paramiko.SFTPServerInterface):
 
 
 @contextlib.contextmanager
-def sftp_server(folder: Path) -> Iterator[tuple[str, str]]:
-    """Serve `folder`; yields `host:port` and the line that `ssh` would keep in known_hosts."""
+def sftp_server(folder: Path, sessions: list[paramiko.Transport] | None = None) -> Iterator[tuple[str, str]]:
+    """Serve `folder`; yields `host:port` and the line that `ssh` would keep in known_hosts.
+
+    Every session is appended to `sessions`, for a test to close.
+    """
     key = paramiko.RSAKey.generate(2048)
     listening = socket.create_server(("127.0.0.1", 0))
-    transports: list[paramiko.Transport] = []
+    transports = sessions if sessions is not None else []
 
     def serve() -> None:
         with contextlib.suppress(OSError):

@@ -8,11 +8,11 @@ import hashlib
 import importlib.util
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from app.core.address import StreamAddress, shown_source, without_secrets
@@ -22,8 +22,12 @@ from app.core.words import phrase
 _NEEDS = "fsspec"
 _STREAMS = ("rtsp", "rtsps")  # what they send has no end
 _SSH = ("sftp", "ssh")
+_HTTP = ("http", "https")
+_CONNECT_S, _SILENT_S = 30, 60
 _LOGIN_NAMES = {"s3": ("key", "secret"), "s3a": ("key", "secret")}
 _LOGIN_OF_MOST = ("username", "password")
+
+_T = TypeVar("_T")
 
 
 def is_address(text: str) -> bool:
@@ -79,11 +83,11 @@ class RemoteFile:
 
         Raises UnreadableMediaError for an address that cannot be opened.
         """
-        with self._reading() as (system, place), folder._reading() as (other, root):
-            place, root = place.rstrip("/"), root.rstrip("/")
-            if system != other or not f"{place}/".startswith(f"{root}/"):
-                return None
-            return place[len(root) :].strip("/")
+        (system, place), (other, root) = (each._read(lambda *opened: opened) for each in (self, folder))
+        place, root = place.rstrip("/"), root.rstrip("/")
+        if system != other or not f"{place}/".startswith(f"{root}/"):
+            return None
+        return str(place[len(root) :].strip("/"))
 
     def shown_path(self) -> Path:
         """Return a path for messages and suffixes; nothing is there."""
@@ -91,53 +95,53 @@ class RemoteFile:
 
     def is_folder(self) -> bool:
         """Raises UnreadableMediaError when the address cannot be reached."""
-        with self._reading() as (system, place):
-            return bool(system.isdir(place))
+        return self._read(lambda system, place: bool(system.isdir(place)))
 
     def is_there(self) -> bool:
         """Whether there is a file or folder. Raises UnreadableMediaError when the address cannot be reached."""
-        with self._reading() as (system, place):
-            system.invalidate_cache()
-            return bool(system.exists(place))
+        return self._read(lambda system, place: bool(system.exists(place)))
 
     def files(self) -> list[str]:
         """Return the paths of every file in this folder, in order. Raises UnreadableMediaError.
 
         Hidden ones are left out, and on Windows those whose names would lead to another place.
         """
-        with self._reading() as (system, place):
-            system.invalidate_cache()
+
+        def found(system: Any, place: str) -> list[str]:
             root = place.rstrip("/")
-            found = [str(path)[len(root) :].strip("/") for path in system.find(place)]
-        return sorted(path for path in found if not any(map(_is_left_out, path.split("/"))))
+            return [str(path)[len(root) :].strip("/") for path in system.find(place)]
+
+        return sorted(path for path in self._read(found) if not any(map(_is_left_out, path.split("/"))))
 
     def identity(self, beginning: int) -> tuple[int, int, str]:
         """Return size, time of change in ns (0 if nothing tells) and SHA-256 of the first `beginning` bytes.
 
         Raises UnreadableMediaError.
         """
-        with self._reading() as (system, place):
-            system.invalidate_cache()
+
+        def read(system: Any, place: str) -> tuple[int, int, str]:
             facts = system.info(place)
             with system.open(place, "rb") as file:
                 digest = hashlib.sha256(file.read(beginning)).hexdigest()
-        return int(facts.get("size") or 0), _nanoseconds(facts), digest
+            return int(facts.get("size") or 0), _nanoseconds(facts), digest
+
+        return self._read(read)
 
     def fetch(self, target: Path) -> None:
         """Copy the file to `target` here. Raises UnreadableMediaError."""
-        with self._reading() as (system, place):
-            system.get_file(place, str(target))
+        self._read(lambda system, place: system.get_file(place, str(target)))
 
     def send(self, source: Path, *, overwrite: bool) -> None:
         """Copy the file `source` to this place, under another name until it is whole. Raises OutputError."""
-        with self._writing() as (system, place):
-            system.invalidate_cache()
+        suffix = f".{secrets.token_hex(4)}.part"
+
+        def write(system: Any, place: str) -> None:
             if not overwrite and system.exists(place):
                 raise OutputError(
                     "{path} is there already.", "Choose another name, or add --overwrite to replace it.", path=self
                 )
             _make_folder(system, place.rpartition("/")[0])
-            part = f"{place}.{secrets.token_hex(4)}.part"
+            part = f"{place}{suffix}"
             try:
                 system.put_file(str(source), part)
                 try:
@@ -152,32 +156,56 @@ class RemoteFile:
                     system.rm_file(part)
                 raise
 
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[tuple[Any, str]]:
-        with self._errors_named(UnreadableMediaError):
-            yield self._open()
+        self._use(write, OutputError)
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[tuple[Any, str]]:
-        with self._errors_named(OutputError):
-            yield self._open()
+    def _read(self, work: Callable[[Any, str], _T]) -> _T:
+        return self._use(work, UnreadableMediaError)
+
+    def _use(self, work: Callable[[Any, str], _T], kind: type[AppError]) -> _T:
+        """Return what `work` makes of fsspec's file system and the path in it. Errors are of `kind`.
+
+        `work` is done once more, through a new connection, when the one it had broke.
+        """
+        with self._errors_named(kind):
+            system, place = self._open()
+            try:
+                return work(system, place)
+            except Exception as error:
+                if not isinstance(error, (ConnectionError, EOFError, TimeoutError)) and not self._is_lost(system):
+                    raise
+                system.clear_instance_cache()
+            return work(*self._open())
+
+    def _is_lost(self, system: Any) -> bool:
+        """Whether the connection that `system` keeps has ended. Only that of SSH does fsspec not renew by itself."""
+        if self.address.scheme not in _SSH:
+            return False
+        from app.media.sftp import is_connected
+
+        return not is_connected(system)
 
     def _open(self) -> tuple[Any, str]:
-        """Return fsspec's file system and the path in it."""
+        """Return fsspec's file system, connected and without what it remembers of folders, and the path in it."""
         from fsspec.core import url_to_fs
 
         login = self.address.login
         options: dict[str, Any] = {}
-        if login is not None and self.address.scheme in ("http", "https"):
-            basic = base64.b64encode(":".join(login).encode()).decode()
-            options["client_kwargs"] = {"headers": {"Authorization": f"Basic {basic}"}}
+        if self.address.scheme in _HTTP:
+            options["client_kwargs"] = _http_options(login)
         elif login is not None:
             options |= zip(_LOGIN_NAMES.get(self.address.scheme, _LOGIN_OF_MOST), login, strict=True)
         if self.address.scheme in _SSH:
-            from app.media.sftp import KnownHosts
+            from app.media.sftp import KnownHosts, keep_alive
 
             options["host_key_policy"] = KnownHosts
-        system, place = url_to_fs(self.address.without_login().revealed(), **options)
+        address = self.address.without_login().revealed()
+        system, place = url_to_fs(address, **options)
+        if self._is_lost(system):
+            system.clear_instance_cache()
+            system, place = url_to_fs(address, **options)
+        if self.address.scheme in _SSH:
+            keep_alive(system)
+        system.invalidate_cache()
         return system, self._below(place)
 
     def _place(self) -> str:
@@ -216,6 +244,17 @@ class RemoteFile:
         for secret in filter(None, self.address.login or ()):
             text = text.replace(secret, "…")
         return text.rstrip(".")
+
+
+def _http_options(login: tuple[str, str] | None) -> dict[str, Any]:
+    """Return the options of aiohttp's session, which by itself ends every transfer after five minutes."""
+    from aiohttp import ClientTimeout
+
+    options: dict[str, Any] = {"timeout": ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_SILENT_S)}
+    if login is not None:
+        basic = base64.b64encode(":".join(login).encode()).decode()
+        options["headers"] = {"Authorization": f"Basic {basic}"}
+    return options
 
 
 def _is_left_out(part: str) -> bool:

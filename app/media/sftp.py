@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import paramiko
 
 from app.core.errors import UnreadableMediaError
 
 KNOWN_HOSTS = Path("~/.ssh/known_hosts")
+
+_KEEP_ALIVE_S = 30
+"""How often an idle session is used, so that no server or router ends it during a long task."""
 
 
 class KnownHosts(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
@@ -28,3 +32,14 @@ class KnownHosts(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
                 host=hostname,
                 command=f"ssh -p {port} {name}" if port else f"ssh {name}",
             )
+
+
+def is_connected(system: Any) -> bool:
+    """Whether the session of fsspec's SFTPFileSystem is still open."""
+    transport = system.client.get_transport()
+    return transport is not None and transport.is_active() and not system.ftp.get_channel().closed
+
+
+def keep_alive(system: Any) -> None:
+    """Use the open session of fsspec's SFTPFileSystem now and then from now on."""
+    system.client.get_transport().set_keepalive(_KEEP_ALIVE_S)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.util
 import logging
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +226,35 @@ def test_what_is_left_of_a_damaged_video_is_sent_beside_its_place(
         assert "cfrnet-live-" not in said
         assert 3 < len(pictures(tmp_path / "served" / name)) < 30
     assert len(files_in(tmp_path / "served")) == 3
+
+
+def test_a_file_behind_https_may_take_longer_than_five_minutes(tmp_path: Path) -> None:
+    aiohttp = pytest.importorskip("aiohttp")
+    picture(tmp_path / "a.png")
+    asked: list[str | None] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers["Authorization"])
+            super().do_GET()
+
+        def log_message(self, *arguments: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=tmp_path)) as web:
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        try:
+            for login in ("", "anna:secret@"):
+                file = RemoteFile.of(f"http://{login}127.0.0.1:{web.server_address[1]}/a.png")
+                file.fetch(tmp_path / "b.png")
+                assert (tmp_path / "b.png").read_bytes() == (tmp_path / "a.png").read_bytes()
+                session = file._open()[0]._session
+                assert session.timeout == aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=60)
+        finally:
+            web.shutdown()
+            thread.join()
+    assert asked[0] is None
+    assert asked[-1] == "Basic YW5uYTpzZWNyZXQ="
 
 
 def test_that_what_is_left_of_a_video_cannot_be_sent_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
