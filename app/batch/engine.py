@@ -18,7 +18,7 @@ from app.batch.jobs.journal import Journal
 from app.batch.jobs.plan import Item, is_folder, left_alone, plain, plan
 from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import Task
-from app.batch.jobs.work import Work, work_for
+from app.batch.jobs.work import Work, pieces_of, work_for
 from app.batch.resources import default_workers
 from app.batch.run import JobRun
 from app.batch.workforce import Workforce
@@ -93,8 +93,8 @@ def run_job(
         return work_for(item, how, folder / "pieces")
 
     works = [make(item) for item in items]
-    # A single task cannot be resumed.
-    alone = len(works) == 1 and not works[0].pieces and shard is None and not join
+    # A single task cannot be resumed, but there may be a journal of an older version of its video.
+    alone = len(works) == 1 and not works[0].pieces and shard is None and not join and not folder.exists()
     with Journal(None if alone else folder, name=shard.journal if shard else "journal") as journal:
         if shard is None and not alone:
             for path in sorted(folder.glob("shard-*.sqlite")):
@@ -126,9 +126,7 @@ def run_job(
         executor.run(setup, run.next_task, run.report, cancelled)
         report = run.ended(tuple(left_alone(job.input, job.output, planned)))
         if shard is None and not report.resumable:
-            pieces = [piece for work in works for piece in work.pieces]
-            keys = [task.key for task in (*(work.final for work in works), *pieces)]
-            journal.remove(keys, [piece.target for piece in pieces])
+            journal.remove([item.name for item in items], pieces_of(items, folder / "pieces"))
     return report
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -257,7 +258,7 @@ class JobRun:
             return  # another piece of the same video has failed before
         if (task.again or isinstance(error, WorkerError)) and not self._is_shard:
             self._leftovers.look_again(state.work.item.target)
-        if state.pieces and not isinstance(error, UnreadableMediaError):
+        if state.pieces and not (isinstance(error, UnreadableMediaError) and os.path.lexists(task.source)):
             self._worth_keeping = True
         self._drop(task.name)
         self._conclude(ItemFailed(item=state.work.item, error=error))

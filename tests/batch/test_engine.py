@@ -78,6 +78,19 @@ def test_a_shard_that_was_killed_keeps_no_older_result(tmp_path: Path) -> None:
     assert seen.restored == NAMES[:2]
 
 
+def test_a_result_that_replaced_a_shards_is_not_taken_for_it(tmp_path: Path) -> None:
+    job = job_of(album(tmp_path / "in", 4), tmp_path / "out")
+    run_job(job, shard=Shard(number=1, count=1))
+    first = [pixels(tmp_path / "out" / name) for name in NAMES]
+    seen = Seen(stop_after=2)
+    run_job(job_of(tmp_path / "in", tmp_path / "out", k=2), on_event=seen, cancelled=seen.cancelled)
+    with pytest.raises(JournalError, match=r"2 tasks are not done yet, first 00\.png"):
+        run_job(job, join=True)
+    seen = again(tmp_path)
+    assert (seen.restored, seen.resumed) == (NAMES[:2], NAMES[2:])
+    assert all(np.array_equal(pixels(tmp_path / "out" / name), one) for name, one in zip(NAMES, first, strict=True))
+
+
 def test_an_older_result_stays_the_jobs_own_when_its_input_fails_meanwhile(tmp_path: Path) -> None:
     interrupted(tmp_path)
     (tmp_path / "in" / NAMES[0]).write_bytes(b"no picture")
@@ -426,6 +439,51 @@ def test_a_killed_run_leaves_no_part_of_a_piece_to_the_next_one(tmp_path: Path) 
     there: list[bool] = []
     run_job(job, on_event=lambda event: there.append(part.exists()))
     assert not any(there)
+
+
+@pytest.mark.parametrize("seconds", [9, 1])
+def test_no_piece_of_an_older_version_of_a_video_stays(tmp_path: Path, seconds: int) -> None:
+    """The new version is cut into fewer pieces, or into none."""
+    job = job_of(long_video(tmp_path / "film.mp4"), tmp_path / "new.mp4")
+    seen = Seen()
+    assert run_job(job, on_event=seen, cancelled=lambda: seen.frames > 80).cancelled
+    assert len(list((tmp_path / ".new.mp4.cfrnet-job" / "pieces").iterdir())) == 3
+    long_video(tmp_path / "film.mp4", seconds=seconds)
+    assert not run_job(job).failed
+    assert len(pictures(tmp_path / "new.mp4")) == 6 * seconds
+    assert files_in(tmp_path) == ["film.mp4", "new.mp4"]
+
+
+def test_another_job_keeps_no_piece_of_an_older_version_of_a_video(tmp_path: Path) -> None:
+    """Of a folder whose journal stays, because another job into the same place was interrupted."""
+    long_video(tmp_path / "in" / "film.mp4")
+    seen = Seen()
+    job = job_of(tmp_path / "in", tmp_path / "out")
+    assert run_job(job, on_event=seen, cancelled=lambda: seen.frames > 80).cancelled
+    seen = Seen(stop_after=1)
+    run_job(job_of(album(tmp_path / "others", 2), tmp_path / "out"), on_event=seen, cancelled=seen.cancelled)
+    long_video(tmp_path / "in" / "film.mp4", seconds=9)
+    assert not run_job(job).failed
+    assert [name for name in files_in(tmp_path / "out") if "pieces" in name] == []
+    assert rows(tmp_path / "out" / ".cfrnet-job" / "journal.sqlite") == 1
+
+
+def test_finished_pieces_stay_when_the_disk_of_their_video_goes_away(tmp_path: Path) -> None:
+    long_video(tmp_path / "in" / "film.mp4")
+    seen = Seen()
+
+    def unplug(event: JobEvent) -> None:
+        seen(event)
+        if seen.frames > 30 and (tmp_path / "in").exists():
+            (tmp_path / "in").rename(tmp_path / "unplugged")
+
+    job = job_of(tmp_path / "in", tmp_path / "out")
+    assert run_job(job, on_event=unplug).resumable
+    (tmp_path / "unplugged").rename(tmp_path / "in")
+    seen = Seen()
+    assert not run_job(job, on_event=seen).failed
+    assert seen.started[0].pieces >= 1
+    assert files_in(tmp_path / "out") == ["film.mp4"]
 
 
 def test_a_video_is_shared_out_among_processes(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +64,48 @@ def test_what_another_job_into_the_same_place_needs_stays(tmp_path: Path) -> Non
         assert journal.entry("b.png") is not None
         journal.remove(["b.png"], pieces[1:])
     assert list(tmp_path.iterdir()) == [other]
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder"])
+def test_what_a_disk_that_is_not_mounted_just_now_needs_stays(tmp_path: Path, left: str) -> None:
+    source, piece = tmp_path / "disk" / "deep" / "film.mp4", tmp_path / "job" / "pieces" / "film.mp4"
+    if left == "an empty folder":
+        (tmp_path / "disk").mkdir()
+    with Journal(tmp_path / "job") as journal:
+        journal.finish(replace(task("deep/film.mp4/#1"), source=source), {})
+        piece.parent.mkdir()
+        piece.touch()
+        journal.remove(["a.png"])
+    assert piece.exists()
+    (tmp_path / "disk" / "another").mkdir(parents=True)  # it is there, and the film is not on it any more
+    with Journal(tmp_path / "job") as journal:
+        assert journal.entry("deep/film.mp4/#1") is not None
+        journal.remove(["a.png"])
+    assert not (tmp_path / "job").exists()
+
+
+@pytest.mark.parametrize("ahead_s", [-3600, 0, 3600])
+def test_the_newest_of_two_journals_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead_s: int) -> None:
+    """Of a shard's row and the one that replaced it, the second one, although the shard's clock is another."""
+    now = time.time_ns
+    with monkeypatch.context() as elsewhere, Journal(tmp_path / "job", name="shard-1-of-1") as shard:
+        elsewhere.setattr(time, "time_ns", lambda: now() + ahead_s * 10**9)
+        for name in ("a.png", "b.png"):
+            shard.finish(task(name, "the shard's"), {})
+    with Journal(tmp_path / "job") as journal:
+        journal.take_over("shard-1-of-1")
+        journal.finish(task("a.png", "newer"), {})
+        journal.take_over("shard-1-of-1")
+        entries = [journal.entry(name) for name in ("a.png", "b.png")]
+    assert [entry and entry.digest for entry in entries] == ["newer", "the shard's"]
+    with Journal(tmp_path / "job", name="shard-1-of-1") as shard:
+        monkeypatch.setattr(time, "time_ns", lambda: now() + 7200 * 10**9)
+        shard.finish(task("a.png", "newest"), {})
+    with Journal(tmp_path / "job") as journal:
+        journal.take_over("shard-1-of-1")
+        newest = journal.entry("a.png")
+    assert newest is not None
+    assert newest.digest == "newest"
 
 
 @pytest.mark.parametrize("at_work", [True, False])

@@ -10,8 +10,10 @@ import contextlib
 import json
 import os
 import platform
+import re
 import shutil
 import sqlite3
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +36,18 @@ CREATE TABLE IF NOT EXISTS tasks (
 """
 _VERSION = 1
 _SOURCE = "source"
+_TIME = "time"
+"""In a record, beside what a worker returned: the source, and when it was written, in ns since 1970."""
+
+_TIME_OF = "coalesce(json_extract(tasks.record, '$.time'), 0)"
+"""0 in journals of older versions."""
+
+_KEEP_NEWEST = f"""
+INSERT INTO tasks VALUES (?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, done = excluded.done, record = excluded.record
+WHERE {_TIME_OF.replace("tasks", "excluded")} > {_TIME_OF}
+"""
+_PIECE = re.compile(r"/#[0-9]+$")
 _TEACHES = "(done OR json_extract(record, '$.ours'))"
 """`Entry.is_ours` in SQL: the tasks of which another run learns something."""
 
@@ -115,6 +129,7 @@ class Journal:
         if row is None:
             return None
         record = json.loads(row[2])
+        record.pop(_TIME, None)
         return Entry(digest=row[0], done=bool(row[1]), source=record.pop(_SOURCE, ""), record=record)
 
     def start(self, task: Task, *, ours: bool) -> None:
@@ -133,53 +148,64 @@ class Journal:
         self._execute("DELETE FROM tasks WHERE key = ?", (_stored(key),))
 
     def take_over(self, name: str) -> None:
-        """Add what the journal `name` in the same folder teaches. Raises JournalError while it is in use."""
+        """Add what the journal `name` in the same folder teaches, unless this one knows something newer of the task.
+
+        Raises JournalError while it is in use, OutputError.
+        """
         with Journal(self.folder, name=name) as other:
             rows = other._database.execute(f"SELECT key, digest, done, record FROM tasks WHERE {_TEACHES}").fetchall()
+        self._execute("BEGIN")  # all at once, because each by itself waits for the disk
         for row in rows:
-            self._execute("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?)", row)
+            self._execute(_KEEP_NEWEST, row)
+        self._execute("COMMIT")
 
     def close(self) -> None:
         """Close the journal; its content stays for the next run."""
         self._database.close()
 
-    def remove(self, keys: Iterable[str], pieces: Iterable[Path] = ()) -> None:
-        """Close the journal of a job that is finished; forget its tasks `keys` and its `pieces`, parts of videos.
+    def remove(self, names: Iterable[str], pieces: Iterable[Path] = ()) -> None:
+        """Close the journal of a job that is finished; forget the tasks of its files `names`, and their `pieces`.
 
-        The folder is removed with it, unless another job into the same place was interrupted, or is being done by a
-        shard. What cannot be removed stays: nothing is wrong with the results.
+        These may be of older versions of a video, which had other tasks. The folder is removed with it, unless another
+        job into the same place was interrupted, or is being done by a shard. What cannot be removed stays: nothing is
+        wrong with the results.
         """
-        mine = {_stored(key) for key in keys}
+        mine = {_stored(name) for name in names}
         for piece in pieces:
             with contextlib.suppress(OSError):
                 piece.unlink(missing_ok=True)
-        others = self._of_others(mine)
+        others = self._is_needed_by_others(mine)
         if others and self.folder is not None:
             with contextlib.suppress(sqlite3.Error):  # all at once, because each by itself waits for the disk
+                keys = [key for (key,) in self._database.execute("SELECT key FROM tasks") if _name_in(key) in mine]
                 self._database.execute("BEGIN")
-                self._database.executemany("DELETE FROM tasks WHERE key = ?", [(key,) for key in mine])
+                self._database.executemany("DELETE FROM tasks WHERE key = ?", [(key,) for key in keys])
                 self._database.execute("COMMIT")
         self.close()
         if self.folder is not None and not _needed_by_shards(self.folder, mine) and not others:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _of_others(self, mine: Collection[str]) -> list[str]:
-        """Return the tasks beside `mine` of which another run learns something: their inputs are still there."""
+    def _is_needed_by_others(self, mine: Collection[str]) -> bool:
+        """Whether another run learns something of files beside `mine`, whose inputs are still there, or may be."""
         rows = self._database.execute(f"SELECT key, record FROM tasks WHERE {_TEACHES}").fetchall()
-        sources = {key: json.loads(record).get(_SOURCE, "") for key, record in rows if key not in mine}
-        return [key for key, source in sources.items() if source and (is_address(source) or Path(source).exists())]
+        sources = {key: json.loads(record).get(_SOURCE, "") for key, record in rows if _name_in(key) not in mine}
+        return any(source and not _is_gone(key, source) for key, source in sources.items())
 
     def _teaches(self) -> bool:
         """Whether another run can learn anything from it."""
         return bool(self._database.execute(f"SELECT EXISTS (SELECT 1 FROM tasks WHERE {_TEACHES})").fetchone()[0])
 
     def _write(self, task: Task, *, done: bool, record: dict[str, Any]) -> None:
+        key = _stored(task.key)
+        row = self._database.execute(f"SELECT {_TIME_OF} FROM tasks WHERE key = ?", (key,)).fetchone()
+        # Newer than what it replaces, although that may be a shard's, of a machine whose clock is ahead.
+        now = max(time.time_ns(), row[0] + 1 if row else 0)
         self._execute(
             "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?)",
-            (_stored(task.key), task.digest, done, json.dumps(record | {_SOURCE: _source_of(task)})),
+            (key, task.digest, done, json.dumps(record | {_SOURCE: _source_of(task), _TIME: now})),
         )
 
-    def _execute(self, statement: str, values: tuple[object, ...]) -> None:
+    def _execute(self, statement: str, values: tuple[object, ...] = ()) -> None:
         try:
             self._database.execute(statement, values)
         except sqlite3.OperationalError as error:
@@ -219,16 +245,36 @@ def _needed_by_shards(folder: Path, mine: Collection[str]) -> bool:
     for path in folder.glob("shard-*.sqlite"):
         try:
             with Journal(folder, name=path.stem) as journal:
-                others = journal._of_others(mine)
+                others = journal._is_needed_by_others(mine)
         except (AppError, sqlite3.Error):
             needed = True
             continue
-        needed = needed or bool(others)
+        needed = needed or others
         if not others:
             for each in (path, path.with_suffix(".owner")):
                 with contextlib.suppress(OSError):
                     each.unlink(missing_ok=True)
     return needed
+
+
+def _name_in(key: str) -> str:
+    """Return the name of the file that a task's stored key is of, which may be that of a piece."""
+    return _PIECE.sub("", key)
+
+
+def _is_gone(key: str, source: str) -> bool:
+    """Whether an input is gone for good.
+
+    It is not if the folder of its job is gone too, or is empty, as that of a disk that is not mounted just now.
+    """
+    if is_address(source):
+        return False
+    path = Path(source)
+    folder = path.parents[_name_in(key).count("/")]
+    try:
+        return not path.exists() and any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def _source_of(task: Task) -> str:

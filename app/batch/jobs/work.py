@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,12 @@ def work_for(item: Item, how: str, folder: Path) -> Work:
     return Work(item=item, final=final, pieces=pieces)
 
 
+def pieces_of(items: Iterable[Item], folder: Path) -> list[Path]:
+    """Return the files in `folder` that are pieces of `items`, those of older versions of a video among them."""
+    beginnings = {_beginning(item) for item in items}
+    return [path for path in folder.glob("*.mp4") if path.name.partition("-")[0] in beginnings]
+
+
 def _task(item: Item, how: str, identity: InputIdentity | None, *, weight: float, kind: str = "") -> Task:
     return Task(
         key=item.name,
@@ -72,19 +79,23 @@ def _task(item: Item, how: str, identity: InputIdentity | None, *, weight: float
 def _piece(
     item: Item, how: str, identity: InputIdentity, *, span: Span, number: int, folder: Path, weight: float
 ) -> Task:
-    file = hashlib.sha256(item.name.encode(errors="surrogateescape")).hexdigest()[:16]
     return Task(
         key=f"{item.name}/#{number}",  # no other file can have that name, because the video is no folder
         kind="piece",
         name=item.name,
         source=item.source,
-        target=folder / f"{file}-{number:05}.mp4",
+        target=folder / f"{_beginning(item)}-{number:05}.mp4",
         identity=identity,
         digest=_digest(how, item, identity, span.start, span.end),
         weight=weight,
         overwrite=True,
         span=span,
     )
+
+
+def _beginning(item: Item) -> str:
+    """Return how the names of the item's pieces begin."""
+    return hashlib.sha256(item.name.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def _digest(how: str, item: Item, identity: InputIdentity | None, *more: object) -> str:
