@@ -63,6 +63,25 @@ def joined(path: Path, *parts: Path) -> Path:
     return path
 
 
+def places_of(path: Path, kind: str) -> list[int]:
+    """Where the packets of 188 bytes begin that hold the pictures ("video") or the sound ("audio")."""
+    with opened(path) as container:
+        (wanted,) = (stream.id for stream in container.streams if stream.type == kind)
+    data = path.read_bytes()
+    places = range(0, len(data), PACKET_BYTES)
+    return [at for at in places if int.from_bytes(data[at + 1 : at + 3], "big") & 0x1FFF == wanted]
+
+
+def without(path: Path, *places: int) -> Path:
+    """A copy of a transport stream in which the packets at `places` are lost."""
+    data = bytearray(path.read_bytes())
+    for at in sorted(places, reverse=True):
+        del data[at : at + PACKET_BYTES]
+    copy = path.with_stem(f"{path.stem}-damaged")
+    copy.write_bytes(data)
+    return copy
+
+
 def heard(path: Path) -> np.ndarray:
     with opened(path) as container:
         return np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
@@ -124,3 +143,16 @@ def test_its_clock_begins_at_0_in_the_result(tmp_path: Path, name: str, start_s:
         frames = list(container.decode(video=0))
     assert [number_of(frame.to_ndarray(format="bgr24")) for frame in frames] == list(range(25))
     assert frames[-1].time - frames[0].time == pytest.approx(24 / 25, abs=0.002)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_a_lost_packet_of_sound_costs_no_more_than_its_moment(tmp_path: Path, name: str) -> None:
+    write_video(tmp_path / "in.ts", [numbered_picture(i) for i in range(50)], sound=True)
+    whole = heard(tmp_path / "in.ts")
+    places = places_of(tmp_path / "in.ts", "audio")
+    for place in places[20:120:9]:
+        source = without(tmp_path / "in.ts", place)
+        assert restore_video(source, tmp_path / name, same, overwrite=True).frames == 50
+        with opened(tmp_path / name) as container:
+            end_s = max(float(packet.pts * packet.time_base) for packet in container.demux(audio=0) if packet.size)
+        assert end_s == pytest.approx(len(whole) / RATE, abs=0.1)

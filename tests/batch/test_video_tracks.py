@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -351,3 +352,40 @@ def test_pictures_that_end_before_the_sound_are_noted(tmp_path: Path) -> None:
                 container.mux(packet)
     result = restore_video(tmp_path / "in.ts", tmp_path / "out.mkv", same)
     assert any("its pictures end" in str(note) for note in result.notes)
+
+
+def sound_of(path: Path) -> list[tuple[int, bytes]]:
+    """Time stamps and contents of the packets of sound."""
+    with av.open(str(path)) as container:
+        return [(packet.pts or 0, bytes(packet)) for packet in container.demux(audio=0) if packet.size]
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.mp4"])
+def test_time_stamps_of_sound_that_step_back_cost_nothing(tmp_path: Path, name: str) -> None:
+    source = tmp_path / "in.mkv"
+    write_video(source, [numbered_picture(i) for i in range(50)], sound=True)
+    written, data = sound_of(source), bytearray(source.read_bytes())
+    at = data.index(written[40][1]) - 3  # before the contents of a block: two bytes of time in ms, one of flags
+    data[at : at + 2] = (int.from_bytes(data[at : at + 2], "big") - 200).to_bytes(2, "big")
+    source.write_bytes(data)
+    assert sound_of(source)[40][0] < sound_of(source)[39][0] - 100
+    result = restore_video(source, tmp_path / name, same)
+    assert (result.frames, result.notes) == (50, ())
+    copied = sound_of(tmp_path / name)
+    primed = 1 if name.endswith(".mkv") else 0  # what is played before time zero is left out
+    assert [content for _, content in copied] == [content for _, content in written[primed:]]
+    assert all(first <= second for (first, _), (second, _) in pairwise(copied))
+
+
+def test_a_track_that_cannot_be_written_does_not_cost_the_pictures(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    write_video(source, [numbered_picture(i) for i in range(50)], sound=True)
+    data, first = bytearray(source.read_bytes()), sound_of(source)[1][1]  # the one before is played before time zero
+    at = data.index(first)
+    data[at : at + 7] = b"\xff\xf1" + b"\xff" * 5  # like the header of a transport stream's AAC, which is taken off
+    source.write_bytes(data)
+    result = restore_video(source, tmp_path / "out.mkv", same)
+    assert [str(note) for note in result.notes] == ["left out from a damaged place on: sound (aac)"]
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        shown = [number_of(frame.to_ndarray(format="bgr24")) for frame in container.decode(video=0)]
+    assert shown == list(range(50))

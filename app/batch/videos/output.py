@@ -119,7 +119,7 @@ class VideoOutput:
         """Write a packet of the reader's other streams."""
         if self._tracks is not None:
             with self._writing():
-                self._container.mux(list(self._tracks.packets(packet)))
+                self._tracks.write(packet)
 
     def close(self) -> None:
         """Write what is still held back; after it `notes` are complete."""
@@ -130,7 +130,8 @@ class VideoOutput:
             if self._encoder is not None:
                 self._container.mux(self._encoder.flush())
             if self._tracks is not None:
-                self._container.mux(list(self._tracks.rest()))
+                self._tracks.finish()
+                self.notes += self._tracks.cut_short
             self._container.close()
 
     def take_name(self, path: Path | None = None) -> None:

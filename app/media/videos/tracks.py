@@ -6,8 +6,9 @@ They are copied unchanged where the new container supports them; the others are 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
+from math import ceil
 from typing import Any, Protocol
 
 import av
@@ -39,6 +40,7 @@ BROADCASTS = ("mpegts", "mpeg")
 """FFmpeg's formats whose time stamps are those of a transmitter's clock."""
 
 _NAMES = {
+    "audio": phrase("sound"),
     "subtitle": phrase("subtitles"),
     "video": phrase("another video"),
     "attachment": phrase("an attached file"),
@@ -67,15 +69,18 @@ class _Track(Protocol):
 class OtherTracks:
     """Every track of `source` but `main`, added to `container`, of FFmpeg's format `kind`, before anything is written.
 
-    `notes` name what was changed or left out. Raises av.FFmpegError.
+    `notes` name what was changed or left out, `cut_short` the tracks that end at a packet that cannot be written.
+    Raises av.FFmpegError.
     """
 
     def __init__(self, source: InputContainer, main: VideoStream, container: OutputContainer, kind: str) -> None:
+        self._source = source
         self._container = container
         self._kind = kind
         self._tracks: dict[int, _Track] = {}
         self._lost: list[Phrase] = []
         self._changed: list[Phrase] = []
+        self.cut_short: list[Phrase] = []
         self._may_fit_elsewhere = False
         chapters = source.chapters()
         for stream in source.streams:
@@ -106,15 +111,26 @@ class OtherTracks:
                 notes.append(phrase("left out, as the format cannot hold it: {tracks}", tracks=lost))
         return tuple(notes)
 
-    def packets(self, packet: av.Packet[Any]) -> Iterable[av.Packet[Any]]:
-        """Return the packets to write for a packet of `source`; none for a track that is left out."""
+    def write(self, packet: av.Packet[Any]) -> None:
+        """Write a packet of `source`, unless its track is left out. Raises OSError."""
         track = self._tracks.get(packet.stream.index)
-        return track.packets(packet) if track is not None else ()
+        if track is not None:
+            self._write(packet.stream, track.packets(packet))
 
-    def rest(self) -> Iterator[av.Packet[Any]]:
-        """Return the packets that are still buffered at the end."""
-        for track in self._tracks.values():
-            yield from track.rest()
+    def finish(self) -> None:
+        """Write what is still buffered at the end. Raises OSError."""
+        for stream, track in [(self._source.streams[index], track) for index, track in self._tracks.items()]:
+            self._write(stream, track.rest())
+
+    def _write(self, stream: Stream, packets: Iterator[av.Packet[Any]]) -> None:
+        try:
+            for packet in packets:
+                self._container.mux(packet)
+        except OSError:
+            raise
+        except av.FFmpegError:
+            del self._tracks[stream.index]
+            self.cut_short.append(phrase("left out from a damaged place on: {track}", track=_described(stream)))
 
     def _add(self, stream: Stream) -> None:
         if isinstance(stream, AttachmentStream):
@@ -131,7 +147,8 @@ class OtherTracks:
             self._tracks[stream.index] = _Copied(
                 copy,
                 from_zero=self._kind == "matroska" and stream.type == "audio",
-                unwrapping=None if self._kind == "matroska" else _unwrapping(stream),
+                distinct_times=self._kind != "matroska",
+                unwrapping=_unwrapping(stream),
             )
         elif isinstance(stream, AudioStream) and stream.codec_context is not None:
             self._tracks[stream.index] = _Transcoded(stream, self._container)
@@ -162,16 +179,21 @@ class OtherTracks:
 
 
 class _Copied:
-    """A track whose packets are copied unchanged.
+    """A track whose packets are copied unchanged, except that time stamps never go back: no container takes those.
 
     `from_zero` leaves out what is played before time zero: the samples by which an MP4 primes its decoder, which in
-    Matroska would delay everything. `unwrapping` takes off the headers that the new container cannot hold.
+    Matroska would delay everything. With `distinct_times` no two packets may have the same. `unwrapping` takes off the
+    headers that the new container cannot hold.
     """
 
-    def __init__(self, stream: Stream, *, from_zero: bool, unwrapping: BitStreamFilterContext | None) -> None:
+    def __init__(
+        self, stream: Stream, *, from_zero: bool, distinct_times: bool, unwrapping: BitStreamFilterContext | None
+    ) -> None:
         self._stream = stream
         self._from_zero = from_zero
+        self._distinct_times = distinct_times
         self._unwrapping = unwrapping
+        self._last: int | None = None
 
     def packets(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
         if packet.dts is None:
@@ -185,11 +207,21 @@ class _Copied:
         except av.error.InvalidDataError:
             return
         for each in packets:
+            self._keep_order(each)
             each.stream = self._stream
             yield each
 
     def rest(self) -> Iterator[av.Packet[Any]]:
         return iter(())
+
+    def _keep_order(self, packet: av.Packet[Any]) -> None:
+        if self._last is not None and packet.dts is not None:
+            # Ticks of the packet for one of the container, which rounds to its own.
+            step = ceil((self._stream.time_base or 0) / packet.time_base) if self._distinct_times else 0
+            packet.dts = max(packet.dts, self._last + step)
+            if packet.pts is not None:
+                packet.pts = max(packet.pts, packet.dts)
+        self._last = packet.dts
 
 
 class _Transcoded:
@@ -327,7 +359,7 @@ def _fits(stream: Stream, kind: str) -> bool:
 
 
 def _unwrapping(stream: Stream) -> BitStreamFilterContext | None:
-    """Return what takes the ADTS headers off AAC from a transport stream, which MP4 cannot hold; None elsewhere."""
+    """Return what takes off the ADTS headers of AAC, which only a transport stream has; None for all other sound."""
     context = stream.codec_context
     if context is None or context.name != "aac" or context.extradata:
         return None
