@@ -11,7 +11,7 @@ from app.core.errors import AppError, SourceOfflineError, SourceOpenError
 from app.core.mailbox import Mailbox
 from app.core.types import Frame
 from app.pipeline.capture.freeze import FreezeDetector
-from app.pipeline.capture.playback import FilePlayer, Signal, Timeline
+from app.pipeline.capture.playback import Anchor, FilePlayer, Signal, Timeline
 from app.pipeline.capture.status import SourceStatus
 from app.sources.base import Source, SourceInfo
 
@@ -82,6 +82,7 @@ class Attempt:
     def abandon(self) -> None:
         """Ignore everything that this attempt still does. Its thread ends when the source returns."""
         with self._state.changed:
+            self.mark(Anchor(wall_s=self._state.clock(), place_s=0.0, running=False))  # its sound ends here
             self._abandoned = True
             source = self._source
             self._state.changed.notify_all()
@@ -108,6 +109,12 @@ class Attempt:
             if signal is Signal.GO:
                 self._state.post(frame)
             return signal
+
+    def mark(self, anchor: Anchor) -> None:
+        """Let the timeline follow `anchor`, unless it follows another file by now."""
+        with self._state.changed:
+            if not self._abandoned:
+                self._state.timeline.set(anchor)
 
     def take_seek(self) -> float:
         """Return the requested position in seconds and clear the request."""
@@ -147,6 +154,8 @@ class Attempt:
                 return SourceStatus(state="ended")
         source.open()
         with self._state.changed:
+            if self._abandoned:
+                return SourceStatus(state="ended")
             self.info = source.info
             self.alive_at = self._state.clock()
             self._state.changed.notify_all()
@@ -159,7 +168,6 @@ class Attempt:
                 loop=self._loop,
                 slide_show=self._slide_show,
                 clock=self._state.clock,
-                timeline=self._state.timeline,
             ).play()
         return SourceStatus(state="ended")
 

@@ -71,6 +71,9 @@ class Stage(Protocol):
     def show(self, frame: Frame) -> Signal:
         """Pass `frame` on, replacing one that was not taken, unless there is another signal than GO."""
 
+    def mark(self, anchor: Anchor) -> None:
+        """Say where the file is played from a time on, which is later than every one before."""
+
     def take_seek(self) -> float:
         """Return the position in seconds that was requested last, and clear the request."""
 
@@ -100,13 +103,11 @@ class FilePlayer:
         loop: bool,
         slide_show: bool = True,
         clock: Callable[[], float],
-        timeline: Timeline | None = None,
     ) -> None:
         self._source = source
         self._stage = stage
         self._loop = loop
         self._clock = clock
-        self._timeline = timeline or Timeline()
         self._round_s = 0.0
         self._zero: float | None = None
         info = source.info
@@ -168,7 +169,7 @@ class FilePlayer:
 
     def _anchor(self, now: float, *, running: bool = True) -> None:
         place_s = max(now - (self._zero if self._zero is not None else now) - self._round_s, 0.0)
-        self._timeline.set(Anchor(wall_s=now, place_s=place_s, running=running))
+        self._stage.mark(Anchor(wall_s=now, place_s=place_s, running=running))
 
     def _stands_on(self, place_s: float) -> bool:
         """Whether the picture at `place_s` is shown for one more interval."""
@@ -182,7 +183,7 @@ class FilePlayer:
             self._source.seek(0.0)
             frame = self._source.read()
             if self._zero is not None:
-                self._timeline.set(Anchor(wall_s=self._zero + self._round_s, place_s=0.0, running=True))
+                self._stage.mark(Anchor(wall_s=self._zero + self._round_s, place_s=0.0, running=True))
         return frame
 
     def _go_to(self, seconds: float) -> Frame | None:

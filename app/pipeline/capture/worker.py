@@ -107,9 +107,10 @@ class CaptureWorker:
         with self._changed:
             if self._attempt is not None:
                 self._attempt.seek(seconds)
-            elif self._spec is not None and self._status.state == "ended":
+            elif self._spec is not None and self._status.state in ("ended", "connecting"):
                 self._start_s = seconds
-                self._generation += 1
+                if self._status.state == "ended":  # otherwise an attempt is about to begin, there
+                    self._generation += 1
             self._changed.notify_all()
 
     def set_paused(self, paused: bool) -> None:
@@ -141,9 +142,11 @@ class CaptureWorker:
 
     def _keep_alive(self, spec: SourceSpec, generation: int) -> None:
         info: SourceInfo | None = None
-        failures = 0
+        failures, is_first = 0, True
         self._report(SourceStatus(state="connecting"), generation)
-        while self._has_room_for_an_attempt(generation):
+        # What a person asks for is tried, however many drivers hang; only its repetitions wait for them.
+        while is_first or self._has_room_for_an_attempt(generation):
+            is_first = False
             return_free_memory()  # of the source before, and while no picture waits for this process
             attempt = self._start(spec)
             outcome = self._supervise(attempt, generation)

@@ -61,6 +61,7 @@ class LiveSession:
         self._closing = threading.Lock()
         self._closed = False
         self._statistics = LatencyStatistics(clock=clock)
+        self._dropped_before = 0  # of the sources before this one
         self._frames: Mailbox[Frame] = Mailbox()
         self._results: Mailbox[Restored] = Mailbox()
         self._outputs = FanOut(clock)
@@ -88,6 +89,7 @@ class LiveSession:
         Without a `slide_show` a picture of a folder stays until `seek`, and is restored once.
         """
         self._statistics.reset()
+        self._dropped_before = self._frames.dropped
         self._inference.choose(None)
         self._sound.follow(None, play=False)
         self._spec = spec
@@ -120,7 +122,7 @@ class LiveSession:
         """Return percentiles, rates and history as of now. Dropped frames are those the inference was too slow for."""
         pipeline, settings = self._inference.pipeline, self._inference.settings
         return self._statistics.snapshot(
-            dropped=self._frames.dropped,
+            dropped=self._frames.dropped - self._dropped_before,
             target_fps=settings.target_fps,
             auto_reason=pipeline.choice.reason if pipeline is not None and settings.auto_k else "",
             cycle_ms=pipeline.auto_k.cycle_ms if pipeline is not None else 0.0,

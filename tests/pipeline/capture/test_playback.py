@@ -19,6 +19,8 @@ class Stage:
 
     def __init__(self) -> None:
         self.now = 100.0
+        self.timeline = Timeline()
+        self.mark = self.timeline.set
 
     def clock(self) -> float:
         return self.now
@@ -93,10 +95,10 @@ class BreaksOff:
 
 
 def test_the_sound_ends_with_a_picture_that_failed() -> None:
-    stage, timeline = Stage(), Timeline()
-    player = FilePlayer(BreaksOff(), stage=stage, loop=False, clock=stage.clock, timeline=timeline)
+    stage = Stage()
+    player = FilePlayer(BreaksOff(), stage=stage, loop=False, clock=stage.clock)
     with pytest.raises(UnreadableMediaError, match="breaks off"):
         player.play()
-    last = timeline.since(0)[1][-1]
+    last = stage.timeline.since(0)[1][-1]
     assert not last.running
     assert last.place_s == pytest.approx(2 / 25)

@@ -24,7 +24,7 @@ from app.sources.camera import CameraSource
 from app.sources.images import IMAGES
 from app.sources.registry import open_source
 from app.sources.stream import STREAM, StreamSource
-from app.sources.video import VIDEO
+from app.sources.video import VIDEO, VideoSource
 from tests.fake_camera import FakeCameras
 from tests.media_files import number_of, numbered_picture, write_video
 from tests.mjpeg_server import MjpegServer
@@ -256,6 +256,55 @@ def test_opening_returns_at_once_and_a_hanging_open_is_reported(harness: Callabl
     released.set()
 
 
+def test_another_source_opens_however_many_drivers_hang(harness: Callable[..., Harness], tmp_path: Path) -> None:
+    released = threading.Event()
+
+    class NeverOpens:
+        def open(self) -> None:
+            released.wait(20)
+            raise SourceOpenError("It hung.")
+
+        def close(self) -> None:
+            pass
+
+    h = harness(lambda spec: NeverOpens() if spec is CAMERA else open_source(spec), open_timeout_s=0.1)
+    for _ in range(4):
+        seen = len(h.statuses)
+        h.worker.open(CAMERA)
+        h.wait_for("failed", after=seen)
+    h.worker.open(video_spec(tmp_path / "video.mp4"))
+    h.wait_for("online")
+    released.set()
+
+
+def test_a_file_that_answers_after_another_was_opened_leaves_its_timeline_alone(
+    harness: Callable[..., Harness], tmp_path: Path
+) -> None:
+    released, late = threading.Event(), video_spec(tmp_path / "late.mp4")
+    left: list[threading.Thread] = []
+
+    class AnswersLate(VideoSource):
+        def read(self) -> Frame | None:
+            left.append(threading.current_thread())
+            released.wait(20)
+            return super().read()
+
+    h = harness(lambda spec: AnswersLate(Path(spec.address)) if spec is late else open_source(spec))
+    h.worker.open(late)
+    h.wait_for("online")
+    seen = len(h.statuses)
+    h.worker.open(video_spec(tmp_path / "video.mp4"), loop=True)
+    h.wait_for("online", after=seen)
+    h.frames(2)
+    known, _ = h.worker.timeline.since(0)
+    released.set()
+    left[0].join(10)
+    h.frames(20)
+    _, anchors = h.worker.timeline.since(known)
+    assert anchors, "its rounds"
+    assert all(anchor.running for anchor in anchors)
+
+
 def test_a_source_that_was_left_tells_nothing_more(harness: Callable[..., Harness], tmp_path: Path) -> None:
     released = threading.Event()
     video = video_spec(tmp_path / "video.mp4")
@@ -343,6 +392,20 @@ def test_seeking_after_the_end_plays_from_there(harness: Callable[..., Harness],
     h.worker.seek(0.1)
     h.wait_for("online", after=seen)
     assert number_of(h.frames(1)[0].image) >= 5
+
+
+def test_seeking_as_a_file_opens_begins_there(harness: Callable[..., Harness], tmp_path: Path) -> None:
+    h = harness()
+
+    def note(status: SourceStatus) -> None:
+        if status.state == "connecting":
+            h.worker.seek(0.1)
+        h._note(status)
+
+    h.worker._on_status = note
+    h.worker.open(video_spec(tmp_path / "video.mp4"))
+    assert number_of(h.frames(1)[0].image) >= 5
+    assert h.states().count("connecting") == 1
 
 
 def test_a_single_picture_in_a_loop_is_shown_again_and_again(harness: Callable[..., Harness], tmp_path: Path) -> None:
