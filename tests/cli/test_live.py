@@ -66,6 +66,7 @@ def test_a_stream_and_a_camera_without_a_window(cli_process: StartProcess) -> No
                 different.add(picture[::16, ::16].tobytes())
                 if len(different) == 4:  # it moves
                     break
+        assert len(different) == 4
         if not any("virtual-camera: live" in line for line in lines):
             lines += lines_until(process, "virtual-camera: live")
         assert any("Stored Camera, 1280 x 720 at 30 fps" in line for line in lines)

@@ -135,7 +135,9 @@ def test_odd_sizes_are_recorded_whole(tmp_path: Path, mode: str) -> None:
     recorder = started(tmp_path / "video.mp4", (161, 121), 25.0, mode=mode)
     image = np.full((121, 161, 3), 90, np.uint8)
     write_all(recorder, [restored(i, i / 25, image=image) for i in range(5)])
-    for path in recorder.finish():
+    paths = recorder.finish()
+    assert len(paths) == (2 if mode == "two-files" else 1)
+    for path in paths:
         images, _ = decoded(path)
         assert len(images) == 5
         assert images[0].shape[0] == 122
