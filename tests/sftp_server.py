@@ -107,7 +107,8 @@ def sftp_server(folder: Path, sessions: list[paramiko.Transport] | None = None) 
     try:
         yield f"127.0.0.1:{port}", f"[127.0.0.1]:{port} {key.get_name()} {key.get_base64()}\n"
     finally:
-        listening.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # only Linux shuts down a socket that listens
+            listening.shutdown(socket.SHUT_RDWR)
         listening.close()
         for transport in transports:
             transport.close()

@@ -60,7 +60,8 @@ def server(answer: Answer, *, context: ssl.SSLContext | None = None) -> Iterator
     try:
         yield heard
     finally:
-        listening.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # only Linux shuts down a socket that listens
+            listening.shutdown(socket.SHUT_RDWR)
         listening.close()
         thread.join(10)
 
