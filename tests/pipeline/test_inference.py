@@ -137,7 +137,7 @@ def test_a_picture_that_stands_is_compared_once_the_second_network_is_there() ->
         try:
             loader.request(settings)
             running.frames.put(frame_of(show()[0]))
-            while running.finished.get(timeout=5.0).compared is None:
+            while running.finished.get(timeout=WAIT_S).compared is None:
                 pass
         finally:
             running.frames.close()

@@ -93,11 +93,14 @@ def test_a_worker_checks_its_models_once_in_a_run_and_keeps_its_session(cluster:
     executor = dask.DESCRIPTOR.make(ExecutorOptions(address=cluster))
     with Client(cluster, set_as_default=False) as client:
         client.run(_count_checks)
-        run_job(job_of(album(tmp_path / "in", 5), tmp_path / "out"), executor=executor)
-        assert set(client.run(_checks).values()) == {1}
-        sessions = client.run(_session)
-        run_job(job_of(tmp_path / "in", tmp_path / "again"), executor=executor)
-        assert client.run(_session) == sessions
+        try:
+            run_job(job_of(album(tmp_path / "in", 5), tmp_path / "out"), executor=executor)
+            assert set(client.run(_checks).values()) == {1}
+            sessions = client.run(_session)
+            run_job(job_of(tmp_path / "in", tmp_path / "again"), executor=executor)
+            assert client.run(_session) == sessions
+        finally:
+            client.run(importlib.reload, dask_worker)
         plugins = client.run(lambda dask_worker: [name for name in dask_worker.plugins if name.startswith("cfrnet")])
     assert not any(plugins.values())
 
