@@ -110,8 +110,6 @@ def test_the_left_half_shows_the_other_network_and_its_cost_is_told(
 def test_the_shipped_networks_stand_side_by_side(
     qtbot: QtBot, open_window: OpenWindow, camera: MjpegServer, keep_picture: Callable[..., None]
 ) -> None:
-    if "hifacegan-lite" not in ModelStore().restorer_names():
-        pytest.skip("hifacegan-lite is not shipped")
     window = open_window(camera.url, k=2, compare_with="hifacegan-lite")
     qtbot.waitUntil(
         lambda: window.preview.restored is not None and window.preview.restored.compared is not None, timeout=30000

@@ -16,6 +16,7 @@ from app.restorers.family import Restorer
 from app.restorers.store import MODELS_FOLDER, ModelStore, ShippedRestorer
 from tools.golden import BOUNDS, FOLDER, degraded_face, distance, restored_face
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 SHIPPED = ModelStore().restorers()
 EVERY = [
     pytest.param(shipped, precision, id=f"{shipped.name}-{precision}")
@@ -27,6 +28,22 @@ EVERY = [
 @cache
 def restorer_of(name: str, precision: str) -> Restorer:
     return ModelStore().create_restorer(name, precision, threads=2)
+
+
+def test_the_published_figures_are_those_of_the_files_that_ship() -> None:
+    results, comparison, half, steadiness = (
+        json.loads((DOCS / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("results", "comparison", "half", "steadiness")
+    )
+    store = ModelStore()
+    sha256 = {precision: store.entry("cfrnet-rt", precision).sha256 for precision in ("int8", "fp32")}
+    assert results["network"] == half["network"] == "cfrnet-rt"
+    assert {precision: model["sha256"] for precision, model in results["models"].items()} == sha256
+    assert steadiness["model"] == results["steadiness"]["model"] == sha256["int8"]
+    assert half["model"] == results["half"]["model"] == sha256["fp32"]
+    assert sorted(comparison["networks"]) == sorted(store.restorer_names())
+    for name, network in comparison["networks"].items():
+        assert network["sha256"] == store.entry(name, network["precision"]).sha256, name
 
 
 @pytest.mark.parametrize(("shipped", "precision"), EVERY)
