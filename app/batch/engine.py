@@ -27,6 +27,7 @@ from app.core.errors import JournalError
 from app.core.log import log_folder
 from app.core.machine import usable_threads
 from app.core.words import phrase_n
+from app.media.files import part_prefix
 from app.restorers.store import ModelStore
 
 _WORTH_PROCESSES = 150.0
@@ -156,7 +157,7 @@ def job_folder(job: Job, items: list[Item]) -> Path:
     if is_folder(job.input):
         return Path(job.output) / ".cfrnet-job"
     (item,) = items
-    return item.target.with_name(f".{item.target.name}.cfrnet-job")
+    return item.target.with_name(f".{part_prefix(item.target)}.cfrnet-job")
 
 
 def _executor_for(tasks: Sequence[Task], workers: int, workforce: Workforce) -> Executor:

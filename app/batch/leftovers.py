@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from app.batch.videos.incomplete import incomplete_name
 from app.media.files import free_name, is_locked, is_part, part_prefix
 from app.outputs.recordings.rescue import complete
 
@@ -31,12 +32,11 @@ class Leftovers:
 
     def rescue(self, target: Path) -> Path | None:
         """Keep the largest part of the video `target` that plays, as NAME.incomplete, and discard the others."""
-        name = target.with_stem(f"{target.stem}.incomplete")
         parts = self._parts.pop(_key(target), [])
         kept: Path | None = None
         for part in sorted(parts, key=_size, reverse=True):
             if kept is None:
-                kept = complete(part, free_name(name))
+                kept = complete(part, free_name(incomplete_name(target)))
             else:
                 part.unlink(missing_ok=True)
         return kept

@@ -17,6 +17,7 @@ from app.batch.jobs.progress import ProgressMeter
 from app.batch.jobs.task import Task, TaskEvent, TaskFailed, TaskProgress, TaskResult
 from app.batch.jobs.work import Work
 from app.batch.leftovers import Leftovers
+from app.batch.videos.incomplete import BrokenOffError, kept_earlier
 from app.batch.videos.joining import PieceFile
 from app.batch.worker import NO_FACE
 from app.core.errors import AppError, UnreadableMediaError, WorkerError
@@ -92,7 +93,7 @@ class JobRun:
         on_event(
             JobStarted(
                 items=self._items + len(self._kept),
-                resumed=len(resumed),
+                resumed=sum(isinstance(result, ItemDone) for result in resumed),
                 pieces=self._pieces_before,
                 kept=tuple(self._kept),
                 notes=notes,
@@ -161,8 +162,8 @@ class JobRun:
             left_alone=left_alone,
         )
 
-    def _admit(self, work: Work, *, fresh: bool) -> ItemDone | None:
-        """Queue what `work` needs, keep an existing target, or return the result of an earlier run.
+    def _admit(self, work: Work, *, fresh: bool) -> ItemDone | ItemFailed | None:
+        """Queue what `work` needs, keep an existing target, or return what an earlier run came to.
 
         A file of one task that is not this run's is passed over: what is in its place, another shard may have made.
         Raises OutputError when the file that a job names is there already.
@@ -185,6 +186,9 @@ class JobRun:
                 raise already_there(item.target)
             self._kept.append(item)
             return None
+        if not there and not self._job.overwrite and (kept := _kept_earlier(task)) is not None:
+            self._meter.expect(task, done_before=True)
+            return ItemFailed(item=item, error=_broken_off_before(task, kept))
         state = _State(work, overwrite=self._job.overwrite or ours, ours=ours)
         if work.pieces:
             self._admit_pieces(state, fresh=fresh)
@@ -248,7 +252,7 @@ class JobRun:
         state = self._states[task.name]
         if not state.ours:
             self._journal.forget(task.key)
-        if self._retry and task.key not in self._tried_again and task.damage is None:
+        if self._retry and task.key not in self._tried_again and not isinstance(error, BrokenOffError):
             self._tried_again.add(task.key)
             self._meter.again(task)
             self._again.append(replace(task, again=task.again or isinstance(error, WorkerError)))
@@ -296,6 +300,22 @@ class JobRun:
                 time_left_s=self._meter.time_left_s(),
             )
         )
+
+
+def _kept_earlier(task: Task) -> Path | None:
+    """Return what an earlier run kept of a video that breaks off, None if nothing is known of that."""
+    if task.kind not in ("video", "join") or task.identity is None or task.sent_to is not None:
+        return None
+    return kept_earlier(task.source, task.target, task.identity.modified_ns)
+
+
+def _broken_off_before(task: Task, kept: Path) -> BrokenOffError:
+    return BrokenOffError(
+        "{source} breaks off and has not changed since it was restored up to there.",
+        "That part is in {kept}. Add --overwrite to restore it again.",
+        source=task.fetched_from or task.source,
+        kept=kept,
+    )
 
 
 def _with_rescued(error: AppError, kept: Path) -> AppError:

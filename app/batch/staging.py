@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -39,6 +40,8 @@ def staged(task: Task) -> Iterator[Task]:
             if task.fetched_from is not None:
                 here.source.parent.mkdir()
                 task.fetched_from.fetch(here.source)
+                if task.identity is not None and (changed := task.identity.modified_ns):
+                    os.utime(here.source, ns=(changed, changed))
             yield here
             if task.fetched_from is not None:
                 task.expect_unchanged()

@@ -12,11 +12,12 @@ from typing import Any, TypeAlias
 
 import av
 
+from app.batch.videos.incomplete import keep_incomplete
 from app.batch.videos.output import VideoOutput
 from app.batch.videos.restore import Progress
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.words import Phrase
-from app.media.files import ffmpeg_name, free_name, reason
+from app.media.files import ffmpeg_name, reason
 from app.media.videos.video_reader import VideoReader
 
 _Timed: TypeAlias = "tuple[float, int, av.Packet[Any]]"
@@ -43,8 +44,8 @@ def join_pieces(
     """Write `target` from `pieces`, in order, and from what `source` has beside its pictures; returns what was lost.
 
     `progress` is called after every packet, with no frame restored. Time stamps are those of the source.
-    With `damage`, which says where the source broke off, the result is kept as NAME.incomplete and UnreadableMediaError
-    names it. Raises OutputError.
+    With `damage`, which says where the source broke off, the result is kept as NAME.incomplete and BrokenOffError names
+    it. Raises OutputError.
     """
     reader = VideoReader(source)
     try:
@@ -63,9 +64,7 @@ def join_pieces(
     finally:
         reader.close()
     if damage is not None:
-        kept = free_name(target.with_stem(target.stem + ".incomplete"))
-        output.take_name(kept)
-        raise UnreadableMediaError(damage, "What could be restored of it is in {kept}.", kept=kept)
+        raise keep_incomplete(output, source, target, damage)
     output.take_name()
     return tuple(output.notes)
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.batch.videos.incomplete import keep_incomplete
 from app.batch.videos.output import VideoOptions, VideoOutput
 from app.core.errors import OutputError, UnreadableMediaError
 from app.core.types import Frame, Restored
 from app.core.words import Phrase
-from app.media.files import free_name
 from app.media.videos.suffixes import FORMATS
 from app.media.videos.video_reader import VideoPicture, VideoReader
 
@@ -51,7 +51,8 @@ def restore_video(
 
     Raises UnreadableMediaError for what cannot be decoded, OutputError for what cannot be written, and whatever
     `process` and `progress` raise. A video that breaks off is restored up to there and kept as NAME.incomplete (or the
-    first of NAME.incomplete-2 and so on that is free), which the error names.
+    first of NAME.incomplete-2 and so on that is free), which the BrokenOffError names; what was kept of the same source
+    before is replaced.
     """
     if target.suffix.lower() not in FORMATS:
         raise OutputError(
@@ -76,11 +77,7 @@ def restore_video(
     finally:
         reader.close()
     if damage is not None:
-        kept = free_name(target.with_stem(target.stem + ".incomplete"))
-        output.take_name(kept)
-        raise UnreadableMediaError(
-            damage.what_phrase, "What could be restored of it is in {kept}.", kept=kept
-        ) from damage
+        raise keep_incomplete(output, source, target, damage.what_phrase) from damage
     output.take_name()
     return TranscodeResult(frames=output.frames, duration_s=output.duration_s, notes=tuple(output.notes))
 
