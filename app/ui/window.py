@@ -322,7 +322,6 @@ class MainWindow(QMainWindow):
         self.open_source(str(DEMO_CLIP), remember=False)
 
     def _start(self, open_at_start: str | None) -> None:
-        self.panel.set_ready(False)
         self._host.load(self._settings)
         self.source.open(self._settings.source if open_at_start is None else open_at_start)
         self.source.look_for_cameras()

@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox, QLabel, QSlider, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import CameraOpenError, RecordingError, SourceOfflineError, UnreadableMediaError
@@ -169,6 +178,60 @@ def test_without_a_camera_the_demo_clip_plays_and_the_window_says_why(
     (text,) = window.notifications.texts()
     assert text[0] == "No camera, so the demo clip is playing"
     assert window.settings.source == ""
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+def test_the_camera_that_the_demo_clip_stands_in_for_is_tried_again(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, by_key: bool
+) -> None:
+    window = make_window(source="camera:Webcam")
+    error = CameraOpenError("The camera Webcam cannot be opened.", "Close other programs that use it.")
+    window._host.on_status(SourceStatus(state="failed", error=error))
+    qtbot.waitUntil(lambda: str(DEMO_CLIP) in opened(session), timeout=5000)
+    (toast,) = window.notifications._toasts
+    assert "Close other programs" in str(toast.detail)
+    assert toast.level == "error", "it stays"
+    window._host.on_status(SourceStatus(state="connecting"))
+    window._host.on_status(SourceStatus(state="online", info=VIDEO))
+    if by_key:
+        press(qtbot, window, Qt.Key.Key_F5)
+    else:
+        (button,) = toast.findChildren(QPushButton)
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: opened(session) == ["Webcam", str(DEMO_CLIP), "Webcam"], timeout=5000)
+    assert window.preview.message[0] == "Opening Webcam…"
+    assert not window.notifications.texts()
+    window._host.on_status(SourceStatus(state="connecting"))
+    window._host.on_status(SourceStatus(state="failed", error=error))
+    qtbot.waitUntil(lambda: window.preview.message == (error.what, error.hint), timeout=5000)
+    press(qtbot, window, Qt.Key.Key_F5)
+    qtbot.waitUntil(lambda: opened(session).count("Webcam") == 3, timeout=5000)
+    window._host.on_status(SourceStatus(state="connecting"))
+    window._host.on_status(ONLINE)
+    press(qtbot, window, Qt.Key.Key_F5)
+    with qtbot.waitSignal(window._host.microphones_listed, timeout=5000):
+        pass
+    assert opened(session).count("Webcam") == 3, "a camera that plays goes on"
+
+
+def test_nothing_can_be_recorded_while_another_source_opens(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], tmp_path: Path
+) -> None:
+    window = make_window()
+    window._host.on_status(ONLINE)
+    deliver(qtbot, window, session, pictures)
+    buttons = (window.panel.record, window.panel.snapshot)
+    window.open_source("http://camera.local/video")
+    assert not any(button.isEnabled() for button in buttons)
+    press(qtbot, window, Qt.Key.Key_R)
+    assert not window.capture.recording
+    window._host.on_status(SourceStatus(state="connecting"))
+    window._host.on_status(SourceStatus(state="online", info=VIDEO))
+    deliver(qtbot, window, session, pictures)
+    assert all(button.isEnabled() for button in buttons)
+    window.open_source(str(tmp_path / "absent.mp4"))
+    qtbot.waitUntil(lambda: bool(window.notifications.texts()), timeout=5000)
+    assert all(button.isEnabled() for button in buttons), "the picture before is shown again"
 
 
 def test_a_file_that_cannot_be_read_is_said_once(

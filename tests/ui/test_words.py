@@ -13,6 +13,7 @@ from app.core.errors import CameraOpenError
 from app.pipeline.live.events import CyclesChanged, MicrophoneMissing, RecordingSaved
 from app.restorers.base import EngineInfo
 from app.sources.base import SourceInfo
+from app.sources.camera import find_camera
 from app.sources.video import VIDEO
 from app.ui.actions import ACTIONS, keys_of, sheet_groups
 from app.ui.preview.overlay_model import Usage, overlay_model, reading_of
@@ -152,6 +153,16 @@ def test_the_demo_clip_comes_with_the_reason() -> None:
     title, detail = map(str, no_camera_words(CameraOpenError("No camera was found.")))
     assert "demo clip" in title
     assert detail.startswith("No camera was found. Plug one in and press F5")
+    with pytest.raises(CameraOpenError) as absent:
+        find_camera("", [])
+    assert no_camera_words(absent.value) == no_camera_words(CameraOpenError("No camera was found."))
+
+
+def test_a_camera_that_is_busy_is_not_called_absent() -> None:
+    busy = CameraOpenError("The camera {name} cannot be opened.", "Close other programs.", name="Webcam")
+    title, detail = map(str, no_camera_words(busy))
+    assert title == "The camera does not open, so the demo clip is playing"
+    assert detail == "The camera Webcam cannot be opened. Close other programs."
 
 
 def test_no_key_has_two_meanings() -> None:

@@ -122,9 +122,9 @@ class Notifications(QWidget):
         parent.installEventFilter(self)
         self.hide()
 
-    def error(self, title: Words, detail: Words = "", actions: Actions = ()) -> None:
-        """Show an error until it is closed."""
-        self._push(title, detail, "error", actions)
+    def error(self, title: Words, detail: Words = "", actions: Actions = ()) -> Toast:
+        """Show an error until it is closed. Pressing a button closes it."""
+        return self._push(title, detail, "error", actions)
 
     def notice(self, title: Words, detail: Words = "", actions: Actions = ()) -> Toast:
         """Show a notice for some seconds, one with buttons twice as long. Pressing a button closes it."""

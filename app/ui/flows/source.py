@@ -18,7 +18,7 @@ from app.core.types import Restored
 from app.core.words import Words, phrase
 from app.media.files import typed_path
 from app.sources.base import SourceInfo
-from app.ui.dialogs.notifications import Banner, Notifications
+from app.ui.dialogs.notifications import Banner, Notifications, Toast
 from app.ui.host import SessionHost
 from app.ui.panel.panel import Panel
 from app.ui.panel.source_menu import SourceMenu
@@ -86,6 +86,7 @@ class SourceFlow(QObject):
         self._has_played = False
         self._paused = False
         self._cameras: tuple[str, ...] | None = None
+        self._no_camera: Toast | None = None  # the message over the demo clip
         host.status_changed.connect(self._on_status)
         host.open_failed.connect(self._on_open_failed)
         host.cameras_listed.connect(self._on_cameras)
@@ -138,6 +139,9 @@ class SourceFlow(QObject):
         self._picture_before = self._preview.restored or self._picture_before
         self._banner.say("")
         self._stale_before = time.perf_counter()
+        if self._no_camera is not None:
+            self._notifications.dismiss(self._no_camera)
+            self._no_camera = None
         self._show_opening(text)
         self._ask(text)
 
@@ -150,11 +154,14 @@ class SourceFlow(QObject):
         shown = shown_source(text.removeprefix("camera:"))
         opening = phrase("Opening {name}…", name=shown) if shown else phrase("Opening the first camera…")
         self._preview.show_message("camera", opening)
+        self._panel.set_ready(False)
         self._panel.source.set_source(shown or phrase("First camera"), "camera")
         self._line.show_source(phrase("Opening…"), "", state="connecting")
 
     def look_for_cameras(self) -> None:
-        """Ask the system for its cameras."""
+        """Ask the system for its cameras, and try again to open the one that is missed."""
+        if names_camera(self._wanted) and (self._state == "failed" or self._wanted != self._asked):
+            self.retry()
         self._menu.show_cameras(None, "")
         self._host.look_for_cameras()
 
@@ -277,6 +284,7 @@ class SourceFlow(QObject):
         if self._info is not None:
             if self._picture_before is not None and self._preview.restored is None:
                 self._preview.show_frame(self._picture_before)  # what stands still sends no other
+                self._panel.set_ready(True)
             self._before = self._picture_before = None
             if self._preview.restored is None:  # its only picture may have come meanwhile, and was taken for an old one
                 self._show_opening(self._current or "")
@@ -301,7 +309,7 @@ class SourceFlow(QObject):
             _log.warning("%s", error.english)
         if is_last and falls_back_to_demo(wanted=wanted, demo_exists=DEMO_CLIP.exists(), has_played=self._has_played):
             self._has_played = True
-            self._notifications.notice(*no_camera_words(error))
+            self._no_camera = self._notifications.error(*no_camera_words(error), ((phrase("Try again"), self.retry),))
             self._ask(str(DEMO_CLIP))
             return
         what, hint = (

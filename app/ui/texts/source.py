@@ -15,6 +15,8 @@ from app.ui.style.formatting import rate
 
 DEMO_CLIP = resource_folder("assets") / "demo.mp4"
 
+_NONE_FOUND = phrase("No camera was found.")
+
 
 def source_name(info: SourceInfo, opened: str = "") -> Words:
     """What the person calls the source that was opened by the text `opened`."""
@@ -96,7 +98,8 @@ def falls_back_to_demo(*, wanted: str, demo_exists: bool, has_played: bool) -> b
 
 
 def no_camera_words(error: AppError | None) -> tuple[Phrase, Phrase]:
-    """Title and detail of the notice that comes with the demo clip."""
+    """Title and detail of the message that comes with the demo clip; a camera that is there has its error's advice."""
+    if error is not None and error.what_phrase != _NONE_FOUND:
+        return phrase("The camera does not open, so the demo clip is playing"), error.phrase
     advice = phrase("Plug one in and press F5, or open a file or a stream.")
-    detail = advice if error is None else joined((error.what_phrase, advice), " ")
-    return phrase("No camera, so the demo clip is playing"), detail
+    return phrase("No camera, so the demo clip is playing"), joined((_NONE_FOUND, advice), " ")
