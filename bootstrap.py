@@ -1,4 +1,4 @@
-"""Sets everything up in .venv and starts it; needs nothing but Python 3.11 or newer and its standard library.
+"""Sets everything up in .venv and starts it; needs nothing but Python 3.11 to 3.14 and its standard library.
 
     python3 bootstrap.py run [OPTIONS]     set up and open the window; OPTIONS go to main.py
       ... run --with openvino|cuda|directml|coreml|qnn [OPTIONS]     also install what this accelerator needs
@@ -12,17 +12,20 @@ import contextlib
 import ctypes
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-OLDEST = (3, 11)
+OLDEST, NEWEST = (3, 11), (3, 14)  # what every pinned package has wheels for
+SYSTEMS = "Linux (glibc 2.34 or newer, on ARM 2.39), macOS 14 or newer on Apple chips, Windows with the x64 Python"
 
 # Locks are installed by hash and made by `python -m tools.lock`. torch is not: its right build depends on the machine.
 REQUIREMENTS = {
@@ -80,10 +83,14 @@ def main(arguments):
         if accelerator not in ACCELERATORS:
             say("--with takes one of: " + ", ".join(ACCELERATORS))
             return 2
-    if sys.version_info < OLDEST:
-        return start_again_with_a_newer_python(arguments)
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        return start_again_with_another_python(arguments)
     if command == "system":
         return install_system_packages()
+    if not has_wheels():
+        say("the libraries that this needs are not made for this system and processor, but for:")
+        say(SYSTEMS)
+        return 1
     missing = missing_system_packages(for_tests=command == "test")
     if missing["needed"]:
         print_missing(missing["needed"])
@@ -100,20 +107,37 @@ def say(text):
     print("bootstrap: " + text, flush=True)
 
 
-def start_again_with_a_newer_python(arguments):
-    for minor in range(OLDEST[1] + 6, OLDEST[1] - 1, -1):
-        found = shutil.which("python3.%d" % minor)  # noqa: UP031  (this line must also run on an old Python)
-        # A version manager's shim is found even where its version is not installed.
-        if found and is_new_enough(found):
-            return subprocess.call([found, __file__, *arguments])
-    say("this is Python %d.%d, but 3.11 or newer is needed: https://www.python.org" % sys.version_info[:2])  # noqa: UP031
+def start_again_with_another_python(arguments):
+    for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
+        version = "3.%d" % minor  # noqa: UP031  (this function must also run on an old Python)
+        for program, *words in (["python" + version], ["py", "-" + version]):
+            found = shutil.which(program)
+            # A version manager's shim is found even where its version is not installed.
+            if found and is_supported([found, *words]):
+                return subprocess.call([found, *words, __file__, *arguments])
+    versions = sys.version_info[:2] + OLDEST + NEWEST
+    say("this is Python %d.%d, but %d.%d to %d.%d is needed: https://www.python.org" % versions)  # noqa: UP031
     return 1
 
 
-def is_new_enough(python):
-    """Whether `python` starts and is of a supported version."""
-    check = "import sys; sys.exit(sys.version_info < %r)" % (OLDEST,)  # noqa: UP031
-    return quietly([python, "-c", check])
+def is_supported(python):
+    """Whether the command `python`, a list of words, starts a Python of a supported version."""
+    check = "import sys; sys.exit(not %r <= sys.version_info[:2] <= %r)" % (OLDEST, NEWEST)  # noqa: UP031
+    return quietly([*python, "-c", check])
+
+
+def has_wheels():
+    """Whether the pinned packages have wheels for this system and for the processor that this Python is made for."""
+    if sys.platform == "win32":
+        return sysconfig.get_platform() == "win-amd64"  # an emulated Python is told the processor of the machine
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64" and as_numbers(platform.mac_ver()[0]) >= [14]
+    glibc = {"x86_64": [2, 34], "aarch64": [2, 39]}.get(platform.machine())
+    return glibc is not None and platform.libc_ver()[0] == "glibc" and as_numbers(platform.libc_ver()[1]) >= glibc
+
+
+def as_numbers(version):
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def quietly(words):
@@ -245,8 +269,8 @@ def locked(file):
 
 
 def make_environment():
-    """Create .venv with a Python that starts and has pip; repair or replace what an interrupted set-up left."""
-    if PYTHON.exists() and quietly([str(PYTHON), "-c", ""]):
+    """Create .venv with a supported Python that has pip; repair or replace what an interrupted set-up left."""
+    if PYTHON.exists() and is_supported([str(PYTHON)]):
         if quietly([str(PYTHON), "-m", "pip", "--version"]):
             return True
         say("finishing .venv, which was interrupted")

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def test_a_bare_debian_gets_one_line_to_paste(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(bootstrap, "has_wheels", lambda: True)
     monkeypatch.setattr(bootstrap, "loads", lambda library: library != "libxcb-cursor.so.0")
     monkeypatch.setattr(bootstrap.shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None)
     assert bootstrap.main(["run"]) == 1
@@ -189,15 +191,20 @@ def has_pip() -> bool:
     return bootstrap.quietly([str(bootstrap.PYTHON), "-m", "pip", "--version"])
 
 
-@pytest.mark.parametrize("left", ["no pip", "dangling link"])
-def test_what_an_interrupted_set_up_left_is_mended(environment: Path, left: str) -> None:
-    if left == "no pip":
+@pytest.mark.parametrize("left", ["no pip", "dangling link", "another Python"])
+def test_what_an_earlier_set_up_left_is_mended(environment: Path, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if left in ("no pip", "another Python"):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
+        (environment / "old").touch()
     else:
         bootstrap.PYTHON.parent.mkdir(parents=True)
         bootstrap.PYTHON.symlink_to(environment / "gone")
+    if left == "another Python":
+        monkeypatch.setattr(bootstrap, "NEWEST", (sys.version_info[0], sys.version_info[1] - 1))
+        monkeypatch.setattr(bootstrap, "OLDEST", bootstrap.NEWEST)
     assert bootstrap.make_environment()
     assert has_pip()
+    assert (environment / "old").exists() == (left == "no pip")
     assert not environment.with_name(".venv-new").exists()
     scripts = [path for path in bootstrap.PYTHON.parent.iterdir() if path.name.startswith(("activate", "pip"))]
     assert scripts
@@ -279,12 +286,100 @@ def test_two_first_set_ups_at_once(checkout: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="writes a shell script")
 def test_a_version_managers_stand_in_does_not_end_the_search(tmp_path: Path) -> None:
-    shim = tmp_path / "python3.17"
+    shim = tmp_path / "python3.14"
     shim.write_text("#!/bin/sh\necho not installed >&2\nexit 127\n")
     shim.chmod(0o755)
-    assert not bootstrap.is_new_enough(str(shim))
-    assert bootstrap.is_new_enough(sys.executable)
-    assert not bootstrap.is_new_enough(str(tmp_path / "absent"))
+    assert not bootstrap.is_supported([str(shim)])
+    assert bootstrap.is_supported([sys.executable])
+    assert not bootstrap.is_supported([str(tmp_path / "absent")])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="writes shell scripts")
+@pytest.mark.parametrize("running", [(3, 10), (3, 15)])
+@pytest.mark.parametrize(
+    ("there", "taken"),
+    [
+        (["python3.15", "python3.12", "python3.11"], "python3.12 "),
+        (["python3.15", "py"], "py -3.12 "),
+        (["python3.15"], ""),
+    ],
+)
+def test_a_python_that_has_wheels_takes_over(
+    running: tuple[int, int],
+    there: list[str],
+    taken: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    script = f"""#!/bin/sh
+        said="$(basename "$0") $*"
+        case "$1" in -3.12) shift;; -3.*) exit 103;; esac
+        [ "$1" != -c ] || exec '{sys.executable}' "$@"
+        echo "$said" > '{tmp_path}/taken'
+        exit 7"""
+    for name in there:
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    look = shutil.which  # the machine's own versions are not looked for
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: look(name, path=str(tmp_path)))
+    monkeypatch.setattr(sys, "version_info", (*running, 0, "final", 0))
+    assert bootstrap.main(["run", "--k", "2"]) == (7 if taken else 1)
+    if taken:
+        assert (tmp_path / "taken").read_text() == f"{taken}{bootstrap.__file__} run --k 2\n"
+    else:
+        assert f"this is Python 3.{running[1]}, but 3.11 to 3.14 is needed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("system", "built_for", "processor", "glibc", "macos", "has"),
+    [
+        ("linux", "linux-x86_64", "x86_64", "2.35", "", True),
+        ("linux", "linux-x86_64", "x86_64", "2.31", "", False),
+        ("linux", "linux-aarch64", "aarch64", "2.39", "", True),
+        ("linux", "linux-aarch64", "aarch64", "2.36", "", False),
+        ("linux", "linux-x86_64", "x86_64", "", "", False),  # Alpine
+        ("linux", "linux-armv7l", "armv7l", "2.41", "", False),
+        ("darwin", "macosx-11.0-universal2", "arm64", "", "14.0", True),
+        ("darwin", "macosx-11.0-universal2", "arm64", "", "13.7.1", False),
+        ("darwin", "macosx-11.0-universal2", "x86_64", "", "15.2", False),
+        ("win32", "win-amd64", "AMD64", "", "", True),
+        ("win32", "win-amd64", "ARM64", "", "", True),
+        ("win32", "win-arm64", "ARM64", "", "", False),
+    ],
+)
+def test_a_machine_without_wheels_is_told_so(
+    system: str,
+    built_for: str,
+    processor: str,
+    glibc: str,
+    macos: str,
+    has: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert bootstrap.has_wheels()
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(bootstrap.sysconfig, "get_platform", lambda: built_for)
+    monkeypatch.setattr(bootstrap.platform, "machine", lambda: processor)
+    monkeypatch.setattr(bootstrap.platform, "libc_ver", lambda: ("glibc" if glibc else "", glibc))
+    monkeypatch.setattr(bootstrap.platform, "mac_ver", lambda: (macos, ("", "", ""), processor))
+    assert bootstrap.has_wheels() == has
+    if not has:
+        assert bootstrap.main(["run"]) == 1
+        assert "not made for this system and processor" in capsys.readouterr().out
+
+
+def test_the_versions_of_python_are_the_same_everywhere() -> None:
+    project = tomllib.loads((bootstrap.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    oldest, newest = (".".join(map(str, version)) for version in (bootstrap.OLDEST, bootstrap.NEWEST))
+    assert project["requires-python"] == f">={oldest}"  # its ranges, unlike the pins, allow newer packages
+    for page in ("README.md", "requirements.txt", "bootstrap.py", "docs/packaging.md", "docs/training.md"):
+        assert f"Python {oldest} to {newest}" in (bootstrap.ROOT / page).read_text(encoding="utf-8"), page
+    checked = (bootstrap.ROOT / ".github" / "workflows" / "checks.yml").read_text(encoding="utf-8")
+    versions = [f"3.{minor}" for minor in range(bootstrap.OLDEST[1], bootstrap.NEWEST[1] + 1)]
+    assert f"python: {versions}".replace("'", '"') in checked
 
 
 def test_every_pinned_package_is_locked_with_its_hashes() -> None:
