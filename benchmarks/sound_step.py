@@ -23,7 +23,7 @@ import numpy as np  # noqa: E402  (the line above makes our own modules importab
 from app.core.types import Frame, Restored  # noqa: E402
 from app.outputs.recordings.recorder import VideoRecorder  # noqa: E402
 from app.outputs.views import FrameViews  # noqa: E402
-from app.pipeline.capture.playback import FilePlayer, Signal, Timeline  # noqa: E402
+from app.pipeline.capture.playback import Anchor, FilePlayer, Signal, Timeline  # noqa: E402
 from app.pipeline.live.file_sound import FileSound  # noqa: E402
 from app.sources.video import VideoSource  # noqa: E402
 from tools.beeps import steps_ms, write_beeps  # noqa: E402
@@ -36,6 +36,7 @@ class FastStage:
 
     def __init__(self, *, jitter_s: float) -> None:
         self.now = 100.0
+        self.timeline = Timeline()
         self.recorder: VideoRecorder | None = None
         self._jitter_s = jitter_s
         self._random = np.random.default_rng(0)
@@ -57,17 +58,20 @@ class FastStage:
                 return Signal.GO
             time.sleep(0.005)
 
+    def mark(self, anchor: Anchor) -> None:
+        self.timeline.set(anchor)
+
     def take_seek(self) -> float:
         return 0.0
 
 
 def record(source: Path, target: Path) -> None:
     """Play `source` from its beginning to its end and record it to `target`."""
-    stage, timeline = FastStage(jitter_s=0.02), Timeline()
+    stage = FastStage(jitter_s=0.02)
     video = VideoSource(source, clock=stage.clock)
     video.open()
-    sound = FileSound(source, timeline, clock=stage.clock)
-    player = FilePlayer(video, stage=stage, loop=False, clock=stage.clock, timeline=timeline)
+    sound = FileSound(source, stage.timeline, clock=stage.clock)
+    player = FilePlayer(video, stage=stage, loop=False, clock=stage.clock)
     stage.recorder = VideoRecorder(
         target, (video.info.width, video.info.height), video.info.fps, mode="restored", audio=sound
     )

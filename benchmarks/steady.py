@@ -24,6 +24,7 @@ from app.core.types import Frame, Image
 from app.faces.alignment import TEMPLATE_SIDE
 from app.faces.detector import FaceDetector
 from app.faces.tracker import FaceTracker
+from app.pipeline.budget import AutoK
 from app.pipeline.live.loader import make_lanes
 from app.pipeline.process import FramePipeline
 from app.pipeline.steady import SteadyFaces
@@ -92,7 +93,7 @@ def rate(images: list[Image], *, steady: int) -> dict[str, float]:
     with ThreadPoolExecutor(usable_threads(0)) as pool:
         tracker = FaceTracker(FaceDetector(*store.detectors()), concurrent_map=pool.map)
         pipeline = FramePipeline(tracker, restorer)
-        pipeline.lanes = make_lanes(store, settings, restorer, pool, cycle_ms=cycle_ms)
+        pipeline.lanes = make_lanes(store, settings, restorer, pool, auto_k=AutoK(cycle_ms=cycle_ms))
         for number, image in enumerate(images):
             started = time.perf_counter()
             frame = Frame(image=image, index=number, t_capture=started, t_media=number / FPS)

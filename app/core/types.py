@@ -109,16 +109,16 @@ class Compared:
 class Timings:
     """Milliseconds of each stage of one frame. `cycles_ms` has one entry a cycle, summed over the frame's faces.
 
-    `other_ms` is what a second network took that the first is compared with.
+    `degrade_ms` went into making the frame bad, `other_ms` into a second network that the first is compared with.
     """
 
     capture_ms: float = 0.0
+    degrade_ms: float = 0.0
     detect_ms: float = 0.0
     align_ms: float = 0.0
     cycles_ms: tuple[float, ...] = ()
     paste_ms: float = 0.0
     other_ms: float = 0.0
-    paint_ms: float = 0.0
     age_ms: float = 0.0
 
     @property
@@ -128,7 +128,7 @@ class Timings:
     @property
     def overhead_ms(self) -> float:
         """Everything but the cycles, without waiting for the source and without painting."""
-        return self.detect_ms + self.align_ms + self.paste_ms
+        return self.degrade_ms + self.detect_ms + self.align_ms + self.paste_ms
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

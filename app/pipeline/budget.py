@@ -36,6 +36,7 @@ class AutoK:
     def __init__(self, *, cycle_ms: float = DEFAULT_CYCLE_MS) -> None:
         """`cycle_ms`: a cycle's time as measured at start."""
         self._cycles_ms = deque([cycle_ms], maxlen=_REMEMBERED)
+        self._besides_ms = deque([0.0], maxlen=_REMEMBERED)
         self._overheads_ms = deque([0.0], maxlen=_REMEMBERED)
         self._k: int | None = None
         self._roomy_since: float | None = None
@@ -45,14 +46,16 @@ class AutoK:
         """The median time of one cycle of one face in milliseconds."""
         return statistics.median(self._cycles_ms)
 
-    def measured(self, *, cycle_ms: float | None, overhead_ms: float) -> None:
+    def measured(self, *, cycle_ms: float | None, overhead_ms: float, beside_ms: float = 0.0) -> None:
         """Record a finished frame: mean time of a cycle of one face, and the time of everything else.
 
+        `beside_ms` is what each of these cycles costs on top, for a second network that takes as many.
         One without faces, whose `cycle_ms` is None, teaches nothing: the whole picture is searched for one, but only a
         window of it for a face that is tracked, and that is what k is chosen for.
         """
         if cycle_ms is not None:
             self._cycles_ms.append(cycle_ms)
+            self._besides_ms.append(beside_ms)
             self._overheads_ms.append(overhead_ms)
 
     def choose(self, *, wanted: int, lowest: int = 1, target_fps: float, moving: int, now: float) -> KChoice:
@@ -63,7 +66,8 @@ class AutoK:
         """
         budget_ms = 1000 / target_fps * _HEADROOM
         moving = max(moving, 1)
-        one_k_ms, overhead_ms = moving * self.cycle_ms, statistics.median(self._overheads_ms)
+        one_k_ms = moving * (self.cycle_ms + statistics.median(self._besides_ms))
+        overhead_ms = statistics.median(self._overheads_ms)
         fitting = int((budget_ms - overhead_ms) / one_k_ms) if one_k_ms > 0 else wanted
         possible = max(lowest, min(wanted, fitting))
         if self._k is None or possible <= self._k or self._k < lowest:

@@ -61,6 +61,12 @@ class FaceWork:
     def total_ms(self) -> float:
         return self.align_ms + sum(self.cycles_ms) + self.paste_ms
 
+    @property
+    def cycle_ms(self) -> float | None:
+        """The mean time of a cycle of one face, None without any."""
+        spent = sum(face.cycles for face in self.faces)
+        return sum(self.cycles_ms) / spent if spent else None
+
     def restore(
         self,
         faces: Sequence[Face],

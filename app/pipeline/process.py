@@ -58,12 +58,14 @@ class FramePipeline:
         chosen: FaceChoice | None = None,
         shown: tuple[int, int] | None = None,
         stands: bool = False,
+        degrade_ms: float = 0.0,
     ) -> Restored:
         """Restore the faces of one frame. Settings apply to this frame, so a new k or strength takes effect at once.
 
         Only the `chosen` face where there is one. Faces get patches for a screen on which the picture has `shown`
         (width, height) pixels, as long as there is time for it. A picture that `stands` always has the time, and gets
-        every cycle. A frame without a face is returned as the very same image. Raises InferenceError.
+        every cycle. `degrade_ms` is what the frame took before, when it was made bad. A frame without a face is
+        returned as the very same image. Raises InferenceError.
         """
         started = self._now()
         # The chosen face may be smaller than those that a limit would leave.
@@ -78,12 +80,12 @@ class FramePipeline:
         other = None
         if self.other is not None:
             other = FaceWork(frame, self._other_steady, self._now)
-            k, wanted = (_within(each, self.other.k_range) for each in (self.choice.k, self.choice.wanted))
-            other.restore(faces, self.other, KChoice(k=k, wanted=wanted), settings=settings, key=key)
+            other.restore(faces, self.other, _for_other(self.choice, self.other), settings=settings, key=key)
         if shown is not None and faces:
             self._patch(work, other, shown, started=started, target_fps=None if stands else settings.target_fps)
         timings = Timings(
-            capture_ms=(started - frame.t_capture) * 1000,
+            capture_ms=(started - frame.t_capture) * 1000 - degrade_ms,
+            degrade_ms=degrade_ms,
             detect_ms=(detected - started) * 1000,
             align_ms=work.align_ms,
             cycles_ms=tuple(work.cycles_ms),
@@ -92,7 +94,7 @@ class FramePipeline:
             age_ms=(self._now() - frame.t_capture) * 1000,
         )
         if not stands:  # it is searched whole and made for the screen, whatever time that takes
-            self._learn(work, timings)
+            self._learn(work, other, timings)
         return Restored(
             frame=frame,
             image=work.image,
@@ -125,13 +127,15 @@ class FramePipeline:
             other.patch(shown)
         self._room.took((self._now() - begun) * 1000)
 
-    def _learn(self, work: FaceWork, timings: Timings) -> None:
-        spent = sum(face.cycles for face in work.faces)
-        cycle_ms = timings.restore_ms / spent if spent else None
+    def _learn(self, work: FaceWork, other: FaceWork | None, timings: Timings) -> None:
+        cycle_ms, beside_ms, overhead_ms = work.cycle_ms, 0.0, timings.overhead_ms + timings.other_ms
+        if other is not None and self.other is not None and self.other.family.fixed_point:
+            beside_ms = other.cycle_ms or 0.0  # it follows k, so its cycles are no overhead
+            overhead_ms -= sum(other.cycles_ms)
         # Auto-k plans the cycles of the moving faces, or of one where all rest; every other one takes one cycle.
         resting = min(self._steady.resting, max(len(work.faces) - 1, 0))
-        overhead_ms = timings.overhead_ms + timings.other_ms + resting * (cycle_ms or 0.0)
-        self.auto_k.measured(cycle_ms=cycle_ms, overhead_ms=overhead_ms)
+        overhead_ms += resting * ((cycle_ms or 0.0) + beside_ms)
+        self.auto_k.measured(cycle_ms=cycle_ms, overhead_ms=overhead_ms, beside_ms=beside_ms)
 
     def _compared(self, work: FaceWork | None) -> Compared | None:
         if work is None or self.other is None:
@@ -145,6 +149,16 @@ def _divided(faces: tuple[Face, ...], chosen: FaceChoice | None) -> tuple[tuple[
         return faces, ()
     found = chosen.among(faces)
     return tuple(face for face in faces if face is found), tuple(face for face in faces if face is not found)
+
+
+def _for_other(choice: KChoice, other: Restorer) -> KChoice:
+    """The cycles of a network to compare with: as many as the first takes, or its own number if it has a single pass.
+
+    Fed its own output, such a network drifts.
+    """
+    if not other.family.fixed_point:
+        choice = KChoice(k=other.family.default_k, wanted=other.family.default_k)
+    return KChoice(k=_within(choice.k, other.k_range), wanted=_within(choice.wanted, other.k_range))
 
 
 def _within(k: int, k_range: tuple[int, int]) -> int:

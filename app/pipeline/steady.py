@@ -57,13 +57,15 @@ _DETAIL_WINDOW = 7
 class SteadyState:
     """The state of a face: its averaged given crop and its last shown one, float32 (S, S, 3) BGR, 0 to 255.
 
-    `step` is mean |G(x) - x| of the first cycle on the last unmixed crop. It `rests` when the last crop was so still
-    that one cycle a frame is enough for it, whatever k is.
+    `step` is mean |G(x) - x| of the first cycle on the last unmixed crop, which `stopped` below the threshold after so
+    many cycles, 0 when it did not. It `rests` when the last crop was so still that one cycle a frame is enough for it,
+    whatever k is.
     """
 
     given: Plane
     shown: Plane
     step: float
+    stopped: int = 0
     rests: bool = False
 
 
@@ -114,7 +116,8 @@ def restore_steadily(
     if state is None or state.given.shape != crop.shape:
         restored = restorer.restore(crop, k=k, stop_threshold=stop_threshold)
         planes = crop.astype(np.float32), restored.image.astype(np.float32)
-        return SteadyState(given=planes[0], shown=planes[1], step=restored.steps[0]), restored
+        stopped = _stopped(restored, k)
+        return SteadyState(given=planes[0], shown=planes[1], step=restored.steps[0], stopped=stopped), restored
     still = stillness(state, crop)
     moving = moving_blocks(still)
     past = still * np.float32(weight)
@@ -123,13 +126,19 @@ def restore_steadily(
     given = _mixed(state.given, crop.astype(np.float32), past)
     rests = restorer.family.fixed_point and not moving[_FACE_BLOCKS].any()
     image = crop
+    rest_k = min(rest_k, state.stopped or rest_k)
     if rests and rest_k > 1:
         # Of what the network is given now, a part 1 - 1/k went through it before: through k cycles on average.
         image, k = _rounded(_mixed(state.shown, given, still * np.float32(1 - 1 / rest_k))), 1
     restored = restorer.restore(image, k=k, stop_threshold=stop_threshold)
     shown = _mixed(state.shown, restored.image.astype(np.float32), past)
-    step = restored.steps[0] if image is crop else state.step
-    return SteadyState(given=given, shown=shown, step=step, rests=rests), replace(restored, image=_rounded(shown))
+    step, stopped = (restored.steps[0], _stopped(restored, k)) if image is crop else (state.step, state.stopped)
+    after = SteadyState(given=given, shown=shown, step=step, stopped=stopped, rests=rests)
+    return after, replace(restored, image=_rounded(shown))
+
+
+def _stopped(restored: RestoredCrop, k: int) -> int:
+    return restored.cycles if restored.cycles < k else 0
 
 
 def _mixed(before: Plane, now: Plane, past: Plane) -> Plane:
@@ -141,7 +150,7 @@ def _rounded(plane: Plane) -> Image:
 
 
 class SteadyFaces:
-    """The states of all tracked faces. Not thread-safe."""
+    """The states of all tracked faces. Different tracks may be restored at one time."""
 
     def __init__(self) -> None:
         self._states: dict[int, SteadyState] = {}

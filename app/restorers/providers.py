@@ -32,7 +32,7 @@ class Provider:
     `precisions` begins with the one that it runs best. A `plugin` is the module of a package that adds the provider to
     plain ONNX Runtime at run time; `device` is the type of device that it must offer, such as "NPU", so that a
     simulator of one does not count. `memory` is where a network's images live between cycles, "cpu" or ONNX Runtime's
-    name of a device. The libraries of one that is `preloaded` are Python packages, which it does not look for by itself.
+    name of a device. The libraries of one that is `preloaded` are Python packages, where it does not look by itself.
     """
 
     name: str
@@ -62,7 +62,9 @@ PROVIDERS = (
         name="cuda",
         title="NVIDIA CUDA",
         execution="CUDAExecutionProvider",
-        needs=phrase("An NVIDIA card with its driver; pip install \"onnxruntime-gpu[cuda,cudnn]\" in place of onnxruntime."),
+        needs=phrase(
+            'An NVIDIA card with its driver; pip install "onnxruntime-gpu[cuda,cudnn]" in place of onnxruntime.'
+        ),
         precisions=("fp16", "fp32", "int8"),
         memory="cuda",
         preloaded=True,

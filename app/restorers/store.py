@@ -219,7 +219,7 @@ class ModelStore:
     def compare_providers(
         self, name: str, precision: str, options: EngineOptions, providers: Sequence[Provider]
     ) -> tuple[Candidate, ...]:
-        """Measure a restorer on the CPU and on each of `providers`, each in a separate process.
+        """Measure a restorer on the CPU, here, and on each of the other `providers`, in a separate process each.
 
         Raises as `create_restorer` does.
         """

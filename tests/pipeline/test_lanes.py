@@ -14,6 +14,7 @@ from app.core.errors import AppError, InferenceError
 from app.core.settings import Settings
 from app.core.types import Image, Restored
 from app.faces.tracker import FaceTracker
+from app.pipeline.budget import AutoK
 from app.pipeline.lanes import Lanes, rounds
 from app.pipeline.live.loader import PipelineLoader, make_lanes
 from app.pipeline.process import FramePipeline
@@ -128,10 +129,10 @@ def test_what_is_done_at_one_time_is_counted_once(pool: ThreadPoolExecutor) -> N
 
 
 def test_lanes_are_made_where_cores_can_be_shared(pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert make_lanes(store(), Settings(threads=1), restorer(), pool, cycle_ms=6.0) is None
+    assert make_lanes(store(), Settings(threads=1), restorer(), pool, auto_k=AutoK(cycle_ms=6.0)) is None
     monkeypatch.setattr("app.pipeline.live.loader.usable_threads", lambda asked: asked or 2)
     for cycle_ms, share in ((100_000.0, 2), (0.001, 0)):
-        lanes = make_lanes(store(), Settings(), restorer(), pool, cycle_ms=cycle_ms)
+        lanes = make_lanes(store(), Settings(), restorer(), pool, auto_k=AutoK(cycle_ms=cycle_ms))
         assert lanes is not None
         assert lanes.share_of(2) == share
 

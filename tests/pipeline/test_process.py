@@ -139,6 +139,52 @@ def test_auto_k_learns_nothing_of_a_picture_that_stands() -> None:
     under_test.process(frame_of(show()[0]), Settings(k=3, auto_k=True), stands=True)
 
 
+def test_auto_k_counts_the_time_in_which_the_frame_was_made_bad() -> None:
+    under_test = FramePipeline(FaceTracker(detector()), BrighteningRestorer(), auto_k=AutoK(cycle_ms=1))
+    settings = Settings(k=3, auto_k=True, target_fps=25, steady=0)
+    for number in range(20):
+        bad = frame_of(show()[0], index=number, seconds=number / 25)
+        restored = under_test.process(bad, settings, degrade_ms=36)
+    assert restored.timings.degrade_ms == 36
+    assert restored.k == 1
+
+
+class Timed(BrighteningRestorer):
+    """A cycle takes 6 ms on the clock that it is given; it notes how many were asked for."""
+
+    def __init__(self, clock: list[float], of: str = "cfrnet") -> None:
+        self.clock, self.family = clock, family(of)
+        self.asked: list[int] = []
+
+    def restore(self, crop: Image, *, k: int, stop_threshold: float = 0.0) -> RestoredCrop:
+        self.asked.append(k)
+        self.clock[0] += 0.006 * k
+        return replace(super().restore(crop, k=k), cycles_ms=(6.0,) * k)
+
+
+def test_auto_k_finds_one_k_while_two_networks_are_compared() -> None:
+    clock = [0.0]
+    under_test = FramePipeline(
+        FaceTracker(detector()), Timed(clock), other=Timed(clock), auto_k=AutoK(cycle_ms=6), now=lambda: clock[0]
+    )
+    settings = Settings(k=3, auto_k=True, target_fps=25, steady=0)
+    chosen = []
+    for number in range(100):
+        clock[0] = number / 25
+        frame = frame_of(show()[0], index=number, seconds=clock[0])
+        chosen.append(under_test.process(frame, settings, degrade_ms=5).k)
+    assert set(chosen[20:]) == {2}, "2 x 2 x 6 ms and 5 more fit into 36.8, 2 x 3 x 6 do not"
+
+
+def test_a_network_of_a_single_pass_is_compared_with_its_single_pass() -> None:
+    clock = [0.0]
+    single, cycled = Timed(clock, of="hifacegan"), Timed(clock)
+    for other, cycles in ((single, 1), (cycled, 3)):
+        under_test = FramePipeline(FaceTracker(detector()), BrighteningRestorer(), other=other)
+        under_test.process(frame_of(show()[0]), Settings(k=3))
+        assert other.asked == [cycles]
+
+
 def test_auto_k_learns_the_time_of_one_cycle_of_one_face() -> None:
     auto = AutoK(cycle_ms=50)
     under_test = FramePipeline(FaceTracker(detector()), BrighteningRestorer(), auto_k=auto)
@@ -152,9 +198,9 @@ def test_auto_k_learns_the_time_of_one_cycle_of_one_face() -> None:
 @pytest.mark.parametrize("count", [1, 2])
 def test_one_of_the_faces_at_rest_is_planned_for_and_the_others_take_a_cycle_each(count: int) -> None:
     class Noting(AutoK):
-        def measured(self, *, cycle_ms: float | None, overhead_ms: float) -> None:
+        def measured(self, *, cycle_ms: float | None, overhead_ms: float, beside_ms: float = 0.0) -> None:
             overheads_ms.append(overhead_ms)
-            super().measured(cycle_ms=cycle_ms, overhead_ms=overhead_ms)
+            super().measured(cycle_ms=cycle_ms, overhead_ms=overhead_ms, beside_ms=beside_ms)
 
     overheads_ms: list[float] = []
     under_test = FramePipeline(FaceTracker(detector()), BrighteningRestorer(), auto_k=Noting(cycle_ms=1))

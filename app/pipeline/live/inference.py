@@ -141,7 +141,10 @@ class InferenceWorker:
                 if latest is None or not (stood and stands) or seen == (version, True):
                     continue
                 frame = replace(latest.frame, t_capture=now)
-            restored = self._restore(made_bad(frame, settings), settings, chosen, shown, stands=stands)
+            begun = self._clock()
+            frame = made_bad(frame, settings)
+            degrade_ms = (self._clock() - begun) * 1000 if settings.degrade else 0.0
+            restored = self._restore(frame, settings, chosen, shown, stands=stands, degrade_ms=degrade_ms)
             with self._lock:
                 if frame.t_capture > self._forgotten_at:
                     self._latest = restored
@@ -156,11 +159,14 @@ class InferenceWorker:
         shown: tuple[int, int] | None,
         *,
         stands: bool,
+        degrade_ms: float,
     ) -> Restored:
         pipeline = self.pipeline
         if pipeline is not None:
             try:
-                restored = pipeline.process(frame, settings, chosen=chosen, shown=shown, stands=stands)
+                restored = pipeline.process(
+                    frame, settings, chosen=chosen, shown=shown, stands=stands, degrade_ms=degrade_ms
+                )
             except Exception as error:
                 self._report_once(error)
                 pipeline.tracker.reset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import statistics
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -78,14 +79,14 @@ class PipelineLoader:
             if tried is None:
                 continue
             with self._reporting(tried.restorer):
-                pipeline, cycle_ms = self._make(tried)
+                pipeline = self._make(tried)
                 self._on_ready(pipeline)
                 # After the first picture, which waits for nothing.
                 with self._reporting(tried.compare_with):
                     pipeline.other = self._make_other(tried, pipeline.restorer)
                     if pipeline.other is not None:
                         self._on_ready(pipeline)  # a picture that stands is restored once more, to be compared
-                pipeline.lanes = make_lanes(self._store, tried, pipeline.restorer, self._pool, cycle_ms=cycle_ms)
+                pipeline.lanes = make_lanes(self._store, tried, pipeline.restorer, self._pool, auto_k=pipeline.auto_k)
 
     @contextmanager
     def _reporting(self, name: str) -> Iterator[None]:
@@ -112,13 +113,12 @@ class PipelineLoader:
             return self._closing or self._wanted is not None
         return self._wanted.affecting("engine") != tried.affecting("engine")
 
-    def _make(self, wanted: Settings) -> tuple[FramePipeline, float]:
-        """A pipeline that is warmed up, and the milliseconds that its cycles take."""
+    def _make(self, wanted: Settings) -> FramePipeline:
+        """A pipeline that is warmed up."""
         restorer = self._store.create_restorer(
             wanted.restorer, wanted.precision, wanted.threads, provider=wanted.provider, spinning=wanted.spinning
         )
-        cycle_ms = restorer.warm_up()
-        return FramePipeline(self._the_tracker(), restorer, auto_k=AutoK(cycle_ms=cycle_ms)), cycle_ms
+        return FramePipeline(self._the_tracker(), restorer, auto_k=AutoK(cycle_ms=restorer.warm_up()))
 
     def _make_other(self, wanted: Settings, restorer: Restorer) -> Restorer | None:
         """The network that `restorer` is to be compared with, warmed up; None where there is none."""
@@ -137,11 +137,12 @@ class PipelineLoader:
 
 
 def make_lanes(
-    store: ModelStore, wanted: Settings, alone: Restorer, pool: ThreadPoolExecutor, *, cycle_ms: float
+    store: ModelStore, wanted: Settings, alone: Restorer, pool: ThreadPoolExecutor, *, auto_k: AutoK
 ) -> Lanes | None:
     """A lane for each core, beside the restorer `alone`, which takes all of them; None where faces cannot share them.
 
-    `pool` has a thread for each core. `cycle_ms` is the time of a cycle of `alone`. Raises as `create_restorer` does.
+    `pool` has a thread for each core. `auto_k` knows the time of a cycle of `alone` as of late: while lanes are timed,
+    a picture may be restored, which slows both. Raises as `create_restorer` does.
     """
     count = min(usable_threads(wanted.threads), usable_threads(0))
     if count == 1 or alone.engine.provider_got != CPU.execution:
@@ -150,5 +151,5 @@ def make_lanes(
         store.create_restorer(wanted.restorer, wanted.precision, threads=1, spinning=wanted.spinning)
         for _ in range(count)
     ]
-    lane_ms = max(restorer.warm_up() for restorer in restorers)
-    return Lanes(restorers, pool, cycle_ms=lane_ms, cycle_on_all_cores_ms=cycle_ms)
+    lane_ms = statistics.median(restorer.warm_up() for restorer in restorers)
+    return Lanes(restorers, pool, cycle_ms=lane_ms, cycle_on_all_cores_ms=auto_k.cycle_ms)

@@ -29,6 +29,7 @@ def stage_values(timings: Sequence[Timings]) -> dict[str, list[float]]:
     cycles = max(len(each.cycles_ms) for each in timings)
     return {
         "capture": [each.capture_ms for each in timings],
+        **({"degrade": made} if (made := [each.degrade_ms for each in timings if each.degrade_ms]) else {}),
         "detect": [each.detect_ms for each in timings],
         "align": [each.align_ms for each in timings],
         **{

@@ -117,6 +117,7 @@ def overlay_model(reading: Reading, usage: Usage, *, cores: int) -> OverlayModel
 
 
 _STAGES = {
+    "degrade": phrase("make bad"),
     "detect": phrase("detect"),
     "align": phrase("align"),
     "paste": phrase("paste"),

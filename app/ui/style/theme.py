@@ -71,6 +71,7 @@ LIGHT = Tokens(
 )
 
 STAGE_COLOURS = {
+    "degrade": "#e08a7a",
     "detect": "#b79cff",
     "align": "#8f7cf0",
     "cycle 1": "#2a9fdf",
