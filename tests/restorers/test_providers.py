@@ -16,6 +16,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from app.core.settings import specification
 from app.pipeline.measuring.bench import measure_providers, providers_table
 from app.restorers import providers
 from app.restorers.base import EngineInfo, EngineOptions, VerifiedModel
@@ -57,6 +58,13 @@ def test_only_what_this_machine_has_is_offered() -> None:
     for each in PROVIDERS:
         assert each.needs
         assert set(each.precisions) == {"int8", "fp16", "fp32"}
+
+
+def test_the_setting_offers_every_provider_by_its_title() -> None:
+    choices = specification("provider").choices
+    assert {name: str(title) for name, title in choices.items() if name != "auto"} == {
+        each.name: each.title for each in PROVIDERS
+    }
 
 
 def test_a_session_tells_which_nodes_run_where() -> None:

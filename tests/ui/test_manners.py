@@ -71,6 +71,23 @@ def test_space_after_a_click_on_record_does_not_record_again(
     assert ("set_paused", True) in session.calls, "Space pauses, as it does everywhere"
 
 
+def test_space_after_a_click_on_the_seek_bar_or_a_view_pauses(
+    qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession
+) -> None:
+    window = make_window()
+    online(qtbot, window, HOLIDAY)
+    window.activateWindow()
+    window.preview.setFocus()
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is window.preview, timeout=5000)
+    for clicked, paused in ((window.transport.bar, True), (window.panel.views.button("restored"), False)):
+        qtbot.mouseClick(clicked, Qt.MouseButton.LeftButton)
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        qtbot.keyClick(focused, Qt.Key.Key_Space)
+        assert ("set_paused", paused) in session.calls
+    assert window.settings.view == "restored"
+
+
 def test_what_a_recording_cannot_follow_is_locked_while_it_runs(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image]
 ) -> None:
@@ -316,6 +333,26 @@ def test_the_folder_for_recordings_opens_before_the_first_one(
     window.actions_by_name["open_output"].trigger()
     assert shown == [tmp_path / "out"]
     assert (tmp_path / "out").is_dir()
+
+
+def test_another_folder_for_recordings_is_kept_and_none_changes_nothing(
+    make_window: MakeWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = make_window()
+    answers = ["", str(tmp_path / "films"), ""]
+    asked: list[str] = []
+    kept: list[str] = []
+
+    def answer(_parent: object, _title: str, folder: str) -> str:
+        asked.append(folder)
+        return answers.pop(0)
+
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", answer)
+    for _ in range(3):
+        window.actions_by_name["choose_output"].trigger()
+        kept.append(window.settings.output_folder)
+    assert asked == [str(tmp_path / "out"), str(tmp_path / "out"), str(tmp_path / "films")]
+    assert kept == [str(tmp_path / "out"), str(tmp_path / "films"), str(tmp_path / "films")]
 
 
 def test_a_folder_for_recordings_that_cannot_be_made_is_named(

@@ -61,6 +61,15 @@ def test_a_quality_that_is_chosen_after_an_override_is_kept_whole(
     assert (again.k, again.auto_k) == chosen
 
 
+def test_messages_for_the_next_start_that_are_damaged_are_left_out(tmp_path: Path) -> None:
+    raw = backend(tmp_path)
+    store = SettingsStore(raw)
+    for stored in ("{half", "[1]", '{"recordings": [3]}', '{"errors": ["one"]}'):
+        raw.setValue("window/unseen", stored)
+        assert store.take_unseen() == ((), ())
+        assert not raw.contains("window/unseen")
+
+
 def test_defaults_are_not_written_down(tmp_path: Path) -> None:
     raw = backend(tmp_path)
     store = SettingsStore(raw)
