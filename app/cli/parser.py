@@ -239,7 +239,7 @@ def _add_restore(commands: Any) -> None:
     how.add_argument(
         "--aligned",
         action="store_true",
-        help=tr("the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem"),
+        help=tr("the pictures are aligned face crops: no detection, writes 256x256 PNGs"),
     )
     restore.add_argument(
         "--scale",

@@ -50,7 +50,7 @@ def test_a_video_that_can_only_be_read_becomes_matroska(cli: Cli, tmp_path: Path
     for name, codec in (("old.avi", "mpeg4"), ("web.webm", "libvpx")):
         write_video(tmp_path / "album" / name, pictures, codec=codec)
     assert cli("restore", tmp_path / "album", tmp_path / "new", "--k", 1).code == 0
-    assert leftovers(tmp_path / "new") == ["old.mkv", "web.mkv"]
+    assert leftovers(tmp_path / "new") == ["old.avi.mkv", "web.webm.mkv"]
 
 
 def test_a_bad_file_does_not_stop_the_others(cli: Cli, tmp_path: Path, landscape: Pixels) -> None:
@@ -129,14 +129,14 @@ def crop_of(portrait: Pixels) -> Pixels:
     return cv2.resize(portrait[15:200, 132:317], (256, 256), interpolation=cv2.INTER_CUBIC)
 
 
-def test_aligned_crops_become_png_of_the_same_stem(cli: Cli, tmp_path: Path, portrait: Pixels) -> None:
+def test_aligned_crops_become_png(cli: Cli, tmp_path: Path, portrait: Pixels) -> None:
     crop = crop_of(portrait)
     save(tmp_path / "crops" / "00001.png", crop)
     save(tmp_path / "crops" / "00002.jpg", crop)
     save(tmp_path / "crops" / "more" / "00003.webp", cv2.resize(crop, (512, 512)))
     answer = cli("restore", tmp_path / "crops", tmp_path / "new", "--aligned", "--k", 2, "--json")
     assert answer.code == 0
-    assert leftovers(tmp_path / "new") == ["00001.png", "00002.png", "more/00003.png"]
+    assert leftovers(tmp_path / "new") == ["00001.png", "00002.jpg.png", "more/00003.webp.png"]
     results = [read(path) for path in sorted((tmp_path / "new").rglob("*.png"))]
     assert all(result.shape == (256, 256, 3) for result in results)
     assert all(2 < difference(result, crop).mean() < 40 for result in results)

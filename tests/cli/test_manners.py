@@ -38,7 +38,7 @@ def test_two_files_that_would_become_one_keep_their_names(tmp_path: Path) -> Non
         "a.avi": "a.avi.mkv",
         "a.mkv": "a.mkv",
         "a.webm": "a.webm.mkv",
-        "b.avi": "b.mkv",
+        "b.avi": "b.avi.mkv",
         "b.wmv": "b.wmv.mkv",
     }
 

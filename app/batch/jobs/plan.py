@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from app.core.address import path_of_address
@@ -24,7 +25,8 @@ ItemKind = Literal["picture", "video", "crop"]
 class Item:
     """One file to restore; `name`, for messages, is its path relative to the input folder.
 
-    With `fetched_from` or `sent_to`, a file behind an address, source or target are only its name.
+    With `fetched_from` or `sent_to`, a file behind an address, source or target are only its name. `earlier` is the
+    place that older versions gave the result, None if it could be that of another file.
     """
 
     kind: ItemKind
@@ -33,6 +35,7 @@ class Item:
     target: Path
     fetched_from: RemoteFile | None = None
     sent_to: RemoteFile | None = None
+    earlier: Path | None = None
 
 
 def plan(input_text: str, output_text: str, *, aligned: bool) -> list[Item]:
@@ -117,12 +120,12 @@ def _plan_fetched(
         if results is not None and path.is_relative_to(results):
             continue  # of an earlier run
         if path.suffix.lower() in suffixes:
-            target = place / path.with_name(_target_name(path, aligned=aligned))
+            target = place / path.with_name(_name_in_folder(path, aligned=aligned))
             item = _item(source.shown_path() / name, target, name=name, aligned=aligned)
             items.append(replace(item, fetched_from=source.child(name)))
     if not items:
         raise EmptyFolderError("There are no pictures or videos in {folder}.", "Choose another folder.", folder=source)
-    return _each_its_own(items)
+    return _with_earlier(items, aligned=aligned)
 
 
 def _expect_apart(source: RemoteFile, output: RemoteFile) -> str | None:
@@ -155,10 +158,15 @@ def _is(wanted: Callable[[int], bool], path: Path) -> bool:
 
 
 def is_done(item: Item) -> bool:
-    """Whether the target of `item` exists, written by an earlier run or otherwise."""
-    if item.sent_to is not None:
-        return item.sent_to.is_there()
-    return os.path.lexists(item.target)
+    """Whether the result of `item` exists, written by an earlier run or otherwise."""
+    if item.sent_to is None:
+        return any(os.path.lexists(place) for place in (item.target, item.earlier) if place is not None)
+    if item.sent_to.is_there():
+        return True
+    if item.earlier is None:
+        return False
+    place = PurePosixPath(item.sent_to.path).with_name(item.earlier.name)
+    return replace(item.sent_to, path=str(place)).is_there()
 
 
 def left_alone(input_text: str, output_text: str, items: list[Item]) -> list[Path]:
@@ -212,7 +220,7 @@ def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Item]:
     items = [
         _item(
             path,
-            output / path.relative_to(folder).with_name(_target_name(path, aligned=aligned)),
+            output / path.relative_to(folder).with_name(_name_in_folder(path, aligned=aligned)),
             name=path.relative_to(folder).as_posix(),
             aligned=aligned,
         )
@@ -222,22 +230,19 @@ def _plan_folder(folder: Path, output: Path, *, aligned: bool) -> list[Item]:
         if aligned:
             raise EmptyFolderError("There are no pictures in {folder}.", "Choose another folder.", folder=folder)
         raise EmptyFolderError("There are no pictures or videos in {folder}.", "Choose another folder.", folder=folder)
-    return _each_its_own(items)
+    return _with_earlier(items, aligned=aligned)
 
 
-def _each_its_own(items: list[Item]) -> list[Item]:
-    """Return `items` with unique targets: where a.mkv and a.avi would both become a.mkv, the second is a.avi.mkv."""
-    kept = {item.target for item in items if item.target.name == item.source.name}
-    taken: set[Path] = set()
-    parted = []
-    for item in items:
-        target = item.target
-        while target in taken or (target in kept and target.name != item.source.name):
-            first = target == item.target
-            target = target.with_name(f"{item.source.name if first else target.name}{target.suffix}")
-        taken.add(target)
-        parted.append(replace(item, target=target))
-    return parted
+def _with_earlier(items: list[Item], *, aligned: bool) -> list[Item]:
+    """Return `items` with the places that older versions gave their results, where no other item's can be."""
+    earlier = [item.target.with_name(_target_name(item.source, aligned=aligned)) for item in items]
+    possible = Counter(place for item, old in zip(items, earlier, strict=True) for place in {item.target, old})
+    return [
+        replace(item, earlier=old)
+        if possible[old] == 1 and old.name not in (item.source.name, item.target.name)
+        else item
+        for item, old in zip(items, earlier, strict=True)
+    ]
 
 
 def _media_in(folder: Path, *, without: Path, aligned: bool) -> Iterator[Path]:
@@ -305,7 +310,19 @@ def _expect_suffix(target: Path, suffixes: frozenset[str], reason: Phrase) -> No
 
 
 def _target_name(source: Path, *, aligned: bool) -> str:
-    """Return the usual name of the result of `source`; videos of kinds that can only be read become Matroska files."""
+    """Return the usual name of the result of one `source`; videos that can only be read become Matroska files."""
     if aligned:
         return f"{source.stem}.png"
     return f"{source.stem}.mkv" if source.suffix.lower() in READ_ONLY_SUFFIXES else source.name
+
+
+def _name_in_folder(source: Path, *, aligned: bool) -> str:
+    """Return the name of the result of `source`, a file of a folder, which is that of no other file, there or not.
+
+    Where the suffix changes the new one is added, and once more to a name that looks as if that had been done.
+    """
+    suffix, changed = (".png", PICTURE_SUFFIXES - {".png"}) if aligned else (".mkv", READ_ONLY_SUFFIXES)
+    name = source.name
+    while name.lower().endswith(suffix):
+        name = name[: -len(suffix)]
+    return f"{source.name}{suffix}" if Path(name).suffix.lower() in changed else source.name
