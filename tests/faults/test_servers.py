@@ -10,14 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from app.core.errors import SourceOfflineError, StreamOpenError
 from app.sources.stream import StreamSource
-from tests.media_files import encode_jpeg, numbered_picture
+from tests.media_files import encode_jpeg, number_of, numbered_picture
 
 Answer = Callable[[socket.socket, threading.Event], object]
 
@@ -55,6 +57,24 @@ def zipped() -> bytes:
 
 def large_png() -> bytes:
     return cv2.imencode(".png", np.zeros((9000, 9000, 3), np.uint8))[1].tobytes()
+
+
+def multipart_of(jpegs: list[bytes]) -> bytes:
+    return HEAD + b"".join(map(part, jpegs))
+
+
+def film_of(jpegs: list[bytes]) -> bytes:
+    """The answer with a Matroska file, which FFmpeg reads, of these pictures."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuvj420p"
+        for index, jpeg in enumerate(jpegs):
+            packet = av.Packet(jpeg)
+            packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 25), True
+            packet.pts, packet.dts, packet.duration = index, index, 1
+            container.mux(packet)
+    return OK + b"Content-Type: video/x-matroska\r\n\r\n" + buffer.getvalue()
 
 
 SERVERS: dict[str, Answer] = {
@@ -159,3 +179,22 @@ def test_a_bad_rtsp_server_is_refused_in_words(name: str) -> None:
     said, took_s = refusal(RTSP_SERVERS[name], "rtsp")
     assert said.isprintable()
     assert took_s < 10 * TIMEOUT_S
+
+
+@pytest.mark.parametrize(
+    ("answer_with", "said"),
+    [(multipart_of, "sends damaged pictures only"), (film_of, "stopped")],
+    ids=["multipart", "through FFmpeg"],
+)
+def test_damaged_pictures_are_passed_over_until_there_are_too_many(
+    answer_with: Callable[[list[bytes]], bytes], said: str
+) -> None:
+    damaged = [b"no picture"] * 40
+    with serving(say(answer_with([*damaged[:20], JPEG])), "http") as url:
+        source = StreamSource(url)
+        source.open()
+        frame = source.read()
+        source.close()
+    assert frame is not None
+    assert number_of(frame.image) == 5
+    assert said in refusal(say(answer_with([*damaged, JPEG])), "http")[0]

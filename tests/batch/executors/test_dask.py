@@ -34,6 +34,17 @@ def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: 
     assert files_in(tmp_path / "out") == []
 
 
+def test_a_scheduler_without_workers_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from distributed import LocalCluster
+
+    monkeypatch.setattr(dask, "_ANSWER_S", 2)
+    with LocalCluster(n_workers=0, dashboard_address=None, silence_logs=50) as scheduler:
+        executor = dask.DESCRIPTOR.make(ExecutorOptions(address=scheduler.scheduler_address))
+        with pytest.raises(ClusterError, match="has no workers"):
+            run_job(job_of(album(tmp_path / "in", 1), tmp_path / "out"), executor=executor)
+    assert files_in(tmp_path / "out") == []
+
+
 def test_another_version_is_refused_by_name(cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_worker, "__version__", "0.0.1")
     executor = dask.DESCRIPTOR.make(ExecutorOptions(address=cluster))
