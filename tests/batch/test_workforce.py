@@ -16,6 +16,7 @@ from app.batch.executors.processes import ProcessExecutor
 from app.batch.jobs.job import RestoreOptions
 from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import InputIdentity, Task, TaskDone, TaskEvent
+from app.batch.resources import default_workers
 from app.batch.workforce import WorkerProcess, Workforce, early_workers, stop_signals
 from app.core.settings import Settings
 from tests.batch.helpers import picture
@@ -35,6 +36,11 @@ def restore_one(workforce: Workforce, folder: Path) -> TaskEvent:
     executor = ProcessExecutor(ExecutorOptions(workers=2, workforce=workforce))
     executor.run(SETUP, lambda: waiting.pop() if waiting else None, events.append, lambda: False)
     return events[-1]
+
+
+@pytest.mark.parametrize(("free_bytes", "workers"), [(4 << 30, 2), (0, 1), (1 << 40, 8)])
+def test_there_are_as_many_workers_as_cores_and_free_memory_allow(free_bytes: int, workers: int) -> None:
+    assert default_workers(cores=8, free_bytes=free_bytes) == workers
 
 
 def test_an_early_worker_takes_the_first_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
