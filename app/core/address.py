@@ -10,7 +10,11 @@ _SECRET_NAME = re.compile(
     r"pass|pwd|user|usr|login|auth|token|secret|key|(?<![a-z])sign?$|signature|session|sid$|credential", re.IGNORECASE
 )
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s/?#@:\[\]]+)(:\d+)?(?=[/?#]|$)")
-_LOGIN_IN_TEXT = re.compile(r"(?<=://)(?:[^\s/@:]+:(?!\d+(?:[/?#\s]|$))[^\n@]*(?:@[^\s@/]*(?=@))*|[^\s/@]+)@")
+_LIKE_A_HOST = re.compile(r"[^\s/?#@]*[.:\]]|localhost")
+_LOGIN_IN_TEXT = re.compile(
+    r"(?<=://)(?:[^\s/@:]+:(?!\d{1,5}(?:[/?#\s]|$))[^\n@]*(?:@[^\s@/]*(?=@))*|[^\s/@]+"
+    rf"|(?!localhost)[^\s/@:.]+:\d+[/?#]\S*(?=@(?:{_LIKE_A_HOST.pattern})))@"
+)
 _SECRET_IN_TEXT = re.compile(r"([?&;][^=\s&?;]*=)([^\s&#;'\"]+)")
 _SECRET_IN_PATH = re.compile(r"((?:^|[/&;,_])[^=/&;,_\s]*=)(.*?)(?=[&;,_/][^=/&;,_]*=|$)")
 _CAMERA_IN_TEXT = re.compile(r"\brtsps?://\S+", re.IGNORECASE)
@@ -148,7 +152,7 @@ def _split_login(rest: str) -> tuple[str | None, str]:
     after = rest[len(plain) + 1 :] if at else rest
     *_, last = rest.split("?", 1)[0].rpartition("@")
     is_host = "@" in rest and _HOST.match(last)
-    looks_like_host = is_host and re.match(r"[^/?#]*[.:\]]|localhost", last)
+    looks_like_host = is_host and _LIKE_A_HOST.match(last)
     if at:
         # NAME:PASS@WORD/MORE@HOST: urlsplit takes WORD for the host.
         return (
@@ -157,10 +161,15 @@ def _split_login(rest: str) -> tuple[str | None, str]:
             else (plain, after)
         )
     name, colon, password = authority.partition(":")
-    # Neither a port nor a part of an IPv6 address stands there.
-    if is_host and colon and name and password and not password.isdecimal() and not authority.startswith("["):
+    may_be_login = is_host and colon and name and password and not authority.startswith("[")  # of an IPv6 address
+    # Digits are a port, unless only what stands behind them looks like a host.
+    if may_be_login and (not _is_port(password) or (looks_like_host and not _LIKE_A_HOST.match(name))):
         return rest[: len(rest.split("?", 1)[0]) - len(last) - 1], _after(rest, last)
     return None, rest
+
+
+def _is_port(text: str) -> bool:
+    return text.isdecimal() and len(text) <= 5 and int(text) <= 65535
 
 
 def _after(rest: str, last: str) -> str:

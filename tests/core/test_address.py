@@ -9,7 +9,10 @@ from app.core.address import StreamAddress, shown_source, without_secrets
 
 @pytest.mark.parametrize(
     "password",
-    ["secret", "s3/cr3t", "s3@cr3t", "s3 cr3t", "s3:cr3t", "s3#cr3t", "s3?cr3t", "a@s3/cr3t", "s3%20cr3t", ""],
+    [
+        *("secret", "s3/cr3t", "s3@cr3t", "s3 cr3t", "s3:cr3t", "s3#cr3t", "s3?cr3t", "a@s3/cr3t", "s3%20cr3t", ""),
+        *("2024", "2024/cr3t", "2024#cr3t", "2024/cr3t@home", "2024@s3/cr3t", "70000/cr3t", "20240101#cr3t"),
+    ],
 )
 @pytest.mark.parametrize(
     "place", ["cam.example/video", "192.0.2.7:8080/v?ch=1", "[2001:db8::7]:554/x", "localhost:8554"]
@@ -23,6 +26,7 @@ def test_the_login_is_understood_and_not_shown(password: str, place: str) -> Non
         assert "me" not in shown.replace("StreamAddress", "").replace("example", "")
         assert "cr3t" not in shown
         assert "secret" not in shown
+        assert "2024" not in shown
     assert str(address) == f"rtsp://{place}"
     assert str(address.without_login()) == f"rtsp://{place}"
     assert StreamAddress(address.revealed()).login == address.login
@@ -54,6 +58,15 @@ def test_an_at_sign_behind_the_host_is_no_login(text: str) -> None:
     assert address.login is None
     assert address.host == "cam"
     assert address.revealed() == text
+
+
+@pytest.mark.parametrize(
+    "text", ["http://cam.example:80/a@b.c", "http://192.0.2.7:80/a@b.c", "http://localhost:80/a@b.c"]
+)
+def test_digits_behind_what_looks_like_a_host_are_a_port(text: str) -> None:
+    address = StreamAddress(text)
+    assert (address.login, address.port) == (None, 80)
+    assert address.revealed() == str(address) == without_secrets(text) == text
 
 
 @pytest.mark.parametrize(
@@ -108,4 +121,9 @@ def test_addresses_in_a_text_of_others() -> None:
     assert "s3" not in cleaned
     assert "hush" not in cleaned
     assert "b.example:80/@home" in cleaned
+    ports = "http://cam:80/a@b, http://cam:80 and me@b.c, http://localhost:80/a@b.c, http://cam:80/a (me@b.c)"
+    assert without_secrets(ports) == ports
+    for password in ("2024/C@m", "2024#Cam", "2024", "20240101/Cam"):
+        for place in ("192.0.2.7/x", "[::1]/x", "localhost/x", "cam:554/x"):
+            assert without_secrets(f"opened rtsp://admin:{password}@{place}: no") == f"opened rtsp://{place}: no"
     assert shown_source("camera:me@home") == "camera:me@home"
