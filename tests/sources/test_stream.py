@@ -74,7 +74,7 @@ def test_a_server_that_stalls_takes_the_source_offline_after_the_time_out(kind: 
         source.close()
 
 
-@pytest.mark.parametrize(("kind", "read_timeout_s"), [("mjpeg", 60.0), ("rtsp", 3.0)])
+@pytest.mark.parametrize(("kind", "read_timeout_s"), [("mjpeg", 60.0), ("rtsp", 6.0)])
 def test_close_returns_at_once_while_the_server_stalls(kind: str, read_timeout_s: float) -> None:
     with server_of(kind) as server:
         source = opened(server.url, read_timeout_s=read_timeout_s)
@@ -94,7 +94,7 @@ def test_close_returns_at_once_while_the_server_stalls(kind: str, read_timeout_s
         assert reader.is_alive(), "it waits for the server"
         started = time.monotonic()
         source.close()
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < read_timeout_s / 2, "it does not wait for the server"
         # The read itself ends at once for MJPEG; FFmpeg, which cannot be interrupted, ends it with its time-out.
         reader.join(20)
         assert ended.is_set(), "without an error"
