@@ -29,11 +29,11 @@ class Transport(QFrame):
         self.play.clicked.connect(self.pause_toggled)
         self.bar = Slider(phrase("Place in the video"), low=0, high=_STEPS)
         self.bar.valueChanged.connect(self._seek)
-        self.play.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.sound = IconButton("sound", phrase("Mute the video"), size=30)
-        self.sound.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.sound.clicked.connect(self.sound_toggled)
         self.sound.hide()
+        for control in (self.play, self.bar, self.sound):
+            control.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the space bar to the picture
         self._place, self._end = label("00:00"), label("00:00")
         for words in (self._place, self._end):
             words.setMinimumWidth(44)

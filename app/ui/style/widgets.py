@@ -293,11 +293,12 @@ class Segmented(QFrame):
         return False
 
     def _tint(self) -> None:
-        # Tab enters the row at the button that is chosen, the arrow keys go on from there.
+        # Tab enters the row at the button that is chosen, the arrow keys go on from there; a click leaves the space bar
+        # to the picture.
         chosen = next((button for button in self._buttons.values() if button.isChecked()), None)
         entry = chosen or next(iter(self._buttons.values()), None)
         for button in self._buttons.values():
-            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus if button is entry else Qt.FocusPolicy.ClickFocus)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus if button is entry else Qt.FocusPolicy.NoFocus)
         for key, button in self._buttons.items():
             if self._icons[key]:
                 tint = colour("on_accent" if button.isChecked() else "muted").name()
