@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-import os
 import signal
 import sys
 import time
@@ -22,6 +21,7 @@ from app.core.types import Restored
 from app.ui.flows.restorer import fitting
 from app.ui.garbage import GarbageCollector
 from app.ui.host import SessionHost
+from app.ui.outside import forget_opencv_plugins
 from app.ui.reports import OnceFilter, Reporter
 from app.ui.settings_store import SettingsStore
 from app.ui.style.icons import application_icon
@@ -29,12 +29,6 @@ from app.ui.style.language import speak
 from app.ui.window import MainWindow
 
 _log = logging.getLogger(__name__)
-
-
-def forget_opencv_plugins() -> None:
-    """Undo OpenCV's environment variable for its own Qt plug-ins, with which no window opens."""
-    if "cv2" in os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH", ""):
-        del os.environ["QT_QPA_PLATFORM_PLUGIN_PATH"]
 
 
 def make_application() -> QApplication:

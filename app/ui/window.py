@@ -14,7 +14,7 @@ from app.core.words import tr
 from app.media.files import make_private_folder, output_error
 from app.ui.dialogs.hints import Hints
 from app.ui.dialogs.notifications import Banner, Notifications
-from app.ui.flows.capture import CaptureFlow, default_folder, open_folder
+from app.ui.flows.capture import CaptureFlow, default_folder
 from app.ui.flows.choosing import ChoosingFlow
 from app.ui.flows.faces import FaceFlow
 from app.ui.flows.first_hints import first_hints
@@ -29,6 +29,7 @@ from app.ui.flows.sound import SoundFlow
 from app.ui.flows.source import SourceFlow
 from app.ui.host import SessionHost
 from app.ui.menus import MoreMenu, ShareMenu, is_hold_key, make_actions
+from app.ui.outside import open_folder
 from app.ui.panel.job_bar import JobBar
 from app.ui.panel.panel import Panel
 from app.ui.panel.picture_bar import PictureBar

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
 
-from PySide6.QtCore import QDateTime, QFile, QLocale, QSize, Qt, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices, QIcon, QPainter, QPixmap
+from PySide6.QtCore import QDateTime, QFile, QLocale, QSize, Qt, QTimer
+from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from app.core.types import Image
 from app.core.words import phrase, tr
+from app.ui.outside import play
 from app.ui.preview.pictures import as_qimage
 from app.ui.style.buttons import LabelledButton
 from app.ui.style.formatting import file_size
@@ -23,11 +24,6 @@ _THUMBNAIL = (192, 108)
 _CELL = QSize(_THUMBNAIL[0] + 18, _THUMBNAIL[1] + 54)
 _PATH = Qt.ItemDataRole.UserRole
 _POLL_MS = 20
-
-
-def play(path: Path) -> None:
-    """Open a file in the system's player."""
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
 
 
 class GalleryDialog(QDialog):

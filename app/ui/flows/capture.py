@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QStandardPaths, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QObject, QStandardPaths
 
 from app.core.settings import Settings
 from app.core.words import Words, joined, phrase
 from app.ui.dialogs.notifications import Notifications
 from app.ui.host import SessionHost
+from app.ui.outside import open_folder
 from app.ui.panel.panel import LOCKED, Panel
 from app.ui.preview.preview import Preview
 from app.ui.style.formatting import duration, file_size
@@ -22,11 +22,6 @@ def default_folder() -> Path:
     """Return the folder for recordings and snapshots when none was chosen."""
     movies = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
     return Path(movies or Path.home()) / "CFRNet Live"
-
-
-def open_folder(folder: Path) -> None:
-    """Show a folder in the system's file manager."""
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
 
 class CaptureFlow(QObject):

@@ -17,9 +17,9 @@ from app.ui.dialogs.about import AboutDialog
 from app.ui.dialogs.diagnostics import diagnostics_text
 from app.ui.dialogs.dialogs import DiagnosticsDialog, ShortcutsSheet, run
 from app.ui.dialogs.notifications import Notifications
-from app.ui.flows.capture import open_folder
 from app.ui.flows.source import SourceFlow
 from app.ui.host import SessionHost
+from app.ui.outside import open_folder
 from app.ui.reports import Report, Reporter
 from app.ui.texts.engine import engine_line
 from app.ui.texts.source import source_facts

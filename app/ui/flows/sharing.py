@@ -18,8 +18,8 @@ from app.media.videos.suffixes import FORMATS
 from app.ui.dialogs.dialogs import run
 from app.ui.dialogs.gallery import GalleryDialog
 from app.ui.dialogs.notifications import Notifications
-from app.ui.flows.capture import open_folder
 from app.ui.host import SessionHost
+from app.ui.outside import open_folder
 from app.ui.panel.job_bar import JobBar
 from app.ui.preview.pictures import as_qimage
 from app.ui.preview.preview import Preview
