@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from app.batch.workforce import Workforce, early_workers
 from app.cli.messages import print_error, print_unexpected, program_name, say
 from app.cli.parser import given_settings, parse
 from app.core.errors import AppError, DisplayError
@@ -37,6 +36,10 @@ def main(arguments: Sequence[str], *, owns_process: bool = False) -> int:
         options = parse(arguments)
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else EXIT_FAILED
+    except ImportError as error:  # the help of some commands lists what the libraries can do here
+        set_up_log()
+        print_error(_missing_library(error))
+        return EXIT_FAILED
     set_up_log()
     if owns_process and options.command != "window":
         send_library_messages_to_log()
@@ -133,6 +136,8 @@ def _run(options: argparse.Namespace, *, owns_process: bool) -> int:
         overrides = given_settings(options)
         return run(settings_overrides=overrides, source=overrides.pop("source", None))
     if options.command == "restore":
+        from app.batch.workforce import Workforce, early_workers
+
         one_process = options.cluster or options.compare or options.join or not owns_process
         workforce = Workforce(0 if one_process else early_workers(options.input, options.workers))
         try:

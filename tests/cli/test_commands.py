@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -24,6 +25,8 @@ from app.restorers.store import MODELS_FOLDER, ModelStore
 from tests.batch.helpers import album
 from tests.cli.helpers import Cli
 from tests.restorers.networks import entry, network, scale_and_shift, store_of
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_version(cli: Cli) -> None:
@@ -182,6 +185,27 @@ def test_without_the_libraries_the_set_up_is_named(
     else:
         assert process.returncode == 1
         assert "bootstrap.py" in err
+
+
+@pytest.mark.parametrize("words", ["", "models", "restore a.png b.png", "restore --help"])
+def test_a_python_that_was_not_set_up_names_the_set_up(words: str, tmp_path: Path) -> None:
+    """As the system's own, which has none of the libraries."""
+    environment = {**os.environ, "CFRNET_LIVE_LOG_FOLDER": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"}
+    command = [sys.executable, "-S", "main.py", *words.split()]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0].startswith("error: A library that this needs cannot be loaded: No module named")
+    assert done.stderr.splitlines()[1:] == [
+        "hint: Set everything up with `python3 bootstrap.py run`; it names what the system itself lacks."
+    ]
+
+
+def test_an_old_python_is_told_what_is_needed() -> None:
+    pretend = "import runpy, sys\nsys.version_info = (3, 10, 12)\nrunpy.run_path('main.py', run_name='__main__')"
+    command = [sys.executable, "-c", pretend]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: this needs Python 3.11 or newer.\nhint: Set everything up with `python3 boot")
 
 
 def test_cameras_are_listed(cli: Cli) -> None:
