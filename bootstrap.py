@@ -83,10 +83,10 @@ def main(arguments):
         if accelerator not in ACCELERATORS:
             say("--with takes one of: " + ", ".join(ACCELERATORS))
             return 2
+    if command == "system":  # root's Python may be another one than that of the person
+        return install_system_packages()
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         return start_again_with_another_python(arguments)
-    if command == "system":
-        return install_system_packages()
     if not has_wheels():
         say("the libraries that this needs are not made for this system and processor, but for:")
         say(SYSTEMS)
@@ -172,7 +172,8 @@ def missing_system_packages(*, for_tests):
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError:
-        missing["needed"].append(("python3-venv", "python3"))
+        # python3-venv is that of the system's own version, which another one would not find.
+        missing["needed"].append(("python%d.%d-venv" % sys.version_info[:2], "python3"))  # noqa: UP031
     if for_tests and not has_display() and not shutil.which("Xvfb"):
         missing["needed"].append(("xvfb", "xorg-x11-server-Xvfb"))
     if for_tests and not Path("/usr/share/fonts").is_dir():

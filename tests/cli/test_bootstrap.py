@@ -41,6 +41,27 @@ def test_tests_without_a_display_ask_for_a_virtual_one(monkeypatch: pytest.Monke
     assert bootstrap.missing_system_packages(for_tests=False)["needed"] == []
 
 
+def test_a_debian_without_venv_is_told_the_package_of_the_running_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(bootstrap, "loads", lambda library: True)
+    monkeypatch.setitem(sys.modules, "ensurepip", None)  # as if it were not installed
+    monkeypatch.setattr(sys, "version_info", (3, 12, 3, "final", 0))
+    assert bootstrap.missing_system_packages(for_tests=False)["needed"] == [("python3.12-venv", "python3")]
+
+
+def test_the_system_libraries_are_installed_with_any_python(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the one that `sudo python3` means."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(sys, "version_info", (3, 10, 12, "final", 0))
+    monkeypatch.setattr(bootstrap, "loads", lambda library: library != "libEGL.so.1")
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: None)
+    assert bootstrap.main(["system"]) == 1
+    assert "Debian's names: " in (said := capsys.readouterr().out)
+    assert "libegl1" in said
+
+
 def test_the_second_time_nothing_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[list[str]] = []
 
