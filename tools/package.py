@@ -42,7 +42,9 @@ EXCLUDED = (
     "pyqtgraph.opengl",
 )
 _CAMERA_TEXT = "CFRNet Live restores the faces that your camera sees. Nothing leaves this computer."
-_MICROPHONE_TEXT = "CFRNet Live records sound beside your recordings, if you switch that on."
+_MICROPHONE_TEXT = (
+    "CFRNet Live records the microphone beside your camera and shows its level, unless you choose no sound."
+)
 
 _DESKTOP = """\
 [Desktop Entry]

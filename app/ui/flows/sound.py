@@ -39,9 +39,12 @@ class SoundFlow(QObject):
         self._host, self._panel, self._transport, self._source = host, panel, transport, source
         self._settings, self._change = settings, change
         self._microphones: tuple[str, ...] = ()
+        self._level_of: str | None = None  # the microphone that a recording would take
+        self._in_use = False
         host.microphones_listed.connect(self._on_microphones)
         source.changed.connect(self.refresh)
         panel.sound.chosen.connect(self._choose)
+        panel.sound.use_changed.connect(self._listen_while)
         panel.sound.listen(host.level)
         transport.sound_toggled.connect(lambda: change(play_sound=not settings().play_sound))
         self.refresh()
@@ -54,7 +57,16 @@ class SoundFlow(QObject):
         self._panel.sound.show_choices(choices, chosen)
         self._panel.show_record_words(record_words(chosen))
         self._transport.show_sound(there=has_own_sound(info), on=settings.play_sound)
-        self._host.listen(chosen if takes_microphone(info) and chosen != NO_SOUND else None)
+        self._level_of = chosen if takes_microphone(info) and chosen != NO_SOUND else None
+        self._listen()
+
+    def _listen_while(self, in_use: bool) -> None:
+        self._in_use = in_use
+        self._listen()
+
+    def _listen(self) -> None:
+        """Open the microphone only while its level is of use: the system shows that it is open."""
+        self._host.listen(self._level_of if self._in_use else None)
 
     def _choose(self, key: str) -> None:
         if key == NO_SOUND:

@@ -351,7 +351,7 @@ class Panel(QFrame):
             self.record.set_words(self._record_words)
         for name in LOCKED:
             self.bindings.set_enabled(name, not active)
-        self.sound.setEnabled(not active)
+        self.sound.show_recording(active)
         self.share.setVisible(not active)  # the length and the size of the recording need its room
         self._say_record()
 

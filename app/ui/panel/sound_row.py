@@ -18,6 +18,7 @@ SOUND_WIDTH = 168
 """Wide enough for the names of microphones."""
 
 _METER_MS = 60
+_REST_MEASUREMENTS = 6
 _FALL = 0.08
 _LOUD = 0.93
 
@@ -59,11 +60,12 @@ class LevelBar(QWidget):
 class SoundRow(QWidget):
     """The choice of the sound, with a level below it while a microphone is listened to.
 
-    `chosen` carries a key of `sound_choices`. `read_level` is called while the level is visible; None means that there
-    is no microphone.
+    `chosen` carries a key of `sound_choices`. `use_changed` says whether the level is of use to anyone: while the row
+    can be seen and a recording runs, or the pointer or the focus rests on the row, or its list is open.
     """
 
     chosen = Signal(str)
+    use_changed = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,21 +73,27 @@ class SoundRow(QWidget):
         keep_said(self.choice, lambda: self.choice.setAccessibleName(tr("Sound of recordings")))
         keep_said(self.choice, lambda: self.choice.setToolTip(tr("What is recorded beside the pictures")))
         self.choice.setFixedWidth(SOUND_WIDTH)
+        self.choice.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click would keep the microphone open long after it
         self.choice.activated.connect(lambda _: self.chosen.emit(self.choice.currentData()))
         self.bar = LevelBar()
+        policy = self.bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # the row stays where it is under the pointer
+        self.bar.setSizePolicy(policy)
         self.bar.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(titled(phrase("Sound"), self.choice))
         column.addWidget(self.bar)
+        self._recording = self._in_use = False
+        self._rested = 0
         self._read_level: Callable[[], float | None] = lambda: None
         self._timer = QTimer(self)
         self._timer.setInterval(_METER_MS)
         self._timer.timeout.connect(self._measure)
 
     def listen(self, read_level: Callable[[], float | None]) -> None:
-        """Show the level that `read_level` returns."""
+        """Show the level that `read_level` returns; None means that there is no microphone, or no use for it."""
         self._read_level = read_level
         self._timer.start()
 
@@ -97,7 +105,21 @@ class SoundRow(QWidget):
             self.choice.setCurrentIndex(max(self.choice.findData(chosen), 0))
         self.choice.setEnabled(len(choices) > 1)
 
+    def show_recording(self, active: bool) -> None:
+        """Lock the choice while a recording runs."""
+        self._recording = active
+        self.setEnabled(not active)
+
+    def _watch_use(self) -> None:
+        rests = self.underMouse() or self.choice.hasFocus() or self.choice.view().isVisible()
+        self._rested = self._rested + 1 if rests else 0  # a pointer on its way to the button opens nothing
+        in_use = self.isVisible() and (self._recording or self._rested >= _REST_MEASUREMENTS)
+        if in_use != self._in_use:
+            self._in_use = in_use
+            self.use_changed.emit(in_use)
+
     def _measure(self) -> None:
+        self._watch_use()
         level = self._read_level()
         self.bar.setVisible(level is not None)
         if level is not None:
