@@ -42,9 +42,7 @@ EXCLUDED = (
     "pyqtgraph.opengl",
 )
 _CAMERA_TEXT = "CFRNet Live restores the faces that your camera sees. Nothing leaves this computer."
-_MICROPHONE_TEXT = (
-    "CFRNet Live records the microphone beside your camera and shows its level, unless you choose no sound."
-)
+_MICROPHONE_TEXT = "CFRNet Live records sound beside your camera and shows its level, unless you choose no sound."
 
 _DESKTOP = """\
 [Desktop Entry]

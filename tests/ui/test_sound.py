@@ -44,7 +44,7 @@ def test_the_microphone_is_open_only_while_its_level_is_of_use(
     qtbot: QtBot, make_window: MakeWindow, session: ScriptedSession, pictures: tuple[Image, Image], heard: list[str]
 ) -> None:
     window = make_window(microphone="Webcam")
-    row, whole_height = window.panel.sound, window.panel.sound.height()
+    row, height = window.panel.sound, window.panel.sound.height()
     window._host.on_status(ONLINE)
     session.next_frame = restored_frame(*pictures)
     with qtbot.waitSignal(window.preview.painted, timeout=5000):
@@ -56,7 +56,7 @@ def test_the_microphone_is_open_only_while_its_level_is_of_use(
     QApplication.sendEvent(row, QEnterEvent(middle, middle, middle))
     qtbot.waitUntil(row.bar.isVisible, timeout=3000)
     assert heard == ["open Webcam"]
-    assert row.height() == whole_height, "nothing moves under the pointer"
+    assert row.height() == height, "nothing moves under the pointer"
     QApplication.sendEvent(row, QEvent(QEvent.Type.Leave))
     qtbot.waitUntil(lambda: heard == ["open Webcam", "close Webcam"], timeout=3000)
     qtbot.waitUntil(lambda: not row.bar.isVisible(), timeout=3000)
@@ -94,7 +94,10 @@ def test_the_level_is_shown_while_the_list_of_microphones_is_open_or_has_the_foc
 def test_a_pointer_on_its_way_over_the_row_opens_nothing(
     qtbot: QtBot, make_window: MakeWindow, heard: list[str]
 ) -> None:
-    row = make_window().panel.sound
+    window = make_window()
+    window._host.on_status(ONLINE)
+    qtbot.waitUntil(lambda: window.source.state == "online", timeout=3000)
+    row = window.panel.sound
     middle = QPointF(row.rect().center())
     QApplication.sendEvent(row, QEnterEvent(middle, middle, middle))
     qtbot.wait(100)
