@@ -10,6 +10,7 @@ The second time it starts at once: .venv is only touched again when a requiremen
 
 import contextlib
 import ctypes
+import errno
 import hashlib
 import os
 import platform
@@ -95,7 +96,13 @@ def main(arguments):
     if missing["needed"]:
         print_missing(missing["needed"])
         return 1
-    if not set_up(command) or not set_up_accelerator(accelerator):
+    try:
+        if not set_up(command) or not set_up_accelerator(accelerator):
+            return 1
+    except OSError as error:
+        say(str(error))
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            say("this folder may not be written; copy it to one of your own, then run the same command there")
         return 1
     if command == "run":
         say("starting " + " ".join(["main.py", *options]))

@@ -95,6 +95,19 @@ def test_the_second_time_nothing_is_installed(tmp_path: Path, monkeypatch: pytes
     assert called == installed == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that not even root may write to")
+def test_a_folder_that_may_not_be_written_is_said_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "VENV", Path("/sys/.venv"))
+    monkeypatch.setattr(bootstrap, "PYTHON", Path("/sys/.venv/bin/python"))
+    monkeypatch.setattr(bootstrap, "loads", lambda library: True)
+    assert bootstrap.main(["run"]) == 1
+    said = capsys.readouterr().out
+    assert "/sys/.venv.lock" in said
+    assert "this folder may not be written; copy it to one of your own" in said
+
+
 def test_an_unknown_word_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert bootstrap.main(["fly"]) == 2
     assert "bootstrap.py test" in capsys.readouterr().out
