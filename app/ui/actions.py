@@ -22,14 +22,16 @@ HOLD_ORIGINAL_KEY = "O"
 class Action:
     """An action. `keys` are Qt's portable text; one with keys is on the sheet of shortcuts, in its `group`.
 
-    Keys without a `handler` are handled by the preview itself. A key that is held acts again and again only where it
-    `repeats`. `sheet` is the text on the sheet where it differs.
+    `standard` is the name of a QKeySequence.StandardKey, whose keys on this platform are added. Keys without a
+    `handler` are handled by the preview itself. A key that is held acts again and again only where it `repeats`.
+    `sheet` is the text on the sheet where it differs.
     """
 
     name: str
     text: Phrase
     handler: Callable[[MainWindow], object] | None = None
     keys: tuple[str, ...] = ()
+    standard: str = ""
     group: Words = ""
     sheet: Words = ""
     repeats: bool = False
@@ -96,7 +98,14 @@ ACTIONS: tuple[Action, ...] = (
     _view("zoom_reset", phrase("Whole picture again"), "0", lambda window: window.preview.set_zoom(Zoom())),
     _view("show_plot", phrase("Live plot"), "P", lambda window: window.toggle("show_plot")),
     _view("toggle_panel", phrase("Hide or show the panel"), "H", lambda window: window.toggle_panel()),
-    _view("full_screen", phrase("Full screen"), "F11", lambda window: window.toggle_full_screen()),
+    Action(
+        name="full_screen",
+        text=phrase("Full screen"),
+        keys=("F11",),
+        standard="FullScreen",
+        group=phrase("View"),
+        handler=lambda window: window.toggle_full_screen(),
+    ),
     Action(
         name="record",
         text=phrase("Record, stop"),

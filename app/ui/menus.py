@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from app.core.settings import Settings, specification
 from app.core.words import phrase
-from app.ui.actions import ACTIONS, HOLD_ORIGINAL_KEY
+from app.ui.actions import ACTIONS, HOLD_ORIGINAL_KEY, Action
 from app.ui.style.translated import add_menu, keep_said, say
 
 if TYPE_CHECKING:
@@ -26,12 +26,19 @@ def make_actions(window: MainWindow) -> dict[str, QAction]:
             continue
         action = QAction(window)
         keep_said(window, partial(say, action.setText, row.text))
-        action.setShortcuts([QKeySequence(key) for key in row.keys])
+        action.setShortcuts(key_sequences(row))
         action.setAutoRepeat(row.repeats)
         action.triggered.connect(partial(_handle, row.handler, window))
         window.addAction(action)
         made[row.name] = action
     return made
+
+
+def key_sequences(row: Action) -> list[QKeySequence]:
+    """The keys of an action, and those that this platform has for it, each once."""
+    own = QKeySequence.keyBindings(QKeySequence.StandardKey[row.standard]) if row.standard else []
+    sequences = [QKeySequence(key) for key in row.keys]
+    return sequences + [sequence for sequence in own if sequence not in sequences]
 
 
 def is_hold_key(event: QKeyEvent) -> bool:

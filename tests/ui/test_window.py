@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QGuiApplication, QKeyEvent
+from PySide6.QtGui import QDropEvent, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
@@ -704,6 +704,36 @@ def test_the_sheet_names_every_shortcut(make_window: MakeWindow) -> None:
     assert {str(action.sheet or action.text) for action in ACTIONS if action.keys} <= texts
     assert not _cut_off(sheet)
     assert set(window.actions_by_name) == {action.name for action in ACTIONS if action.handler is not None}
+
+
+def test_the_sheet_writes_keys_as_the_system_does(make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    def caps() -> list[str]:
+        return [cap.text() for cap in ShortcutsSheet(window).findChildren(QLabel, "keycap")]
+
+    window = make_window()
+    assert {"Ctrl", "Shift", "←", "F11"} <= set(caps())
+    portable = QKeySequence.toString
+
+    def on_macos(
+        keys: QKeySequence, form: QKeySequence.SequenceFormat = QKeySequence.SequenceFormat.PortableText
+    ) -> str:
+        text = portable(keys, form)
+        if form == QKeySequence.SequenceFormat.NativeText:
+            for name, sign in (("Shift+", "⇧"), ("Ctrl+", "⌘")):
+                text = text.replace(name, sign)
+        return text
+
+    monkeypatch.setattr(QKeySequence, "toString", on_macos)
+    assert "⌘C" in caps()
+    assert "Ctrl" not in caps()
+
+
+def test_the_platforms_own_keys_fill_the_screen_too(make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    macos = [QKeySequence("Ctrl+Meta+F"), QKeySequence("F11")]
+    monkeypatch.setattr(QKeySequence, "keyBindings", lambda key: macos if key.name == "FullScreen" else [])
+    window = make_window()
+    assert window.actions_by_name["full_screen"].shortcuts() == [macos[1], macos[0]]
+    assert "Meta" in {cap.text() for cap in ShortcutsSheet(window).findChildren(QLabel, "keycap")}
 
 
 def test_menus_have_words(make_window: MakeWindow) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, Qt
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
@@ -19,6 +22,7 @@ from PySide6.QtWidgets import (
 from app.core.address import with_scheme
 from app.core.words import phrase, tr
 from app.ui.actions import sheet_groups
+from app.ui.menus import key_sequences
 from app.ui.style.buttons import LabelledButton
 from app.ui.style.translated import keep_said
 from app.ui.style.widgets import label
@@ -52,7 +56,7 @@ class ShortcutsSheet(QDialog):
             grid.setColumnStretch(0, 1)
             for line, entry in enumerate(entries):
                 grid.addWidget(label(entry.sheet or entry.text), line, 0)
-                grid.addWidget(_keycaps(entry.keys), line, 1, Qt.AlignmentFlag.AlignRight)
+                grid.addWidget(_keycaps(key_sequences(entry)), line, 1, Qt.AlignmentFlag.AlignRight)
             column.addLayout(grid)
             column.addSpacing(14)
         for column in (left, right):
@@ -156,21 +160,25 @@ class DiagnosticsDialog(QDialog):
         column.addLayout(buttons)
 
 
-def key_name(key: str) -> str:
-    """A key as it is called on the keyboards of the language; Qt's own translations know."""
-    return QCoreApplication.translate("QShortcut", key)
+def key_names(sequence: QKeySequence) -> list[str]:
+    """The keys to press at once, as they are called on the keyboards of this system and of the language.
+
+    macOS writes all of them as signs without a plus between: there they are one name, such as "⇧⌘O".
+    """
+    arrow = {"Left": "←", "Right": "→"}.get(sequence.toString())
+    return [arrow] if arrow else sequence.toString(QKeySequence.SequenceFormat.NativeText).split("+")
 
 
-def _keycaps(keys: tuple[str, ...]) -> QWidget:
+def _keycaps(sequences: Sequence[QKeySequence]) -> QWidget:
     holder = QWidget()
     line = QHBoxLayout(holder)
     line.setContentsMargins(0, 0, 0, 0)
     line.setSpacing(4)
-    for key in keys:
-        for place, part in enumerate(key.split("+")):
+    for sequence in sequences:
+        for place, name in enumerate(key_names(sequence)):
             if place:
                 line.addWidget(label("+", "muted"))
-            cap = QLabel({"Left": "←", "Right": "→"}.get(part) or key_name(part))
+            cap = QLabel(name)
             cap.setObjectName("keycap")
             cap.setAlignment(Qt.AlignmentFlag.AlignCenter)
             cap.ensurePolished()
