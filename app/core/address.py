@@ -82,6 +82,13 @@ class StreamAddress:
     def has_secrets(self) -> bool:
         return self.login is not None or _HIDDEN in str(self)
 
+    @property
+    def lacks_secrets(self) -> bool:
+        """Whether a secret value is only the dots of `str` and `remembered`, with which nothing can be opened."""
+        parts = self._parts()
+        values = (*_SECRET_IN_PATH.finditer(parts.path), *_SECRET_IN_TEXT.finditer("?" + parts.query))
+        return any(_is_secret(value) and value[2] == _HIDDEN for value in values)
+
     def revealed(self) -> str:
         """Return the complete address for a library, with the login escaped. Must not be shown or logged."""
         return urlunsplit(self._parts()._replace(fragment=""))
@@ -190,5 +197,9 @@ def _hidden_query(query: str) -> str:
 
 
 def _hide(match: re.Match[str]) -> str:
+    return match[1] + (_HIDDEN if _is_secret(match) else match[2])
+
+
+def _is_secret(match: re.Match[str]) -> bool:
     name = match[1][1:-1]  # without the separator and the equals sign
-    return match[1] + (_HIDDEN if _SECRET_NAME.search(name) else match[2])
+    return _SECRET_NAME.search(name) is not None

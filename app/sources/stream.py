@@ -105,6 +105,10 @@ class StreamSource(LiveSource):
 
     def _connect(self) -> _Pictures:
         place = self._address
+        if place.lacks_secrets:
+            raise StreamOpenError(
+                "{address} asks for a name and a password.", "Write them in place of the dots.", address=place
+            )
         if place.scheme in ("http", "https"):
             reader = MjpegReader(
                 place, open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s, clock=self._clock

@@ -25,7 +25,8 @@ class SecretStore:
     """Takes the secrets out of an address before it is stored, and puts them back if there is a keyring to keep them.
 
     Without one nothing secret is kept anywhere, and the camera asks for its login again. The keyring, which may be slow
-    or wait for the person, is asked once for an address, and not again in this run once it has refused.
+    or wait for the person, is asked once for an address, and not again in this run once it has refused. What it
+    holds is never replaced by an address that lacks its secrets.
     """
 
     def __init__(self, keyring: Keyring | None = None) -> None:
@@ -39,7 +40,8 @@ class SecretStore:
             address = StreamAddress(source)
         except ValueError:
             return source
-        if address.has_secrets and self._known.get(address.remembered()) != source and "writing" not in self._refuses:
+        is_new = address.has_secrets and not address.lacks_secrets and self._known.get(address.remembered()) != source
+        if is_new and "writing" not in self._refuses:
             try:
                 keyring = self._keyring or _installed()
                 if keyring is not None:

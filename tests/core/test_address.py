@@ -47,6 +47,21 @@ def test_secret_values_of_the_query_are_not_shown(name: str) -> None:
     assert address.has_secrets
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://192.0.2.7/video?channel=2&user=admin&pwd=hush",
+        "rtsp://me:quiet@192.0.2.7/user=admin&password=hush&channel=1",
+        "rtsp://192.0.2.7/user=admin_password=hush_channel=1",
+    ],
+)
+def test_what_is_remembered_lacks_its_secrets(text: str) -> None:
+    assert not StreamAddress(text).lacks_secrets
+    assert StreamAddress(StreamAddress(text).remembered()).lacks_secrets
+    assert StreamAddress(text.replace("hush", "…")).lacks_secrets
+    assert not StreamAddress(text.replace("hush", "hu…sh").replace("channel=1", "channel=…")).lacks_secrets
+
+
 @pytest.mark.parametrize("name", ["side", "design", "signal", "channel"])
 def test_other_values_of_the_query_are_shown(name: str) -> None:
     assert str(StreamAddress(f"http://192.0.2.7/video?{name}=2")) == f"http://192.0.2.7/video?{name}=2"

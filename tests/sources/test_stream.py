@@ -136,6 +136,14 @@ def test_a_camera_that_wants_a_digest_of_the_password_gets_one(algorithm: str, p
     assert refusal.value.hint == "Check the address, the name and the password."
 
 
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+def test_an_address_that_was_stored_without_its_login_asks_for_it(scheme: str) -> None:
+    """And is not connected to, where nobody would answer."""
+    with pytest.raises(StreamOpenError, match="asks for a name and a password") as refusal:
+        opened(f"{scheme}://127.0.0.1:9/video?user=…&pwd=…")
+    assert refusal.value.hint == "Write them in place of the dots."
+
+
 @pytest.mark.parametrize("challenge", ["Digest", "Digest realm=", 'Digest realm="a", nonce="b", qop="auth-int"'])
 def test_a_challenge_that_nobody_understands_is_a_refusal(challenge: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DigestLogin, "challenges", (challenge,))

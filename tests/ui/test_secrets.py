@@ -96,6 +96,19 @@ def test_a_keyring_that_refuses_is_not_asked_again(tmp_path: Path, monkeypatch: 
     assert len(asked) == 2, "once to keep it, once to find it"
 
 
+def test_a_keyring_that_stayed_locked_once_keeps_the_login(tmp_path: Path) -> None:
+    keyring = Keyring()
+    store(tmp_path, keyring).save(Settings(source=SOURCE))
+    locked = BrokenKeyring()
+    locked.kept = keyring.kept
+    settings = store(tmp_path, locked).load()
+    assert settings.source == "rtsp://192.0.2.7/live?channel=1&pwd=…"
+    unlocked = store(tmp_path, keyring)
+    unlocked.save(settings)
+    unlocked.save_recent([settings.source, SOURCE.replace("quiet", "…")])
+    assert store(tmp_path, keyring).load().source == SOURCE
+
+
 @pytest.mark.parametrize("source", ["camera:Desk", "/films/a.mp4", "", "http://192.0.2.7:8080/video"])
 def test_other_sources_stay_as_they_are(source: str) -> None:
     keyring = Keyring()
