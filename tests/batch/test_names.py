@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from app.batch.engine import run_job
+from app.batch.jobs.events import ItemFailed
 from app.batch.jobs.plan import is_done, plan
 from tests.batch.helpers import Seen, files_in, job_of, picture, pixels
 
@@ -47,6 +49,27 @@ def test_a_name_is_decided_by_its_source_alone(tmp_path: Path, names: dict[str, 
     for name, target in names.items():
         (item,) = plan(str(tmp_path / "alone" / name), str(tmp_path / "out"), aligned=aligned)
         assert item.target == tmp_path / "out" / target
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right of their own there")
+def test_links_to_folders_are_followed_and_those_that_lead_nowhere_are_named(tmp_path: Path) -> None:
+    source, other = tmp_path / "in", tmp_path / "other"
+    for path in (source / "z" / "a.png", other / "b.png", other / "deep" / "c.png"):
+        picture(path)
+    (source / "again").symlink_to(source / "z")
+    (source / "linked").symlink_to(other)
+    (source / "twice").symlink_to(other / "deep")
+    (other / "deep" / "back").symlink_to(source)
+    (source / "lost.png").symlink_to(tmp_path / "nothing.png")
+    (source / "loop.mp4").symlink_to(source / "loop.mp4")
+    (source / "lost").symlink_to(tmp_path / "nothing")
+    seen = Seen()
+    report = run_job(job_of(source, tmp_path / "out"), on_event=seen)
+    assert seen.restored == ["linked/b.png", "linked/deep/c.png", "z/a.png"]
+    assert files_in(tmp_path / "out") == seen.restored
+    assert seen.failed == ["loop.mp4", "lost.png"]
+    assert all(each.item.name in str(each.error) for each in report.results if isinstance(each, ItemFailed))
+    assert report.left_alone == (source / "lost",)
 
 
 def test_a_file_named_by_a_person_keeps_its_stem(tmp_path: Path) -> None:

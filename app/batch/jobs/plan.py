@@ -258,7 +258,8 @@ def _media_in(folder: Path, *, without: Path, aligned: bool) -> Iterator[Path]:
 def _files_in(folder: Path, *, without: Path, locked: list[Path] | None = None) -> Iterator[Path]:
     """Yield every file that is not hidden, in order, except those in the folder `without`.
 
-    Folders that may not be read are appended to `locked`. Raises UnreadableMediaError when `folder` itself is one.
+    Links to folders are followed, each folder once; links that lead nowhere are files too. Folders that may not be read
+    are appended to `locked`. Raises UnreadableMediaError when `folder` itself is one.
     """
 
     def cannot_list(error: OSError) -> None:
@@ -268,18 +269,35 @@ def _files_in(folder: Path, *, without: Path, locked: list[Path] | None = None) 
             locked.append(Path(error.filename))
 
     found: list[Path] = []
-    for place, folders, files in os.walk(folder, onerror=cannot_list):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name) for name in files if not name.startswith(".")]
+    seen: set[str] = set()
+    tops = [folder]
+    for top in tops:  # it grows: links come last, so that what they lead to is rather found in its own place
+        for place, folders, files in os.walk(top, onerror=cannot_list):
+            if (real := os.path.realpath(place)) in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            tops += [path for name in folders if _is_link(path := Path(place, name))]
+            found += [Path(place, name) for name in files if not name.startswith(".")]
     for path in sorted(found):
         try:
-            usable = path.is_file() and not path.resolve().is_relative_to(without)
+            usable = path.is_file() or (path.is_symlink() and not path.exists())
+            usable = usable and not Path(os.path.realpath(path)).is_relative_to(without)
         except OSError:  # its folder can be listed and not entered
             if locked is not None and path.parent not in locked:
                 locked.append(path.parent)
             continue
         if usable:
             yield path
+
+
+def _is_link(path: Path) -> bool:
+    """Whether `path` is a link; False where that cannot be found out."""
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False
 
 
 def _item(source: Path, target: Path, *, name: str, aligned: bool) -> Item:
