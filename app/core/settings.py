@@ -357,7 +357,7 @@ class Settings:
     )
     virtual_camera_size: str = _setting(
         "1280x720",
-        label=phrase("Virtual camera"),
+        label=phrase("Its size"),
         help=phrase("Size of its picture; another shape gets bars"),
         group="output",
         effect="output",
@@ -375,7 +375,7 @@ class Settings:
     )
     stream_address: str = _setting(
         "127.0.0.1:8090",
-        label=phrase("Stream"),
+        label=phrase("Its address"),
         help=phrase("HOST:PORT of the stream; 127.0.0.1 is seen by this machine alone"),
         group="output",
         effect="output",

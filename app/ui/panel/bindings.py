@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from app.core.errors import SettingError
 from app.core.setting import Setting
 from app.core.settings import Settings, specification
 from app.core.words import Phrase, Words, number, tr
 from app.ui.style.translated import keep_said
-from app.ui.style.widgets import Choice, Segmented, Slider, Stepper, Switch, label, row
+from app.ui.style.widgets import Choice, Segmented, Slider, Stepper, Switch, announce, label, row
 
 
 class Bindings(QObject):
@@ -119,6 +120,48 @@ class Bindings(QObject):
         control.activated.connect(lambda _: self.changed.emit(name, control.currentData()))
         self._add(name, show, control)
         return row(words, control, tip=tip, buddy=control)
+
+    def line(self, name: str, *, check: Callable[[str], object]) -> QWidget:
+        """A row with a line of text; one that `check` refuses with a SettingError is not taken, and why is said below."""
+        words, tip = _words(name)
+        control, refusal = QLineEdit(), label("", "alarm")
+        control.setObjectName(name)
+        keep_said(control, lambda: control.setAccessibleName(str(words)))
+        control.setFixedWidth(148)
+        refusal.setWordWrap(True)
+        refusal.hide()
+        shown = ""
+
+        def show(value: str) -> None:
+            nonlocal shown
+            if value != shown:  # what is being typed stays when another setting changes
+                shown = value
+                control.setText(value)
+
+        def tell() -> None:
+            text = control.text().strip()
+            try:
+                check(text)
+            except SettingError as error:
+                refusal.say(error.phrase)
+                refusal.show()
+                announce(control, error.phrase)
+                text = shown
+            control.setText(text)
+            if text != shown:
+                self.changed.emit(name, text)
+
+        control.textEdited.connect(refusal.hide)
+        control.editingFinished.connect(tell)
+        control.returnPressed.connect(control.clearFocus)
+        self._add(name, show, control)
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(row(words, control, tip=tip, buddy=control))
+        column.addWidget(refusal)
+        return holder
 
     def offer(self, name: str, values: Sequence[str]) -> None:
         """Limit the drop-down of a setting to these of its choices."""
