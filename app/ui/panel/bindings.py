@@ -122,7 +122,7 @@ class Bindings(QObject):
         return row(words, control, tip=tip, buddy=control)
 
     def line(self, name: str, *, check: Callable[[str], object]) -> QWidget:
-        """A row with a line of text; one that `check` refuses with a SettingError is not taken, and why is said below."""
+        """A row with a line of text; what `check` refuses with a SettingError is not taken, and why is said below."""
         words, tip = _words(name)
         control, refusal = QLineEdit(), label("", "alarm")
         control.setObjectName(name)
