@@ -167,6 +167,7 @@ QComboBox QAbstractItemView::item { min-height: 28px; padding: 0 6px; }
 QLineEdit, QPlainTextEdit { background: $raised; border: 1px solid transparent; border-radius: 8px; padding: 6px 10px;
     selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit:focus, QPlainTextEdit:focus { border-color: $accent; }
+QLineEdit:disabled, QSpinBox:disabled { color: $muted; }
 #stepper QLineEdit { padding: 0; background: transparent; border: 0; }
 #stepper { background: $raised; border-radius: 8px; }
 #stepper QSpinBox { background: transparent; border: 1px solid transparent; border-radius: 6px;
