@@ -4,8 +4,10 @@ The tracker compensates the head's motion, so a pixel of the crop shows the same
 Where the given crop is still, the restored value is averaged with the previous ones; where it moves, it is taken as it
 is. Only the given crop decides, never the restored one. No clock is used.
 
-With a fixed-point network a still face does not need k cycles in every frame: one cycle a frame, on a mix of the given
-crop and the one shown before, gets as far within a few frames. A face that moves anywhere, even an eyelid, takes all k.
+With a fixed-point network a still face does not need k cycles in every frame: its averaged crop takes them one a frame,
+and what comes out of the last is shown. Where something moves beside the face, which has to be shown as it is now, the
+one cycle is on a mix of the given crop and the one shown before, which comes near. A face that moves anywhere, even an
+eyelid, takes all k.
 Where much of its surroundings moves, a place moves too, even if smooth skin hardly shows it: there the past counts less
 as far as there is detail to lose, or moles and pores would fade.
 """
@@ -54,19 +56,27 @@ _DETAIL_WINDOW = 7
 
 
 @dataclass(frozen=True, eq=False)
+class UnderWay:
+    """A crop that takes one cycle a frame: what the `cycles` so far made of it, and the past's weight through them."""
+
+    image: Image
+    cycles: int
+    past: Plane
+
+
+@dataclass(frozen=True, eq=False)
 class SteadyState:
     """The state of a face: its averaged given crop and its last shown one, float32 (S, S, 3) BGR, 0 to 255.
 
-    `step` is mean |G(x) - x| of the first cycle on the last unmixed crop, which `stopped` below the threshold after so
-    many cycles, 0 when it did not. It `rests` when the last crop was so still that one cycle a frame is enough for it,
-    whatever k is.
+    `step` is mean |G(x) - x| of the first cycle on the last crop that was restored as it was given. It `rests` when the
+    last crop was so still that one cycle a frame is enough for it, whatever k is.
     """
 
     given: Plane
     shown: Plane
     step: float
-    stopped: int = 0
     rests: bool = False
+    under_way: UnderWay | None = None
 
 
 def stillness(state: SteadyState, crop: Image) -> Plane:
@@ -110,14 +120,13 @@ def restore_steadily(
     """Return the state after a frame, and the steady face with the cycles spent on it.
 
     crop: uint8 (S, S, 3) BGR, aligned. Without a `state`, and with one of another size, it is restored by itself.
-    A face that rests gets the look of `rest_k` cycles, from one a frame. `weight` in [0, 1) is the past's weight where
+    A face that rests takes `rest_k` cycles, one a frame. `weight` in [0, 1) is the past's weight where
     nothing moves. Raises InferenceError.
     """
     if state is None or state.given.shape != crop.shape:
         restored = restorer.restore(crop, k=k, stop_threshold=stop_threshold)
         planes = crop.astype(np.float32), restored.image.astype(np.float32)
-        stopped = _stopped(restored, k)
-        return SteadyState(given=planes[0], shown=planes[1], step=restored.steps[0], stopped=stopped), restored
+        return SteadyState(given=planes[0], shown=planes[1], step=restored.steps[0]), restored
     still = stillness(state, crop)
     moving = moving_blocks(still)
     past = still * np.float32(weight)
@@ -125,20 +134,31 @@ def restore_steadily(
         past *= past_share(moving, state.given)
     given = _mixed(state.given, crop.astype(np.float32), past)
     rests = restorer.family.fixed_point and not moving[_FACE_BLOCKS].any()
+    if rests and rest_k > 1 and not moving.any():
+        return _one_cycle_further(
+            replace(state, given=given, rests=True), past, restorer, k=rest_k, stop_threshold=stop_threshold
+        )
     image = crop
-    rest_k = min(rest_k, state.stopped or rest_k)
     if rests and rest_k > 1:
         # Of what the network is given now, a part 1 - 1/k went through it before: through k cycles on average.
         image, k = _rounded(_mixed(state.shown, given, still * np.float32(1 - 1 / rest_k))), 1
     restored = restorer.restore(image, k=k, stop_threshold=stop_threshold)
     shown = _mixed(state.shown, restored.image.astype(np.float32), past)
-    step, stopped = (restored.steps[0], _stopped(restored, k)) if image is crop else (state.step, state.stopped)
-    after = SteadyState(given=given, shown=shown, step=step, stopped=stopped, rests=rests)
-    return after, replace(restored, image=_rounded(shown))
+    step = restored.steps[0] if image is crop else state.step
+    return SteadyState(given=given, shown=shown, step=step, rests=rests), replace(restored, image=_rounded(shown))
 
 
-def _stopped(restored: RestoredCrop, k: int) -> int:
-    return restored.cycles if restored.cycles < k else 0
+def _one_cycle_further(
+    state: SteadyState, past: Plane, restorer: Restorer, *, k: int, stop_threshold: float
+) -> tuple[SteadyState, RestoredCrop]:
+    """Take one of the `k` cycles of a face that rests; the last, or one below the threshold, changes what is shown."""
+    before = state.under_way or UnderWay(image=_rounded(state.given), cycles=0, past=np.ones_like(past))
+    restored = restorer.restore(before.image, k=1)
+    now = UnderWay(image=restored.image, cycles=before.cycles + 1, past=before.past * past)
+    if now.cycles < k and restored.steps[0] >= stop_threshold:
+        return replace(state, under_way=now), replace(restored, image=_rounded(state.shown))
+    shown = _mixed(state.shown, restored.image.astype(np.float32), now.past)
+    return replace(state, shown=shown, under_way=None), replace(restored, image=_rounded(shown))
 
 
 def _mixed(before: Plane, now: Plane, past: Plane) -> Plane:

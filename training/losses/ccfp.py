@@ -100,7 +100,7 @@ def perceptual_loss(
     count, side = min(faces, len(y)), y.shape[-1]
     window = min(window, side)
     # Half a window beyond either edge, moved back inside: hair and ears at the border, which windows that are drawn
-    # within the face hardly ever show, are then seen a third as often as its middle.
+    # within the face hardly ever show, are then seen a third as often as what is seen most.
     corners = torch.randint(-(window // 2), side - window + window // 2 + 1, (count, 2)).clamp(0, side - window)
 
     def cut(x: Tensor) -> Tensor:
