@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -29,21 +30,23 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
         yield container
 
 
-def broadcast(path: Path, *, layout: str = "stereo", start_s: int = 0, latm: bool = False) -> Path:
-    """A second of pictures and of a tone as AAC, whose time stamps begin at `start_s`."""
+def broadcast(
+    path: Path, *, layout: str = "stereo", start_s: int = 0, seconds: int = 1, first: int = 0, latm: bool = False
+) -> Path:
+    """`seconds` of pictures, numbered from `first`, and of a tone as AAC, whose time stamps begin at `start_s`."""
     options = {"mpegts_copyts": "1", **({"mpegts_flags": "latm"} if latm else {})}
     with av.open(str(path), "w", format="mpegts", options=options) as container:
-        video = container.add_stream("libx264", rate=25, options={"bf": "0", "crf": "12"})
+        video = container.add_stream("libx264", rate=25, options={"bf": "0", "crf": "12", "g": "25"})
         video.width, video.height, video.pix_fmt = 160, 120, "yuv420p"
         sound = container.add_stream("aac", rate=RATE, layout=layout)
-        tone = (0.3 * np.sin(2 * np.pi * 440 * np.arange(45 * 1024) / RATE)).astype(np.float32)
+        tone = (0.3 * np.sin(2 * np.pi * 440 * np.arange(45 * seconds * 1024) / RATE)).astype(np.float32)
         for place in range(0, len(tone), 1024):
             block = np.tile(tone[place : place + 1024], (sound.codec_context.layout.nb_channels, 1))
             frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout=layout)
             frame.sample_rate, frame.pts, frame.time_base = RATE, start_s * RATE + place, Fraction(1, RATE)
             container.mux(sound.encode(frame))
-        for index in range(25):
-            picture = av.VideoFrame.from_ndarray(numbered_picture(index), format="bgr24")
+        for index in range(25 * seconds):
+            picture = av.VideoFrame.from_ndarray(numbered_picture(first + index), format="bgr24")
             picture.pts, picture.time_base = start_s * 25 + index, Fraction(1, 25)
             container.mux(video.encode(picture))
         container.mux(sound.encode(None))
@@ -80,6 +83,13 @@ def without(path: Path, *places: int) -> Path:
     copy = path.with_stem(f"{path.stem}-damaged")
     copy.write_bytes(data)
     return copy
+
+
+def shown(path: Path) -> list[tuple[float, int]]:
+    """When the pictures are shown, in seconds, and their numbers."""
+    with opened(path) as container:
+        frames = container.decode(video=0)
+        return [(float(frame.time), number_of(frame.to_ndarray(format="bgr24"))) for frame in frames]
 
 
 def heard(path: Path) -> np.ndarray:
@@ -156,3 +166,57 @@ def test_a_lost_packet_of_sound_costs_no_more_than_its_moment(tmp_path: Path, na
         with opened(tmp_path / name) as container:
             end_s = max(float(packet.pts * packet.time_base) for packet in container.demux(audio=0) if packet.size)
         assert end_s == pytest.approx(len(whole) / RATE, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+@pytest.mark.parametrize("starts_s", [(0, 0), (500, 0), (20000, 2), (2, 20000), (20000, 500, 0)])
+def test_recordings_that_were_joined_go_on_one_after_the_other(
+    tmp_path: Path, name: str, starts_s: tuple[int, ...]
+) -> None:
+    parts = [
+        broadcast(tmp_path / f"{at}.ts", start_s=start_s, seconds=3, first=75 * at)
+        for at, start_s in enumerate(starts_s)
+    ]
+    source = joined(tmp_path / "in.ts", *parts)
+    result = restore_video(source, tmp_path / name, same)
+    assert (result.frames, result.notes) == (75 * len(parts), ())
+    times, numbers = zip(*shown(tmp_path / name), strict=True)
+    assert numbers == tuple(range(75 * len(parts)))
+    assert max(second - first for first, second in pairwise(times)) < 0.25  # the sound of a part is a little longer
+    with opened(tmp_path / name) as container:
+        sound_s = [float(frame.time) for frame in container.decode(audio=0)]
+    assert max(second - first for first, second in pairwise(sound_s)) < 0.25
+    assert sound_s[-1] == pytest.approx(times[-1], abs=0.2)
+    assert times[-1] == pytest.approx(3 * len(parts), abs=0.4)
+
+
+def test_one_wrong_time_stamp_moves_nothing_else(tmp_path: Path) -> None:
+    source = broadcast(tmp_path / "in.ts", start_s=1000, seconds=3)
+    data = bytearray(source.read_bytes())
+    begin = [at for at in places_of(source, "video") if data[at + 1] & 0x40][40]
+    at = data.index(b"\0\0\1\xe0", begin) + 9  # the time stamp in the packet's header, ISO/IEC 13818-1, 2.4.3.6
+    assert data[at] >> 4 == 2
+    data[at] ^= 0b0010  # 2^30 ticks are far away
+    source.write_bytes(data)
+    restore_video(source, tmp_path / "out.mkv", same)
+    before, after = shown(source), shown(tmp_path / "out.mkv")
+    assert [number for _, number in after] == list(range(75))
+    moved = [
+        abs(second[0] - first[0] + before[0][0] - after[0][0]) for first, second in zip(before, after, strict=True)
+    ]
+    assert sum(step_s > 0.002 for step_s in moved) <= 1
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_lost_packets_of_pictures_cost_no_more_than_their_moments(tmp_path: Path, name: str) -> None:
+    whole = broadcast(tmp_path / "in.ts", start_s=100, seconds=6)
+    places = places_of(whole, "video")
+    source = without(whole, *places[40 :: len(places) // 5][:4])
+    result = restore_video(source, tmp_path / name, same)
+    assert str(result.notes[-1]) == "it is damaged in 4 places, where pictures may be spoilt or missing"
+    assert 140 <= result.frames <= 150
+    pictures = shown(tmp_path / name)
+    assert pictures[-1][1] == 149
+    delay_s = beginnings(tmp_path / name)[0]
+    assert all(time_s - delay_s == pytest.approx(number / 25, abs=0.002) for time_s, number in pictures if number > 140)
+    assert len(heard(tmp_path / name)) == len(heard(whole))

@@ -42,6 +42,16 @@ def test_channels_may_change_on_the_way(tmp_path: Path, layouts: tuple[str, str]
     assert tenths.min() > 0.1, "both parts are heard"
 
 
+def test_a_recording_is_heard_after_another_that_was_put_before_it(tmp_path: Path) -> None:
+    parts = [broadcast(tmp_path / f"{at}.ts", "stereo", start_s=0) for at in range(2)]
+    whole = tmp_path / "whole.ts"
+    whole.write_bytes(b"".join(part.read_bytes() for part in parts))
+    reader = SoundReader(whole)
+    samples = reader.read(2 * SOUND_RATE)
+    reader.close()
+    assert np.abs(samples).reshape(20, -1).max(axis=1).min() > 0.1, "both parts are heard"
+
+
 def test_a_damaged_packet_silences_no_more_than_itself(tmp_path: Path) -> None:
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4 * SOUND_RATE) / SOUND_RATE).astype(np.float32)
     whole = tmp_path / "whole.mkv"

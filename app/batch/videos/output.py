@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import OutputError, RecordingError
 from app.core.types import Restored
-from app.core.words import Phrase, phrase
+from app.core.words import Phrase, phrase, phrase_n
 from app.faces.pasting import changed_rectangle
 from app.media.files import NewFile, ffmpeg_name, output_error, permissions_of, reason
 from app.media.pictures.enlarge import enlarge, expect_affordable_result
@@ -126,6 +126,14 @@ class VideoOutput:
         if self._encoder is not None and self._reader.lost_beside:
             lost = sorted(self._reader.lost_beside, key=lambda each: each.template)
             self.notes += [phrase("left out: {parts}", parts=each) for each in lost]
+        if self._reader.damaged_places:
+            self.notes.append(
+                phrase_n(
+                    "it is damaged in one place, where pictures may be spoilt or missing",
+                    "it is damaged in {n} places, where pictures may be spoilt or missing",
+                    self._reader.damaged_places,
+                )
+            )
         with self._writing():
             if self._encoder is not None:
                 self._container.mux(self._encoder.flush())

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.core.errors import UnreadableMediaError
 from app.media.files import reason
 from app.media.videos.containers import open_video
+from app.media.videos.timeline import Timeline
 from app.media.videos.video_reader import VideoReader
 
 SOUND_RATE = 48000
@@ -90,7 +91,9 @@ class SoundReader:
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         """Decode the packets; one that is damaged is passed over."""
+        timeline = Timeline(self._stream)
         for packet in self._container.demux(self._stream):
+            timeline.place(packet)
             with contextlib.suppress(av.FFmpegError):
                 yield from packet.decode()
 

@@ -29,6 +29,7 @@ from app.media.videos.colour import BgrConverter, is_upright, quarter_turns
 from app.media.videos.containers import expect_affordable_video, open_video
 from app.media.videos.encoder_choices import LARGE_PIXELS
 from app.media.videos.side_data import hdr10_parameters, lost_with
+from app.media.videos.timeline import Timeline
 from app.media.videos.tracks import BROADCASTS, DISCARD_ALL, main_video
 
 MediaPacket: TypeAlias = "av.Packet[Stream]"
@@ -65,6 +66,9 @@ class VideoPicture:
 class VideoReader:
     """An open video file. Raises UnreadableMediaError when it is not a video, and on reading when it is truncated.
 
+    Broadcasts (MPEG-TS and PS) go on after damage, as far as the decoder does: `damaged_places` counts what was found
+    so far. Where their clock changes, the time stamps go on from those before.
+
     `width` and `height` are those of the upright picture, `pixel_shape` is how wide its pixels are for their height.
     Colour tags are FFmpeg's numbers. `frame_count` and `duration_s`, of the pictures and the sound, are None when the
     file does not say. `bits` is the depth of a sample, `subsampling` how coarse the colours are (such as "4:2:0"),
@@ -83,7 +87,11 @@ class VideoReader:
         self.has_audio = bool(self.container.streams.audio)
         self.frame_count = _frame_count(self.container, self.stream)
         self.duration_s = _duration_s(self.container)
+        self._is_broadcast = self.container.format.name in BROADCASTS
         self._converter = BgrConverter()
+        self.damaged_places = 0
+        self._is_whole = True
+        self._timeline = Timeline(self.stream)
         self._packets = 0
         self._end_s = self._pictures_end_s = 0.0
         self._last_pts: int | None = None
@@ -169,7 +177,7 @@ class VideoReader:
         seconds = self._end_s - self._pictures_end_s
         if seconds > _SHORTFALL_NOTED_S:
             return phrase("its pictures end {seconds:.1f} s before the rest of it", seconds=seconds)
-        if self._packets > 0 and self.fps and self.container.format.name in BROADCASTS:
+        if self._packets > 0 and self.fps and self._is_broadcast:
             span_s = self._pictures_end_s - float(self.first_pts * self.time_base)
             missing = round(span_s * self.fps) - self._packets
             if missing > max(2, 0.02 * self._packets):
@@ -188,6 +196,7 @@ class VideoReader:
 
     def _restart(self, *, packets: int) -> None:
         self._packets, self._end_s, self._last_pts = packets, 0.0, None
+        self._timeline = Timeline(self.stream)
         self._raw = self._decode()
         self._ahead.clear()
 
@@ -239,20 +248,28 @@ class VideoReader:
                 elif packet.stream is self.stream:
                     self._note(packet)  # an empty sample, by which an MP4 leaves the picture before it standing
                 continue
+            self._timeline.place(packet)
             self._note(packet)
             if packet.stream is not self.stream:
                 yield packet
                 continue
-            if packet.is_corrupt:
-                yield from self._drain()
-                raise self._broken(None)
-            try:
-                yield from self.stream.decode(packet)
-            except av.FFmpegError as error:
-                yield from self._drain()
-                raise self._broken(error) from error
+            yield from self._decode_one(packet)
         if self._is_short():
             raise self._broken(None)
+
+    def _decode_one(self, packet: MediaPacket) -> Iterator[av.VideoFrame]:
+        cause: Exception | None = None
+        is_whole = not packet.is_corrupt
+        try:
+            if is_whole or self._is_broadcast:
+                yield from self.stream.decode(packet)
+        except av.FFmpegError as error:
+            is_whole, cause = False, error
+        if not is_whole and not self._is_broadcast:
+            yield from self._drain()
+            raise self._broken(cause) from cause
+        self.damaged_places += self._is_whole and not is_whole
+        self._is_whole = is_whole
 
     def _picture(self, frame: av.VideoFrame) -> VideoPicture:
         pts = frame.pts if frame.pts is not None else frame.dts
@@ -292,6 +309,8 @@ class VideoReader:
     def _is_short(self) -> bool:
         if self.frame_count is not None and 0 <= self._packets < self.frame_count:
             return True
+        if self._timeline.is_changed:  # which the duration does not know
+            return False
         # Containers differ in whether the duration begins at 0 or at the first picture; the longer way is forgiving.
         return self.duration_s is not None and self._end_s < self.duration_s - _SHORTFALL_S
 
