@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
+
+from scipy.stats import t as student
 
 from app.media.files import replace_text
 from training.evaluation.pages.results import table
@@ -76,21 +79,24 @@ def _answers(rows: Mapping[str, _Row]) -> Iterator[str]:
     terms = [term for term in _TERMS if term.on in rows and term.off in rows]
     if not repeated or not terms:
         return
-    chance = {metric: max(_spread(row, metric) for row in repeated) for _, metric, _, _ in _JUDGED}
     yield "\n## What a term brings, at k = 3\n"
-    known = " and ".join(f"{chance[metric]:.{digits}f} in {title}" for title, metric, digits, _ in _JUDGED)
     yield (
-        "The figure with the term minus the figure without it. Two seeds of one row differ by up to "
-        f"{known}: what changes a figure by no more than that is called chance. Minutes are equal and steps are not, "
-        "so a term has to be worth its time. Few faces and few minutes: after days of training the answer may be "
-        "another one.\n"
+        "The figure with the term minus the figure without it, and the 95 % confidence interval of that difference "
+        "(Student's t; the deviation is that of runs which differ in nothing but the seed, pooled over "
+        f"{len(repeated)} row{'s' * (len(repeated) > 1)}). What lies within is called chance. Minutes are equal and "
+        "steps are not, so a term has to be worth its time. Few faces and few minutes: after days of training the "
+        "answer may be another one.\n"
     )
     lines = []
     for term in terms:
         cells: list[str] = []
         for _, metric, digits, more_is_better in _JUDGED:
             change = _mean(rows[term.on], metric) - _mean(rows[term.off], metric)
-            cells += f"{change:+.{digits}f}", _verdict(change if more_is_better else -change, chance[metric])
+            chance = _chance(rows[term.on], rows[term.off], repeated, metric)
+            cells += (
+                f"{change:+.{digits}f} ± {chance:.{digits}f}",
+                _verdict(change * (1 if more_is_better else -1), chance),
+            )
         lines.append((term.title, *cells))
     yield from table(("term", *(cell for title, *_ in _JUDGED for cell in (title, ""))), lines)
 
@@ -105,9 +111,12 @@ def _mean(row: _Row, metric: str) -> float:
     return float(mean(run[metric] for run in row["runs"]))
 
 
-def _spread(row: _Row, metric: str) -> float:
-    values: list[float] = [run[metric] for run in row["runs"]]
-    return max(values) - min(values)
+def _chance(one: _Row, other: _Row, repeated: Sequence[_Row], metric: str) -> float:
+    """Half of the 95 % confidence interval of the difference of two rows' means."""
+    freedom = sum(len(row["runs"]) - 1 for row in repeated)
+    squares = sum((run[metric] - _mean(row, metric)) ** 2 for row in repeated for run in row["runs"])
+    deviation = math.sqrt(squares / freedom * (1 / len(one["runs"]) + 1 / len(other["runs"])))
+    return float(student.ppf(0.975, freedom)) * deviation
 
 
 def _cell(values: Sequence[float], digits: int) -> str:
