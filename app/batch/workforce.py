@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     """From a worker: frames done, the end of its task, or the error that keeps it from starting at all."""
 
 _STOP_S = 10.0
+_END_S = 5.0
 PROGRESS_S = 0.2
 """A worker tells of its progress no more often than this."""
 
@@ -112,7 +113,7 @@ def _is_likely_long(source: Path) -> bool:
 
 
 def dismiss(workers: Sequence[WorkerProcess]) -> None:
-    """End workers that have no task. They hold nothing half-written, and ending by themselves takes them a while."""
+    """End workers at once. Without a task they hold nothing half-written, and ending by themselves takes a while."""
     for worker in workers:
         worker.process.kill()
     for worker in workers:
@@ -121,17 +122,25 @@ def dismiss(workers: Sequence[WorkerProcess]) -> None:
 
 
 def stop(workers: Sequence[WorkerProcess]) -> None:
-    """Ask workers to end amid their tasks, so that nothing half-written is left; kill them after a while."""
+    """Ask workers to end amid their tasks, so that nothing half-written is left; kill them after a while.
+
+    One that fetches or sends a file does not see that it is asked, and is interrupted first.
+    """
     for worker in workers:
         with contextlib.suppress(OSError):
             worker.connection.send(None)
-    end = time.monotonic() + _STOP_S
+    _wait(workers, _STOP_S)
+    for worker in workers:
+        worker.process.terminate()
+    _wait(workers, _END_S)
+    dismiss(workers)
+
+
+def _wait(workers: Sequence[WorkerProcess], seconds: float) -> None:
+    """Wait for workers to end, `seconds` for all of them together."""
+    end = time.monotonic() + seconds
     for worker in workers:
         worker.process.join(max(end - time.monotonic(), 0.0))
-        if worker.process.is_alive():
-            worker.process.kill()
-            worker.process.join()
-        worker.connection.close()
 
 
 def _work(connection: Connection) -> None:

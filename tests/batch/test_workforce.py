@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -17,9 +20,11 @@ from app.batch.jobs.job import RestoreOptions
 from app.batch.jobs.setup import WorkerSetup
 from app.batch.jobs.task import InputIdentity, Task, TaskDone, TaskEvent
 from app.batch.resources import default_workers
-from app.batch.workforce import WorkerProcess, Workforce, early_workers, stop_signals
+from app.batch.workforce import WorkerProcess, Workforce, early_workers, stop, stop_signals
 from app.core.settings import Settings
+from app.media.remote import RemoteFile
 from tests.batch.helpers import picture
+from tests.ftp_server import _Session, ftp_address, ftp_server
 from tests.media_files import numbered_picture, write_video
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,3 +140,54 @@ def test_a_worker_that_is_told_to_end_leaves_nothing(tmp_path: Path, ending: sig
     assert worker.process.exitcode == 0
     assert not list((tmp_path / "out").iterdir())
     worker.connection.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no polite end of a process")
+def test_a_worker_that_is_stopped_amid_a_transfer_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec")
+    over, answer = threading.Event(), _Session.answer
+
+    def stalling(self: _Session, command: str, argument: str) -> None:
+        if command != "RETR":
+            answer(self, command, argument)
+            return
+
+        def send(data: socket.socket) -> None:
+            data.sendall(bytes(1 << 20))
+            over.wait(60)
+
+        self.transfer(send)
+
+    monkeypatch.setattr(_Session, "answer", stalling)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr("app.batch.workforce._STOP_S", 0.5)
+    for name in ("temporary", "served"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "served" / "long.mp4").touch()
+    with ftp_server(tmp_path / "served") as place:
+        worker = WorkerProcess()
+        try:
+            worker.set_up(SETUP)
+            worker.give(
+                Task(
+                    key="long",
+                    kind="video",
+                    name="long.mp4",
+                    source=Path("long.mp4"),
+                    target=tmp_path / "out" / "long.mp4",
+                    identity=None,
+                    digest="",
+                    fetched_from=RemoteFile.of(ftp_address(place, "long.mp4")),
+                )
+            )
+            deadline = time.monotonic() + 30
+            while not any(path.stat().st_size for path in tmp_path.glob("temporary/cfrnet-live-*/in/*")):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        finally:
+            stop([worker])
+            over.set()
+    assert not list((tmp_path / "temporary").iterdir())
+    assert not (tmp_path / "out").exists()
