@@ -108,7 +108,6 @@ class MainWindow(QMainWindow):
         )
         self.capture = CaptureFlow(
             host=host,
-            preview=self.preview,
             panel=self.panel,
             notifications=self.notifications,
             folder=self._output_folder,

@@ -14,7 +14,6 @@ from app.ui.dialogs.notifications import Notifications
 from app.ui.host import SessionHost
 from app.ui.outside import open_folder
 from app.ui.panel.panel import LOCKED, Panel
-from app.ui.preview.preview import Preview
 from app.ui.style.formatting import duration, file_size
 
 
@@ -31,13 +30,12 @@ class CaptureFlow(QObject):
         self,
         *,
         host: SessionHost,
-        preview: Preview,
         panel: Panel,
         notifications: Notifications,
         folder: Callable[[], Path],
     ) -> None:
         super().__init__()
-        self._host, self._preview, self._panel = host, preview, panel
+        self._host, self._panel = host, panel
         self._notifications, self._folder = notifications, folder
         self._state = "idle"
         self._seconds = 0.0
@@ -81,9 +79,6 @@ class CaptureFlow(QObject):
 
     def snapshot(self) -> None:
         """Save before and after of the frame on screen."""
-        if self._preview.restored is None:  # the session may still have one of the source before
-            self._notifications.notice(phrase("There is no picture to save yet"))
-            return
         self._host.snapshot(self._folder())
 
     def tick(self) -> None:
