@@ -16,7 +16,6 @@ import dataclasses
 import hashlib
 import json
 import multiprocessing
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +25,7 @@ from typing import Any
 
 import torch
 
+from app.core.machine import usable_cores
 from app.media.files import replace_json
 from training.checkpoint import read_checkpoint
 from training.data import load_faces
@@ -106,7 +106,7 @@ def train_rows(
 
 def _cores(jobs: int) -> int:
     """Return how many cores each of `jobs` runs side by side has to itself."""
-    return max(1, (os.cpu_count() or 1) // jobs)
+    return max(1, usable_cores() // jobs)
 
 
 def _side_by_side(train: Callable[[_Runs], None], shares: Sequence[_Runs]) -> None:

@@ -7,7 +7,6 @@ mouth corner, in pixels of the 256x256 picture); `training.prepare` makes such a
 from __future__ import annotations
 
 import csv
-import os
 import signal
 import tomllib
 from collections.abc import Generator, Iterator, Sequence
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from app.core.machine import usable_cores
 from training.degradation.models import PaperDegradation
 from training.degradation.operators import Degradation
 from training.errors import TrainingError
@@ -174,7 +174,7 @@ def batches(
     loader = DataLoader(
         _DegradedCrops(faces, batch=batch, crop=crop, seed=seed, degrade=degrade),
         batch_size=None,
-        num_workers=max(1, (os.cpu_count() or 2) - 2) if fast else 1,
+        num_workers=max(1, usable_cores() - 2) if fast else 1,
         prefetch_factor=6,
         collate_fn=_as_tensors,
         pin_memory=fast,

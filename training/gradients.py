@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from app.core.machine import usable_cores
 from training.checkpoint import read_checkpoint
 from training.data import Batch, batches, load_faces
 from training.degradation.kinds import KINDS
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--faces", type=Path, required=True, help="training faces, measured on")
     parser.add_argument("--weights", type=Path, required=True, help="folder of the LPIPS and MobileFaceNet weights")
     parser.add_argument("--batches", type=int, default=BATCHES)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--threads", type=int, default=usable_cores())
     options = parser.parse_args()
     if options.batches < 2:
         parser.error("--batches must be at least 2: the steadiness compares two halves")

@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import json
 import math
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from app.core.machine import usable_cores
 from training.checkpoint import read_checkpoint, save_checkpoint
 from training.data import Batch, FaceSet, batches, load_faces
 from training.degradation.kinds import KINDS
@@ -210,7 +210,7 @@ def main() -> None:
     )
     origin.add_argument("--init", type=Path, help="start a new run from this checkpoint's networks")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="auto takes a GPU where there is one")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--threads", type=int, default=usable_cores())
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)

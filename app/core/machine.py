@@ -15,13 +15,16 @@ import psutil
 _TELLING = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 
 
+def usable_cores() -> int:
+    """Return the number of logical cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def usable_threads(asked: int) -> int:
     """Return the threads for an inference engine: `asked`, or for 0 one for every usable physical core."""
     if asked > 0:
         return asked
-    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
-    return max(1, min(physical, allowed))
+    return max(1, min(psutil.cpu_count(logical=False) or usable_cores(), usable_cores()))
 
 
 @cache

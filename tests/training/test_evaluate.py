@@ -317,7 +317,14 @@ def test_a_quick_look_from_end_to_end(shared: Path, tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("section", "named"), [("second", "faces.second"), ("conditions", "faces.third"), ("calibration", "--faces")]
+    ("section", "named"),
+    [
+        ("second", "faces.second"),
+        ("conditions", "faces.third"),
+        ("calibration", "--faces"),
+        ("photos", "--skip photos"),
+        ("video", "--skip video"),
+    ],
 )
 def test_what_a_list_of_sets_lacks_is_said_before_anything_is_measured(
     tmp_path: Path, section: str, named: str
@@ -328,7 +335,16 @@ def test_what_a_list_of_sets_lacks_is_said_before_anything_is_measured(
     places = find_evaluation_data(tmp_path, listing)
     with pytest.raises(FaceFolderError, match=named):
         _expect_places(places, {section})
+    for folder in (places.videos, *places.photos.values()):
+        folder.mkdir(parents=True)
     _expect_places(places, {"photos", "video"})
+
+
+def test_sets_that_one_name_would_stand_for_are_refused(tmp_path: Path) -> None:
+    listing = tmp_path / "mine.toml"
+    listing.write_text(DEFAULT_SETS.read_text().replace('"test/celebahq200"', '"others/ffhq300"'))
+    with pytest.raises(FaceFolderError, match="2 sets of faces in folders called ffhq300"):
+        find_evaluation_data(tmp_path, listing)
 
 
 def test_a_network_may_have_any_name(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

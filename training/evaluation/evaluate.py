@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
-import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.core.machine import describe_machine
+from app.core.machine import describe_machine, usable_cores
 from app.faces.detector import FaceDetector
 from app.media.files import replace_json
 from app.restorers.store import ModelStore
@@ -216,6 +215,10 @@ def _expect_places(places: EvaluationData, sections: Collection[str]) -> None:
             raise FaceFolderError(
                 f"the list of test sets has no faces.{role}; add them, or leave the section out: --skip {section}"
             )
+    for section, folders in (("photos", places.photos.values()), ("video", (places.videos,))):
+        for folder in folders if section in sections else ():
+            if not folder.is_dir():
+                raise FaceFolderError(f"there is no folder {folder}; add it, or leave it out: --skip {section}")
     if "calibration" in sections and not (places.validation / "landmarks.csv").is_file():
         raise FaceFolderError(
             f"{places.validation} holds no training faces; name their folder (--faces), or leave the comparison of "
@@ -305,8 +308,7 @@ def _timing(generators: dict[str, ShippedGenerator], test: TestSet) -> dict[str,
     """Measure the milliseconds of a cycle in every precision."""
     face = to_tensor(test.images[:1])[0].contiguous().numpy()
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    taken = {p: dataclasses.asdict(g.time_a_cycle(face, threads=threads)) for p, g in generators.items()}
+    taken = {p: dataclasses.asdict(g.time_a_cycle(face, threads=usable_cores())) for p, g in generators.items()}
     return {"date": now, "machine": describe_machine(PACKAGES), "cycles": taken}
 
 

@@ -7,7 +7,6 @@ anything else runs.
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,8 @@ from typing import TypeVar
 import cv2
 import torch
 from tqdm import tqdm
+
+from app.core.machine import usable_cores
 
 PART = 5  # faces
 
@@ -56,6 +57,6 @@ def keep_freed_memory() -> None:
 def each_part(work: Callable[[slice], Result], count: int, *, title: str = "") -> list[Result]:
     """Return [work(slice(0, 5)), work(slice(5, 10)), ...] over `count` faces; a title shows a progress bar."""
     parts = [slice(start, min(start + PART, count)) for start in range(0, count, PART)]
-    with one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with one_thread_each(), ThreadPoolExecutor(usable_cores()) as pool:
         results = pool.map(work, parts)
         return list(tqdm(results, desc=title, total=len(parts), unit=f"x{PART} faces", disable=not title))

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def find_evaluation_data(data: Path, listing: Path = DEFAULT_SETS) -> Evaluation
     """Return the sets that `listing` names below the folder `data`. Raises FaceFolderError for an unusable list."""
     try:
         names = tomllib.loads(listing.read_text(encoding="utf-8"))
-        return EvaluationData(
+        found = EvaluationData(
             faces={
                 role: FaceFolder(folder=data / its["folder"], note=its.get("note", ""))
                 for role, its in {"protocol": names["faces"]["protocol"], **names["faces"]}.items()
@@ -76,6 +77,10 @@ def find_evaluation_data(data: Path, listing: Path = DEFAULT_SETS) -> Evaluation
         raise FaceFolderError(f"{listing} cannot be read as a list of test sets: {error}") from error
     except (KeyError, TypeError) as error:
         raise FaceFolderError(f"{listing} lacks an entry of a list of test sets: {error}") from error
+    for name, count in Counter(found.names.values()).items():
+        if count > 1:
+            raise FaceFolderError(f"{listing} has {count} sets of faces in folders called {name}, which names them")
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,13 +9,13 @@ Exit code 0 when the run is complete, 3 when another piece is needed; only the f
 from __future__ import annotations
 
 import argparse
-import os
 import threading
 import time
 from pathlib import Path
 
 import torch
 
+from app.core.machine import usable_cores
 from training.checkpoint import read_checkpoint
 from training.data import load_faces
 from training.device import DEVICES, choose_device
@@ -62,7 +62,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=120.0, help="of the whole run")
     parser.add_argument("--piece-minutes", type=float, default=9.0, help="of this piece, start included")
     parser.add_argument("--device", choices=DEVICES, default="auto")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--threads", type=int, default=usable_cores())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     complete = train_piece(

@@ -80,11 +80,13 @@ def keep_run(*, checkpoint: Path, name: str, models: Path) -> Path:
     state = folder / f"{name}.pt"
     trained = read_checkpoint(checkpoint)
     save_checkpoint(state, slim(trained))
+    kept = checkpoint.parent / checkpoint.stem  # the logs of a state that was kept before
+    beside = kept if kept.is_dir() else checkpoint.parent
     for log in RUN_LOGS:
-        source = checkpoint.parent / log
-        if source.is_file():
+        source = beside / log
+        if source.is_file() and source != logs / log:
             shutil.copyfile(source, logs / log)
-    _enter_run(runs_table(models), name, trained, checkpoint.parent / "validation.csv")
+    _enter_run(runs_table(models), name, trained, beside / "validation.csv")
     return state
 
 

@@ -19,6 +19,7 @@ from app.core.types import Face
 from app.faces.alignment import TEMPLATE_SIDE, estimate_similarity, scale_of, warp_crop
 from app.faces.detector import FaceDetector
 from app.faces.still_detector import StillDetector
+from app.media.pictures.picture import PICTURE_SUFFIXES
 from training.data import FaceFolderError, to_images, to_tensor
 from training.evaluation.parallel import each_part
 from training.evaluation.shipped import ShippedGenerator
@@ -47,7 +48,7 @@ def judge_photos(
     rows = []
     thorough = StillDetector(detector)
     for kind, folder in folders.items():
-        files = sorted(folder.glob("*"))[:limit]
+        files = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)[:limit]
         crops = [crop for path in files for crop in _faces_of(path, thorough)]
         if not crops:
             raise FaceFolderError(f"no face was found in the pictures of {folder}")
