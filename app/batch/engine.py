@@ -45,8 +45,9 @@ class Shard:
     def journal(self) -> str:
         return f"shard-{self.number}-of-{self.count}"
 
-    def has(self, task: Task) -> bool:
-        digest = hashlib.sha256(task.key.encode(errors="surrogateescape")).digest()
+    def has(self, key: str) -> bool:
+        """Whether the task of that key belongs to it."""
+        digest = hashlib.sha256(key.encode(errors="surrogateescape")).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
 
 
@@ -91,7 +92,9 @@ def run_job(
     how, folder = job.options.digest(store), job_folder(job, planned)
 
     def make(item: Item) -> Work:
-        return work_for(item, how, folder / "pieces")
+        # Only a video has tasks of other names, which are known when it was opened.
+        mine = shard is None or item.kind == "video" or shard.has(item.name)
+        return work_for(item, how, folder / "pieces", mine=mine)
 
     works = [make(item) for item in items]
     # A single task cannot be resumed, but there may be a journal of an older version of its video.
@@ -108,7 +111,7 @@ def run_job(
             retry=retry,
             remake=make,
             on_event=on_event,
-            mine=shard.has if shard else lambda task: True,
+            mine=lambda task: shard is None or shard.has(task.key),
             is_shard=shard is not None,
             joins=join,
             keep_timings=timings,

@@ -20,7 +20,7 @@ from app.batch.executors.inline import InlineExecutor
 from app.batch.jobs.events import ItemDone, ItemFailed, JobEvent, JobReport
 from app.batch.jobs.job import Job, RestoreOptions
 from app.batch.jobs.setup import WorkerSetup
-from app.batch.jobs.task import Task, TaskEvent, TaskFailed
+from app.batch.jobs.task import InputIdentity, Task, TaskEvent, TaskFailed
 from app.batch.workforce import WorkerProcess
 from app.core.errors import AppError, JournalError, OutputError, SettingError, UnreadableMediaError, WorkerError
 from app.core.settings import Settings
@@ -589,8 +589,26 @@ def test_joining_keeps_what_shards_made_for_the_place_of_an_older_file(tmp_path:
     assert len(pictures(tmp_path / "out" / "film.mp4")) == 102
 
 
+def test_a_shard_opens_no_picture_of_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    album(tmp_path / "in", 4)
+    opened: set[str] = set()
+    identity = InputIdentity.of
+
+    def watched(path: Path) -> InputIdentity:
+        opened.add(path.name)
+        return identity(path)
+
+    monkeypatch.setattr(InputIdentity, "of", watched)
+    for number in (1, 2, 3):
+        opened.clear()
+        seen = Seen()
+        run_job(job_of(tmp_path / "in", tmp_path / "out"), shard=Shard(number=number, count=3), on_event=seen)
+        assert sorted(opened) == seen.restored
+    assert files_in(tmp_path / "out")[-4:] == NAMES
+
+
 def test_every_task_belongs_to_one_shard() -> None:
     tasks = [task(f"{number}.png") for number in range(200)]
-    parts = [[each.key for each in tasks if Shard(number=i, count=7).has(each)] for i in range(1, 8)]
+    parts = [[each.key for each in tasks if Shard(number=i, count=7).has(each.key)] for i in range(1, 8)]
     assert sorted(key for part in parts for key in part) == sorted(each.key for each in tasks)
     assert min(map(len, parts)) > 10

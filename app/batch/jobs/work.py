@@ -27,12 +27,16 @@ class Work:
     pieces: tuple[Task, ...] = ()
 
 
-def work_for(item: Item, how: str, folder: Path) -> Work:
+def work_for(item: Item, how: str, folder: Path, *, mine: bool = True) -> Work:
     """Decide how `item` is restored. `how` is the digest of the job's options; pieces go into `folder`.
+
+    A picture that is not `mine` is not opened: another process restores it, and here it only counts.
 
     A file that cannot be read is one task too; its worker reports the error. So is a video behind an address, because
     its pieces would have to be where every worker sees them.
     """
+    if not mine:
+        return Work(item=item, final=_task(item, how, None, weight=_PICTURE_WEIGHT))
     try:
         remote = item.fetched_from
         identity = InputIdentity.of(item.source) if remote is None else InputIdentity.of_remote(remote)
