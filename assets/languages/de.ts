@@ -947,6 +947,11 @@
         <translation>Es wurde abgebrochen.</translation>
     </message>
     <message>
+        <source>Its address</source>
+        <extracomment>app/core/settings.py</extracomment>
+        <translation>Seine Adresse</translation>
+    </message>
+    <message>
         <source>Its driver was unloaded; it is tried again.</source>
         <extracomment>app/outputs/v4l2.py</extracomment>
         <translation>Der Treiber wurde entladen; es wird erneut versucht.</translation>
@@ -960,6 +965,11 @@
         <source>Its rate</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>Ihre Bildrate</translation>
+    </message>
+    <message>
+        <source>Its size</source>
+        <extracomment>app/core/settings.py</extracomment>
+        <translation>Ihre Größe</translation>
     </message>
     <message>
         <source>Keyboard shortcuts</source>
@@ -1298,7 +1308,7 @@
     </message>
     <message>
         <source>No camera was found.</source>
-        <extracomment>app/sources/camera.py</extracomment>
+        <extracomment>app/sources/camera.py, app/ui/texts/source.py</extracomment>
         <translation>Es wurde keine Kamera gefunden.</translation>
     </message>
     <message>
@@ -2135,11 +2145,6 @@ nie überschrieben.</translation>
         <translation>Aufnahme beenden</translation>
     </message>
     <message>
-        <source>Stream</source>
-        <extracomment>app/core/settings.py</extracomment>
-        <translation>Stream</translation>
-    </message>
-    <message>
         <source>Strength</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>Stärke</translation>
@@ -2168,6 +2173,16 @@ nie überschrieben.</translation>
         <source>Target rate</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>Zielrate</translation>
+    </message>
+    <message>
+        <source>That part is in {kept}. Add --overwrite to restore it again.</source>
+        <extracomment>app/batch/run.py</extracomment>
+        <translation>Dieser Teil liegt in {kept}. Mit --overwrite wird es erneut restauriert.</translation>
+    </message>
+    <message>
+        <source>The camera does not open, so the demo clip is playing</source>
+        <extracomment>app/ui/texts/source.py</extracomment>
+        <translation>Die Kamera lässt sich nicht öffnen, daher läuft der Demo-Clip</translation>
     </message>
     <message>
         <source>The camera {name} cannot be opened.</source>
@@ -2591,7 +2606,7 @@ nie überschrieben.</translation>
     </message>
     <message>
         <source>There is no picture to save yet</source>
-        <extracomment>app/ui/flows/capture.py, app/ui/flows/sharing.py</extracomment>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>Es gibt noch kein Bild zum Speichern</translation>
     </message>
     <message>
@@ -2706,7 +2721,7 @@ nie überschrieben.</translation>
     </message>
     <message>
         <source>Try again</source>
-        <extracomment>app/ui/actions.py</extracomment>
+        <extracomment>app/ui/actions.py, app/ui/flows/source.py</extracomment>
         <translation>Erneut versuchen</translation>
     </message>
     <message>
@@ -2806,7 +2821,7 @@ nie überschrieben.</translation>
     </message>
     <message>
         <source>Virtual camera</source>
-        <extracomment>app/core/settings.py, app/outputs/virtual_camera.py</extracomment>
+        <extracomment>app/outputs/virtual_camera.py</extracomment>
         <translation>Virtuelle Kamera</translation>
     </message>
     <message>
@@ -2831,7 +2846,7 @@ nie überschrieben.</translation>
     </message>
     <message>
         <source>What could be restored of it is in {kept}.</source>
-        <extracomment>app/batch/videos/joining.py, app/batch/videos/restore.py</extracomment>
+        <extracomment>app/batch/videos/incomplete.py</extracomment>
         <translation>Was davon wiederhergestellt werden konnte, liegt in {kept}.</translation>
     </message>
     <message>
@@ -2903,6 +2918,11 @@ nie überschrieben.</translation>
         <source>Write them as http://NAME:PASSWORD@...</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>Schreiben Sie sie als http://NAME:PASSWORD@...</translation>
+    </message>
+    <message>
+        <source>Write them in place of the dots.</source>
+        <extracomment>app/sources/stream.py</extracomment>
+        <translation>Schreiben Sie beides anstelle der Punkte.</translation>
     </message>
     <message>
         <source>a Dask scheduler, such as tcp://scheduler:8786</source>
@@ -3174,6 +3194,14 @@ nie überschrieben.</translation>
         <extracomment>app/restorers/contest.py</extracomment>
         <translation>es kam kein Ergebnis</translation>
     </message>
+    <message numerus="yes">
+        <source>it is damaged in {n} places, where pictures may be spoilt or missing</source>
+        <extracomment>app/batch/videos/output.py; for one: it is damaged in one place, where pictures may be spoilt or missing</extracomment>
+        <translation>
+            <numerusform>es ist an einer Stelle beschädigt, wo Bilder verdorben sein oder fehlen können</numerusform>
+            <numerusform>es ist an {n} Stellen beschädigt, wo Bilder verdorben sein oder fehlen können</numerusform>
+        </translation>
+    </message>
     <message>
         <source>it is interlaced and was marked progressive</source>
         <extracomment>app/batch/videos/output.py</extracomment>
@@ -3235,6 +3263,11 @@ nie überschrieben.</translation>
         <translation>die mit {sampling} gespeicherten Farben wurden zu 4:2:0</translation>
     </message>
     <message>
+        <source>its content credentials (C2PA)</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>seine Herkunftsnachweise (C2PA)</translation>
+    </message>
+    <message>
         <source>its contents are damaged or of an unknown format</source>
         <extracomment>app/media/files.py</extracomment>
         <translation>der Inhalt ist beschädigt oder hat ein unbekanntes Format</translation>
@@ -3253,6 +3286,11 @@ nie überschrieben.</translation>
         <source>its description as a panorama</source>
         <extracomment>app/media/videos/side_data.py</extracomment>
         <translation>Kennzeichnung als Panorama</translation>
+    </message>
+    <message>
+        <source>its extended XMP data, such as its depth</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>seine erweiterten XMP-Daten, etwa die Tiefe</translation>
     </message>
     <message>
         <source>its high dynamic range is not marked any more</source>
@@ -3313,6 +3351,11 @@ nie überschrieben.</translation>
         </translation>
     </message>
     <message>
+        <source>left out from a damaged place on: {track}</source>
+        <extracomment>app/media/videos/tracks.py</extracomment>
+        <translation>ab einer beschädigten Stelle weggelassen: {track}</translation>
+    </message>
+    <message>
         <source>left out, as a {suffix} does not hold it: {parts}</source>
         <extracomment>app/media/pictures/picture.py</extracomment>
         <translation>weggelassen, weil eine {suffix}-Datei es nicht fasst: {parts}</translation>
@@ -3334,7 +3377,7 @@ nie überschrieben.</translation>
     </message>
     <message numerus="yes">
         <source>left out: {n} further pictures in the file, such as a preview or what makes it HDR</source>
-        <extracomment>app/media/pictures/picture_facts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
+        <extracomment>app/media/pictures/jpeg_parts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
         <translation>
             <numerusform>weggelassen: {n} weiteres Bild in der Datei, etwa eine Vorschau oder was sie zu HDR macht</numerusform>
             <numerusform>weggelassen: {n} weitere Bilder in der Datei, etwa eine Vorschau oder was sie zu HDR macht</numerusform>
@@ -3342,7 +3385,7 @@ nie überschrieben.</translation>
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/jpeg_parts.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>weggelassen: {parts}</translation>
     </message>
     <message>
@@ -3384,6 +3427,11 @@ nie überschrieben.</translation>
         <source>macOS 12 or newer; it comes with onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
         <translation>macOS 12 oder neuer; es gehört zu onnxruntime.</translation>
+    </message>
+    <message>
+        <source>make bad</source>
+        <extracomment>app/ui/preview/overlay_model.py</extracomment>
+        <translation>verschlechtern</translation>
     </message>
     <message>
         <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged (default 1)</source>
@@ -3671,6 +3719,11 @@ nie überschrieben.</translation>
         <translation>ein unerwarteter Fehler ist aufgetreten ({error}).</translation>
     </message>
     <message>
+        <source>sound</source>
+        <extracomment>app/media/videos/tracks.py</extracomment>
+        <translation>Ton</translation>
+    </message>
+    <message>
         <source>source: {facts}</source>
         <extracomment>app/cli/live.py</extracomment>
         <translation>Quelle: {facts}</translation>
@@ -3739,11 +3792,6 @@ nie überschrieben.</translation>
         <source>the other side closed the connection</source>
         <extracomment>app/media/files.py</extracomment>
         <translation>die Gegenseite hat die Verbindung geschlossen</translation>
-    </message>
-    <message>
-        <source>the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem</source>
-        <extracomment>app/cli/parser.py</extracomment>
-        <translation>die Bilder sind ausgerichtete Gesichtsausschnitte: keine Erkennung, schreibt PNGs mit 256x256 unter demselben Namen</translation>
     </message>
     <message>
         <source>there is no network</source>
@@ -3867,7 +3915,7 @@ nie überschrieben.</translation>
     </message>
     <message>
         <source>{address} asks for a name and a password.</source>
-        <extracomment>app/sources/mjpeg.py</extracomment>
+        <extracomment>app/sources/mjpeg.py, app/sources/stream.py</extracomment>
         <translation>{address} verlangt Name und Passwort.</translation>
     </message>
     <message>
@@ -3968,6 +4016,21 @@ Windows and macOS.</source>
         <translation>Stellt bis Strg-C wieder her und gibt den Zustand der Quelle und jeder Ausgabe aus, wenn er sich ändert. Nichts wird
 gespiegelt, kein Ton abgespielt. Eine virtuelle Kamera braucht v4l2loopback unter Linux, OBS und pyvirtualcam unter
 Windows und macOS.</translation>
+    </message>
+    <message>
+        <source>the pictures are aligned face crops: no detection, writes 256x256 PNGs</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>die Bilder sind ausgerichtete Gesichtsausschnitte: keine Erkennung, schreibt PNGs mit 256x256</translation>
+    </message>
+    <message>
+        <source>the video of a motion photo</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>das Video eines bewegten Fotos</translation>
+    </message>
+    <message>
+        <source>what follows the picture in the file</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>was in der Datei auf das Bild folgt</translation>
     </message>
     <message>
         <source>{address} needs the package {package}.</source>
@@ -4484,6 +4547,11 @@ Wählen Sie eine andere Quelle, oder ziehen Sie eine auf das Bild</translation>
         <source>{size} B</source>
         <extracomment>app/ui/style/formatting.py</extracomment>
         <translation>{size} B</translation>
+    </message>
+    <message>
+        <source>{source} breaks off and has not changed since it was restored up to there.</source>
+        <extracomment>app/batch/run.py</extracomment>
+        <translation>{source} bricht ab und ist unverändert, seit es bis dorthin restauriert wurde.</translation>
     </message>
     <message>
         <source>{source} changed while it was being restored.</source>

@@ -947,6 +947,11 @@
         <translation>Se canceló.</translation>
     </message>
     <message>
+        <source>Its address</source>
+        <extracomment>app/core/settings.py</extracomment>
+        <translation>Su dirección</translation>
+    </message>
+    <message>
         <source>Its driver was unloaded; it is tried again.</source>
         <extracomment>app/outputs/v4l2.py</extracomment>
         <translation>Su controlador ya no está cargado; se intenta de nuevo.</translation>
@@ -960,6 +965,11 @@
         <source>Its rate</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>Su frecuencia</translation>
+    </message>
+    <message>
+        <source>Its size</source>
+        <extracomment>app/core/settings.py</extracomment>
+        <translation>Su tamaño</translation>
     </message>
     <message>
         <source>Keyboard shortcuts</source>
@@ -1298,7 +1308,7 @@
     </message>
     <message>
         <source>No camera was found.</source>
-        <extracomment>app/sources/camera.py</extracomment>
+        <extracomment>app/sources/camera.py, app/ui/texts/source.py</extracomment>
         <translation>No se encontró ninguna cámara.</translation>
     </message>
     <message>
@@ -2134,11 +2144,6 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <translation>Detener la grabación</translation>
     </message>
     <message>
-        <source>Stream</source>
-        <extracomment>app/core/settings.py</extracomment>
-        <translation>Transmisión</translation>
-    </message>
-    <message>
         <source>Strength</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>Intensidad</translation>
@@ -2167,6 +2172,16 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <source>Target rate</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>Fps deseados</translation>
+    </message>
+    <message>
+        <source>That part is in {kept}. Add --overwrite to restore it again.</source>
+        <extracomment>app/batch/run.py</extracomment>
+        <translation>Esa parte está en {kept}. Añada --overwrite para restaurarlo de nuevo.</translation>
+    </message>
+    <message>
+        <source>The camera does not open, so the demo clip is playing</source>
+        <extracomment>app/ui/texts/source.py</extracomment>
+        <translation>La cámara no se abre, así que se reproduce el clip de demostración</translation>
     </message>
     <message>
         <source>The camera {name} cannot be opened.</source>
@@ -2590,7 +2605,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message>
         <source>There is no picture to save yet</source>
-        <extracomment>app/ui/flows/capture.py, app/ui/flows/sharing.py</extracomment>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>Aún no hay imagen que guardar</translation>
     </message>
     <message>
@@ -2705,7 +2720,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message>
         <source>Try again</source>
-        <extracomment>app/ui/actions.py</extracomment>
+        <extracomment>app/ui/actions.py, app/ui/flows/source.py</extracomment>
         <translation>Reintentar</translation>
     </message>
     <message>
@@ -2805,7 +2820,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message>
         <source>Virtual camera</source>
-        <extracomment>app/core/settings.py, app/outputs/virtual_camera.py</extracomment>
+        <extracomment>app/outputs/virtual_camera.py</extracomment>
         <translation>Cámara virtual</translation>
     </message>
     <message>
@@ -2830,7 +2845,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message>
         <source>What could be restored of it is in {kept}.</source>
-        <extracomment>app/batch/videos/joining.py, app/batch/videos/restore.py</extracomment>
+        <extracomment>app/batch/videos/incomplete.py</extracomment>
         <translation>Lo que se pudo restaurar está en {kept}.</translation>
     </message>
     <message>
@@ -2902,6 +2917,11 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <source>Write them as http://NAME:PASSWORD@...</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>Escríbalos así: http://NAME:PASSWORD@...</translation>
+    </message>
+    <message>
+        <source>Write them in place of the dots.</source>
+        <extracomment>app/sources/stream.py</extracomment>
+        <translation>Escríbalos en lugar de los puntos.</translation>
     </message>
     <message>
         <source>a Dask scheduler, such as tcp://scheduler:8786</source>
@@ -3173,6 +3193,14 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <extracomment>app/restorers/contest.py</extracomment>
         <translation>no dio nada</translation>
     </message>
+    <message numerus="yes">
+        <source>it is damaged in {n} places, where pictures may be spoilt or missing</source>
+        <extracomment>app/batch/videos/output.py; for one: it is damaged in one place, where pictures may be spoilt or missing</extracomment>
+        <translation>
+            <numerusform>está dañado en un punto, donde puede haber imágenes estropeadas o faltar</numerusform>
+            <numerusform>está dañado en {n} puntos, donde puede haber imágenes estropeadas o faltar</numerusform>
+        </translation>
+    </message>
     <message>
         <source>it is interlaced and was marked progressive</source>
         <extracomment>app/batch/videos/output.py</extracomment>
@@ -3234,6 +3262,11 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <translation>sus colores, guardados en {sampling}, pasaron a 4:2:0</translation>
     </message>
     <message>
+        <source>its content credentials (C2PA)</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>sus credenciales de contenido (C2PA)</translation>
+    </message>
+    <message>
         <source>its contents are damaged or of an unknown format</source>
         <extracomment>app/media/files.py</extracomment>
         <translation>el contenido está dañado o tiene un formato desconocido</translation>
@@ -3252,6 +3285,11 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <source>its description as a panorama</source>
         <extracomment>app/media/videos/side_data.py</extracomment>
         <translation>descripción como panorama</translation>
+    </message>
+    <message>
+        <source>its extended XMP data, such as its depth</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>sus datos XMP ampliados, como la profundidad</translation>
     </message>
     <message>
         <source>its high dynamic range is not marked any more</source>
@@ -3312,6 +3350,11 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         </translation>
     </message>
     <message>
+        <source>left out from a damaged place on: {track}</source>
+        <extracomment>app/media/videos/tracks.py</extracomment>
+        <translation>omitido desde un punto dañado: {track}</translation>
+    </message>
+    <message>
         <source>left out, as a {suffix} does not hold it: {parts}</source>
         <extracomment>app/media/pictures/picture.py</extracomment>
         <translation>omitido, pues un {suffix} no lo admite: {parts}</translation>
@@ -3333,7 +3376,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message numerus="yes">
         <source>left out: {n} further pictures in the file, such as a preview or what makes it HDR</source>
-        <extracomment>app/media/pictures/picture_facts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
+        <extracomment>app/media/pictures/jpeg_parts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
         <translation>
             <numerusform>omitida: {n} imagen más del archivo, como una vista previa o lo que lo hace HDR</numerusform>
             <numerusform>omitidas: {n} imágenes más del archivo, como una vista previa o lo que lo hace HDR</numerusform>
@@ -3341,7 +3384,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/jpeg_parts.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>omitido: {parts}</translation>
     </message>
     <message>
@@ -3383,6 +3426,11 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <source>macOS 12 or newer; it comes with onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
         <translation>macOS 12 o posterior; viene con onnxruntime.</translation>
+    </message>
+    <message>
+        <source>make bad</source>
+        <extracomment>app/ui/preview/overlay_model.py</extracomment>
+        <translation>empeorar</translation>
     </message>
     <message>
         <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged (default 1)</source>
@@ -3670,6 +3718,11 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <translation>ocurrió un error inesperado ({error}).</translation>
     </message>
     <message>
+        <source>sound</source>
+        <extracomment>app/media/videos/tracks.py</extracomment>
+        <translation>sonido</translation>
+    </message>
+    <message>
         <source>source: {facts}</source>
         <extracomment>app/cli/live.py</extracomment>
         <translation>fuente: {facts}</translation>
@@ -3738,11 +3791,6 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
         <source>the other side closed the connection</source>
         <extracomment>app/media/files.py</extracomment>
         <translation>el otro lado cerró la conexión</translation>
-    </message>
-    <message>
-        <source>the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem</source>
-        <extracomment>app/cli/parser.py</extracomment>
-        <translation>las imágenes son recortes alineados de caras: sin detección, escribe PNG de 256x256 con el mismo nombre</translation>
     </message>
     <message>
         <source>there is no network</source>
@@ -3866,7 +3914,7 @@ ambos (se conservan nombres y subcarpetas). Fuera de las caras nada cambia. La e
     </message>
     <message>
         <source>{address} asks for a name and a password.</source>
-        <extracomment>app/sources/mjpeg.py</extracomment>
+        <extracomment>app/sources/mjpeg.py, app/sources/stream.py</extracomment>
         <translation>{address} pide un nombre y una contraseña.</translation>
     </message>
     <message>
@@ -3966,6 +4014,21 @@ Windows and macOS.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>Restaura hasta Ctrl-C y muestra el estado de la fuente y de cada salida cuando cambia. Nada sale en espejo
 ni se reproduce sonido. Una cámara virtual necesita v4l2loopback en Linux, OBS y pyvirtualcam en Windows y macOS.</translation>
+    </message>
+    <message>
+        <source>the pictures are aligned face crops: no detection, writes 256x256 PNGs</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>las imágenes son recortes alineados de caras: sin detección, escribe PNG de 256x256</translation>
+    </message>
+    <message>
+        <source>the video of a motion photo</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>el vídeo de una foto en movimiento</translation>
+    </message>
+    <message>
+        <source>what follows the picture in the file</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>lo que sigue a la imagen en el archivo</translation>
     </message>
     <message>
         <source>{address} needs the package {package}.</source>
@@ -4482,6 +4545,11 @@ Elija otra fuente, o suelte una sobre la imagen</translation>
         <source>{size} B</source>
         <extracomment>app/ui/style/formatting.py</extracomment>
         <translation>{size} B</translation>
+    </message>
+    <message>
+        <source>{source} breaks off and has not changed since it was restored up to there.</source>
+        <extracomment>app/batch/run.py</extracomment>
+        <translation>{source} se interrumpe y no ha cambiado desde que se restauró hasta ese punto.</translation>
     </message>
     <message>
         <source>{source} changed while it was being restored.</source>

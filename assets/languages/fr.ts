@@ -947,6 +947,11 @@
         <translation>Il a été annulé.</translation>
     </message>
     <message>
+        <source>Its address</source>
+        <extracomment>app/core/settings.py</extracomment>
+        <translation>Son adresse</translation>
+    </message>
+    <message>
         <source>Its driver was unloaded; it is tried again.</source>
         <extracomment>app/outputs/v4l2.py</extracomment>
         <translation>Son pilote a été déchargé&#x202f;; une nouvelle tentative suit.</translation>
@@ -960,6 +965,11 @@
         <source>Its rate</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>Sa cadence</translation>
+    </message>
+    <message>
+        <source>Its size</source>
+        <extracomment>app/core/settings.py</extracomment>
+        <translation>Sa taille</translation>
     </message>
     <message>
         <source>Keyboard shortcuts</source>
@@ -1298,7 +1308,7 @@
     </message>
     <message>
         <source>No camera was found.</source>
-        <extracomment>app/sources/camera.py</extracomment>
+        <extracomment>app/sources/camera.py, app/ui/texts/source.py</extracomment>
         <translation>Aucune caméra trouvée.</translation>
     </message>
     <message>
@@ -2134,11 +2144,6 @@
         <translation>Arrêter l’enregistrement</translation>
     </message>
     <message>
-        <source>Stream</source>
-        <extracomment>app/core/settings.py</extracomment>
-        <translation>Flux</translation>
-    </message>
-    <message>
         <source>Strength</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>Intensité</translation>
@@ -2167,6 +2172,16 @@
         <source>Target rate</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>Cadence visée</translation>
+    </message>
+    <message>
+        <source>That part is in {kept}. Add --overwrite to restore it again.</source>
+        <extracomment>app/batch/run.py</extracomment>
+        <translation>Cette partie se trouve dans {kept}. Ajoutez --overwrite pour la restaurer à nouveau.</translation>
+    </message>
+    <message>
+        <source>The camera does not open, so the demo clip is playing</source>
+        <extracomment>app/ui/texts/source.py</extracomment>
+        <translation>La caméra ne s’ouvre pas, le clip de démonstration est donc lu</translation>
     </message>
     <message>
         <source>The camera {name} cannot be opened.</source>
@@ -2590,7 +2605,7 @@
     </message>
     <message>
         <source>There is no picture to save yet</source>
-        <extracomment>app/ui/flows/capture.py, app/ui/flows/sharing.py</extracomment>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>Il n’y a pas encore d’image à sauvegarder</translation>
     </message>
     <message>
@@ -2705,7 +2720,7 @@
     </message>
     <message>
         <source>Try again</source>
-        <extracomment>app/ui/actions.py</extracomment>
+        <extracomment>app/ui/actions.py, app/ui/flows/source.py</extracomment>
         <translation>Réessayer</translation>
     </message>
     <message>
@@ -2805,7 +2820,7 @@
     </message>
     <message>
         <source>Virtual camera</source>
-        <extracomment>app/core/settings.py, app/outputs/virtual_camera.py</extracomment>
+        <extracomment>app/outputs/virtual_camera.py</extracomment>
         <translation>Caméra virtuelle</translation>
     </message>
     <message>
@@ -2830,7 +2845,7 @@
     </message>
     <message>
         <source>What could be restored of it is in {kept}.</source>
-        <extracomment>app/batch/videos/joining.py, app/batch/videos/restore.py</extracomment>
+        <extracomment>app/batch/videos/incomplete.py</extracomment>
         <translation>Ce qui a pu en être restauré se trouve dans {kept}.</translation>
     </message>
     <message>
@@ -2902,6 +2917,11 @@
         <source>Write them as http://NAME:PASSWORD@...</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>Écrivez-les ainsi&#xa0;: http://NAME:PASSWORD@...</translation>
+    </message>
+    <message>
+        <source>Write them in place of the dots.</source>
+        <extracomment>app/sources/stream.py</extracomment>
+        <translation>Écrivez-les à la place des points.</translation>
     </message>
     <message>
         <source>a Dask scheduler, such as tcp://scheduler:8786</source>
@@ -3173,6 +3193,14 @@
         <extracomment>app/restorers/contest.py</extracomment>
         <translation>aucun résultat</translation>
     </message>
+    <message numerus="yes">
+        <source>it is damaged in {n} places, where pictures may be spoilt or missing</source>
+        <extracomment>app/batch/videos/output.py; for one: it is damaged in one place, where pictures may be spoilt or missing</extracomment>
+        <translation>
+            <numerusform>elle est endommagée en un endroit, où des images peuvent être abîmées ou manquer</numerusform>
+            <numerusform>elle est endommagée en {n} endroits, où des images peuvent être abîmées ou manquer</numerusform>
+        </translation>
+    </message>
     <message>
         <source>it is interlaced and was marked progressive</source>
         <extracomment>app/batch/videos/output.py</extracomment>
@@ -3234,6 +3262,11 @@
         <translation>ses couleurs, stockées en {sampling}, sont passées à 4:2:0</translation>
     </message>
     <message>
+        <source>its content credentials (C2PA)</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>ses attestations de contenu (C2PA)</translation>
+    </message>
+    <message>
         <source>its contents are damaged or of an unknown format</source>
         <extracomment>app/media/files.py</extracomment>
         <translation>le contenu est endommagé ou d’un format inconnu</translation>
@@ -3252,6 +3285,11 @@
         <source>its description as a panorama</source>
         <extracomment>app/media/videos/side_data.py</extracomment>
         <translation>description comme panorama</translation>
+    </message>
+    <message>
+        <source>its extended XMP data, such as its depth</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>ses données XMP étendues, comme la profondeur</translation>
     </message>
     <message>
         <source>its high dynamic range is not marked any more</source>
@@ -3312,6 +3350,11 @@
         </translation>
     </message>
     <message>
+        <source>left out from a damaged place on: {track}</source>
+        <extracomment>app/media/videos/tracks.py</extracomment>
+        <translation>omis à partir d’un endroit endommagé&#x202f;: {track}</translation>
+    </message>
+    <message>
         <source>left out, as a {suffix} does not hold it: {parts}</source>
         <extracomment>app/media/pictures/picture.py</extracomment>
         <translation>omis, car un {suffix} ne peut pas le contenir&#xa0;: {parts}</translation>
@@ -3333,7 +3376,7 @@
     </message>
     <message numerus="yes">
         <source>left out: {n} further pictures in the file, such as a preview or what makes it HDR</source>
-        <extracomment>app/media/pictures/picture_facts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
+        <extracomment>app/media/pictures/jpeg_parts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
         <translation>
             <numerusform>omis&#xa0;: {n} autre image du fichier, comme un aperçu ou ce qui le rend HDR</numerusform>
             <numerusform>omis&#xa0;: {n} autres images du fichier, comme un aperçu ou ce qui le rend HDR</numerusform>
@@ -3341,7 +3384,7 @@
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/jpeg_parts.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>omis&#xa0;: {parts}</translation>
     </message>
     <message>
@@ -3383,6 +3426,11 @@
         <source>macOS 12 or newer; it comes with onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
         <translation>macOS 12 ou plus récent&#x202f;; fourni avec onnxruntime.</translation>
+    </message>
+    <message>
+        <source>make bad</source>
+        <extracomment>app/ui/preview/overlay_model.py</extracomment>
+        <translation>dégrader</translation>
     </message>
     <message>
         <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged (default 1)</source>
@@ -3670,6 +3718,11 @@
         <translation>une erreur inattendue s’est produite ({error}).</translation>
     </message>
     <message>
+        <source>sound</source>
+        <extracomment>app/media/videos/tracks.py</extracomment>
+        <translation>son</translation>
+    </message>
+    <message>
         <source>source: {facts}</source>
         <extracomment>app/cli/live.py</extracomment>
         <translation>source&#xa0;: {facts}</translation>
@@ -3738,11 +3791,6 @@
         <source>the other side closed the connection</source>
         <extracomment>app/media/files.py</extracomment>
         <translation>l’autre côté a fermé la connexion</translation>
-    </message>
-    <message>
-        <source>the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem</source>
-        <extracomment>app/cli/parser.py</extracomment>
-        <translation>les images sont des visages recadrés et alignés&#xa0;: pas de détection, écrit des PNG de 256x256 du même nom</translation>
     </message>
     <message>
         <source>there is no network</source>
@@ -3866,7 +3914,7 @@
     </message>
     <message>
         <source>{address} asks for a name and a password.</source>
-        <extracomment>app/sources/mjpeg.py</extracomment>
+        <extracomment>app/sources/mjpeg.py, app/sources/stream.py</extracomment>
         <translation>{address} demande un nom et un mot de passe.</translation>
     </message>
     <message>
@@ -3966,6 +4014,21 @@ Windows and macOS.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>Restaure jusqu’à Ctrl-C et affiche l’état de la source et de chaque sortie quand il change. Rien n’est en miroir,
 aucun son n’est joué. Une caméra virtuelle demande v4l2loopback sous Linux, OBS et pyvirtualcam sous Windows et macOS.</translation>
+    </message>
+    <message>
+        <source>the pictures are aligned face crops: no detection, writes 256x256 PNGs</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>les images sont des visages recadrés et alignés&#xa0;: pas de détection, écrit des PNG de 256x256</translation>
+    </message>
+    <message>
+        <source>the video of a motion photo</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>la vidéo d’une photo animée</translation>
+    </message>
+    <message>
+        <source>what follows the picture in the file</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>ce qui suit l’image dans le fichier</translation>
     </message>
     <message>
         <source>{address} needs the package {package}.</source>
@@ -4482,6 +4545,11 @@ Choisissez une autre source, ou déposez-en une sur l’image</translation>
         <source>{size} B</source>
         <extracomment>app/ui/style/formatting.py</extracomment>
         <translation>{size} o</translation>
+    </message>
+    <message>
+        <source>{source} breaks off and has not changed since it was restored up to there.</source>
+        <extracomment>app/batch/run.py</extracomment>
+        <translation>{source} s’interrompt et n’a pas changé depuis sa restauration jusqu’à cet endroit.</translation>
     </message>
     <message>
         <source>{source} changed while it was being restored.</source>

@@ -946,6 +946,11 @@
         <translation>キャンセルされました。</translation>
     </message>
     <message>
+        <source>Its address</source>
+        <extracomment>app/core/settings.py</extracomment>
+        <translation>アドレス</translation>
+    </message>
+    <message>
         <source>Its driver was unloaded; it is tried again.</source>
         <extracomment>app/outputs/v4l2.py</extracomment>
         <translation>ドライバーが外されました。再試行します。</translation>
@@ -959,6 +964,11 @@
         <source>Its rate</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>フレームレート</translation>
+    </message>
+    <message>
+        <source>Its size</source>
+        <extracomment>app/core/settings.py</extracomment>
+        <translation>サイズ</translation>
     </message>
     <message>
         <source>Keyboard shortcuts</source>
@@ -1297,7 +1307,7 @@
     </message>
     <message>
         <source>No camera was found.</source>
-        <extracomment>app/sources/camera.py</extracomment>
+        <extracomment>app/sources/camera.py, app/ui/texts/source.py</extracomment>
         <translation>カメラが見つかりません。</translation>
     </message>
     <message>
@@ -2133,11 +2143,6 @@
         <translation>録画を停止</translation>
     </message>
     <message>
-        <source>Stream</source>
-        <extracomment>app/core/settings.py</extracomment>
-        <translation>ストリーム</translation>
-    </message>
-    <message>
         <source>Strength</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>強さ</translation>
@@ -2166,6 +2171,16 @@
         <source>Target rate</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>目標レート</translation>
+    </message>
+    <message>
+        <source>That part is in {kept}. Add --overwrite to restore it again.</source>
+        <extracomment>app/batch/run.py</extracomment>
+        <translation>その部分は {kept} にあります。もう一度復元するには --overwrite を付けてください。</translation>
+    </message>
+    <message>
+        <source>The camera does not open, so the demo clip is playing</source>
+        <extracomment>app/ui/texts/source.py</extracomment>
+        <translation>カメラが開かないため、デモクリップを再生しています</translation>
     </message>
     <message>
         <source>The camera {name} cannot be opened.</source>
@@ -2589,7 +2604,7 @@
     </message>
     <message>
         <source>There is no picture to save yet</source>
-        <extracomment>app/ui/flows/capture.py, app/ui/flows/sharing.py</extracomment>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>保存する映像がまだありません</translation>
     </message>
     <message>
@@ -2704,7 +2719,7 @@
     </message>
     <message>
         <source>Try again</source>
-        <extracomment>app/ui/actions.py</extracomment>
+        <extracomment>app/ui/actions.py, app/ui/flows/source.py</extracomment>
         <translation>再試行</translation>
     </message>
     <message>
@@ -2804,7 +2819,7 @@
     </message>
     <message>
         <source>Virtual camera</source>
-        <extracomment>app/core/settings.py, app/outputs/virtual_camera.py</extracomment>
+        <extracomment>app/outputs/virtual_camera.py</extracomment>
         <translation>仮想カメラ</translation>
     </message>
     <message>
@@ -2829,7 +2844,7 @@
     </message>
     <message>
         <source>What could be restored of it is in {kept}.</source>
-        <extracomment>app/batch/videos/joining.py, app/batch/videos/restore.py</extracomment>
+        <extracomment>app/batch/videos/incomplete.py</extracomment>
         <translation>復元できた部分は {kept} にあります。</translation>
     </message>
     <message>
@@ -2901,6 +2916,11 @@
         <source>Write them as http://NAME:PASSWORD@...</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>http://NAME:PASSWORD@... の形で指定してください</translation>
+    </message>
+    <message>
+        <source>Write them in place of the dots.</source>
+        <extracomment>app/sources/stream.py</extracomment>
+        <translation>点の部分に書き入れてください。</translation>
     </message>
     <message>
         <source>a Dask scheduler, such as tcp://scheduler:8786</source>
@@ -3172,6 +3192,13 @@
         <extracomment>app/restorers/contest.py</extracomment>
         <translation>結果がありません</translation>
     </message>
+    <message numerus="yes">
+        <source>it is damaged in {n} places, where pictures may be spoilt or missing</source>
+        <extracomment>app/batch/videos/output.py; for one: it is damaged in one place, where pictures may be spoilt or missing</extracomment>
+        <translation>
+            <numerusform>{n} か所で破損しており、映像が乱れたり欠けたりしている可能性があります</numerusform>
+        </translation>
+    </message>
     <message>
         <source>it is interlaced and was marked progressive</source>
         <extracomment>app/batch/videos/output.py</extracomment>
@@ -3233,6 +3260,11 @@
         <translation>{sampling} で保存されていた色は 4:2:0 になりました</translation>
     </message>
     <message>
+        <source>its content credentials (C2PA)</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>コンテンツ認証情報（C2PA）</translation>
+    </message>
+    <message>
         <source>its contents are damaged or of an unknown format</source>
         <extracomment>app/media/files.py</extracomment>
         <translation>内容が壊れているか、不明な形式です</translation>
@@ -3251,6 +3283,11 @@
         <source>its description as a panorama</source>
         <extracomment>app/media/videos/side_data.py</extracomment>
         <translation>パノラマとしての記述</translation>
+    </message>
+    <message>
+        <source>its extended XMP data, such as its depth</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>深度などの拡張 XMP データ</translation>
     </message>
     <message>
         <source>its high dynamic range is not marked any more</source>
@@ -3310,6 +3347,11 @@
         </translation>
     </message>
     <message>
+        <source>left out from a damaged place on: {track}</source>
+        <extracomment>app/media/videos/tracks.py</extracomment>
+        <translation>破損箇所から先を省略: {track}</translation>
+    </message>
+    <message>
         <source>left out, as a {suffix} does not hold it: {parts}</source>
         <extracomment>app/media/pictures/picture.py</extracomment>
         <translation>{suffix} には保存できないため省いたもの: {parts}</translation>
@@ -3331,14 +3373,14 @@
     </message>
     <message numerus="yes">
         <source>left out: {n} further pictures in the file, such as a preview or what makes it HDR</source>
-        <extracomment>app/media/pictures/picture_facts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
+        <extracomment>app/media/pictures/jpeg_parts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
         <translation>
             <numerusform>省いたもの: プレビューや HDR 用など、ファイル内のほかの画像 {n} 枚</numerusform>
         </translation>
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/jpeg_parts.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>省いたもの: {parts}</translation>
     </message>
     <message>
@@ -3380,6 +3422,11 @@
         <source>macOS 12 or newer; it comes with onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
         <translation>macOS 12 以降。onnxruntime に付属します。</translation>
+    </message>
+    <message>
+        <source>make bad</source>
+        <extracomment>app/ui/preview/overlay_model.py</extracomment>
+        <translation>劣化</translation>
     </message>
     <message>
         <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged (default 1)</source>
@@ -3667,6 +3714,11 @@
         <translation>予期しないエラーが発生しました ({error})。</translation>
     </message>
     <message>
+        <source>sound</source>
+        <extracomment>app/media/videos/tracks.py</extracomment>
+        <translation>音声</translation>
+    </message>
+    <message>
         <source>source: {facts}</source>
         <extracomment>app/cli/live.py</extracomment>
         <translation>ソース: {facts}</translation>
@@ -3735,11 +3787,6 @@
         <source>the other side closed the connection</source>
         <extracomment>app/media/files.py</extracomment>
         <translation>相手が接続を閉じました</translation>
-    </message>
-    <message>
-        <source>the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem</source>
-        <extracomment>app/cli/parser.py</extracomment>
-        <translation>画像は位置合わせ済みの顔の切り抜き: 検出せず、同じ名前の 256x256 の PNG を書き込む</translation>
     </message>
     <message>
         <source>there is no network</source>
@@ -3863,7 +3910,7 @@
     </message>
     <message>
         <source>{address} asks for a name and a password.</source>
-        <extracomment>app/sources/mjpeg.py</extracomment>
+        <extracomment>app/sources/mjpeg.py, app/sources/stream.py</extracomment>
         <translation>{address} にはユーザー名とパスワードが必要です。</translation>
     </message>
     <message>
@@ -3963,6 +4010,21 @@ Windows and macOS.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>Ctrl-C まで復元し、ソースと各出力の状態が変わるたびに表示します。鏡像にはせず、音声も再生しません。
 仮想カメラには、Linux では v4l2loopback、Windows と macOS では OBS と pyvirtualcam が必要です。</translation>
+    </message>
+    <message>
+        <source>the pictures are aligned face crops: no detection, writes 256x256 PNGs</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>画像は位置合わせ済みの顔の切り抜き: 検出せず、256x256 の PNG を書き込む</translation>
+    </message>
+    <message>
+        <source>the video of a motion photo</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>モーションフォトの動画</translation>
+    </message>
+    <message>
+        <source>what follows the picture in the file</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>ファイル内で画像の後に続くデータ</translation>
     </message>
     <message>
         <source>{address} needs the package {package}.</source>
@@ -4471,6 +4533,11 @@ Choose another source, or drop one on the picture</source>
         <source>{size} B</source>
         <extracomment>app/ui/style/formatting.py</extracomment>
         <translation>{size} B</translation>
+    </message>
+    <message>
+        <source>{source} breaks off and has not changed since it was restored up to there.</source>
+        <extracomment>app/batch/run.py</extracomment>
+        <translation>{source} は途中で途切れており、そこまで復元したときから変わっていません。</translation>
     </message>
     <message>
         <source>{source} changed while it was being restored.</source>

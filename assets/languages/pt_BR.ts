@@ -947,6 +947,11 @@
         <translation>Foi cancelado.</translation>
     </message>
     <message>
+        <source>Its address</source>
+        <extracomment>app/core/settings.py</extracomment>
+        <translation>Seu endereço</translation>
+    </message>
+    <message>
         <source>Its driver was unloaded; it is tried again.</source>
         <extracomment>app/outputs/v4l2.py</extracomment>
         <translation>Seu driver foi descarregado; nova tentativa em curso.</translation>
@@ -960,6 +965,11 @@
         <source>Its rate</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>Quadros/s</translation>
+    </message>
+    <message>
+        <source>Its size</source>
+        <extracomment>app/core/settings.py</extracomment>
+        <translation>Seu tamanho</translation>
     </message>
     <message>
         <source>Keyboard shortcuts</source>
@@ -1298,7 +1308,7 @@
     </message>
     <message>
         <source>No camera was found.</source>
-        <extracomment>app/sources/camera.py</extracomment>
+        <extracomment>app/sources/camera.py, app/ui/texts/source.py</extracomment>
         <translation>Nenhuma câmera foi encontrada.</translation>
     </message>
     <message>
@@ -2134,11 +2144,6 @@
         <translation>Parar a gravação</translation>
     </message>
     <message>
-        <source>Stream</source>
-        <extracomment>app/core/settings.py</extracomment>
-        <translation>Transmissão</translation>
-    </message>
-    <message>
         <source>Strength</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>Intensidade</translation>
@@ -2167,6 +2172,16 @@
         <source>Target rate</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>Taxa desejada</translation>
+    </message>
+    <message>
+        <source>That part is in {kept}. Add --overwrite to restore it again.</source>
+        <extracomment>app/batch/run.py</extracomment>
+        <translation>Essa parte está em {kept}. Acrescente --overwrite para restaurar de novo.</translation>
+    </message>
+    <message>
+        <source>The camera does not open, so the demo clip is playing</source>
+        <extracomment>app/ui/texts/source.py</extracomment>
+        <translation>A câmera não abre, então o clipe de demonstração está sendo exibido</translation>
     </message>
     <message>
         <source>The camera {name} cannot be opened.</source>
@@ -2590,7 +2605,7 @@
     </message>
     <message>
         <source>There is no picture to save yet</source>
-        <extracomment>app/ui/flows/capture.py, app/ui/flows/sharing.py</extracomment>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>Ainda não há imagem para salvar</translation>
     </message>
     <message>
@@ -2705,7 +2720,7 @@
     </message>
     <message>
         <source>Try again</source>
-        <extracomment>app/ui/actions.py</extracomment>
+        <extracomment>app/ui/actions.py, app/ui/flows/source.py</extracomment>
         <translation>Tentar de novo</translation>
     </message>
     <message>
@@ -2805,7 +2820,7 @@
     </message>
     <message>
         <source>Virtual camera</source>
-        <extracomment>app/core/settings.py, app/outputs/virtual_camera.py</extracomment>
+        <extracomment>app/outputs/virtual_camera.py</extracomment>
         <translation>Câmera virtual</translation>
     </message>
     <message>
@@ -2830,7 +2845,7 @@
     </message>
     <message>
         <source>What could be restored of it is in {kept}.</source>
-        <extracomment>app/batch/videos/joining.py, app/batch/videos/restore.py</extracomment>
+        <extracomment>app/batch/videos/incomplete.py</extracomment>
         <translation>O que pôde ser restaurado está em {kept}.</translation>
     </message>
     <message>
@@ -2902,6 +2917,11 @@
         <source>Write them as http://NAME:PASSWORD@...</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>Escreva assim: http://NAME:PASSWORD@...</translation>
+    </message>
+    <message>
+        <source>Write them in place of the dots.</source>
+        <extracomment>app/sources/stream.py</extracomment>
+        <translation>Escreva-os no lugar dos pontos.</translation>
     </message>
     <message>
         <source>a Dask scheduler, such as tcp://scheduler:8786</source>
@@ -3173,6 +3193,14 @@
         <extracomment>app/restorers/contest.py</extracomment>
         <translation>não deu nada</translation>
     </message>
+    <message numerus="yes">
+        <source>it is damaged in {n} places, where pictures may be spoilt or missing</source>
+        <extracomment>app/batch/videos/output.py; for one: it is damaged in one place, where pictures may be spoilt or missing</extracomment>
+        <translation>
+            <numerusform>está danificado em um ponto, onde imagens podem estar estragadas ou faltar</numerusform>
+            <numerusform>está danificado em {n} pontos, onde imagens podem estar estragadas ou faltar</numerusform>
+        </translation>
+    </message>
     <message>
         <source>it is interlaced and was marked progressive</source>
         <extracomment>app/batch/videos/output.py</extracomment>
@@ -3234,6 +3262,11 @@
         <translation>suas cores, guardadas em {sampling}, passaram a 4:2:0</translation>
     </message>
     <message>
+        <source>its content credentials (C2PA)</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>suas credenciais de conteúdo (C2PA)</translation>
+    </message>
+    <message>
         <source>its contents are damaged or of an unknown format</source>
         <extracomment>app/media/files.py</extracomment>
         <translation>o conteúdo está danificado ou tem formato desconhecido</translation>
@@ -3252,6 +3285,11 @@
         <source>its description as a panorama</source>
         <extracomment>app/media/videos/side_data.py</extracomment>
         <translation>descrição como panorama</translation>
+    </message>
+    <message>
+        <source>its extended XMP data, such as its depth</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>seus dados XMP estendidos, como a profundidade</translation>
     </message>
     <message>
         <source>its high dynamic range is not marked any more</source>
@@ -3312,6 +3350,11 @@
         </translation>
     </message>
     <message>
+        <source>left out from a damaged place on: {track}</source>
+        <extracomment>app/media/videos/tracks.py</extracomment>
+        <translation>omitido a partir de um ponto danificado: {track}</translation>
+    </message>
+    <message>
         <source>left out, as a {suffix} does not hold it: {parts}</source>
         <extracomment>app/media/pictures/picture.py</extracomment>
         <translation>omitido, pois um {suffix} não comporta: {parts}</translation>
@@ -3333,7 +3376,7 @@
     </message>
     <message numerus="yes">
         <source>left out: {n} further pictures in the file, such as a preview or what makes it HDR</source>
-        <extracomment>app/media/pictures/picture_facts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
+        <extracomment>app/media/pictures/jpeg_parts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
         <translation>
             <numerusform>omitida: {n} outra imagem do arquivo, como uma prévia ou o que o torna HDR</numerusform>
             <numerusform>omitidas: {n} outras imagens do arquivo, como uma prévia ou o que o torna HDR</numerusform>
@@ -3341,7 +3384,7 @@
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/jpeg_parts.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>omitido: {parts}</translation>
     </message>
     <message>
@@ -3383,6 +3426,11 @@
         <source>macOS 12 or newer; it comes with onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
         <translation>macOS 12 ou mais novo; vem com o onnxruntime.</translation>
+    </message>
+    <message>
+        <source>make bad</source>
+        <extracomment>app/ui/preview/overlay_model.py</extracomment>
+        <translation>piorar</translation>
     </message>
     <message>
         <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged (default 1)</source>
@@ -3670,6 +3718,11 @@
         <translation>ocorreu um erro inesperado ({error}).</translation>
     </message>
     <message>
+        <source>sound</source>
+        <extracomment>app/media/videos/tracks.py</extracomment>
+        <translation>som</translation>
+    </message>
+    <message>
         <source>source: {facts}</source>
         <extracomment>app/cli/live.py</extracomment>
         <translation>fonte: {facts}</translation>
@@ -3738,11 +3791,6 @@
         <source>the other side closed the connection</source>
         <extracomment>app/media/files.py</extracomment>
         <translation>o outro lado fechou a conexão</translation>
-    </message>
-    <message>
-        <source>the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem</source>
-        <extracomment>app/cli/parser.py</extracomment>
-        <translation>as imagens são recortes alinhados de rosto: sem detecção, grava PNGs de 256x256 com o mesmo nome</translation>
     </message>
     <message>
         <source>there is no network</source>
@@ -3866,7 +3914,7 @@
     </message>
     <message>
         <source>{address} asks for a name and a password.</source>
-        <extracomment>app/sources/mjpeg.py</extracomment>
+        <extracomment>app/sources/mjpeg.py, app/sources/stream.py</extracomment>
         <translation>{address} pede um nome de usuário e uma senha.</translation>
     </message>
     <message>
@@ -3966,6 +4014,21 @@ Windows and macOS.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>Restaura até Ctrl-C e mostra o estado da fonte e de cada saída quando muda. Nada é espelhado e nenhum som é tocado.
 Uma câmera virtual precisa de v4l2loopback no Linux, OBS e pyvirtualcam no Windows e no macOS.</translation>
+    </message>
+    <message>
+        <source>the pictures are aligned face crops: no detection, writes 256x256 PNGs</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>as imagens são recortes alinhados de rosto: sem detecção, grava PNGs de 256x256</translation>
+    </message>
+    <message>
+        <source>the video of a motion photo</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>o vídeo de uma foto com movimento</translation>
+    </message>
+    <message>
+        <source>what follows the picture in the file</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>o que vem depois da imagem no arquivo</translation>
     </message>
     <message>
         <source>{address} needs the package {package}.</source>
@@ -4482,6 +4545,11 @@ Escolha outra fonte, ou solte uma sobre a imagem</translation>
         <source>{size} B</source>
         <extracomment>app/ui/style/formatting.py</extracomment>
         <translation>{size} B</translation>
+    </message>
+    <message>
+        <source>{source} breaks off and has not changed since it was restored up to there.</source>
+        <extracomment>app/batch/run.py</extracomment>
+        <translation>{source} é interrompido e não mudou desde que foi restaurado até esse ponto.</translation>
     </message>
     <message>
         <source>{source} changed while it was being restored.</source>

@@ -946,6 +946,11 @@
         <translation>已取消。</translation>
     </message>
     <message>
+        <source>Its address</source>
+        <extracomment>app/core/settings.py</extracomment>
+        <translation>地址</translation>
+    </message>
+    <message>
         <source>Its driver was unloaded; it is tried again.</source>
         <extracomment>app/outputs/v4l2.py</extracomment>
         <translation>其驱动已卸载；正在重试。</translation>
@@ -959,6 +964,11 @@
         <source>Its rate</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>帧率</translation>
+    </message>
+    <message>
+        <source>Its size</source>
+        <extracomment>app/core/settings.py</extracomment>
+        <translation>画面大小</translation>
     </message>
     <message>
         <source>Keyboard shortcuts</source>
@@ -1297,7 +1307,7 @@
     </message>
     <message>
         <source>No camera was found.</source>
-        <extracomment>app/sources/camera.py</extracomment>
+        <extracomment>app/sources/camera.py, app/ui/texts/source.py</extracomment>
         <translation>未找到摄像头。</translation>
     </message>
     <message>
@@ -2133,11 +2143,6 @@
         <translation>停止录制</translation>
     </message>
     <message>
-        <source>Stream</source>
-        <extracomment>app/core/settings.py</extracomment>
-        <translation>流</translation>
-    </message>
-    <message>
         <source>Strength</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>强度</translation>
@@ -2166,6 +2171,16 @@
         <source>Target rate</source>
         <extracomment>app/core/settings.py</extracomment>
         <translation>目标帧率</translation>
+    </message>
+    <message>
+        <source>That part is in {kept}. Add --overwrite to restore it again.</source>
+        <extracomment>app/batch/run.py</extracomment>
+        <translation>该部分在 {kept} 中。要重新修复请加上 --overwrite。</translation>
+    </message>
+    <message>
+        <source>The camera does not open, so the demo clip is playing</source>
+        <extracomment>app/ui/texts/source.py</extracomment>
+        <translation>摄像头无法打开，因此正在播放演示片段</translation>
     </message>
     <message>
         <source>The camera {name} cannot be opened.</source>
@@ -2589,7 +2604,7 @@
     </message>
     <message>
         <source>There is no picture to save yet</source>
-        <extracomment>app/ui/flows/capture.py, app/ui/flows/sharing.py</extracomment>
+        <extracomment>app/ui/flows/sharing.py</extracomment>
         <translation>还没有可保存的画面</translation>
     </message>
     <message>
@@ -2704,7 +2719,7 @@
     </message>
     <message>
         <source>Try again</source>
-        <extracomment>app/ui/actions.py</extracomment>
+        <extracomment>app/ui/actions.py, app/ui/flows/source.py</extracomment>
         <translation>重试</translation>
     </message>
     <message>
@@ -2804,7 +2819,7 @@
     </message>
     <message>
         <source>Virtual camera</source>
-        <extracomment>app/core/settings.py, app/outputs/virtual_camera.py</extracomment>
+        <extracomment>app/outputs/virtual_camera.py</extracomment>
         <translation>虚拟摄像头</translation>
     </message>
     <message>
@@ -2829,7 +2844,7 @@
     </message>
     <message>
         <source>What could be restored of it is in {kept}.</source>
-        <extracomment>app/batch/videos/joining.py, app/batch/videos/restore.py</extracomment>
+        <extracomment>app/batch/videos/incomplete.py</extracomment>
         <translation>能够修复的部分在 {kept}。</translation>
     </message>
     <message>
@@ -2901,6 +2916,11 @@
         <source>Write them as http://NAME:PASSWORD@...</source>
         <extracomment>app/sources/mjpeg.py</extracomment>
         <translation>请写成 http://NAME:PASSWORD@...</translation>
+    </message>
+    <message>
+        <source>Write them in place of the dots.</source>
+        <extracomment>app/sources/stream.py</extracomment>
+        <translation>请把它们写在省略号处。</translation>
     </message>
     <message>
         <source>a Dask scheduler, such as tcp://scheduler:8786</source>
@@ -3172,6 +3192,13 @@
         <extracomment>app/restorers/contest.py</extracomment>
         <translation>没有结果</translation>
     </message>
+    <message numerus="yes">
+        <source>it is damaged in {n} places, where pictures may be spoilt or missing</source>
+        <extracomment>app/batch/videos/output.py; for one: it is damaged in one place, where pictures may be spoilt or missing</extracomment>
+        <translation>
+            <numerusform>有 {n} 处损坏，那里的画面可能有错误或缺失</numerusform>
+        </translation>
+    </message>
     <message>
         <source>it is interlaced and was marked progressive</source>
         <extracomment>app/batch/videos/output.py</extracomment>
@@ -3233,6 +3260,11 @@
         <translation>其颜色以 {sampling} 存储，已变为 4:2:0</translation>
     </message>
     <message>
+        <source>its content credentials (C2PA)</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>其内容凭证（C2PA）</translation>
+    </message>
+    <message>
         <source>its contents are damaged or of an unknown format</source>
         <extracomment>app/media/files.py</extracomment>
         <translation>内容已损坏或格式未知</translation>
@@ -3251,6 +3283,11 @@
         <source>its description as a panorama</source>
         <extracomment>app/media/videos/side_data.py</extracomment>
         <translation>全景描述</translation>
+    </message>
+    <message>
+        <source>its extended XMP data, such as its depth</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>其扩展 XMP 数据，例如深度</translation>
     </message>
     <message>
         <source>its high dynamic range is not marked any more</source>
@@ -3310,6 +3347,11 @@
         </translation>
     </message>
     <message>
+        <source>left out from a damaged place on: {track}</source>
+        <extracomment>app/media/videos/tracks.py</extracomment>
+        <translation>从损坏处起省略：{track}</translation>
+    </message>
+    <message>
         <source>left out, as a {suffix} does not hold it: {parts}</source>
         <extracomment>app/media/pictures/picture.py</extracomment>
         <translation>已略去，因为 {suffix} 无法容纳：{parts}</translation>
@@ -3331,14 +3373,14 @@
     </message>
     <message numerus="yes">
         <source>left out: {n} further pictures in the file, such as a preview or what makes it HDR</source>
-        <extracomment>app/media/pictures/picture_facts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
+        <extracomment>app/media/pictures/jpeg_parts.py; for one: left out: {n} further picture in the file, such as a preview or what makes it HDR</extracomment>
         <translation>
             <numerusform>已略去：文件中的另外 {n} 张图片，例如预览图或使其成为 HDR 的内容</numerusform>
         </translation>
     </message>
     <message>
         <source>left out: {parts}</source>
-        <extracomment>app/batch/videos/output.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
+        <extracomment>app/batch/videos/output.py, app/media/pictures/jpeg_parts.py, app/media/pictures/picture.py, app/media/pictures/picture_facts.py</extracomment>
         <translation>已略去：{parts}</translation>
     </message>
     <message>
@@ -3380,6 +3422,11 @@
         <source>macOS 12 or newer; it comes with onnxruntime.</source>
         <extracomment>app/restorers/providers.py</extracomment>
         <translation>macOS 12 或更高版本；随 onnxruntime 提供。</translation>
+    </message>
+    <message>
+        <source>make bad</source>
+        <extracomment>app/ui/preview/overlay_model.py</extracomment>
+        <translation>劣化</translation>
     </message>
     <message>
         <source>make the result 1, 2 or 4 times as large: faces keep the pixels that the network gives them, the rest is enlarged (default 1)</source>
@@ -3667,6 +3714,11 @@
         <translation>发生意外错误（{error}）。</translation>
     </message>
     <message>
+        <source>sound</source>
+        <extracomment>app/media/videos/tracks.py</extracomment>
+        <translation>声音</translation>
+    </message>
+    <message>
         <source>source: {facts}</source>
         <extracomment>app/cli/live.py</extracomment>
         <translation>来源：{facts}</translation>
@@ -3735,11 +3787,6 @@
         <source>the other side closed the connection</source>
         <extracomment>app/media/files.py</extracomment>
         <translation>对方关闭了连接</translation>
-    </message>
-    <message>
-        <source>the pictures are aligned face crops: no detection, writes 256x256 PNGs of the same stem</source>
-        <extracomment>app/cli/parser.py</extracomment>
-        <translation>图片为对齐的人脸裁剪图：不作检测，写出同名的 256x256 PNG</translation>
     </message>
     <message>
         <source>there is no network</source>
@@ -3863,7 +3910,7 @@
     </message>
     <message>
         <source>{address} asks for a name and a password.</source>
-        <extracomment>app/sources/mjpeg.py</extracomment>
+        <extracomment>app/sources/mjpeg.py, app/sources/stream.py</extracomment>
         <translation>{address} 要求用户名和密码。</translation>
     </message>
     <message>
@@ -3963,6 +4010,21 @@ Windows and macOS.</source>
         <extracomment>app/cli/parser.py</extracomment>
         <translation>持续修复直到按下 Ctrl-C，并在来源和各输出的状态变化时打印。不作镜像，也不播放声音。
 虚拟摄像头在 Linux 上需要 v4l2loopback，在 Windows 和 macOS 上需要 OBS 和 pyvirtualcam。</translation>
+    </message>
+    <message>
+        <source>the pictures are aligned face crops: no detection, writes 256x256 PNGs</source>
+        <extracomment>app/cli/parser.py</extracomment>
+        <translation>图片为对齐的人脸裁剪图：不作检测，写出 256x256 PNG</translation>
+    </message>
+    <message>
+        <source>the video of a motion photo</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>动态照片的视频</translation>
+    </message>
+    <message>
+        <source>what follows the picture in the file</source>
+        <extracomment>app/media/pictures/jpeg_parts.py</extracomment>
+        <translation>文件中图片之后的内容</translation>
     </message>
     <message>
         <source>{address} needs the package {package}.</source>
@@ -4471,6 +4533,11 @@ Choose another source, or drop one on the picture</source>
         <source>{size} B</source>
         <extracomment>app/ui/style/formatting.py</extracomment>
         <translation>{size} B</translation>
+    </message>
+    <message>
+        <source>{source} breaks off and has not changed since it was restored up to there.</source>
+        <extracomment>app/batch/run.py</extracomment>
+        <translation>{source} 中途中断，自上次修复到该处以来没有变化。</translation>
     </message>
     <message>
         <source>{source} changed while it was being restored.</source>
