@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image as PillowImage
 
 from app.core.errors import UnreadableMediaError
 from app.media.pictures.picture import enlarged, read_picture, write_picture
+from tests.media_files import numbered_picture, write_video
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"></x:xmpmeta>'
@@ -214,6 +216,70 @@ def test_the_profile_of_a_jpeg_survives_other_segments_beside_it(tmp_path: Path,
         assert losses == ()
         with PillowImage.open(tmp_path / f"out{suffix}") as after:
             assert after.info["icc_profile"] == PROFILE
+
+
+CLAIMS = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="3"'
+    b' xmlns:GCamera="http://ns.google.com/photos/1.0/camera/" GCamera:MotionPhoto="1" GCamera:MotionPhotoVersion=\'1\''
+    b' xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"'
+    b' xmlns:xmpNote="http://ns.adobe.com/xmp/note/" xmpNote:HasExtendedXMP="0123456789ABCDEF0123456789ABCDEF">'
+    b"<GCamera:MicroVideoOffset>1000</GCamera:MicroVideoOffset>"
+    b'<Container:Directory xmlns:Container="http://ns.google.com/photos/1.0/container/"><rdf:Seq><rdf:li'
+    b' rdf:parseType="Resource"><Container:Item xmlns:Item="http://ns.google.com/photos/1.0/container/item/"'
+    b' Item:Mime="video/mp4" Item:Semantic="MotionPhoto" Item:Length="1000"/></rdf:li></rdf:Seq></Container:Directory>'
+    b"</rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+def phone_photo(path: Path, *, segments: bytes = b"", rest: bytes = b"", progressive: bool = False) -> Path:
+    """A JPEG with more segments, whose XMP says what else the file holds, and `rest` behind the picture."""
+    buffer = io.BytesIO()
+    PillowImage.fromarray(scene()).save(buffer, "JPEG", xmp=CLAIMS, progressive=progressive)
+    whole = buffer.getvalue()
+    path.write_bytes(whole[:20] + segments + whole[20:] + rest)
+    return path
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_a_motion_photo_says_nothing_of_the_video_that_it_lost(tmp_path: Path, suffix: str, progressive: bool) -> None:
+    write_video(tmp_path / "clip.mp4", [numbered_picture(i) for i in range(3)])
+    extended = b"http://ns.adobe.com/xmp/extension/\0" + bytes(40) + b"<depth/>"
+    credentials = b"JP\0\1\0\0\0\1\0\0\0\x20jumb\0\0\0\x18jumdc2pa" + bytes(12)
+    more = b"".join(
+        kind + struct.pack(">H", len(data) + 2) + data
+        for kind, data in ((b"\xff\xe1", extended), (b"\xff\xeb", credentials))
+    )
+    clip = (tmp_path / "clip.mp4").read_bytes()
+    source = phone_photo(tmp_path / "in.jpg", segments=more, rest=clip, progressive=progressive)
+    assert through(source, tmp_path / f"out{suffix}") == (
+        "left out: the video of a motion photo, its extended XMP data, such as its depth, "
+        "its content credentials (C2PA)",
+    )
+    with PillowImage.open(tmp_path / f"out{suffix}") as after:
+        xmp = as_bytes(after.info["xmp"])
+    (described,) = ElementTree.fromstring(xmp).iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description")
+    assert {name.rpartition("}")[2]: value for name, value in described.items()} == {"about": "", "Rating": "3"}
+    assert not list(described)
+
+
+def test_an_unchanged_motion_photo_keeps_its_video(tmp_path: Path) -> None:
+    source = phone_photo(tmp_path / "in.jpg", rest=b"\0\0\0\x18ftypmp42")
+    picture = read_picture(source)
+    assert write_picture(tmp_path / "out.jpg", picture, picture.bgr) == ()
+    assert (tmp_path / "out.jpg").read_bytes() == source.read_bytes()
+
+
+def test_what_follows_a_photograph_is_named(tmp_path: Path) -> None:
+    gain_map = cv2.imencode(".jpg", scene()[:10, :10])[1].tobytes()
+    for rest, named in (
+        (gain_map, "left out: 1 further picture in the file, such as a preview or what makes it HDR"),
+        (b"SEFH of a maker", "left out: what follows the picture in the file"),
+    ):
+        assert through(phone_photo(tmp_path / "in.jpg", rest=rest), tmp_path / "out.jpg") == (named,)
+        assert b"hdrgm:Version" not in (tmp_path / "out.jpg").read_bytes()
+    assert through(phone_photo(tmp_path / "in.jpg", rest=bytes(16)), tmp_path / "out.jpg") == ()
 
 
 def test_other_segments_of_a_jpeg_are_no_profile(tmp_path: Path) -> None:

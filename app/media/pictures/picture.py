@@ -16,6 +16,7 @@ from app.core.types import Image
 from app.core.words import Phrase, joined, phrase
 from app.media.files import permissions_of, unreadable, write_atomically
 from app.media.pictures.enlarge import enlarge
+from app.media.pictures.jpeg_parts import without_claims
 from app.media.pictures.orientation import take_orientation, upright
 from app.media.pictures.picture_encoding import (
     DEEP,
@@ -238,7 +239,10 @@ def _decoded(encoded: bytes) -> tuple[NDArray[Any] | None, Sequence[int], Sequen
 def _metadata(
     encoded: bytes, facts: PictureFacts, kinds: Sequence[int], blobs: Sequence[NDArray[Any]]
 ) -> dict[int, bytes]:
-    """Return what OpenCV and `facts` have of each kind, without what precedes or follows it in some files."""
+    """Return what OpenCV and `facts` have of each kind, without what precedes or follows it in some files.
+
+    XMP comes without what it says of parts that are not carried over.
+    """
     found = {int(kind): np.asarray(blob).tobytes() for kind, blob in zip(kinds, blobs, strict=False)}
     if encoded.startswith(b"\xff\xd8") and found.get(PROFILE, b"")[36:40] != b"acsp":
         found.pop(PROFILE, None)  # another segment, such as the index of the file's pictures
@@ -247,7 +251,7 @@ def _metadata(
         profile = metadata[PROFILE]
         metadata[PROFILE] = profile[: max(int.from_bytes(profile[:4], "big"), 132)]
     if XMP in metadata:
-        metadata[XMP] = metadata[XMP].removeprefix(XMP_OF_JPEG).rstrip(b"\0")
+        metadata[XMP] = without_claims(metadata[XMP].removeprefix(XMP_OF_JPEG).rstrip(b"\0"))
     if EXIF in metadata:
         metadata[EXIF] = metadata[EXIF].removeprefix(EXIF_OF_JPEG)
         if metadata[EXIF][:4] not in (b"II*\0", b"MM\0*"):  # nothing can be read in it

@@ -12,7 +12,8 @@ import cv2
 from PIL import Image as Pillow
 
 from app.core.errors import UnreadableMediaError
-from app.core.words import Phrase, phrase, phrase_n
+from app.core.words import Phrase, phrase
+from app.media.pictures.jpeg_parts import losses_of_jpeg, segments
 from app.media.pictures.picture_size import is_tiff
 
 EXIF, XMP, PROFILE = cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP
@@ -25,7 +26,8 @@ EXIF_OF_JPEG = b"Exif\0\0"
 
 _GREY = ("1", "L", "I", "I;16")
 _MANY = frozenset({"PNG", "WEBP", "AVIF", "TIFF", "GIF"})
-_FILLED_IN = frozenset({"JPEG", "MPO", "JPEG2000"})
+_JPEGS = frozenset({"JPEG", "MPO"})
+_FILLED_IN = _JPEGS | {"JPEG2000"}
 """Formats of which OpenCV decodes what it can and says nothing of the rest."""
 
 _ORIENTATION = 0x0112
@@ -95,7 +97,7 @@ def facts_of(encoded: bytes, name: str) -> PictureFacts:
                 dpi=(float(dpi[0]), float(dpi[1])) if dpi and dpi[0] > 1 and dpi[1] > 1 else None,
                 chunks=tuple(_chunks(encoded, picture.format or "")),
                 blocks=_blocks(picture),
-                losses=tuple(_losses(picture, count)),
+                losses=tuple(_losses(picture, encoded, count)),
             )
     except UnreadableMediaError:
         raise
@@ -175,7 +177,7 @@ def _metadata(picture: Pillow.Image, encoded: bytes) -> dict[int, bytes]:
         found = {XMP: picture.info.get("xmp"), PROFILE: picture.info.get("icc_profile"), EXIF: _tiff_exif(picture)}
     if picture.format == "AVIF" and (colours := _nclx(encoded, has_profile=bool(found[PROFILE]))):
         found[CICP] = colours
-    if picture.format in ("JPEG", "MPO"):
+    if picture.format in _JPEGS:
         found = {PROFILE: picture.info.get("icc_profile")}  # OpenCV takes every APP2 segment for a part of it
     if picture.format == "PNG":
         exif = picture.info.get("exif", b"").removeprefix(EXIF_OF_JPEG)  # Pillow puts this before what is stored
@@ -238,27 +240,18 @@ def _chunks(encoded: bytes, kind: str) -> Iterator[bytes]:
             if chunk[4:8] in _PNG_CHUNKS and not chunk[8:].startswith(XMP_OF_PNG):
                 yield chunk
             position += 12 + length
-    if kind in ("JPEG", "MPO"):
-        position = 2
-        while position + 4 <= len(encoded) and encoded[position] == 0xFF and encoded[position + 1] != 0xDA:
-            (length,) = struct.unpack_from(">H", encoded, position + 2)
-            if encoded[position + 1] in _JPEG_SEGMENTS:
-                yield encoded[position : position + 2 + length]
-            position += 2 + length
+    if kind in _JPEGS:
+        yield from (segment for marker, segment in segments(encoded) if marker in _JPEG_SEGMENTS)
 
 
-def _losses(picture: Pillow.Image, count: int) -> Iterator[Phrase]:
+def _losses(picture: Pillow.Image, encoded: bytes, count: int) -> Iterator[Phrase]:
     """Say what of the picture is lost. It is decoded at the end, and then has another size."""
     if picture.mode == "CMYK":
         yield CMYK_BECAME_RGB
     if picture.format == "PNG" and picture.mode in _GREY and "transparency" in picture.info:
         yield phrase("left out: {parts}", parts=phrase("its transparency"))  # OpenCV reads no grey that is
-    if picture.format == "MPO" and count > 1:
-        yield phrase_n(
-            "left out: {n} further picture in the file, such as a preview or what makes it HDR",
-            "left out: {n} further pictures in the file, such as a preview or what makes it HDR",
-            count - 1,
-        )
+    if picture.format in _JPEGS:
+        yield from losses_of_jpeg(encoded, count)
     if picture.format in _FILLED_IN:
         picture.draft(None, (1, 1))  # a JPEG is read whole all the same, and decoded at an eighth of its size
         if (error := _error_of(picture)) is not None:
