@@ -18,6 +18,8 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
     folder: Path
+    commands: list[str]
+    lacks: str
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -30,6 +32,7 @@ class _Session(socketserver.StreamRequestHandler):
         self.say("220 ready")
         while line := self.rfile.readline():
             command, _, argument = line.decode().strip().partition(" ")
+            self.server.commands.append(command)
             if command == "QUIT":
                 self.say("221 bye")
                 break
@@ -67,7 +70,9 @@ class _Session(socketserver.StreamRequestHandler):
             self.say("226 done")
 
     def answer(self, command: str, argument: str) -> None:
-        if command == "USER":
+        if command == self.server.lacks:
+            self.say("502 not known")
+        elif command == "USER":
             self.name = argument
             self.say("331 and the password?")
         elif command == "PASS":
@@ -90,6 +95,11 @@ class _Session(socketserver.StreamRequestHandler):
         elif command == "MLSD":
             lines = [_facts(path) for path in sorted(self.folder_of(argument).iterdir())]
             self.transfer(lambda data: data.sendall("".join(lines).encode()))
+        elif command == "MLST":
+            path = self.place(argument)
+            if not path.exists():
+                raise FileNotFoundError
+            self.say(f"250-here\r\n {_facts(path)}250 done")
         elif command == "SIZE":
             self.say(f"213 {self.file_of(argument).stat().st_size}")
         elif command == "RETR":
@@ -141,10 +151,14 @@ def _take(data: socket.socket, write: Callable[[bytes], object]) -> None:
 
 
 @contextlib.contextmanager
-def ftp_server(folder: Path) -> Iterator[str]:
-    """Serve `folder`; yields its address without the login."""
+def ftp_server(folder: Path, commands: list[str] | None = None, *, lacks: str = "") -> Iterator[str]:
+    """Serve `folder`; yields its address without the login.
+
+    Every command is appended to `commands`; that which it `lacks` the server does not know.
+    """
     server = _Server(("127.0.0.1", 0), _Session)
-    server.folder = folder
+    server.folder, server.lacks = folder, lacks
+    server.commands = commands if commands is not None else []
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

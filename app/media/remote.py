@@ -99,7 +99,12 @@ class RemoteFile:
 
     def is_there(self) -> bool:
         """Whether there is a file or folder. Raises UnreadableMediaError when the address cannot be reached."""
-        return self._read(lambda system, place: bool(system.exists(place)))
+
+        def there(system: Any, place: str) -> bool:
+            self._look_up(system, place)
+            return bool(system.exists(place))
+
+        return self._read(there)
 
     def files(self) -> list[str]:
         """Return the paths of every file in this folder, in order. Raises UnreadableMediaError.
@@ -120,6 +125,7 @@ class RemoteFile:
         """
 
         def read(system: Any, place: str) -> tuple[int, int, str]:
+            self._look_up(system, place)
             facts = system.info(place)
             with system.open(place, "rb") as file:
                 digest = hashlib.sha256(file.read(beginning)).hexdigest()
@@ -175,6 +181,12 @@ class RemoteFile:
                     raise
                 system.clear_instance_cache()
             return work(*self._open())
+
+    def _look_up(self, system: Any, place: str) -> None:
+        if self.address.scheme == "ftp":
+            from app.media.ftp import look_up
+
+            look_up(system, place)
 
     def _is_lost(self, system: Any) -> bool:
         """Whether the connection that `system` keeps has ended. Only that of SSH does fsspec not renew by itself."""

@@ -20,8 +20,9 @@ from app.batch.executors import EXECUTORS
 from app.batch.executors.base import ExecutorOptions
 from app.batch.jobs.events import ItemFailed, JobReport
 from app.batch.jobs.job import Job
-from app.batch.jobs.plan import plan
+from app.batch.jobs.plan import is_done, plan
 from app.batch.jobs.task import Task
+from app.batch.jobs.work import work_for
 from app.batch.staging import staged
 from app.core.errors import AppError, JournalError, OutputError, UnreadableMediaError
 from app.media.remote import RemoteFile
@@ -278,6 +279,27 @@ def test_that_what_is_left_of_a_video_cannot_be_sent_is_said(tmp_path: Path, mon
         break_off()
     said = "a.mp4 breaks off. memory://left/a.incomplete.mp4?token=… may not be written."
     assert str(refusal.value) == said
+
+
+@pytest.mark.parametrize("lacks", ["", "MLST"])
+def test_planning_lists_no_folder_for_each_of_its_files(tmp_path: Path, lacks: str) -> None:
+    listings = []
+    for count in (2, 6):
+        album(tmp_path / "served" / "in", count)
+        commands: list[str] = []
+        with ftp_server(tmp_path / "served", commands, lacks=lacks) as place:
+            items = plan(ftp_address(place, "in"), ftp_address(place, "out"), aligned=False)
+            assert not any(map(is_done, items))
+            tasks = [work_for(item, "", tmp_path).final for item in items]
+            assert [task.identity is not None for task in tasks] == [True] * count
+            for task in tasks:
+                task.expect_unchanged()
+            picture(tmp_path / "served" / "in" / "00.png", shift=70)
+            with pytest.raises(UnreadableMediaError, match="changed while"):
+                tasks[0].expect_unchanged()
+            assert is_done(replace(items[0], sent_to=items[1].fetched_from))
+        listings.append(commands.count("MLSD"))
+    assert (listings[0] < listings[1]) is bool(lacks)
 
 
 def test_a_server_that_is_gone_before_the_first_file_is_named(tmp_path: Path) -> None:
