@@ -220,3 +220,15 @@ def test_lost_packets_of_pictures_cost_no_more_than_their_moments(tmp_path: Path
     delay_s = beginnings(tmp_path / name)[0]
     assert all(time_s - delay_s == pytest.approx(number / 25, abs=0.002) for time_s, number in pictures if number > 140)
     assert len(heard(tmp_path / name)) == len(heard(whole))
+
+
+def test_a_recording_goes_on_after_a_part_that_could_not_be_copied(tmp_path: Path) -> None:
+    whole = broadcast(tmp_path / "in.ts", start_s=100, seconds=6)
+    places, data = places_of(whole, "video"), whole.read_bytes()
+    middle = places[len(places) // 2]
+    whole.write_bytes(data[:middle] + bytes(4_000_000) + data[middle:])
+    result = restore_video(whole, tmp_path / "out.mkv", same)
+    assert 120 <= result.frames <= 150
+    time_s, number = shown(tmp_path / "out.mkv")[-1]
+    assert number == 149
+    assert time_s == pytest.approx(149 / 25 + beginnings(tmp_path / "out.mkv")[0], abs=0.002)

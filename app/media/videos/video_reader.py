@@ -238,6 +238,9 @@ class VideoReader:
             try:
                 packet = next(packets, None)
             except (av.FFmpegError, OSError) as error:
+                if self._is_broadcast and isinstance(error, BlockingIOError):
+                    packets = self.container.demux()  # FFmpeg found no packet for a while, and looks on when asked
+                    continue
                 yield from self._drain()
                 raise self._broken(error) from error
             if packet is None:
