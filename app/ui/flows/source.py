@@ -29,6 +29,7 @@ from app.ui.texts.source import (
     DEMO_CLIP,
     failed_actions,
     falls_back_to_demo,
+    is_without_camera,
     names_camera,
     no_camera_words,
     offline_text,
@@ -309,7 +310,8 @@ class SourceFlow(QObject):
             _log.warning("%s", error.english)
         if is_last and falls_back_to_demo(wanted=wanted, demo_exists=DEMO_CLIP.exists(), has_played=self._has_played):
             self._has_played = True
-            self._no_camera = self._notifications.error(*no_camera_words(error), ((phrase("Try again"), self.retry),))
+            say = self._notifications.notice if is_without_camera(error) else self._notifications.error
+            self._no_camera = say(*no_camera_words(error), ((phrase("Try again"), self.retry),))
             self._ask(str(DEMO_CLIP))
             return
         what, hint = (

@@ -97,9 +97,14 @@ def falls_back_to_demo(*, wanted: str, demo_exists: bool, has_played: bool) -> b
     return demo_exists and not has_played and names_camera(wanted)
 
 
+def is_without_camera(error: AppError | None) -> bool:
+    """Whether `error` says that the computer has no camera, which is nobody's fault."""
+    return error is None or error.what_phrase == _NONE_FOUND
+
+
 def no_camera_words(error: AppError | None) -> tuple[Phrase, Phrase]:
     """Title and detail of the message that comes with the demo clip; a camera that is there has its error's advice."""
-    if error is not None and error.what_phrase != _NONE_FOUND:
+    if error is not None and not is_without_camera(error):
         return phrase("The camera does not open, so the demo clip is playing"), error.phrase
     advice = phrase("Plug one in and press F5, or open a file or a stream.")
     return phrase("No camera, so the demo clip is playing"), joined((_NONE_FOUND, advice), " ")
