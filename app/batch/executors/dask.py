@@ -145,7 +145,7 @@ class _Session:
                 report(TaskProgress(task=self._tasks[key][0], frames=frames))
             return
         task, future = self._tasks[message.key]
-        if future.status == "pending":  # whoever held its result died, and it is computed again
+        if future.status in ("lost", "pending"):  # whoever held its result died, and it is computed again
             future.add_done_callback(self._messages.put)
             return
         del self._tasks[message.key]

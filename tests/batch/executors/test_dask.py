@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -191,3 +192,15 @@ def test_a_worker_that_dies_loses_its_task_and_not_the_job(cluster: str, tmp_pat
     assert killed
     assert not report.failed, [str(getattr(r, "error", "")) for r in report.results]
     assert files_in(tmp_path / "out") == [f"{number:02}.png" for number in range(6)]
+
+
+@pytest.mark.parametrize("status", ["lost", "pending"])
+def test_a_result_that_is_lost_before_it_is_fetched_is_waited_for(status: str) -> None:
+    """The status changes for some milliseconds only, as a worker dies."""
+    waited_for: list[object] = []
+    future = SimpleNamespace(key="picture-1", status=status, add_done_callback=waited_for.append)
+    session = dask._Session(client=None, name="a run")  # type: ignore[arg-type]
+    session._tasks["picture-1"] = None, future  # type: ignore[assignment]
+    session._take(future, lambda _: pytest.fail("there is no result yet"))
+    assert waited_for == [session._messages.put]
+    assert "picture-1" in session._tasks
