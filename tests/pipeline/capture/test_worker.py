@@ -238,18 +238,23 @@ def test_a_camera_that_repeats_one_picture_for_ever_is_connected_again(harness: 
     assert "repeats" in str(h.wait_for("offline").error)
 
 
+class NeverOpens:
+    """A driver that hangs until it is released, and then refuses."""
+
+    def __init__(self, released: threading.Event) -> None:
+        self._released = released
+
+    def open(self) -> None:
+        self._released.wait(20)
+        raise SourceOpenError("It hung.")
+
+    def close(self) -> None:
+        pass
+
+
 def test_opening_returns_at_once_and_a_hanging_open_is_reported(harness: Callable[..., Harness]) -> None:
     released = threading.Event()
-
-    class NeverOpens:
-        def open(self) -> None:
-            released.wait(20)
-            raise SourceOpenError("It hung.")
-
-        def close(self) -> None:
-            pass
-
-    h = harness(lambda spec: NeverOpens(), open_timeout_s=0.2)
+    h = harness(lambda spec: NeverOpens(released), open_timeout_s=0.2)
     h.worker.open(CAMERA)
     failed = h.wait_for("failed")
     assert "did not open" in str(failed.error)
@@ -258,16 +263,7 @@ def test_opening_returns_at_once_and_a_hanging_open_is_reported(harness: Callabl
 
 def test_another_source_opens_however_many_drivers_hang(harness: Callable[..., Harness], tmp_path: Path) -> None:
     released = threading.Event()
-
-    class NeverOpens:
-        def open(self) -> None:
-            released.wait(20)
-            raise SourceOpenError("It hung.")
-
-        def close(self) -> None:
-            pass
-
-    h = harness(lambda spec: NeverOpens() if spec is CAMERA else open_source(spec), open_timeout_s=0.1)
+    h = harness(lambda spec: NeverOpens(released) if spec is CAMERA else open_source(spec), open_timeout_s=0.1)
     for _ in range(4):
         seen = len(h.statuses)
         h.worker.open(CAMERA)
