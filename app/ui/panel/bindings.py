@@ -81,13 +81,7 @@ class Bindings(QObject):
 
         control.valueChanged.connect(tell)
         self._add(name, show, control)
-        holder = QWidget()
-        column = QVBoxLayout(holder)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addWidget(row(words, shown, tip=tip, buddy=control))
-        column.addWidget(control)
-        return holder
+        return _stacked(row(words, shown, tip=tip, buddy=control), control)
 
     def stepper(self, name: str, *, special: Words = "", step: int = 1) -> QWidget:
         """A row with a number between minus and plus."""
@@ -155,13 +149,7 @@ class Bindings(QObject):
         control.editingFinished.connect(tell)
         control.returnPressed.connect(control.clearFocus)
         self._add(name, show, control)
-        holder = QWidget()
-        column = QVBoxLayout(holder)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addWidget(row(words, control, tip=tip, buddy=control))
-        column.addWidget(refusal)
-        return holder
+        return _stacked(row(words, control, tip=tip, buddy=control), refusal)
 
     def offer(self, name: str, values: Sequence[str]) -> None:
         """Limit the drop-down of a setting to these of its choices."""
@@ -216,3 +204,13 @@ def _value_text(value: float, spec: Setting) -> str:
     if spec.type is float:
         return number(value, ".3f") if value else tr("off")
     return f"{number(value, 'g')} {spec.unit}".strip()
+
+
+def _stacked(upper: QWidget, lower: QWidget) -> QWidget:
+    holder = QWidget()
+    column = QVBoxLayout(holder)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(2)
+    column.addWidget(upper)
+    column.addWidget(lower)
+    return holder
